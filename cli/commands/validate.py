@@ -1,0 +1,91 @@
+"""`auditlake validate`: is the configuration right? Nothing is started, nothing is changed."""
+
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import EXIT_USAGE, fail
+
+if TYPE_CHECKING:
+    from collector.config import Config
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("validate")(validate)
+
+
+def validate(
+    config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Configuration. Default: ./otel-config.yaml.")] = None,
+    ports: Annotated[bool, typer.Option("--ports/--no-ports", help="Also check that the ports are free.")] = True,
+) -> None:
+    """Check the configuration: keys, references, files, ports, rules, redaction patterns."""
+    from cli.configuration import load_or_fail, rule_files
+
+    if config is not None and not config.exists():
+        fail(f"{config} does not exist", "name an existing file, or leave it out for ./otel-config.yaml")
+    loaded = load_or_fail(config)
+    problems = [*_data_problems(loaded), *_rule_problems(rule_files(loaded, config)), *(_port_problems(loaded) if ports else [])]
+    for warning in loaded.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    for problem in problems:
+        typer.echo(f"auditlake: {problem}", err=True)
+    if problems:
+        raise typer.Exit(EXIT_USAGE)
+    typer.echo(f"{config or 'otel-config.yaml'}: valid")
+
+
+def _data_problems(config: "Config") -> list[str]:
+    import os
+
+    directory = config.parquet.path.absolute()
+    existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return [f"exporters.parquet.path: {existing} is not a directory that can be written: choose another path or change its mode"]
+    return []
+
+
+def _rule_problems(files: list[Path]) -> list[str]:
+    from alerts.rules import RuleFileError, load_rules
+
+    problems = []
+    for file in files:
+        try:
+            load_rules([file])
+        except RuleFileError as error:
+            problems.append(str(error))
+    return problems
+
+
+def _port_problems(config: "Config") -> list[str]:
+    from collector.config import host_port
+
+    endpoints = {
+        "receivers.otlp.protocols.grpc.endpoint": config.otlp.grpc.endpoint if config.otlp.grpc else None,
+        "receivers.otlp.protocols.http.endpoint": config.otlp.http.endpoint if config.otlp.http else None,
+        "extensions.health_check.endpoint": config.health_check.endpoint if config.health_check else None,
+        "extensions.dashboard.endpoint": config.dashboard.endpoint if config.dashboard else None,
+    }
+    problems = []
+    for key, endpoint in endpoints.items():
+        if endpoint is None:
+            continue
+        host, port = host_port(endpoint)
+        if port and not is_free(host, port):
+            problems.append(f"{key}: {endpoint} is in use: stop what listens there, or choose another port (--no-ports skips this check)")
+    return problems
+
+
+def is_free(host: str, port: int) -> bool:
+    """Say whether a server could listen on host:port now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with closing(socket.socket(family, socket.SOCK_STREAM)) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

@@ -1,0 +1,36 @@
+"""Finding and loading the configuration for a command, with its errors as one message."""
+
+import os
+from pathlib import Path
+
+import typer
+
+from cli.options import DEFAULT_CONFIG, EXIT_USAGE
+from collector.config import DEFAULT, Config, ConfigError, load, parse
+
+
+def load_or_fail(path: Path | None) -> Config:
+    """Return the configuration of `path`, else of ./otel-config.yaml, else the built-in one; exits with 2 and all problems."""
+    try:
+        if path is None and not DEFAULT_CONFIG.exists():
+            return parse(DEFAULT, "built-in configuration", os.environ)
+        return load(path or DEFAULT_CONFIG, os.environ)
+    except ConfigError as error:
+        typer.echo(f"auditlake: {error}", err=True)
+        typer.echo("  → correct the lines above, then check with: auditlake validate", err=True)
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def rule_files(config: Config, beside: Path | None) -> list[Path]:
+    """Return the alert rule files: each looked up in the working directory, beside the configuration, then in the installed package."""
+    if config.alerts is None:
+        return []
+    import alerts
+
+    package_root = Path(alerts.__file__).parent.parent
+    roots = [Path(), *([beside.parent] if beside is not None else []), package_root]
+    found = []
+    for rule_file in config.alerts.rules:
+        places = [root / rule_file for root in roots]
+        found.append(next((place for place in places if place.exists()), rule_file))
+    return found

@@ -1,0 +1,248 @@
+"""The model of otel-config.yaml as the processes use it: `load` reads, checks everything, and reports every problem at once.
+
+Grammar of the OpenTelemetry Collector: sections of components with ids `type[/name]`, and a `service` that says which of them run.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from collector.config_model import (
+    COMPONENTS,
+    SIGNALS,
+    AlertsConfig,
+    BatchConfig,
+    DashboardConfig,
+    HealthCheckConfig,
+    MemoryLimiterConfig,
+    OtlpReceiverConfig,
+    ParquetExporterConfig,
+    ProtocolsConfig,
+    ServiceConfig,
+    host_port,
+)
+from collector.config_source import ConfigError, KeyPath, Problem, Source, dotted, nearest, read
+from redaction.policy import RedactionConfig
+
+__all__ = ["DEFAULT", "Config", "ConfigError", "Problem", "host_port", "load", "parse"]
+
+DEFAULT: Final = """\
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "${env:AUDITLAKE_GRPC_ENDPOINT:-127.0.0.1:4317}", max_recv_msg_size_mib: 64}
+      http: {endpoint: "${env:AUDITLAKE_HTTP_ENDPOINT:-127.0.0.1:4318}", max_request_body_size: 67108864}
+
+processors:
+  memory_limiter: {check_interval: 1s, limit_mib: 1024, spike_limit_mib: 256}
+  redaction: # contrib-compatible options, plus ours under `presidio` and `secrets`
+    blocked_key_patterns: ["(?i)passw(or)?d|secret|api[-_]?key|authorization|cookie|set-cookie"]
+    presidio: {language: en, nlp_engine: none, entities: default, score_threshold: 0.4}
+
+exporters:
+  parquet: {path: "${env:AUDITLAKE_DATA:-./auditlake-data}", seal_interval: 1s}
+
+extensions:
+  health_check: {endpoint: "${env:AUDITLAKE_HEALTH_ENDPOINT:-127.0.0.1:13133}"}
+  alerts:
+    rules: ["${env:AUDITLAKE_RULES:-alerts/packs/agent-ops.yaml}"]
+    interval: ${env:AUDITLAKE_ALERT_INTERVAL:-30s}
+    # receivers: [{name: on-call, webhook_configs: [{url: "${env:ONCALL_WEBHOOK}"}]}]
+  dashboard: {endpoint: "${env:AUDITLAKE_DASHBOARD_ENDPOINT:-127.0.0.1:8501}"}
+
+service:
+  extensions: [health_check, alerts, dashboard]
+  pipelines:
+    traces: {receivers: [otlp], processors: [memory_limiter, redaction], exporters: [parquet]}
+    logs: {receivers: [otlp], processors: [memory_limiter, redaction], exporters: [parquet]}
+    metrics: {receivers: [otlp], processors: [memory_limiter, redaction], exporters: [parquet]}
+"""
+"""What runs without any file: the otel-config.yaml of the repository, without its first line."""
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What runs; a component that is not enabled is None."""
+
+    otlp: ProtocolsConfig
+    redaction: RedactionConfig
+    memory_limiter: MemoryLimiterConfig | None
+    parquet: ParquetExporterConfig
+    health_check: HealthCheckConfig | None
+    alerts: AlertsConfig | None
+    dashboard: DashboardConfig | None
+    signals: frozenset[str]  # those that a pipeline takes
+    unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
+    warnings: tuple[str, ...]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read and check the file; raises ConfigError with every problem, each with its line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), [Problem(path="", line=1, message=f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(str(path), [Problem(path="", line=1, message="is not UTF-8 text")]) from None
+    return parse(text, str(path), environ)
+
+
+def parse(text: str, name: str, environ: Mapping[str, str]) -> Config:
+    """Check a configuration given as text; `name` stands in its errors."""
+    return _Check(read(text, name, environ)).run()
+
+
+class _Check:
+    """One pass over a document that collects problems instead of stopping at the first."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._problems: list[Problem] = []
+        self._components: dict[str, dict[str, BaseModel]] = {section: {} for section in COMPONENTS}
+        self._declared: dict[str, set[str]] = {section: set() for section in COMPONENTS}
+
+    def run(self) -> Config:
+        values = self._source.values
+        if not isinstance(values, dict):
+            self._report((), "must be a mapping with receivers, processors, exporters, extensions and service")
+            raise ConfigError(self._source.name, self._problems)
+        for key in values:
+            if key not in (*COMPONENTS, "service"):
+                self._report((key,), _unknown("section", key, (*COMPONENTS, "service")))
+        for section in COMPONENTS:
+            self._read_components(section, values.get(section) or {})
+        service = self._model(ServiceConfig, values.get("service"), ("service",)) if "service" in values else None
+        if "service" not in values:
+            self._report((), "has no `service` section: it says which components run")
+        if service is not None:
+            self._check_references(service)
+        if self._problems or service is None:
+            raise ConfigError(self._source.name, self._problems)
+        return self._assemble(service)
+
+    def _read_components(self, section: str, components: Any) -> None:
+        if not isinstance(components, dict):
+            self._report((section,), "must be a mapping of component ids")
+            return
+        for identifier, values in components.items():
+            kind, _, name = identifier.partition("/")
+            model = COMPONENTS[section].get(kind)
+            self._declared[section].add(identifier)
+            if model is None or (name == "" and "/" in identifier):
+                self._report((section, identifier), _unknown(section.removesuffix("s"), kind, COMPONENTS[section]))
+                continue
+            component = self._model(model, values, (section, identifier))
+            if component is not None:
+                self._components[section][identifier] = component
+
+    def _model(self, model: type[Model], values: Any, path: KeyPath) -> Model | None:
+        try:
+            return model.model_validate({} if values is None else values)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False, include_context=True, include_input=False):
+                where = (*path, *detail["loc"])
+                if detail["type"] == "extra_forbidden":
+                    valid = _fields_at(model, detail["loc"][:-1])
+                    self._report(where, _unknown("key", str(detail["loc"][-1]), valid))
+                else:
+                    self._report(where, detail["msg"].removeprefix("Value error, ").replace("Field required", "is required"))
+            return None
+
+    def _check_references(self, service: ServiceConfig) -> None:
+        for index, identifier in enumerate(service.extensions):
+            self._check_declared("extensions", identifier, ("service", "extensions", index))
+        for signal, pipeline in service.pipelines.items():
+            path = ("service", "pipelines", signal)
+            for section, identifiers in (
+                ("receivers", pipeline.receivers),
+                ("processors", pipeline.processors),
+                ("exporters", pipeline.exporters),
+            ):
+                for index, identifier in enumerate(identifiers):
+                    self._check_declared(section, identifier, (*path, section, index))
+            kinds = {identifier.partition("/")[0] for identifier in pipeline.processors}
+            if "redaction" not in kinds and not pipeline.allow_unredacted:
+                self._report(path, "stores what agents send without redaction: add the processor, or say allow_unredacted: true")
+        for section, identifiers in self._enabled(service):
+            kinds_seen: dict[str, str] = {}
+            for identifier in identifiers:
+                kind = identifier.partition("/")[0]
+                if kinds_seen.setdefault(kind, identifier) != identifier:
+                    self._report(("service",), f"{kinds_seen[kind]} and {identifier} are both enabled: one {kind} runs in one collector")
+
+    def _check_declared(self, section: str, identifier: str, path: KeyPath) -> None:
+        if identifier not in self._declared[section]:
+            close = nearest(identifier, self._declared[section])
+            self._report(path, f"{identifier} is not declared under {section}" + (f": did you mean {close}?" if close else ""))
+
+    @staticmethod
+    def _enabled(service: ServiceConfig) -> Iterator[tuple[str, list[str]]]:
+        pipelines = service.pipelines.values()
+        yield "receivers", sorted({identifier for pipeline in pipelines for identifier in pipeline.receivers})
+        yield "processors", sorted({identifier for pipeline in pipelines for identifier in pipeline.processors})
+        yield "exporters", sorted({identifier for pipeline in pipelines for identifier in pipeline.exporters})
+        yield "extensions", sorted(set(service.extensions))
+
+    def _assemble(self, service: ServiceConfig) -> Config:
+        enabled = {section: identifiers for section, identifiers in self._enabled(service)}
+
+        def one(section: str, model: type[Model]) -> Model | None:
+            found = [self._components[section][identifier] for identifier in enabled[section]]
+            return next((component for component in found if isinstance(component, model)), None)
+
+        receiver = one("receivers", OtlpReceiverConfig)
+        parquet = one("exporters", ParquetExporterConfig)
+        assert receiver is not None and parquet is not None  # noqa: S101, PT018 - every pipeline names one of each, and each is declared
+        warnings = []
+        if one("processors", BatchConfig) is not None:
+            warnings.append("processors.batch has no effect: an acknowledgement is always durable here, and batching happens in the WAL")
+        for signal in SIGNALS:
+            if signal not in service.pipelines:
+                warnings.append(f"service.pipelines has no {signal}: such requests are answered with 404 / UNIMPLEMENTED")
+        return Config(
+            otlp=receiver.protocols,
+            redaction=one("processors", RedactionConfig) or RedactionConfig(),
+            memory_limiter=one("processors", MemoryLimiterConfig),
+            parquet=parquet,
+            health_check=one("extensions", HealthCheckConfig),
+            alerts=one("extensions", AlertsConfig),
+            dashboard=one("extensions", DashboardConfig),
+            signals=frozenset(service.pipelines),
+            unredacted_signals=frozenset(
+                signal
+                for signal, pipeline in service.pipelines.items()
+                if not any(identifier.partition("/")[0] == "redaction" for identifier in pipeline.processors)
+            ),
+            warnings=tuple(warnings),
+        )
+
+    def _report(self, path: KeyPath, message: str) -> None:
+        self._problems.append(self._source.problem(path, message))
+
+
+def _unknown(what: str, word: str, valid: Any) -> str:
+    close = nearest(word, valid)
+    return f"unknown {what} {word!r}: " + (f"did you mean {close!r}?" if close else f"known are {', '.join(sorted(valid))}")
+
+
+def _fields_at(model: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
+    """Return the field names of the model that stands at `path` below `model`."""
+    for part in path:
+        field = model.model_fields.get(part) if isinstance(part, str) else None
+        if field is None:
+            continue
+        nested = _models_in(field.annotation)
+        if nested:
+            model = nested[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]

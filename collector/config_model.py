@@ -1,0 +1,200 @@
+"""The sections of otel-config.yaml, one frozen model each; the comment beside a field is its manual (docs/configuration.md shows them)."""
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from redaction.policy import RedactionConfig
+
+SIGNALS = ("traces", "logs", "metrics")
+
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def seconds(value: Any) -> Any:
+    """Return the seconds of a Go-style duration: `1s`, `200ms`, `1m30s`; `0` needs no unit."""
+    if value == 0 or value == "0":
+        return 0.0
+    text = str(value)
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError("must be a duration such as 1s, 200ms or 1m30s")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def host_port(endpoint: str) -> tuple[str, int]:
+    """Split `host:port` or `[v6]:port`; an empty host means every interface."""
+    host, separator, port = endpoint.rpartition(":")
+    if not separator or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, such as 127.0.0.1:4318")
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - the Collector's meaning of ":4318"
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Say whether only this machine can reach `endpoint`."""
+    host, _ = host_port(endpoint)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _endpoint(value: str) -> str:
+    host_port(value)
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+UrlPath = Annotated[str, Field(pattern=r"^/\S*$")]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GrpcConfig(Section):
+    endpoint: Endpoint = "127.0.0.1:4317"  # host:port to listen on
+    max_recv_msg_size_mib: int = Field(64, ge=1, le=1024)  # a larger message is refused with RESOURCE_EXHAUSTED
+    max_concurrent_streams: int | None = Field(None, ge=1)  # requests under way on one connection; unset: no limit
+
+
+class HttpConfig(Section):
+    endpoint: Endpoint = "127.0.0.1:4318"  # host:port to listen on
+    max_request_body_size: int = Field(64 * 1024 * 1024, ge=1024)  # bytes after decompression; a larger body is refused with 413
+    traces_url_path: UrlPath = "/v1/traces"  # where spans are posted
+    logs_url_path: UrlPath = "/v1/logs"  # where log records are posted
+    metrics_url_path: UrlPath = "/v1/metrics"  # where data points are posted
+
+
+class ProtocolsConfig(Section):
+    grpc: GrpcConfig | None = None  # OTLP/gRPC; leave out to switch it off
+    http: HttpConfig | None = None  # OTLP/HTTP, protobuf and JSON; leave out to switch it off
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_key_means_defaults(cls, values: Any) -> Any:
+        return {key: {} if value is None else value for key, value in values.items()} if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> "ProtocolsConfig":
+        if self.grpc is None and self.http is None:
+            raise ValueError("must name grpc, http or both")
+        return self
+
+
+class OtlpReceiverConfig(Section):
+    protocols: ProtocolsConfig  # which protocols listen, and where
+    insecure_allow_anonymous: bool = False  # allow an endpoint that other machines reach although nobody has to authenticate
+
+    @model_validator(mode="after")
+    def _no_anonymous_public_bind(self) -> "OtlpReceiverConfig":
+        for protocol in (self.protocols.grpc, self.protocols.http):
+            if protocol is not None and not self.insecure_allow_anonymous and not is_loopback(protocol.endpoint):
+                raise ValueError(
+                    f"{protocol.endpoint} can be reached from other machines without authentication: "
+                    "bind 127.0.0.1, or say insecure_allow_anonymous: true"
+                )
+        return self
+
+
+class MemoryLimiterConfig(Section):
+    check_interval: Duration = 1.0  # accepted for compatibility: bytes in flight are counted at every request, not on a timer
+    limit_mib: int | None = Field(None, ge=1)  # hard limit of bytes in flight
+    limit_percentage: int | None = Field(None, ge=1, le=100)  # the same as a share of this machine's memory
+    spike_limit_mib: int | None = Field(None, ge=0)  # requests are refused (retryable) above limit − spike; default a fifth
+    spike_limit_percentage: int | None = Field(None, ge=0, le=100)  # the same as a share of this machine's memory
+
+    @model_validator(mode="after")
+    def _limit_over_spike(self) -> "MemoryLimiterConfig":
+        if self.limit_mib is None and self.limit_percentage is None:
+            raise ValueError("needs limit_mib or limit_percentage")
+        if self.limit_bytes <= 0:
+            raise ValueError("the spike limit must be below the limit")
+        return self
+
+    @property
+    def limit_bytes(self) -> int:
+        """Bytes in flight above which requests are refused: limit − spike."""
+        limit = _mib_or_share(self.limit_mib, self.limit_percentage) or 0
+        spike = _mib_or_share(self.spike_limit_mib, self.spike_limit_percentage)
+        return limit - (limit // 5 if spike is None else spike)
+
+
+def _mib_or_share(mib: int | None, percentage: int | None) -> int | None:
+    if mib is not None:
+        return mib * 1024 * 1024
+    if percentage is None:
+        return None
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * percentage // 100
+
+
+class BatchConfig(Section):
+    timeout: Duration = 0.2  # accepted for compatibility, without effect: see the warning of `auditlake validate`
+    send_batch_size: int = 8192  # likewise
+    send_batch_max_size: int = 0  # likewise
+
+
+class ParquetExporterConfig(Section):
+    path: Path = Path("auditlake-data")  # the data directory, relative to the working directory
+    seal_interval: Duration = Field(1.0, ge=0.1, le=60)  # how often what was acknowledged becomes Parquet
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None  # name of this collector in origins; default: host name
+    compact_interval: Duration = Field(10.0, ge=1)  # how often small files are looked for
+    retired_grace: Duration = Field(600.0, ge=0)  # how long files that compaction replaced stay for readers that hold the old list
+
+
+class HealthCheckConfig(Section):
+    endpoint: Endpoint = "127.0.0.1:13133"  # host:port of the health answer
+    path: UrlPath = "/"  # where it is asked
+
+
+class WebhookConfig(Section):
+    url: Annotated[str, Field(pattern=r"^https?://\S+$")]  # where notifications are posted, Alertmanager's webhook format
+    send_resolved: bool = True  # also tell when an alert resolves
+    timeout: Duration = Field(10.0, gt=0)  # of one attempt
+
+
+class AlertReceiverConfig(Section):
+    name: str  # name of the receiver
+    webhook_configs: tuple[WebhookConfig, ...] = ()  # webhooks that get every notification
+
+
+class AlertsConfig(Section):
+    rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"),)  # rule files; a relative path is looked up here, beside this file, in the package
+    interval: Duration = Field(30.0, ge=1)  # of groups that name none
+    external_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None  # base of the deep links in notifications; default: the dashboard's
+    receivers: tuple[AlertReceiverConfig, ...] = ()  # beside the log, which always gets them
+
+
+class DashboardConfig(Section):
+    endpoint: Endpoint = "127.0.0.1:8501"  # host:port of the pages
+
+
+class PipelineConfig(Section):
+    receivers: tuple[str, ...] = Field(min_length=1)  # ids of receivers
+    processors: tuple[str, ...] = ()  # ids of processors, in order
+    exporters: tuple[str, ...] = Field(min_length=1)  # ids of exporters
+    allow_unredacted: bool = False  # store this signal as it came; everything raw is then on the disk
+
+
+class ServiceConfig(Section):
+    extensions: tuple[str, ...] = ()  # ids of the extensions that run
+    pipelines: dict[Literal["traces", "logs", "metrics"], PipelineConfig] = Field(min_length=1)  # one a signal
+
+
+COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
+    "receivers": {"otlp": OtlpReceiverConfig},
+    "processors": {"memory_limiter": MemoryLimiterConfig, "redaction": RedactionConfig, "batch": BatchConfig},
+    "exporters": {"parquet": ParquetExporterConfig},
+    "extensions": {"health_check": HealthCheckConfig, "alerts": AlertsConfig, "dashboard": DashboardConfig},
+}
+"""Component kinds of each section; an id is `type` or `type/name`."""
