@@ -1,0 +1,60 @@
+# Needs only Python ≥ 3.11, make and the package registry. Everything is installed into .venv from hashed locks.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+DATA ?= auditlake-data
+SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test lint bench docs lock clean format
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+demo: .venv/.runtime ## collector + alerts + dashboard with sample agents (Ctrl-C stops)
+	@$(BIN)/auditlake demo --data $(DATA)
+
+run: .venv/.runtime ## the same without samples
+	@$(BIN)/auditlake up --data $(DATA)
+
+test: lint ## format, lint, types, architecture, tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: .venv/.dev ## format, lint, types and architecture only
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/mypy --strict -p auditlake
+	@$(BIN)/lint-imports
+
+format: .venv/.dev ## put the code into our format
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: .venv/.dev ## benchmarks: tables on the terminal, JSON in benchmarks/results/local
+	@$(BIN)/python -m benchmarks
+
+docs: .venv/.dev ## write the generated pages of docs/
+	@$(BIN)/python -m docs.generate
+
+lock: .venv/.dev ## resolve the dependencies anew (names, versions and hashes only)
+	@$(BIN)/python -m tests.lock
+
+.venv/pip:
+	@test -n "$(PYTHON)" || { echo "auditlake needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: .venv/pip requirements.lock pyproject.toml sdk/pyproject.toml
+	@echo "installing auditlake into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	@echo "installing the tools of development into .venv …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+clean: ## remove the environment and everything generated (never data)
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
