@@ -1,0 +1,52 @@
+"""The exception family of `alerts`: what was attempted, on what, and the operator's remedy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class AlertsError(Exception):
+    """Something about alerting failed; `hint` says what the operator can do. Never holds stored text."""
+
+    def __init__(self, attempted: str, subject: Path | str, *, hint: str) -> None:
+        super().__init__(f"could not {attempted}: {subject} ({hint})")
+        self.attempted = attempted
+        self.subject = str(subject)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One thing wrong in a rule file: where it stands (file, line from 1, key path) and what it is, with the remedy."""
+
+    file: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.path}: " if self.path else ""
+        return f"{self.file}:{self.line}: {place}{self.message}"
+
+
+class RuleFileError(AlertsError):
+    """Rule files are refused; `problems` lists everything that is wrong with them, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        files = ", ".join(sorted({problem.file for problem in self.problems}))
+        super().__init__("use the rule files", files, hint="correct the lines below, then check with: auditlake alerts check")
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        return "\n".join([f"{count} problem{'s' if count != 1 else ''} in rule files", *(f"  {problem}" for problem in self.problems)])
+
+
+class DeliveryFailed(AlertsError):
+    """A receiver did not take a notification; `retryable` says whether the same one may be taken later."""
+
+    def __init__(self, receiver: str, reason: str, *, retryable: bool) -> None:
+        hint = "it is kept and sent again" if retryable else "it is not sent again: correct the receiver"
+        super().__init__("deliver a notification", receiver, hint=f"{reason}; {hint}")
+        self.reason = reason
+        self.retryable = retryable
