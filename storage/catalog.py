@@ -1,0 +1,297 @@
+"""The catalog: which files are the lake, what was sealed, and which run a trace belongs to. SQLite in WAL mode, SQLAlchemy Core.
+
+Several processes commit (sealer, compactor, commands) and any number read while they do. Every change is one `BEGIN IMMEDIATE`
+transaction with `synchronous=FULL`, so a commit that returned survives a power loss, and `version` grows by one with it.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.pool import QueuePool
+
+from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, META, METADATA, RUNS, TRACE_RUNS
+from storage.durable import make_directory
+from storage.errors import DamagedFile, StorageError
+from storage.layout import EntryRecord, FileRecord
+
+__all__ = ["Catalog", "EntryRecord", "FileRecord"]
+
+BUSY_SECONDS: Final = 30.0
+BATCH_WINDOW_NS: Final = 15 * 60 * 1_000_000_000
+"""How long a batch's digest is kept: an exporter gives up its retries long before."""
+_CHUNK: Final = 500  # values in one IN (…)
+
+
+class Catalog:
+    """One process's connection to `<data>/catalog.sqlite`; may be used from several threads. Every method raises `StorageError`."""
+
+    def __init__(self, path: Path, engine: sa.Engine) -> None:
+        self.path = path
+        self._engine = engine
+
+    @classmethod
+    def open(cls, data: Path, *, read_only: bool = False) -> Self:
+        """Open the catalog of `data`, creating it unless `read_only`. A catalog of a newer version is refused, not guessed at."""
+        path = data / "catalog.sqlite"
+        if read_only and not path.exists():
+            raise StorageError(
+                "open the catalog", path, hint="there is no lake here: start the collector or pass the right --data directory"
+            )
+        catalog = cls(path, _engine(path, read_only=read_only))
+        try:
+            with catalog._reporting("open the catalog"):
+                if not read_only:
+                    make_directory(data)
+                    catalog._create()
+                catalog._check_schema()
+        except BaseException:
+            catalog.close()
+            raise
+        return catalog
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @property
+    def version(self) -> int:
+        """Grows with every commit of any process: equal versions mean equal answers."""
+        return int(self._scalar(sa.select(META.c.value).where(META.c.key == "version")) or 0)
+
+    # sealing
+
+    def commit_entry(
+        self,
+        entry: EntryRecord,
+        files: Sequence[FileRecord],
+        *,
+        runs: Mapping[str, tuple[int, int]],
+        trace_runs: Mapping[str, str],
+        batches: Sequence[tuple[str, int]],
+    ) -> None:
+        """Enter a sealed segment with its files, in one transaction; an entry that is there already changes nothing.
+
+        `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins. `batches`:
+        digest and receive time of the batches, kept for `BATCH_WINDOW_NS`.
+        """
+        with self._transaction("commit an entry") as connection:
+            values = asdict(entry) | {"descriptor": orjson.dumps(entry.descriptor).decode()}
+            added = connection.execute(insert(ENTRIES).values(values).on_conflict_do_nothing())
+            if not added.rowcount:
+                connection.rollback()
+                return
+            _insert_all(connection, insert(FILES), [asdict(file) for file in files])
+            _upsert_runs(connection, runs)
+            replace_run = insert(TRACE_RUNS)
+            replace_run = replace_run.on_conflict_do_update(index_elements=["trace_id"], set_={"run_id": replace_run.excluded.run_id})
+            _insert_all(connection, replace_run, [{"trace_id": trace, "run_id": run} for trace, run in trace_runs.items()])
+            _keep_batches(connection, entry.origin, batches)
+
+    def has_entry(self, origin: str, entry: int) -> bool:
+        """True when the segment was committed: its files stand, so it must not be published again."""
+        return self._scalar(sa.select(ENTRIES.c.entry).where(ENTRIES.c.origin == origin, ENTRIES.c.entry == entry)) is not None
+
+    def last_entry(self, origin: str) -> int | None:
+        """The highest committed entry of an origin."""
+        highest = self._scalar(sa.select(sa.func.max(ENTRIES.c.entry)).where(ENTRIES.c.origin == origin))
+        return None if highest is None else int(highest)
+
+    def entries(self, origin: str | None = None) -> list[EntryRecord]:
+        """The committed entries, by origin and number."""
+        query = sa.select(ENTRIES).order_by(ENTRIES.c.origin, ENTRIES.c.entry)
+        rows = self._rows(query if origin is None else query.where(ENTRIES.c.origin == origin))
+        return [EntryRecord(**{**row, "descriptor": orjson.loads(row["descriptor"])}) for row in rows]
+
+    def recent_batches(self, origin: str, since_ns: int) -> set[str]:
+        """Digests of the batches that an origin received at `since_ns` or later."""
+        rows = self._rows(sa.select(BATCHES.c.digest).where(BATCHES.c.origin == origin, BATCHES.c.received_ns >= since_ns))
+        return {row["digest"] for row in rows}
+
+    # files
+
+    def live_files(self, table: str | None = None, *, from_ns: int | None = None, to_ns: int | None = None) -> list[FileRecord]:
+        """The files to read, by date, origin and entry: not retired, not damaged, and perhaps with rows in [from_ns, to_ns]."""
+        query = sa.select(FILES).where(FILES.c.retired_ns.is_(None), FILES.c.damaged.is_(None))
+        if table is not None:
+            query = query.where(FILES.c.table_name == table)
+        if from_ns is not None:
+            query = query.where(FILES.c.max_ns >= from_ns)
+        if to_ns is not None:
+            query = query.where(FILES.c.min_ns <= to_ns)
+        return self._files(query)
+
+    def retired_files(self, before_ns: int | None = None) -> list[FileRecord]:
+        """The files that compaction replaced (before `before_ns`) and that are not deleted yet."""
+        query = sa.select(FILES).where(FILES.c.retired_ns.is_not(None))
+        return self._files(query if before_ns is None else query.where(FILES.c.retired_ns < before_ns))
+
+    def damaged_files(self) -> list[FileRecord]:
+        """The files that are set aside because they are not what was written."""
+        return self._files(sa.select(FILES).where(FILES.c.damaged.is_not(None)))
+
+    def swap(self, inputs: Sequence[FileRecord], output: FileRecord, *, now_ns: int) -> None:
+        """Retire `inputs` and make `output` live, in one transaction. Raises when an input is no longer live: nothing changed then."""
+        with self._transaction("swap compacted files") as connection:
+            live = sa.and_(FILES.c.retired_ns.is_(None), FILES.c.damaged.is_(None))
+            retired = 0
+            for paths in _chunks([file.path for file in inputs]):
+                retired += connection.execute(sa.update(FILES).where(FILES.c.path.in_(paths), live).values(retired_ns=now_ns)).rowcount
+            if retired != len(inputs):
+                raise StorageError("swap compacted files", output.path, hint="another process changed its inputs: it is planned again")
+            connection.execute(insert(FILES).values(asdict(output)))
+
+    def mark_damaged(self, path: str, reason: str) -> None:
+        """Set a file aside: no longer live, never compacted, never deleted."""
+        with self._transaction("set a damaged file aside") as connection:
+            connection.execute(sa.update(FILES).where(FILES.c.path == path).values(damaged=reason))
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Remove retired files that were deleted from the disk."""
+        with self._transaction("forget retired files") as connection:
+            for chunk in _chunks(paths):
+                connection.execute(sa.delete(FILES).where(FILES.c.path.in_(chunk), FILES.c.retired_ns.is_not(None)))
+
+    # runs
+
+    def run_span(self, run_id: str) -> tuple[int, int] | None:
+        """First and last unix ns of a run's rows: which files can hold it."""
+        rows = self._rows(sa.select(RUNS.c.first_ns, RUNS.c.last_ns).where(RUNS.c.run_id == run_id))
+        return (rows[0]["first_ns"], rows[0]["last_ns"]) if rows else None
+
+    def trace_runs(self) -> dict[str, str]:
+        """Every trace that joined a run of another name."""
+        return {row["trace_id"]: row["run_id"] for row in self._rows(sa.select(TRACE_RUNS))}
+
+    def run_of_traces(self, trace_ids: Sequence[str]) -> dict[str, str]:
+        """The same for these traces only."""
+        found: dict[str, str] = {}
+        for chunk in _chunks(trace_ids):
+            rows = self._rows(sa.select(TRACE_RUNS).where(TRACE_RUNS.c.trace_id.in_(chunk)))
+            found.update((row["trace_id"], row["run_id"]) for row in rows)
+        return found
+
+    # the connection
+
+    def _create(self) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql("SELECT 1")  # a transaction of its own: the mode cannot change inside one that writes
+            connection.commit()
+        with self._begin_immediate() as connection:
+            METADATA.create_all(connection)
+            rows = [{"key": "schema_version", "value": CATALOG_SCHEMA_VERSION}, {"key": "version", "value": 0}]
+            connection.execute(insert(META).on_conflict_do_nothing(), rows)
+
+    def _check_schema(self) -> None:
+        found = int(self._scalar(sa.select(META.c.value).where(META.c.key == "schema_version")) or 0)
+        if found > CATALOG_SCHEMA_VERSION:
+            hint = f"its schema is version {found}, this software knows {CATALOG_SCHEMA_VERSION}: upgrade auditlake"
+            raise StorageError("open the catalog", self.path, hint=hint)
+
+    def _files(self, query: sa.Select[Any]) -> list[FileRecord]:
+        ordered = query.order_by(FILES.c.date, FILES.c.origin, FILES.c.min_entry, FILES.c.path)
+        return [FileRecord(**row) for row in self._rows(ordered)]
+
+    def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        with self._reporting("read the catalog"), self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def _scalar(self, query: sa.Select[Any]) -> Any:
+        with self._reporting("read the catalog"), self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    @contextmanager
+    def _transaction(self, attempted: str) -> Iterator[sa.Connection]:
+        with self._reporting(attempted), self._begin_immediate() as connection:
+            yield connection
+            if connection.in_transaction():
+                connection.execute(sa.update(META).where(META.c.key == "version").values(value=META.c.value + 1))
+
+    @contextmanager
+    def _begin_immediate(self) -> Iterator[sa.Connection]:
+        with self._engine.connect() as connection:
+            connection.execution_options(auditlake_immediate=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _reporting(self, attempted: str) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            raise StorageError(attempted, self.path, hint=_hint(str(error.orig))) from error
+        except sa.exc.DatabaseError as error:
+            if not isinstance(error.orig, sqlite3.DatabaseError) or isinstance(error.orig, sqlite3.IntegrityError):
+                raise
+            raise DamagedFile(attempted, self.path, hint=f"{error.orig}: restore the catalog from a backup") from error
+
+
+def _engine(path: Path, *, read_only: bool) -> sa.Engine:
+    mode = "ro" if read_only else "rwc"
+
+    def connect() -> sqlite3.Connection:
+        location = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        connection = sqlite3.connect(location, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("auditlake_immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _hint(message: str) -> str:
+    if "locked" in message or "busy" in message:
+        return f"another process kept it locked for {BUSY_SECONDS:.0f} s: look for a stuck auditlake process"
+    if "full" in message:
+        return "the disk is full: free space or lower retention"
+    if "readonly" in message or "unable to open" in message:
+        return "it cannot be opened: check the data directory's owner and mount"
+    return message
+
+
+def _insert_all(connection: sa.Connection, statement: sa.Insert, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _upsert_runs(connection: sa.Connection, runs: Mapping[str, tuple[int, int]]) -> None:
+    statement = insert(RUNS)
+    widened = {
+        "first_ns": sa.func.min(RUNS.c.first_ns, statement.excluded.first_ns),
+        "last_ns": sa.func.max(RUNS.c.last_ns, statement.excluded.last_ns),
+    }
+    rows = [{"run_id": run, "first_ns": first, "last_ns": last} for run, (first, last) in runs.items()]
+    _insert_all(connection, statement.on_conflict_do_update(index_elements=["run_id"], set_=widened), rows)
+
+
+def _keep_batches(connection: sa.Connection, origin: str, batches: Sequence[tuple[str, int]]) -> None:
+    if not batches:
+        return
+    rows = [{"origin": origin, "digest": digest, "received_ns": received_ns} for digest, received_ns in batches]
+    statement = insert(BATCHES)
+    newer = statement.on_conflict_do_update(
+        index_elements=["origin", "digest"], set_={"received_ns": sa.func.max(BATCHES.c.received_ns, statement.excluded.received_ns)}
+    )
+    connection.execute(newer, rows)
+    expired = max(received_ns for _, received_ns in batches) - BATCH_WINDOW_NS
+    connection.execute(sa.delete(BATCHES).where(BATCHES.c.origin == origin, BATCHES.c.received_ns < expired))
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

@@ -1,0 +1,72 @@
+"""The tables of the catalog. Columns are only added; a change that older software cannot read raises `CATALOG_SCHEMA_VERSION`."""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+
+CATALOG_SCHEMA_VERSION: Final = 1
+METADATA: Final = MetaData()
+
+META: Final = Table("meta", METADATA, Column("key", Text, primary_key=True), Column("value", BigInteger, nullable=False))
+
+FILES: Final = Table(
+    "files",
+    METADATA,
+    Column("path", Text, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("date", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("min_ns", BigInteger, nullable=False),
+    Column("max_ns", BigInteger, nullable=False),
+    Column("min_entry", BigInteger, nullable=False),
+    Column("max_entry", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("sealed_ns", BigInteger, nullable=False),
+    Column("retired_ns", BigInteger),
+    Column("damaged", Text),
+    Index("files_by_time", "table_name", "retired_ns", "max_ns"),
+)
+
+ENTRIES: Final = Table(
+    "entries",
+    METADATA,
+    Column("origin", Text, primary_key=True),
+    Column("entry", BigInteger, primary_key=True),
+    Column("sealed_ns", BigInteger, nullable=False),
+    Column("first_received_ns", BigInteger),
+    Column("last_received_ns", BigInteger),
+    Column("received", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("rejected", BigInteger, nullable=False),
+    Column("deduplicated", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("withheld", BigInteger, nullable=False),
+    Column("own", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("policy_hash", Text, nullable=False),
+    Column("descriptor", Text, nullable=False),
+    Index("entries_by_time", "sealed_ns"),
+)
+
+BATCHES: Final = Table(
+    "batches",
+    METADATA,
+    Column("origin", Text, primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("received_ns", BigInteger, nullable=False),
+    Index("batches_by_time", "origin", "received_ns"),
+)
+
+TRACE_RUNS: Final = Table("trace_runs", METADATA, Column("trace_id", Text, primary_key=True), Column("run_id", Text, nullable=False))
+
+RUNS: Final = Table(
+    "runs",
+    METADATA,
+    Column("run_id", Text, primary_key=True),
+    Column("first_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Index("runs_by_time", "last_ns"),
+)
