@@ -1,0 +1,161 @@
+"""What is let in: records whose ids are ids, and no more bytes in flight than the configuration allows.
+
+A record with a malformed id is rejected by itself (partial success), the rest of its request is stored. Ids also must not be
+a way for text to pass unredacted, which is why every id in a request has the right length when `admit` returns.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.errors import Overloaded
+from collector.signals import LOGS, TRACES, Message, Signal
+
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+_NO_TRACE: Final = bytes(TRACE_ID_BYTES)
+_NO_SPAN: Final = bytes(SPAN_ID_BYTES)
+
+MEMORY_PER_BYTE: Final = 3
+"""Bytes of memory that a request's byte costs while it is in flight: the body, the parsed message, and the redacted copy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """How many records of a request go on, and how many were rejected, by reason."""
+
+    records: int
+    rejected: dict[str, int]
+    noun: str
+
+    @property
+    def message(self) -> str:
+        """Say what was rejected, for `partial_success.error_message`."""
+        return "; ".join(f"{count} {self.noun} rejected: {reason}" for reason, count in self.rejected.items())
+
+
+def admit(signal: Signal, message: Message) -> Admitted:
+    """Remove the records of `message` that cannot be stored, in place; metrics have no ids of their own and always pass.
+
+    Ids of links and exemplars that are malformed are emptied: they do not cost the record.
+    """
+    rejected: Counter[str] = Counter()
+    if signal is TRACES:
+        records = sum(_keep(scope.spans, rejected, _span_problem) for resource in message.resource_spans for scope in resource.scope_spans)
+    elif signal is LOGS:
+        records = sum(
+            _keep(scope.log_records, rejected, _log_problem) for resource in message.resource_logs for scope in resource.scope_logs
+        )
+    else:
+        records = sum(len(points) for points in _data_points(message))
+        for points in _data_points(message):
+            _repair_exemplars(points)
+    return Admitted(records=records, rejected=dict(rejected), noun=signal.record_noun)
+
+
+def data_points(metric: Message) -> Any:
+    """Return the data points of a metric, whatever its type; empty for a metric without data."""
+    kind = metric.WhichOneof("data")
+    return () if kind is None else getattr(metric, kind).data_points
+
+
+def _data_points(message: Message) -> Iterator[Any]:
+    for resource in message.resource_metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                yield data_points(metric)
+
+
+def _keep(records: Any, rejected: Counter[str], problem_of: Any) -> int:
+    """Drop the records that have a problem and return how many stay."""
+    problems = [problem_of(record) for record in records]
+    if any(problems):
+        rejected.update(problem for problem in problems if problem)
+        kept = [record for record, problem in zip(records, problems, strict=True) if not problem]
+        del records[:]
+        records.extend(kept)
+    return len(records)
+
+
+def _span_problem(span: Message) -> str | None:
+    trace_id = span.trace_id
+    if len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE:
+        return "trace_id must be 16 bytes and not zero"
+    span_id = span.span_id
+    if len(span_id) != SPAN_ID_BYTES or span_id == _NO_SPAN:
+        return "span_id must be 8 bytes and not zero"
+    parent = span.parent_span_id
+    if parent and len(parent) != SPAN_ID_BYTES:
+        return "parent_span_id must be empty or 8 bytes"
+    if parent == _NO_SPAN:
+        span.parent_span_id = b""  # some senders spell "no parent" with zeros
+    for link in span.links:
+        _repair_ids(link)
+    return None
+
+
+def _log_problem(record: Message) -> str | None:
+    trace_id, span_id = record.trace_id, record.span_id
+    if trace_id and len(trace_id) != TRACE_ID_BYTES:
+        return "trace_id must be empty or 16 bytes"
+    if span_id and len(span_id) != SPAN_ID_BYTES:
+        return "span_id must be empty or 8 bytes"
+    _repair_ids(record)
+    return None
+
+
+def _repair_exemplars(points: Any) -> None:
+    for point in points:
+        for exemplar in getattr(point, "exemplars", ()):
+            _repair_ids(exemplar)
+
+
+def _repair_ids(holder: Message) -> None:
+    """Empty ids that are zero or malformed."""
+    trace_id, span_id = holder.trace_id, holder.span_id
+    if trace_id and (len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE):
+        holder.trace_id = b""
+    if span_id and (len(span_id) != SPAN_ID_BYTES or span_id == _NO_SPAN):
+        holder.span_id = b""
+
+
+class Reservation:
+    """The bytes that one request holds while it is in flight."""
+
+    __slots__ = ("_limiter", "held_bytes")
+
+    def __init__(self, limiter: "MemoryLimiter") -> None:
+        self._limiter = limiter
+        self.held_bytes = 0
+
+    def grow_to(self, body_bytes: int) -> None:
+        """Hold what a body of this size costs; raises Overloaded when that is more than there is."""
+        wanted = body_bytes * MEMORY_PER_BYTE
+        if wanted > self.held_bytes:
+            self._limiter.take(wanted - self.held_bytes)
+            self.held_bytes = wanted
+
+
+class MemoryLimiter:
+    """Bytes in flight against a limit: the `memory_limiter` processor. `limit_bytes` None means no limit."""
+
+    def __init__(self, limit_bytes: int | None) -> None:
+        self._limit_bytes = limit_bytes
+        self.in_flight_bytes = 0
+
+    @contextmanager
+    def reserve(self) -> Iterator[Reservation]:
+        """Yield the reservation of one request; everything it holds is given back at the end."""
+        reservation = Reservation(self)
+        try:
+            yield reservation
+        finally:
+            self.in_flight_bytes -= reservation.held_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Count `size_bytes` as in flight; raises Overloaded instead when they do not fit."""
+        if self._limit_bytes is not None and self.in_flight_bytes + size_bytes > self._limit_bytes:
+            raise Overloaded("too much data is in flight: send again later, or raise memory_limiter.limit_mib")
+        self.in_flight_bytes += size_bytes

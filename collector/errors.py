@@ -1,0 +1,72 @@
+"""Why a request was refused: one class a reason, each with a message that may be shown to the sender.
+
+`collector.status` turns them into HTTP and gRPC answers. Messages name fields and limits, never what was sent.
+"""
+
+
+class CollectorError(Exception):
+    """The collector could not start or go on; `hint` says what the operator can do."""
+
+    def __init__(self, attempted: str, subject: object, *, hint: str) -> None:
+        super().__init__(f"could not {attempted}: {subject} ({hint})")
+        self.attempted = attempted
+        self.subject = str(subject)
+        self.hint = hint
+
+
+class PortTaken(CollectorError):
+    """Another process listens where the configuration says that we do."""
+
+
+class Refused(Exception):
+    """A request was not accepted; nothing of it was stored."""
+
+    reason = "refused"
+
+
+class Malformed(Refused):
+    """The body is not the message that its headers promise."""
+
+    reason = "malformed"
+
+
+class TooLarge(Refused):
+    """The body is larger than the configured limit, after decompression."""
+
+    reason = "too_large"
+
+
+class UnsupportedMedia(Refused):
+    """The Content-Type or Content-Encoding is none of ours."""
+
+    reason = "unsupported_media"
+
+
+class UnknownPath(Refused):
+    """No signal is taken at this path."""
+
+    reason = "unknown_path"
+
+
+class MethodNotAllowed(Refused):
+    """OTLP/HTTP knows POST alone."""
+
+    reason = "method_not_allowed"
+
+
+class TooSlow(Refused):
+    """The body did not arrive in time."""
+
+    reason = "too_slow"
+
+
+class Overloaded(Refused):
+    """Too many bytes are in flight; the sender should try again soon."""
+
+    reason = "overloaded"
+
+
+class Unavailable(Refused):
+    """Nothing can be made durable: the WAL failed, or the collector is stopping. The sender should try again later."""
+
+    reason = "unavailable"
