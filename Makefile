@@ -5,7 +5,7 @@ DATA ?= auditlake-data
 SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench docs lock clean format
+.PHONY: help demo run test lint bench smoke security build docs lock clean format
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -32,6 +32,18 @@ format: .venv/.dev ## put the code into our format
 
 bench: .venv/.dev ## benchmarks: tables on the terminal, JSON in benchmarks/results/local
 	@$(BIN)/python -m benchmarks
+
+smoke: .venv/.dev ## the demo end to end, without a browser
+	@$(BIN)/python -m pytest tests/end_to_end/test_demo.py -q
+
+security: .venv/.dev ## bandit, secret scan, known vulnerabilities (the last needs a network)
+	@$(BIN)/bandit -q -c pyproject.toml -r alerts cli collector dashboards redaction storage sdk
+	@git ls-files | xargs $(BIN)/detect-secrets-hook --baseline .secrets.baseline
+	@$(BIN)/pip-audit --require-hashes --disable-pip --requirement requirements.lock
+
+build: .venv/.dev ## both wheels and source distributions, in dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+	@$(BIN)/python -m build --no-isolation --outdir dist sdk
 
 docs: .venv/.dev ## write the generated pages of docs/
 	@$(BIN)/python -m docs.generate

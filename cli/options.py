@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -93,7 +94,7 @@ def plain(value: object) -> object:  # noqa: PLR0911
             return value.isoformat()
         case bytes():
             return value.hex()
-        case float() if value != value or value in (float("inf"), float("-inf")):
+        case float() if not math.isfinite(value):
             return str(value)
         case str() | int() | float() | None:
             return value

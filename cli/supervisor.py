@@ -36,7 +36,7 @@ class Child:
 
 
 class Supervisor:
-    """Starts children, watches them, stops them. `log_file` gets what they print; lines of stderr also go to ours when `echo`."""
+    """Starts children, watches them, stops them. What they print goes to our own streams; `echo` says whether stdout does too."""
 
     def __init__(self, *, echo: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._running: dict[str, _Running] = {}
@@ -61,13 +61,12 @@ class Supervisor:
     def watch(self, seconds: float | None = None) -> None:
         """Restart what dies, until a stop is asked for, an essential child fails, or `seconds` have passed."""
         deadline = None if seconds is None else self._monotonic() + seconds
-        while not self._stopping.wait(0.1):
-            if deadline is not None and self._monotonic() >= deadline:
-                return
+        while not self._stopping.is_set():
             for running in list(self._running.values()):
                 self._look_after(running)
-            if self.failure is not None:
+            if self.failure is not None or (deadline is not None and self._monotonic() >= deadline):
                 return
+            self._stopping.wait(0.1)
 
     def is_alive(self, name: str) -> bool:
         """Say whether the child of this name runs now."""

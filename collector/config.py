@@ -24,7 +24,7 @@ from collector.config_model import (
     ServiceConfig,
     host_port,
 )
-from collector.config_source import ConfigError, KeyPath, Problem, Source, dotted, nearest, read
+from collector.config_source import ConfigError, KeyPath, Problem, Source, nearest, read
 from redaction.policy import RedactionConfig
 
 __all__ = ["DEFAULT", "Config", "ConfigError", "Problem", "host_port", "load", "parse"]
@@ -168,9 +168,9 @@ class _Check:
             kinds = {identifier.partition("/")[0] for identifier in pipeline.processors}
             if "redaction" not in kinds and not pipeline.allow_unredacted:
                 self._report(path, "stores what agents send without redaction: add the processor, or say allow_unredacted: true")
-        for section, identifiers in self._enabled(service):
+        for _, enabled in self._enabled(service):
             kinds_seen: dict[str, str] = {}
-            for identifier in identifiers:
+            for identifier in enabled:
                 kind = identifier.partition("/")[0]
                 if kinds_seen.setdefault(kind, identifier) != identifier:
                     self._report(("service",), f"{kinds_seen[kind]} and {identifier} are both enabled: one {kind} runs in one collector")
@@ -189,7 +189,7 @@ class _Check:
         yield "extensions", sorted(set(service.extensions))
 
     def _assemble(self, service: ServiceConfig) -> Config:
-        enabled = {section: identifiers for section, identifiers in self._enabled(service)}
+        enabled = dict(self._enabled(service))
 
         def one(section: str, model: type[Model]) -> Model | None:
             found = [self._components[section][identifier] for identifier in enabled[section]]
@@ -201,9 +201,8 @@ class _Check:
         warnings = []
         if one("processors", BatchConfig) is not None:
             warnings.append("processors.batch has no effect: an acknowledgement is always durable here, and batching happens in the WAL")
-        for signal in SIGNALS:
-            if signal not in service.pipelines:
-                warnings.append(f"service.pipelines has no {signal}: such requests are answered with 404 / UNIMPLEMENTED")
+        missing = [signal for signal in SIGNALS if signal not in service.pipelines]
+        warnings += [f"service.pipelines has no {signal}: such requests are answered with 404 / UNIMPLEMENTED" for signal in missing]
         return Config(
             otlp=receiver.protocols,
             redaction=one("processors", RedactionConfig) or RedactionConfig(),

@@ -18,7 +18,7 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0
 
 def seconds(value: Any) -> Any:
     """Return the seconds of a Go-style duration: `1s`, `200ms`, `1m30s`; `0` needs no unit."""
-    if value == 0 or value == "0":
+    if value in {0, "0"}:
         return 0.0
     text = str(value)
     parts = _DURATION_PART.findall(text)
@@ -53,6 +53,8 @@ def _endpoint(value: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
 UrlPath = Annotated[str, Field(pattern=r"^/\S*$")]
 
 
@@ -147,7 +149,9 @@ class BatchConfig(Section):
 class ParquetExporterConfig(Section):
     path: Path = Path("auditlake-data")  # the data directory, relative to the working directory
     seal_interval: Duration = Field(1.0, ge=0.1, le=60)  # how often what was acknowledged becomes Parquet
-    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None  # name of this collector in origins; default: host name
+    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = (
+        None  # name of this collector in origins; default: host name
+    )
     compact_interval: Duration = Field(10.0, ge=1)  # how often small files are looked for
     retired_grace: Duration = Field(600.0, ge=0)  # how long files that compaction replaced stay for readers that hold the old list
 
@@ -158,7 +162,7 @@ class HealthCheckConfig(Section):
 
 
 class WebhookConfig(Section):
-    url: Annotated[str, Field(pattern=r"^https?://\S+$")]  # where notifications are posted, Alertmanager's webhook format
+    url: HttpUrl  # where notifications are posted, Alertmanager's webhook format
     send_resolved: bool = True  # also tell when an alert resolves
     timeout: Duration = Field(10.0, gt=0)  # of one attempt
 
@@ -169,9 +173,9 @@ class AlertReceiverConfig(Section):
 
 
 class AlertsConfig(Section):
-    rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"),)  # rule files; a relative path is looked up here, beside this file, in the package
+    rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"),)  # rule files: looked up here, beside this file, in the package
     interval: Duration = Field(30.0, ge=1)  # of groups that name none
-    external_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None  # base of the deep links in notifications; default: the dashboard's
+    external_url: HttpUrl | None = None  # base of the deep links in notifications; default: the dashboard's
     receivers: tuple[AlertReceiverConfig, ...] = ()  # beside the log, which always gets them
 
 

@@ -35,7 +35,9 @@ class ConfigError(Exception):
         self.source = source
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
         count = len(self.problems)
-        super().__init__("\n".join([f"{source}: {count} problem{'s' if count > 1 else ''}", *(f"  {problem}" for problem in self.problems)]))
+        super().__init__(
+            "\n".join([f"{source}: {count} problem{'s' if count > 1 else ''}", *(f"  {problem}" for problem in self.problems)])
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,16 @@ def resolve(requirements: list[str], lock: str, options: list[str]) -> None:
         source.write("\n".join(requirements))
         source.flush()
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
-        command += ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links", *options, source.name, "--output-file", lock]
+        command += [
+            "--no-annotate",
+            "--no-header",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            *options,
+            source.name,
+            "--output-file",
+            lock,
+        ]
         subprocess.run(command, cwd=ROOT, check=True)
 
 

@@ -1,0 +1,147 @@
+"""`make docs`: writes the pages that come from the code, so that they cannot be wrong: docs/configuration.md and docs/cli.md."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import typer
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from cli.main import application
+from collector.config_model import COMPONENTS, ServiceConfig
+
+DOCS = Path(__file__).parent
+
+CONFIGURATION_HEAD = """\
+# Configuration: `otel-config.yaml`
+
+The OpenTelemetry Collector's own grammar: components with ids `type` or `type/name`, and a `service` that says which of them run. `${env:NAME}`,
+`${env:NAME:-default}` and `${NAME}` are expanded, `$$` is a dollar sign. Unknown keys are errors. `auditlake validate [FILE]` reports every problem at once, each
+with its key, its line and the remedy; nothing is started. Without a file the built-in configuration runs, which is the `otel-config.yaml` of the repository.
+
+A pipeline that ends in `parquet` without the `redaction` processor is refused unless it says `allow_unredacted: true`. An endpoint that other machines can reach is
+refused unless the receiver says `insecure_allow_anonymous: true`.
+
+This page is generated from the models (`make docs`).
+"""
+
+CLI_HEAD = """\
+# The command line: `auditlake`
+
+Reading commands take `--data DIR` (default: the path in `otel-config.yaml`, else `./auditlake-data`) and `--format table|json|csv|parquet`. JSON goes to stdout
+alone, messages to stderr. Exit codes: 0 ok, 1 the answer is "no", 2 usage or configuration.
+
+This page is generated from the commands (`make docs`).
+"""
+
+
+def main() -> None:
+    """Write both pages."""
+    (DOCS / "configuration.md").write_text(configuration_page())
+    (DOCS / "cli.md").write_text(cli_page())
+
+
+def configuration_page() -> str:
+    """Return docs/configuration.md."""
+    parts = [CONFIGURATION_HEAD]
+    for section, components in COMPONENTS.items():
+        parts.append(f"\n## {section}\n")
+        for kind, model in components.items():
+            parts.append(f"\n### `{section}.{kind}`\n\n" + _model_table(model))
+    parts.append("\n## service\n\n" + _model_table(ServiceConfig))
+    return "".join(parts)
+
+
+def _model_table(model: type[BaseModel]) -> str:
+    rows = ["| key | default | meaning |\n|---|---|---|\n"]
+    rows += [f"| `{key}` | {default} | {comment} |\n" for key, default, comment in _fields(model, "")]
+    return "".join(rows)
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
+    comments = _comments(model)
+    for name, field in model.model_fields.items():
+        key = prefix + name
+        yield key, _default(field.get_default(call_default_factory=True)), comments.get(name, "")
+        for nested, suffix in _nested(field.annotation):
+            yield from _fields(nested, f"{key}{suffix}.")
+
+
+def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, suffix
+        return
+    origin = getattr(annotation, "__origin__", None)
+    inner = "[]" if origin in (tuple, list) else ".<signal>" if origin is dict else ""
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _nested(argument, suffix + inner)
+
+
+def _default(value: object) -> str:
+    if value is PydanticUndefined:
+        return "required"
+    if isinstance(value, BaseModel):
+        return ""
+    if value is None:
+        return "–"
+    if isinstance(value, tuple | list | set | frozenset):
+        items = sorted(map(str, value)) if isinstance(value, set | frozenset) else [str(item) for item in value]
+        text = ", ".join(items)
+        return f"`[{text}]`".replace("|", "\\|")
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value}`".replace("|", "\\|")
+
+
+def _comments(model: type[BaseModel]) -> dict[str, str]:
+    """Return the comment behind, or on the lines above, each field of the model and of its bases."""
+    found: dict[str, str] = {}
+    for owner in reversed(model.__mro__):
+        if not (isinstance(owner, type) and issubclass(owner, BaseModel)) or owner is BaseModel:
+            continue
+        above: list[str] = []
+        for line in inspect.getsource(owner).splitlines():
+            field = re.match(r"    (\w+): .*?(?:  # (.*))?$", line)
+            if line.strip().startswith("#"):
+                above.append(line.strip().removeprefix("#").strip())
+            elif field and field[1] in model.model_fields:
+                found[field[1]] = (field[2] or " ".join(above)).replace("|", "\\|")
+                above = []
+            elif closing := re.match(r"    [\])]+.*?  # (.*)$", line):
+                last = next(reversed(found), None)
+                if last and not found[last]:
+                    found[last] = closing[1].replace("|", "\\|")
+            else:
+                above = []
+    return found
+
+
+def cli_page() -> str:
+    """Return docs/cli.md."""
+    group = typer.main.get_command(application())
+    assert isinstance(group, click.Group) or hasattr(group, "commands")  # noqa: S101
+    return CLI_HEAD + "".join(_command_sections(group, "auditlake"))
+
+
+def _command_sections(group: Any, prefix: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if hasattr(command, "commands"):
+            yield f"\n## `{prefix} {name}`\n\n{(command.help or '').strip()}\n"
+            yield from _command_sections(command, f"{prefix} {name}")
+            continue
+        yield f"\n## `{prefix} {name}`\n\n{(command.help or '').strip()}\n\n| argument or option | meaning |\n|---|---|\n"
+        for parameter in command.params:
+            if parameter.name == "help" or getattr(parameter, "hidden", False):
+                continue
+            words = ", ".join([*parameter.opts, *parameter.secondary_opts]) if parameter.param_type_name == "option" else parameter.metavar
+            yield f"| `{words or parameter.name}` | {(getattr(parameter, 'help', '') or '').strip()} |\n".replace("[FILE]|", "[FILE]\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The supervisor: restarts what dies, stops in reverse order, leaves nothing behind."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.supervisor import Child, Supervisor
+
+PRINT_ORDER = """
+import signal, sys, time
+name, log = sys.argv[1:]
+def stop(*_):
+    open(log, "a").write(name + "\\n")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+open(log + ".ready", "a").write(name + "\\n")
+while True: time.sleep(0.05)
+"""
+
+
+def python(name: str, code: str, *arguments: str, **options: object) -> Child:
+    """Return a child that runs Python code."""
+    return Child(name=name, arguments=[sys.executable, "-c", code, *arguments], **options)  # type: ignore[arg-type]
+
+
+def wait_for(condition: object, supervisor: Supervisor, seconds: float = 10) -> None:
+    """Let the supervisor work until the condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+        supervisor.watch(0.1)
+    assert condition()  # type: ignore[operator]
+
+
+def lines(path: Path) -> list[str]:
+    """Return the lines written so far."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    supervisor = Supervisor(echo=True)
+    for name in ("first", "second"):
+        supervisor.start(python(name, PRINT_ORDER, name, str(log)))
+    wait_for(lambda: len(lines(tmp_path / "log.ready")) == 2, supervisor)
+    supervisor.stop()
+    assert lines(log) == ["second", "first"]
+
+
+def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
+    log = tmp_path / "starts"
+    supervisor = Supervisor(echo=True)
+    supervisor.start(python("dies", f"open({str(log)!r}, 'a').write('x\\n')"))
+    wait_for(lambda: len(lines(log)) >= 2, supervisor)
+    supervisor.stop()
+    assert not supervisor.is_alive("dies")
+
+
+def test_an_essential_child_that_refuses_its_configuration_ends_everything() -> None:
+    supervisor = Supervisor(echo=True)
+    supervisor.start(python("collector", "raise SystemExit(2)", essential=True))
+    wait_for(lambda: supervisor.failure == "collector", supervisor)
+    supervisor.stop()
+
+
+def test_a_child_that_ignores_the_stop_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    code = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); time.sleep(60)"
+    supervisor = Supervisor(echo=True)
+    supervisor.start(python("stubborn", code, stop_seconds=0.3))
+    wait_for(ready.exists, supervisor)
+    supervisor.stop()
+    assert not supervisor.is_alive("stubborn")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel of Linux ends children of a killed parent")
+def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    child = f"import os, time; f = open({str(pid_file)!r}, 'w'); f.write(str(os.getpid())); f.close(); time.sleep(60)"
+    parent = (
+        "import sys; from cli.supervisor import *; s = Supervisor(echo=True); "
+        f"s.start(Child(name='c', arguments=[sys.executable, '-c', {child!r}])); s.watch(60)"
+    )
+    supervisor = Supervisor(echo=True)
+    supervisor.start(Child(name="parent", arguments=[sys.executable, "-c", parent], environment={"PYTHONPATH": str(Path.cwd())}))
+    wait_for(lambda: pid_file.exists() and pid_file.read_text(), supervisor)
+    pid = int(pid_file.read_text())
+    supervisor._running["parent"].process.kill()
+    deadline = time.monotonic() + 5
+    while _alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    supervisor.stop()
+    assert not _alive(pid)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
