@@ -117,16 +117,16 @@ def step(alerts: Mapping[str, Alert], samples: Iterable[Sample], waits: Waits, *
 
 def resumed(alerts: Mapping[str, Alert], downtime: timedelta) -> dict[str, Alert]:
     """Return the alerts after nothing was evaluated for `downtime`: that time does not count towards `for`."""
-    return {
-        key: replace(alert, active_at=alert.active_at + downtime) if alert.state is State.PENDING else alert
-        for key, alert in alerts.items()
-    }
+
+    def shifted(alert: Alert) -> Alert:
+        return replace(alert, active_at=alert.active_at + downtime) if alert.state is State.PENDING else alert
+
+    return {key: shifted(alert) for key, alert in alerts.items()}
 
 
 def dropped(alerts: Mapping[str, Alert], *, at: datetime) -> list[Transition]:
     """Return the transitions that end these alerts: of a rule that is gone, or has more alerts than its limit."""
-    ends = [_ended(alert, at) for alert in alerts.values() if alert.state is not State.RESOLVED]
-    return [end for end in ends if end is not None]
+    return [_ended(alert, at) for alert in alerts.values() if alert.state is not State.RESOLVED]
 
 
 def _by_fingerprint(samples: Iterable[Sample]) -> dict[str, Sample]:
@@ -164,16 +164,13 @@ def _vanished(before: Alert, waits: Waits, at: datetime) -> Alert | None:
 
 def _changes(before: Alert | None, after: Alert | None, at: datetime) -> list[Transition]:
     if after is None:
-        end = _ended(before, at) if before is not None else None
-        return [end] if end is not None and before is not None and before.state is State.PENDING else []
+        return [_ended(before, at)] if before is not None and before.state is State.PENDING else []
     if before is not None and before.state is after.state:
         return []
     return [Transition(state=after.state, at=at, alert=after)]
 
 
-def _ended(alert: Alert, at: datetime) -> Transition | None:
-    if alert.state is State.RESOLVED:
-        return None
+def _ended(alert: Alert, at: datetime) -> Transition:
     state = State.RESOLVED if alert.state is State.FIRING else State.INACTIVE
     return Transition(state=state, at=at, alert=replace(alert, state=state, resolved_at=at))
 

@@ -1,0 +1,268 @@
+"""What the alert process remembers, in `<data>/alerts.sqlite`: alerts, rules, evaluations, and the outbox of messages to deliver.
+
+Transitions and the messages that tell them are committed in one transaction: after a crash either both are there or neither, and
+the evaluation is repeated. A message stays in the outbox until its receiver took it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, Self
+
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, exists, func, select, text, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from alerts.errors import AlertsError
+from alerts.evaluate import Alert, State
+from alerts.tables import ALERTS, EVALUATIONS, METADATA, OUTBOX, RULES, SCHEMA_VERSION
+
+FILE_NAME: Final = "alerts.sqlite"
+BUSY_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """One rule evaluated once, and the alerts that it left."""
+
+    rule: str
+    rule_group: str
+    alertname: str
+    interval: timedelta
+    at: datetime
+    eval_ts: datetime
+    duration_ms: float
+    rows: int | None
+    error: str | None
+    missed: int
+    alerts: Mapping[str, Alert]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to deliver: `key` is the same each time it is tried."""
+
+    key: str
+    receiver: str
+    group_key: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message in the outbox that is due."""
+
+    id: int
+    attempts: int
+    message: Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleStatus:
+    """How a rule fared last."""
+
+    rule: str
+    rule_group: str
+    alertname: str
+    interval: timedelta
+    evaluated_at: datetime | None
+    duration_ms: float | None
+    rows: int | None
+    error: str | None
+    error_since: datetime | None
+    missed: int
+
+
+class AlertStore:
+    """The state of one data directory; one instance may be used by several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, data: Path, *, read_only: bool = False) -> Self:
+        """Open the state; raises AlertsError when it is not there (read-only) or not usable."""
+        path = data / FILE_NAME
+        if read_only and not path.exists():
+            raise AlertsError("read the state of the alerts", path, hint="no alert was evaluated here yet: start `auditlake up`")
+        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", _configure)
+        try:
+            with engine.begin() as connection:
+                _check_version(connection, path)
+                if not read_only:
+                    METADATA.create_all(connection)
+                    connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
+        except DatabaseError as error:
+            engine.dispose()
+            hint = "is the directory writable?" if isinstance(error, OperationalError) else "move the file away: alerts begin anew"
+            raise AlertsError("open the state of the alerts", path, hint=hint) from error
+        return cls(engine)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.dispose()
+
+    def alerts(self, rules: Sequence[str] | None = None) -> dict[str, dict[str, Alert]]:
+        """Return rule → fingerprint → alert, of these rules or of all."""
+        query = select(ALERTS) if rules is None else select(ALERTS).where(ALERTS.c.rule.in_(rules))
+        found: dict[str, dict[str, Alert]] = {}
+        with self._engine.connect() as connection:
+            for row in connection.execute(query).mappings():
+                found.setdefault(row["rule"], {})[row["fingerprint"]] = _alert(row)
+        return found
+
+    def rules(self) -> list[RuleStatus]:
+        """Return how each rule fared last, by group and name."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(RULES).order_by(RULES.c.rule_group, RULES.c.alertname, RULES.c.rule)).mappings().all()
+        names = [name for name in RuleStatus.__dataclass_fields__ if name != "interval"]
+        return [RuleStatus(interval=timedelta(seconds=row["interval_seconds"]), **{name: row[name] for name in names}) for row in rows]
+
+    def last_evaluation(self, rules: Sequence[str]) -> datetime | None:
+        """Return the instant at which any of these rules was last evaluated."""
+        with self._engine.connect() as connection:
+            last: datetime | None = connection.execute(select(func.max(RULES.c.evaluated_at)).where(RULES.c.rule.in_(rules))).scalar()
+        return last
+
+    def commit(self, evaluations: Iterable[Evaluation], messages: Iterable[Message]) -> None:
+        """Store what an evaluation of a group found, together with its messages: all of it or, after a crash, nothing."""
+        with self._engine.begin() as connection:
+            for evaluation in evaluations:
+                _store(connection, evaluation)
+            _post(connection, messages)
+
+    def forget(self, rules: Sequence[str], messages: Iterable[Message]) -> None:
+        """Remove rules that are no longer in any file, together with the messages that end their alerts."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(RULES).where(RULES.c.rule.in_(rules)))
+            _post(connection, messages)
+
+    def due(self, now: datetime, receiver: str, *, most: int = 100) -> list[Delivery]:
+        """Return messages to deliver now, oldest first; never two of one group, so that their order holds."""
+        earlier = OUTBOX.alias("earlier")
+        blocked = exists().where(
+            earlier.c.receiver == OUTBOX.c.receiver,
+            earlier.c.group_key == OUTBOX.c.group_key,
+            earlier.c.id < OUTBOX.c.id,
+            earlier.c.delivered_at.is_(None),
+            earlier.c.dead.is_(False),
+        )
+        wanted = (OUTBOX.c.delivered_at.is_(None), OUTBOX.c.dead.is_(False), OUTBOX.c.due_at <= now, OUTBOX.c.receiver == receiver)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(OUTBOX).where(*wanted, ~blocked).order_by(OUTBOX.c.id).limit(most)).mappings().all()
+        names = list(Message.__dataclass_fields__)
+        return [Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names})) for row in rows]
+
+    def abandon(self, receivers: Sequence[str]) -> int:
+        """Give up messages to receivers other than these: they are no longer configured. Returns how many."""
+        stale = (OUTBOX.c.delivered_at.is_(None), OUTBOX.c.dead.is_(False), OUTBOX.c.receiver.not_in(receivers))
+        with self._engine.begin() as connection:
+            return connection.execute(update(OUTBOX).where(*stale).values(dead=True, error="the receiver is no longer configured")).rowcount
+
+    def delivered(self, ids: Sequence[int], at: datetime) -> None:
+        """Mark messages that their receiver took."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(delivered_at=at, error=None, attempts=OUTBOX.c.attempts + 1)
+            )
+
+    def failed(self, ids: Sequence[int], error: str, *, due_at: datetime | None) -> None:
+        """Keep messages for another attempt at `due_at`, or give them up when it is None."""
+        values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + 1, "dead": due_at is None}
+        if due_at is not None:
+            values["due_at"] = due_at
+        with self._engine.begin() as connection:
+            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(values))
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Return every message that is still remembered, oldest first."""
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.id)).mappings()]
+
+    def evaluations(self, *, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Return recorded evaluations, oldest first."""
+        query = select(EVALUATIONS).order_by(EVALUATIONS.c.id)
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query if since is None else query.where(EVALUATIONS.c.at >= since)).mappings()]
+
+    def prune(self, before: datetime) -> None:
+        """Forget evaluations and delivered or given-up messages that are older."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(EVALUATIONS).where(EVALUATIONS.c.at < before))
+            finished = OUTBOX.c.delivered_at.is_not(None) | OUTBOX.c.dead.is_(True)
+            connection.execute(delete(OUTBOX).where(finished, OUTBOX.c.created_at < before))
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _check_version(connection: Connection, path: Path) -> None:
+    version = connection.execute(text("PRAGMA user_version")).scalar_one()
+    if version > SCHEMA_VERSION:
+        raise AlertsError("open the state of the alerts", path, hint="a newer auditlake wrote it: install that version")
+
+
+def _store(connection: Connection, evaluation: Evaluation) -> None:
+    status = {
+        "rule_group": evaluation.rule_group,
+        "alertname": evaluation.alertname,
+        "interval_seconds": evaluation.interval.total_seconds(),
+        "evaluated_at": evaluation.at,
+        "duration_ms": evaluation.duration_ms,
+        "rows": evaluation.rows,
+        "error": evaluation.error,
+    }
+    since = func.coalesce(RULES.c.error_since, evaluation.at) if evaluation.error else None
+    new = insert(RULES).values(
+        rule=evaluation.rule, missed=evaluation.missed, error_since=evaluation.at if evaluation.error else None, **status
+    )
+    connection.execute(
+        new.on_conflict_do_update(
+            index_elements=["rule"], set_={**status, "missed": RULES.c.missed + evaluation.missed, "error_since": since}
+        )
+    )
+    recorded = {name: getattr(evaluation, name) for name in ("rule", "at", "eval_ts", "duration_ms", "rows", "error", "missed")}
+    connection.execute(insert(EVALUATIONS).values(**recorded))
+    _store_alerts(connection, evaluation.rule, evaluation.alerts)
+
+
+def _store_alerts(connection: Connection, rule: str, alerts: Mapping[str, Alert]) -> None:
+    """Make the stored alerts of a rule equal to `alerts`, touching only those that changed."""
+    stored = {row["fingerprint"]: _alert(row) for row in connection.execute(select(ALERTS).where(ALERTS.c.rule == rule)).mappings()}
+    gone = [key for key in stored if key not in alerts]
+    for first in range(0, len(gone), 500):
+        part = gone[first : first + 500]
+        connection.execute(delete(ALERTS).where(ALERTS.c.rule == rule, ALERTS.c.fingerprint.in_(part)))
+    changed = [_row(rule, alert) for key, alert in alerts.items() if stored.get(key) != alert]
+    if changed:
+        upsert = insert(ALERTS)
+        columns = {column.name: upsert.excluded[column.name] for column in ALERTS.c if not column.primary_key}
+        connection.execute(upsert.on_conflict_do_update(index_elements=["rule", "fingerprint"], set_=columns), changed)
+
+
+def _post(connection: Connection, messages: Iterable[Message]) -> None:
+    rows = [
+        {**{name: getattr(message, name) for name in Message.__dataclass_fields__}, "due_at": message.created_at} for message in messages
+    ]
+    if rows:
+        connection.execute(insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]), rows)
+
+
+def _row(rule: str, alert: Alert) -> dict[str, Any]:
+    names = ("fingerprint", "value", "state", "active_at", "fired_at", "resolved_at", "keep_firing_since")
+    texts = {"labels": json.dumps(dict(alert.labels), sort_keys=True), "annotations": json.dumps(dict(alert.annotations), sort_keys=True)}
+    return {"rule": rule, **texts, **{name: getattr(alert, name) for name in names}}
+
+
+def _alert(row: RowMapping) -> Alert:
+    names = ("fingerprint", "value", "active_at", "fired_at", "resolved_at", "keep_firing_since")
+    texts = {name: json.loads(row[name]) for name in ("labels", "annotations")}
+    return Alert(state=State(row["state"]), **texts, **{name: row[name] for name in names})

@@ -1,0 +1,95 @@
+"""The tables of `<data>/alerts.sqlite`. Times are text, RFC 3339 in UTC with microseconds, so that they sort and read as they are."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Boolean, Column, Dialect, Float, ForeignKey, Index, Integer, MetaData, Table, Text, TypeDecorator, text
+
+SCHEMA_VERSION: Final = 1
+
+
+class Time(TypeDecorator[datetime]):
+    """An aware UTC time as text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        """Write RFC 3339 with microseconds."""
+        del dialect
+        return None if value is None else rfc3339(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Read what `process_bind_param` wrote."""
+        del dialect
+        return None if value is None else datetime.fromisoformat(value)
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return an aware time as RFC 3339 in UTC with microseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+METADATA: Final = MetaData()
+
+RULES: Final = Table(
+    "rules",
+    METADATA,
+    Column("rule", Text, primary_key=True),
+    Column("rule_group", Text, nullable=False),
+    Column("alertname", Text, nullable=False),
+    Column("interval_seconds", Float, nullable=False),
+    Column("evaluated_at", Time),  # instant of the last evaluation, also of one that failed
+    Column("duration_ms", Float),
+    Column("rows", Integer),
+    Column("error", Text),  # of the last evaluation
+    Column("error_since", Time),
+    Column("missed", Integer, nullable=False, server_default=text("0")),  # evaluations that never took place
+)
+
+ALERTS: Final = Table(
+    "alerts",
+    METADATA,
+    Column("rule", Text, ForeignKey("rules.rule", ondelete="CASCADE"), primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("labels", Text, nullable=False),  # JSON
+    Column("annotations", Text, nullable=False),  # JSON
+    Column("value", Float, nullable=False),
+    Column("state", Text, nullable=False),  # pending firing resolved
+    Column("active_at", Time, nullable=False),
+    Column("fired_at", Time),
+    Column("resolved_at", Time),
+    Column("keep_firing_since", Time),
+)
+
+EVALUATIONS: Final = Table(
+    "evaluations",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("at", Time, nullable=False),  # the instant that was evaluated
+    Column("eval_ts", Time, nullable=False),  # $eval_ts: that instant, behind the ingest watermark
+    Column("duration_ms", Float, nullable=False),
+    Column("rows", Integer),
+    Column("error", Text),
+    Column("missed", Integer, nullable=False),  # evaluations that were due between the one before and this one
+    Index("evaluations_at", "at"),
+    Index("evaluations_rule_at", "rule", "at"),
+)
+
+OUTBOX: Final = Table(
+    "outbox",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),  # the receiver's idempotency key
+    Column("receiver", Text, nullable=False),
+    Column("group_key", Text, nullable=False),  # messages of one group reach a receiver in order
+    Column("body", Text, nullable=False),  # JSON, ready to send
+    Column("created_at", Time, nullable=False),
+    Column("due_at", Time, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("delivered_at", Time),
+    Column("dead", Boolean, nullable=False, server_default=text("0")),  # given up, kept to be seen
+    Column("error", Text),
+    Index("outbox_open", "receiver", "group_key", sqlite_where=text("delivered_at IS NULL AND dead = 0")),
+)
