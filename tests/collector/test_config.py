@@ -71,7 +71,7 @@ def test_a_doubled_dollar_is_a_dollar() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "path", "line", "words"),
     [
-        ("max_recv_msg_size_mib", "max_recv_message_size_mib", "receivers.otlp.protocols.grpc.max_recv_message_size_mib", 4, "max_recv_msg_size_mib"),
+        ("max_recv_msg_size_mib", "max_recv_message_mib", "receivers.otlp.protocols.grpc.max_recv_message_mib", 4, "max_recv_msg_size_mib"),
         ("spike_limit_mib", "spike_limits_mib", "processors.memory_limiter.spike_limits_mib", 8, "spike_limit_mib"),
         ("score_threshold: 0.4", "score_treshold: 0.4", "processors.redaction.presidio.score_treshold", 11, "score_threshold"),
         ("limit_mib: 1024", "limit_mib: many", "processors.memory_limiter.limit_mib", 8, "integer"),

@@ -1,0 +1,100 @@
+"""What cannot work is refused in one clear line with the remedy and exit 2, and nothing else is harmed."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage.wal import WalWriter
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = """\
+receivers: {{otlp: {{protocols: {{grpc: {{endpoint: "127.0.0.1:{grpc}"}}, http: {{endpoint: "127.0.0.1:{http}"}}}}}}}}
+processors: {{redaction: {{}}}}
+exporters: {{parquet: {{path: {data}, node: n}}}}
+extensions: {{health_check: {{endpoint: "127.0.0.1:{health}"}}}}
+service:
+  extensions: [health_check]
+  pipelines: {{traces: {{receivers: [otlp], processors: [redaction], exporters: [parquet]}}}}
+"""
+
+
+@pytest.fixture
+def ports() -> Iterator[list[int]]:
+    """Three ports that were free a moment ago."""
+    sockets = [socket.socket() for _ in range(3)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    found = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    yield found
+
+
+def auditlake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, "-m", "cli", *words], cwd=folder, capture_output=True, text=True, timeout=60, env=environment)
+
+
+def configured(folder: Path, ports: list[int], data: str = "lake") -> None:
+    """Write a configuration with these ports."""
+    text = CONFIG.format(grpc=ports[0], http=ports[1], health=ports[2], data=data)
+    (folder / "otel-config.yaml").write_text(text)
+
+
+def refusal(run: subprocess.CompletedProcess[str], *words: str) -> None:
+    """The one line names what is wrong, and no traceback is shown."""
+    assert run.returncode == 2, run.stderr
+    assert "Traceback" not in run.stderr
+    lines = [line for line in run.stderr.splitlines() if line.startswith("auditlake:")]
+    assert len(lines) == 1, run.stderr
+    for word in words:
+        assert word in run.stderr, run.stderr
+
+
+def test_a_taken_port(tmp_path: Path, ports: list[int]) -> None:
+    configured(tmp_path, ports)
+    with closing(socket.socket()) as holder:
+        holder.bind(("127.0.0.1", ports[1]))
+        holder.listen()
+        refusal(auditlake(tmp_path, "collect"), str(ports[1]), "in use")
+        refusal(auditlake(tmp_path, "validate"), str(ports[1]), "in use")
+    assert not (tmp_path / "lake/data").exists()
+
+
+def test_a_data_directory_that_another_collector_holds(tmp_path: Path, ports: list[int]) -> None:
+    configured(tmp_path, ports)
+    (tmp_path / "lake").mkdir()
+    holder = WalWriter(tmp_path / "lake", "n/collector", first_entry=0)
+    try:
+        refusal(auditlake(tmp_path, "collect"), str(os.getpid()), "n/collector")
+    finally:
+        holder.close()
+
+
+def test_a_data_directory_that_cannot_be_written(tmp_path: Path, ports: list[int]) -> None:
+    (tmp_path / "file").write_text("")
+    configured(tmp_path, ports, data="file/lake")
+    refusal(auditlake(tmp_path, "collect"), "file")
+    refusal(auditlake(tmp_path, "validate"), "file", "path")
+
+
+def test_a_wrong_key_in_the_configuration(tmp_path: Path, ports: list[int]) -> None:
+    configured(tmp_path, ports)
+    file = tmp_path / "otel-config.yaml"
+    file.write_text(file.read_text().replace("endpoint:", "endpiont:", 1))
+    for command in ("collect", "validate", "up", "runs"):
+        refusal(auditlake(tmp_path, command), "line 1", "endpiont", "did you mean 'endpoint'")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_lake_that_is_not_there(tmp_path: Path) -> None:
+    refusal(auditlake(tmp_path, "runs", "--data", "nowhere"), "nowhere")
+    assert not (tmp_path / "nowhere").exists()
