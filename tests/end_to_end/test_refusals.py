@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -26,7 +25,7 @@ service:
 
 
 @pytest.fixture
-def ports() -> Iterator[list[int]]:
+def ports() -> list[int]:
     """Three ports that were free a moment ago."""
     sockets = [socket.socket() for _ in range(3)]
     for one in sockets:
@@ -34,7 +33,7 @@ def ports() -> Iterator[list[int]]:
     found = [one.getsockname()[1] for one in sockets]
     for one in sockets:
         one.close()
-    yield found
+    return found
 
 
 def auditlake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
