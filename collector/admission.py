@@ -21,6 +21,9 @@ _NO_SPAN: Final = bytes(SPAN_ID_BYTES)
 MEMORY_PER_BYTE: Final = 3
 """Bytes of memory that a request's byte costs while it is in flight: the body, the parsed message, and the redacted copy."""
 
+AUDIT_EVENTS: Final = frozenset({"agent_action", "run.started", "policy.decision", "approval", "checkpoint", "security"})
+"""Events whose sender waits for durability (collector/dialects/vocabulary.yaml): they are never queued behind bulk data."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
@@ -53,6 +56,18 @@ def admit(signal: Signal, message: Message) -> Admitted:
         for points in _data_points(message):
             _repair_exemplars(points)
     return Admitted(records=records, rejected=dict(rejected), noun=signal.record_noun)
+
+
+def is_audit(signal: Signal, message: Message) -> bool:
+    """Say whether a request holds an audit event, by the event name of its log records."""
+    if signal is not LOGS:
+        return False
+    return any(
+        record.event_name in AUDIT_EVENTS
+        for resource in message.resource_logs
+        for scope in resource.scope_logs
+        for record in scope.log_records
+    )
 
 
 def data_points(metric: Message) -> Any:

@@ -1,5 +1,6 @@
 """The one table from exception to answer: OTLP/HTTP status, gRPC code, and whether the sender may try again (OTLP 1.11, "Failures")."""
 
+import traceback
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,3 +46,9 @@ def status_message(error: Exception) -> status_pb2.Status:
     if row.retry_seconds is not None:
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=row.retry_seconds)))
     return status
+
+
+def where(error: BaseException) -> str:
+    """Return the files and lines that led to `error`, for the log: never its message, which may hold what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames)

@@ -1,0 +1,163 @@
+"""The sealer and the compactor as child processes: low priority, restarted with backoff, gone when the collector is gone.
+
+The parent holds one end of a pipe. A byte wakes the child or asks it to stop; the end of the pipe means that the parent died, even
+by kill -9, and the child ends at once: what it does is safe to interrupt anywhere. Terminal signals are the parent's business.
+"""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, Final
+
+import structlog
+
+BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+STABLE_SECONDS: Final = 60.0
+_WAKE: Final = b"w"
+_STOP: Final = b"s"
+Target = Callable[..., None]
+"""A function of a module, called in the child with the arguments given, then `stop` and `wake` (threading.Event)."""
+
+
+class Child:
+    """One supervised child process. `prepare` is called in it first, with its name: the place to configure logging."""
+
+    def __init__(self, name: str, target: Target, arguments: tuple[Any, ...], *, prepare: Callable[[str], None] | None = None) -> None:
+        self.name = name
+        self._target = target
+        self._arguments = arguments
+        self._prepare = prepare
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._stopping = False
+        self._failures = 0
+        self._down = "not started"
+
+    def start(self) -> None:
+        """Start the process."""
+        context = multiprocessing.get_context("spawn")
+        theirs, self._pipe = context.Pipe(duplex=False)
+        arguments = (self.name, self._target, self._arguments, theirs, self._prepare)
+        self._process = context.Process(target=_run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._down = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The process id, None before `start`."""
+        return None if self._process is None else self._process.pid
+
+    def wake(self) -> None:
+        """Tell the process that there is work; harmless while it is down."""
+        self._send(_WAKE)
+
+    def state(self) -> str:
+        """Return "ok" or "down: why"."""
+        if self._process is not None and self._process.is_alive():
+            return "ok"
+        return f"down: {self._down or 'the process ended'}"
+
+    async def supervise(self) -> None:
+        """Restart the process whenever it ends, until `stop`."""
+        while True:
+            started = time.monotonic()
+            await self._ended()
+            if self._stopping:
+                return
+            self._failures = 0 if time.monotonic() - started > STABLE_SECONDS else self._failures
+            delay = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+            self._down = f"the {self.name} ended with exit code {self._process.exitcode} and is being restarted"
+            structlog.get_logger(__name__).warning(
+                "child process ended, restarting", child=self.name, exit_code=self._process.exitcode, seconds=delay
+            )
+            self._failures += 1
+            await asyncio.sleep(delay)
+            if self._stopping:
+                return
+            self.start()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`."""
+        self._stopping = True
+        if self._process is None:
+            return
+        self._send(_STOP)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                await self._ended()
+        except TimeoutError:
+            structlog.get_logger(__name__).warning("child process killed: it did not end in time", child=self.name)
+            self._process.kill()
+            await self._ended()
+        self._process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def _send(self, message: bytes) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):  # the process just ended: its supervisor will see that
+                self._pipe.send_bytes(message)
+
+    async def _ended(self) -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        descriptor = os.dup(self._process.sentinel)  # so that two waiters do not take each other's place in the loop
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+        self._process.join(1.0)
+
+
+def seal(data: Any, stop: threading.Event, wake: threading.Event) -> None:
+    """The sealer process."""
+    from collector.sealer import run_sealer
+
+    run_sealer(data, stop, wake)
+
+
+def compact(data: Any, interval_seconds: float, grace_seconds: float, stop: threading.Event, _wake: threading.Event) -> None:
+    """The compactor process."""
+    from storage.compactor import run_compactor
+
+    run_compactor(data, stop, interval_seconds=interval_seconds, grace_seconds=grace_seconds)
+
+
+def _run(name: str, target: Target, arguments: tuple[Any, ...], pipe: Connection, prepare: Callable[[str], None] | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    _lower_priority()
+    stop, wake = threading.Event(), threading.Event()
+    threading.Thread(target=_listen, args=(pipe, stop, wake), name="parent", daemon=True).start()
+    if prepare is not None:
+        prepare(name)
+    target(*arguments, stop, wake)
+
+
+def _listen(pipe: Connection, stop: threading.Event, wake: threading.Event) -> None:
+    while True:
+        try:
+            message = pipe.recv_bytes()
+        except (EOFError, OSError):
+            os._exit(1)
+        if message == _STOP:
+            stop.set()
+        wake.set()
+
+
+def _lower_priority() -> None:
+    """Run only when nothing else wants the processor: an acknowledgement never waits for sealing."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)

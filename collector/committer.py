@@ -1,0 +1,194 @@
+"""Group commit: one task appends everything that waits in one write and one sync, and only then lets it be acknowledged.
+
+Appending and rotating happen in one thread, so the event loop never waits for the disk and a rotation never splits an append.
+Audit events go first: they wait for at most the append under way. After a failed append nothing is accepted any more, because
+what the disk then holds is unknown until the collector starts anew and reads it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+
+from collector.errors import Unavailable
+from storage.errors import StorageError
+from storage.wal import BatchHeader, Counters, RecordType, Segment
+
+APPEND_BYTES: Final = 8 << 20
+APPEND_BYTES_BESIDE_AUDIT: Final = 1 << 20
+"""How much bulk data may share an append with an audit event: more would make its sync slower."""
+
+
+class Writer(Protocol):
+    """What is needed of `storage.wal.WalWriter`."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def append(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> None: ...
+    def rotate(self) -> Segment | None: ...
+    def close(self) -> None: ...
+
+
+class _Waiting(NamedTuple):
+    header: BatchHeader
+    header_bytes: bytes
+    payload: bytes
+    done: asyncio.Future[None]
+
+
+class Committer:
+    """The queue before the WAL. `run` must be running as a task; everything else is called from the same event loop."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wal")
+        self._audit: deque[_Waiting] = deque()
+        self._bulk: deque[_Waiting] = deque()
+        self._rotations: list[asyncio.Future[Segment | None]] = []
+        self._work = asyncio.Event()
+        self._closing = False
+        self._counts = _Counts()
+        self.failure: str | None = None
+
+    def submit(self, header: BatchHeader, payload: bytes, *, audit: bool = False) -> asyncio.Future[None]:
+        """Queue a batch; the future is done when it is durable and fails with Unavailable when it cannot become so."""
+        if self.failure is not None or self._closing:
+            raise Unavailable("nothing can be stored now: send again later")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_retrieve)
+        (self._audit if audit else self._bulk).append(_Waiting(header, header.to_bytes(), payload, done))
+        self._work.set()
+        return done
+
+    def count_rejected(self, reasons: Mapping[str, int]) -> None:
+        """Count records that were received and rejected."""
+        self._counts.add_rejected(reasons)
+
+    def count_deduplicated(self, records: int) -> None:
+        """Count records that were received again."""
+        self._counts.received += records
+        self._counts.deduplicated += records
+
+    async def rotate(self) -> Segment | None:
+        """Close the current segment, its counters in it, if there is anything to seal."""
+        if self.failure is not None or self._closing:
+            return None
+        return await self._request_rotation()
+
+    @property
+    def segment_bytes(self) -> int:
+        """Durable bytes of the segment being written."""
+        return self._writer.size_bytes
+
+    async def close(self) -> None:
+        """Commit what is queued, rotate, close the writer. Nothing can be submitted afterwards."""
+        self._closing = True
+        if self.failure is None:
+            await self._request_rotation()
+        self._work.set()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.close)
+        self._thread.shutdown()
+
+    async def run(self) -> None:
+        """Commit until `close`; a failed append or rotation is remembered in `failure` and ends nothing but the writing."""
+        try:
+            while self.failure is None and not (self._closing and self._idle()):
+                await self._work.wait()
+                self._work.clear()
+                await self._commit_waiting()
+        finally:
+            self.failure = self.failure or ("the collector is stopping" if self._closing else "the committer stopped")
+            self._refuse([*self._audit, *self._bulk])
+            for rotation in self._rotations:
+                rotation.cancel()
+
+    def _idle(self) -> bool:
+        return not (self._audit or self._bulk or self._rotations)
+
+    async def _request_rotation(self) -> Segment | None:
+        future: asyncio.Future[Segment | None] = asyncio.get_running_loop().create_future()
+        self._rotations.append(future)
+        self._work.set()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if self.failure is None:
+                raise
+            return None
+
+    async def _commit_waiting(self) -> None:
+        while self.failure is None and not self._idle():
+            waiting = self._take()
+            rotations, self._rotations = self._rotations if not (self._audit or self._bulk) else [], []
+            try:
+                await self._append(waiting)
+                if rotations:
+                    segment = await self._rotate()
+                    for rotation in rotations:
+                        rotation.set_result(segment)
+            except StorageError as error:
+                self.failure = error.hint
+                structlog.get_logger(__name__).error("the WAL failed: nothing is accepted any more", hint=error.hint)
+                self._refuse(waiting)
+                self._rotations += rotations
+
+    def _take(self) -> list[_Waiting]:
+        """Take all audit batches and as many others as fit into one append."""
+        taken = list(self._audit)
+        self._audit.clear()
+        room = APPEND_BYTES_BESIDE_AUDIT if taken else APPEND_BYTES
+        while self._bulk and room > 0:
+            taken.append(self._bulk.popleft())
+            room -= len(taken[-1].payload)
+        return taken
+
+    async def _append(self, waiting: Sequence[_Waiting]) -> None:
+        if not waiting:
+            return
+        records = [(RecordType.BATCH, batch.header_bytes, batch.payload) for batch in waiting]
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.append, records)
+        for batch in waiting:
+            self._counts.received += 0 if batch.header.own else batch.header.records
+            if not batch.done.done():
+                batch.done.set_result(None)
+
+    async def _rotate(self) -> Segment | None:
+        counts, self._counts = self._counts, _Counts()
+
+        def close_segment() -> Segment | None:
+            if counts.received:
+                self._writer.append([(RecordType.COUNTERS, counts.counters().to_bytes(), b"")])
+            return self._writer.rotate()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, close_segment)
+
+    def _refuse(self, waiting: Iterable[_Waiting]) -> None:
+        for batch in waiting:
+            if not batch.done.done():
+                batch.done.set_exception(Unavailable("nothing can be stored now: send again later"))
+
+
+class _Counts:
+    """Records since the last COUNTERS record."""
+
+    def __init__(self) -> None:
+        self.received = self.deduplicated = 0
+        self._reasons: dict[str, int] = {}
+
+    def add_rejected(self, reasons: Mapping[str, int]) -> None:
+        for reason, records in reasons.items():
+            self.received += records
+            self._reasons[reason] = self._reasons.get(reason, 0) + records
+
+    def counters(self) -> Counters:
+        rejected = sum(self._reasons.values())
+        return Counters(received=self.received, rejected=rejected, deduplicated=self.deduplicated, reasons=self._reasons)
+
+
+def _retrieve(done: asyncio.Future[None]) -> None:
+    """Mark a failure as seen: the sender may be gone, and then nobody else looks."""
+    if not done.cancelled():
+        done.exception()

@@ -1,0 +1,139 @@
+"""OTLP/HTTP: a plain ASGI application, protobuf and JSON on one port (OTLP 1.11, "OTLP/HTTP").
+
+An answer has the Content-Type of its request; every failure is a google.rpc.Status. The body is decompressed and counted while it
+arrives, so neither a gzip bomb nor a slow sender holds more than was reserved for it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Final, Protocol
+
+import structlog
+
+from collector.admission import MemoryLimiter, Reservation
+from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, UnknownPath
+from collector.receivers.encoding import Body, Encoding, encode_response, encode_status, encoding_of
+from collector.signals import Message, Signal
+from collector.status import answer, status_message, where
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+BODY_SECONDS: Final = 60.0
+_DRAINED_BYTES: Final = 256 << 20
+_DRAIN_SECONDS: Final = 10.0
+
+
+class Exporter(Protocol):
+    """What a receiver hands requests to: `collector.pipeline.Pipeline`."""
+
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message: ...
+    def refused(self, error: Refused) -> None: ...
+
+
+class HttpReceiver:
+    """The ASGI application. `paths` maps a URL path to its signal."""
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        limiter: MemoryLimiter,
+        *,
+        paths: Mapping[str, Signal],
+        max_body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
+    ) -> None:
+        self._exporter = exporter
+        self._limiter = limiter
+        self._paths = paths
+        self._max_body_bytes = max_body_bytes
+        self._body_seconds = body_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; never raises, except when the sender has gone."""
+        if scope["type"] != "http":
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        encoding = Encoding.JSON  # of failures, until the request says another
+        try:
+            if "content-type" in headers:
+                encoding = encoding_of(headers["content-type"])
+            signal = self._route(scope)
+            encoding = encoding_of(headers.get("content-type", ""))
+            with self._limiter.reserve() as reservation:
+                body = await self._read(receive, headers, reservation)
+                response = await self._exporter.export(signal, encoding, body)
+            await _respond(send, 200, encoding, encode_response(signal, response, encoding))
+        except _SenderGone:
+            return
+        except Refused as error:
+            self._exporter.refused(error)
+            if isinstance(error, TooLarge):
+                await _drain(receive)
+            await _fail(send, error, encoding)
+        except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
+            structlog.get_logger(__name__).error("request failed", path=scope["path"], error=type(error).__name__, where=where(error))
+            await _fail(send, error, encoding)
+
+    def _route(self, scope: Scope) -> Signal:
+        signal = self._paths.get(scope["path"])
+        if signal is None:
+            raise UnknownPath(f"no signal is taken here: known paths are {', '.join(sorted(self._paths))}")
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("only POST is allowed")
+        return signal
+
+    async def _read(self, receive: Receive, headers: Mapping[str, str], reservation: Reservation) -> bytes:
+        """Read and decompress the body within its limits of size, memory and time."""
+        body = Body(headers.get("content-encoding", ""), self._max_body_bytes)
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self._max_body_bytes:
+            raise TooLarge(f"the body is larger than {self._max_body_bytes} bytes")
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                more = True
+                while more:
+                    event = await receive()
+                    if event["type"] == "http.disconnect":
+                        raise _SenderGone
+                    body.feed(event.get("body", b""))
+                    reservation.grow_to(body.size_bytes)
+                    more = event.get("more_body", False)
+        except TimeoutError:
+            raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
+        return body.finish()
+
+
+class _SenderGone(Exception):
+    """The connection was closed before the request was whole."""
+
+
+async def _drain(receive: Receive) -> None:
+    """Read and forget the rest of a body, within limits: a sender that is still sending would not see the answer."""
+    left = _DRAINED_BYTES
+    try:
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while left > 0:
+                event = await receive()
+                left -= len(event.get("body", b""))
+                if event["type"] == "http.disconnect" or not event.get("more_body", False):
+                    return
+    except TimeoutError:
+        return
+
+
+async def _fail(send: Send, error: Exception, encoding: Encoding) -> None:
+    row = answer(error)
+    headers = [(b"retry-after", b"%d" % row.retry_seconds)] if row.retry_seconds is not None else []
+    if row.http == 405:
+        headers.append((b"allow", b"POST"))
+    if row.http in {408, 413}:
+        headers.append((b"connection", b"close"))
+    await _respond(send, row.http, encoding, encode_status(status_message(error), encoding), headers)
+
+
+async def _respond(send: Send, status: int, encoding: Encoding, body: bytes, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    content = [(b"content-type", encoding.encode()), (b"content-length", b"%d" % len(body)), *(headers or [])]
+    await send({"type": "http.response.start", "status": status, "headers": content})
+    await send({"type": "http.response.body", "body": body})
