@@ -1,0 +1,72 @@
+"""Which files to merge: pure planning, by the time they were sealed.
+
+A second's file becomes part of its minute's, that of its hour's, that of its day's, per table, date and origin, once the minute, hour
+or day is over. A day of steady traffic thus leaves at most 23 + 59 + 60 files and what is not merged yet, whatever its rate, until
+files reach `max_bytes`: those are left alone, as merging them would gain readers nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from storage.layout import FileRecord, merged_path
+
+MAX_BYTES: Final = 512 << 20
+SETTLE_NS: Final = 3 * 1_000_000_000
+"""How long after a minute's end its last seal is waited for; what comes later is merged one level up."""
+_SECOND_NS: Final = 1_000_000_000
+_WIDTH_NS: Final = {1: 60 * _SECOND_NS, 2: 3600 * _SECOND_NS, 3: 86_400 * _SECOND_NS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Files to replace by one of `level`: of one table, date and origin, in the order of their entries."""
+
+    inputs: tuple[FileRecord, ...]
+    level: int
+
+    @property
+    def path(self) -> str:
+        """The live path of the output."""
+        first = self.inputs[0]
+        entries = (min(file.min_entry for file in self.inputs), max(file.max_entry for file in self.inputs))
+        return merged_path(first.table_name, first.date, first.origin, entries, self.level)
+
+
+def plan(files: Sequence[FileRecord], now_ns: int, *, max_bytes: int = MAX_BYTES) -> list[Merge]:
+    """The merges due at `now_ns` among the live `files`; no file is in two of them.
+
+    The largest complete span of time wins, so that what piled up is merged once. Files from half of `max_bytes` on are finished.
+    """
+    open_files = [file for file in files if file.bytes * 2 < max_bytes]
+    merges: list[Merge] = []
+    for level in sorted(_WIDTH_NS, reverse=True):
+        groups: dict[tuple[str, str, str, int], list[FileRecord]] = defaultdict(list)
+        rest: list[FileRecord] = []
+        for file in open_files:
+            period = file.sealed_ns // _WIDTH_NS[level]
+            complete = (period + 1) * _WIDTH_NS[level] + SETTLE_NS <= now_ns
+            if complete and file.level < level:
+                groups[file.table_name, file.date, file.origin, period].append(file)
+            else:
+                rest.append(file)
+        for group in groups.values():
+            bins = list(_bins(sorted(group, key=lambda file: file.min_entry), max_bytes))
+            merges.extend(Merge(inputs=inputs, level=level) for inputs in bins if len(inputs) > 1)
+        open_files = rest
+    return merges
+
+
+def _bins(files: Sequence[FileRecord], max_bytes: int) -> Iterator[tuple[FileRecord, ...]]:
+    """Consecutive files of at most `max_bytes` together."""
+    chosen: list[FileRecord] = []
+    size = 0
+    for file in files:
+        if chosen and size + file.bytes > max_bytes:
+            yield tuple(chosen)
+            chosen, size = [], 0
+        chosen.append(file)
+        size += file.bytes
+    if chosen:
+        yield tuple(chosen)

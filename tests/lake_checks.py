@@ -1,0 +1,142 @@
+"""`check_lake(path)`: re-verify every invariant of a data directory, from what is on the disk. Storage tests end with it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.catalog import Catalog, EntryRecord, FileRecord
+from storage.layout import retired
+from storage.schema import TABLES, TIME_NS
+from storage.wal import closed_segments
+
+RowsOf = Counter[tuple[str, int]]  # (origin, entry) → rows in live files
+
+
+def check_lake(data: Path, *, settled: bool = True) -> None:
+    """Assert that the lake at `data` is whole; the message lists every problem.
+
+    `settled`: sealing and compaction had their chance to finish, so nothing may be left in the staging folder.
+    """
+    problems = lake_problems(data, settled=settled)
+    assert not problems, "the lake is not whole:\n  " + "\n  ".join(problems)
+
+
+def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
+    """Every broken invariant of the lake, one line each."""
+    with closing(Catalog.open(data, read_only=True)) as catalog:
+        live, set_aside, gone, entries = catalog.live_files(), catalog.damaged_files(), catalog.retired_files(), catalog.entries()
+    problems: list[str] = []
+    intact: list[FileRecord] = []
+    for record in live:
+        found = list(_file_problems(data, record))
+        problems += found
+        intact += [] if found else [record]
+    rows = _rows_of_entries(data, intact)
+    problems += _duplicates(data, intact)
+    problems += _entry_problems(entries, rows, [*set_aside, *(file for file in live if file not in intact)])
+    problems += _number_gaps(data, entries)
+    problems += _strays(data, {file.path for file in [*live, *set_aside]})
+    problems += [f"{file.path}: retired, but not in .retired" for file in gone if not retired(data, file.path).exists()]
+    problems += [] if set_aside or problems else _glob_problems(data, live)
+    if settled:
+        problems += [f"{path.relative_to(data)}: left in staging" for path in sorted((data / "data" / ".staging").rglob("*.parquet"))]
+    return problems
+
+
+def _file_problems(data: Path, record: FileRecord) -> Iterator[str]:
+    """The file is what was published, and its rows are what the catalog says of them."""
+    path = data / record.path
+    if not path.exists():
+        yield f"{record.path}: in the catalog, not on the disk"
+        return
+    if sha256(path.read_bytes()).hexdigest() != record.sha256 or path.stat().st_size != record.bytes:
+        yield f"{record.path}: not the bytes that were published"
+        return
+    if pq.read_metadata(path).num_rows != record.rows:
+        yield f"{record.path}: its footer does not count {record.rows} rows"
+    time = TIME_NS[record.table_name]
+    rows = _read(path, ["origin", "entry", time, "received_ns", "clock_flagged"]).to_pylist()
+    times = [row["received_ns"] if row["clock_flagged"] or row[time] is None else row[time] for row in rows]
+    if {datetime.fromtimestamp(when // 1_000_000_000, UTC).date().isoformat() for when in times} != {record.date}:
+        yield f"{record.path}: rows of another date"
+    if {row["origin"] for row in rows} != {record.origin}:
+        yield f"{record.path}: rows of another origin"
+    entries = [row["entry"] for row in rows]
+    if (min(entries), max(entries)) != (record.min_entry, record.max_entry):
+        yield f"{record.path}: entries are not {record.min_entry} to {record.max_entry}"
+    if (min(times), max(times)) != (record.min_ns, record.max_ns):
+        yield f"{record.path}: times are not {record.min_ns} to {record.max_ns}"
+
+
+def _read(path: Path, columns: list[str]) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        return file.read(columns)
+
+
+def _rows_of_entries(data: Path, files: list[FileRecord]) -> RowsOf:
+    rows: RowsOf = Counter()
+    for file in files:
+        rows.update((file.origin, entry) for entry in _read(data / file.path, ["entry"])["entry"].to_pylist())
+    return rows
+
+
+def _duplicates(data: Path, files: list[FileRecord]) -> Iterator[str]:
+    """(origin, entry, entry_row) is unique over all tables."""
+    keys = ["origin", "entry", "entry_row"]
+    if not files:
+        return
+    rows = pa.concat_tables([_read(data / file.path, keys) for file in files])
+    counted = rows.group_by(keys).aggregate([([], "count_all")]).to_pylist()
+    for row in counted:
+        if row["count_all"] != 1:
+            yield f"record {row['origin']}/{row['entry']}/{row['entry_row']}: stored {row['count_all']} times"
+
+
+def _entry_problems(entries: list[EntryRecord], rows: RowsOf, missing: list[FileRecord]) -> Iterator[str]:
+    """Every record that was received is accounted for, and every one that was stored is in a live file."""
+    for entry in entries:
+        name = f"entry {entry.entry} of {entry.origin}"
+        if entry.received != entry.stored + entry.rejected + entry.deduplicated + entry.quarantined:
+            yield f"{name}: received {entry.received} is not stored + rejected + deduplicated + quarantined"
+        expected, found = entry.stored + entry.own, rows.pop((entry.origin, entry.entry), 0)
+        may_lack = any(file.origin == entry.origin and file.min_entry <= entry.entry <= file.max_entry for file in missing)
+        if found > expected or (found < expected and not may_lack):
+            yield f"{name}: {expected} rows stored (own included), {found} in live files"
+    yield from (f"entry {entry} of {origin}: {count} rows, but it is not in the catalog" for (origin, entry), count in rows.items())
+
+
+def _number_gaps(data: Path, entries: list[EntryRecord]) -> Iterator[str]:
+    """Entries of an origin follow each other: a number without an entry or a waiting segment is a lost segment."""
+    numbers: dict[str, set[int]] = {}
+    for origin, entry in [*((e.origin, e.entry) for e in entries), *((s.origin, s.entry) for s in closed_segments(data))]:
+        numbers.setdefault(origin, set()).add(entry)
+    for origin, found in numbers.items():
+        for lost in sorted(set(range(min(found), max(found))) - found):
+            yield f"entry {lost} of {origin}: neither sealed nor waiting in the WAL"
+
+
+def _strays(data: Path, known: set[str]) -> Iterator[str]:
+    for name in TABLES:
+        for path in sorted((data / "data" / name).rglob("*")):
+            if path.is_file() and path.relative_to(data).as_posix() not in known:
+                yield f"{path.relative_to(data)}: in the lake, not in the catalog"
+
+
+def _glob_problems(data: Path, live: list[FileRecord]) -> Iterator[str]:
+    """Anyone who reads the folders with a glob counts every row once."""
+    for name in TABLES:
+        expected = sum(file.rows for file in live if file.table_name == name)
+        if expected:
+            pattern = str(data / "data" / name / "**" / "*.parquet")
+            query = "SELECT count(*) FROM read_parquet(?, hive_partitioning = true, union_by_name = true)"
+            with duckdb.connect() as connection:
+                (found,) = connection.execute(query, [pattern]).fetchall()[0]
+            if found != expected:
+                yield f"{name}: a glob reads {found} rows, the catalog counts {expected}"
