@@ -1,0 +1,171 @@
+"""The alert process: evaluates rule files on their intervals, remembers, and delivers. One at a time per data directory.
+
+    wait for the lease → wait for the lake → per group, at aligned instants: evaluate → commit → wake the couriers
+
+A group's rules are evaluated one after the other at one instant, behind the ingest watermark. What an evaluation found is committed
+together with its messages; a process that dies in between repeats the evaluation, one that dies later repeats the delivery.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import DatabaseError
+
+from alerts.delivery import Courier
+from alerts.errors import RuleFileError
+from alerts.groups import Context, GroupRunner
+from alerts.notify import Receiver
+from alerts.rules import CheckSql, LoadedGroup, load_rules
+from alerts.samples import Clean
+from alerts.state import AlertStore
+from alerts.transitions import LakeReceiver
+from storage.durable import FileLock
+from storage.errors import LakeLocked, StorageError
+from storage.journal import Journal
+from storage.lake import Lake
+
+LEASE_FILE: Final = "alerts.lock"
+RETRY_SECONDS: Final = 1.0
+KEEP: Final = timedelta(days=7)
+PRUNE_EVERY: Final = timedelta(hours=1)
+DEFAULT_QUERY_OFFSET_SECONDS: Final = 3.0
+"""Sealing makes records readable within two seconds of their acknowledgement."""
+
+
+def utc_now() -> datetime:
+    """Return the time, aware."""
+    return datetime.now(UTC)
+
+
+def run_scheduler(
+    *,
+    data: Path,
+    rules: Sequence[Path],
+    interval_seconds: float,
+    receivers: Sequence[Receiver],
+    stop: threading.Event,
+    node: str,
+    clean: Clean,
+    policy_hash: str,
+    external_url: str,
+    query_offset_seconds: float = DEFAULT_QUERY_OFFSET_SECONDS,
+    check_sql: CheckSql | None = None,
+    reload: threading.Event | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> None:
+    """Evaluate the rule files until `stop`; raises RuleFileError for bad ones and AlertsError when the state cannot be kept.
+
+    A second scheduler on the same data directory waits as a standby; a lake that is not there yet is waited for. `reload` set: the
+    files are read again, and a bad one keeps the rules that run. `clean` is the redaction policy, `policy_hash` its name.
+    """
+
+    def load() -> Sequence[LoadedGroup]:
+        return load_rules(rules, check_sql=check_sql)
+
+    groups = load()
+    with ExitStack() as stack:
+        if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop)) is None:
+            return
+        stack.callback(lake.close)
+        store = AlertStore.open(data)
+        stack.callback(store.close)
+        context = Context(
+            data=data,
+            lake=lake,
+            store=store,
+            receivers=receivers,
+            clean=clean,
+            external_url=external_url,
+            interval=timedelta(seconds=interval_seconds),
+            query_offset=timedelta(seconds=query_offset_seconds),
+            stop=stop,
+        )
+        journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
+        couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal)], clock, stack)
+        _loop(context, groups, load, couriers, reload or threading.Event(), clock)
+
+
+def _loop(
+    context: Context,
+    groups: Sequence[LoadedGroup],
+    load: Callable[[], Sequence[LoadedGroup]],
+    couriers: Sequence[Courier],
+    reload: threading.Event,
+    clock: Callable[[], datetime],
+) -> None:
+    log = structlog.get_logger(__name__)
+    runner = GroupRunner(context, groups)
+    pruned = datetime.min.replace(tzinfo=UTC)
+    log.info("alert scheduler started", rules=runner.size, groups=len(groups))
+    while not context.stop.is_set():
+        if reload.is_set():
+            reload.clear()
+            runner = _reloaded(runner, context, load)
+        try:
+            committed = runner.tick(clock())
+            if clock() - pruned > PRUNE_EVERY:
+                pruned = clock()
+                context.store.prune(pruned - KEEP)
+        except DatabaseError as error:  # a full or busy disk: nothing was committed, the evaluation is repeated
+            log.error("the state of the alerts cannot be written, trying again", error=type(error).__name__)
+            context.stop.wait(RETRY_SECONDS)
+            continue
+        if committed:
+            for courier in couriers:
+                courier.wake()
+        context.stop.wait(runner.seconds_until_due(clock()))
+
+
+def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence[LoadedGroup]]) -> GroupRunner:
+    log = structlog.get_logger(__name__)
+    try:
+        groups = load()
+    except RuleFileError as error:
+        log.error("the rule files are refused, the rules that run are kept", problems=[str(problem) for problem in error.problems])
+        return runner
+    log.info("rules loaded again", groups=len(groups))
+    return GroupRunner(context, groups)
+
+
+def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[[], datetime], stack: ExitStack) -> list[Courier]:
+    store.abandon([receiver.name for receiver in receivers])
+    couriers = [Courier(store, receiver, clock=clock) for receiver in receivers]
+    for courier in couriers:
+        courier.start()
+        stack.callback(courier.close)
+    return couriers
+
+
+def _take_lease(data: Path, stop: threading.Event, stack: ExitStack) -> bool:
+    """Wait until this process is the one that evaluates; the kernel gives the lease back when its holder dies. False: stopped."""
+    told = False
+    while not stop.is_set():
+        try:
+            stack.enter_context(FileLock(data / LEASE_FILE, "take the lease of the alert scheduler"))
+        except LakeLocked as error:
+            if not told:
+                structlog.get_logger(__name__).warning("standing by: another alert scheduler runs", hint=error.hint)
+                told = True
+            stop.wait(RETRY_SECONDS)
+        else:
+            return True
+    return False
+
+
+def _wait_for_lake(data: Path, stop: threading.Event) -> Lake | None:
+    """Return the lake as soon as there is one; None: stopped."""
+    told = False
+    while not stop.is_set():
+        try:
+            return Lake.open(data)
+        except StorageError as error:
+            if not told:
+                structlog.get_logger(__name__).info("waiting for a lake", hint=error.hint)
+                told = True
+            stop.wait(RETRY_SECONDS)
+    return None

@@ -1,0 +1,120 @@
+"""Transitions as events of the lake: `alert.transition`, which the view `alert_log` shows.
+
+They wait in the outbox like notifications, so that every transition which was committed reaches the lake, at least once. A sealed
+lake holds them as it holds everyone's records: redacted, in the ledger, in the story of the run that they name.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final, Protocol
+
+from alerts.errors import DeliveryFailed
+from alerts.evaluate import State, Transition, fingerprint
+from alerts.state import Message
+from alerts.tables import rfc3339
+from storage.errors import StorageError
+from storage.journal import AttributeValue, Journal, JournalEvent
+
+RECEIVER: Final = "lake"
+EVENT_NAME: Final = "alert.transition"
+INFO, WARNING, ERROR = 9, 13, 17
+"""OTLP severity numbers."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Named(Protocol):
+    """A rule's identity: `alerts.state.Evaluation` and `RuleStatus` have it."""
+
+    @property
+    def rule(self) -> str:
+        """Key under which its state is kept."""
+
+    @property
+    def rule_group(self) -> str:
+        """Name of its group."""
+
+    @property
+    def alertname(self) -> str:
+        """Name of its alerts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LakeReceiver:
+    """Writes events into the journal; the running sealer seals them."""
+
+    journal: Journal
+    name: str = RECEIVER
+    send_resolved: bool = True
+    most_at_once: int = 100
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Make all events durable with one sync."""
+        try:
+            self.journal.write([_read(message.body) for message in messages])
+        except StorageError as error:
+            raise DeliveryFailed(self.name, str(error), retryable=True) from None
+
+
+def transition_message(rule: Named, transition: Transition) -> Message:
+    """Return the event of an alert's transition."""
+    alert = transition.alert
+    attributes = _attributes(rule, transition.state, transition.at, alert.fingerprint, alert.labels, alert.active_at)
+    attributes["auditlake.alert.summary"] = alert.annotations.get("summary", "")
+    attributes["auditlake.alert.value"] = float(alert.value)
+    return _message(rule, transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
+
+
+def error_message(rule: Named, error: str | None, *, at: datetime, since: datetime) -> Message:
+    """Return the event of a rule that can no longer be evaluated (state error), or can again (`error` None: state inactive)."""
+    labels = {"alertname": rule.alertname, "rule_group": rule.rule_group}
+    state = State.ERROR if error else State.INACTIVE
+    attributes = _attributes(rule, state, at, fingerprint(labels), labels, since)
+    attributes["auditlake.alert.summary"] = error or "the rule can be evaluated again"
+    return _message(rule, state, at, fingerprint(labels), labels, attributes)
+
+
+def _attributes(
+    rule: Named, state: State, at: datetime, identity: str, labels: Mapping[str, str], active_at: datetime
+) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {
+        "auditlake.alert.name": rule.alertname,
+        "auditlake.alert.group": rule.rule_group,
+        "auditlake.alert.state": str(state),
+        "auditlake.alert.fingerprint": identity,
+        "auditlake.alert.labels": json.dumps(dict(labels), sort_keys=True, ensure_ascii=False),
+        "auditlake.alert.active_at": rfc3339(active_at),
+        "auditlake.alert.evaluated_at": rfc3339(at),
+    }
+    for name, key in (("severity", "auditlake.alert.severity"), ("run_id", "auditlake.run.id")):
+        if labels.get(name):
+            attributes[key] = labels[name]
+    return attributes
+
+
+def _message(
+    rule: Named, state: State, at: datetime, identity: str, labels: Mapping[str, str], attributes: Mapping[str, AttributeValue]
+) -> Message:
+    event = {
+        "time_ns": (at - _EPOCH) // timedelta(microseconds=1) * 1000,
+        "severity": _severity(state, labels),
+        "attributes": dict(attributes),
+    }
+    key = sha256(json.dumps([rule.rule, identity, str(state), rfc3339(at)]).encode()).hexdigest()[:32]
+    return Message(key=key, receiver=RECEIVER, group_key=key, body=json.dumps(event), created_at=at)
+
+
+def _severity(state: State, labels: Mapping[str, str]) -> int:
+    if state is State.ERROR:
+        return ERROR
+    if state is not State.FIRING:
+        return INFO
+    return ERROR if labels.get("severity") == "critical" else WARNING
+
+
+def _read(body: str) -> JournalEvent:
+    event = json.loads(body)
+    return JournalEvent(name=EVENT_NAME, time_ns=event["time_ns"], severity=event["severity"], attributes=event["attributes"])
