@@ -89,8 +89,10 @@ def _row_groups(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
                 aligned = _aligned(batch, schema)
                 if held and (rows + aligned.num_rows > ROW_GROUP_ROWS or size + aligned.nbytes > ROW_GROUP_BYTES):
-                    yield pa.Table.from_batches(held, schema)
+                    full = pa.Table.from_batches(held, schema)
                     held, rows, size = [], 0, 0
+                    yield full
+                    del full
                 held.append(aligned)
                 rows += aligned.num_rows
                 size += aligned.nbytes

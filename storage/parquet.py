@@ -181,7 +181,8 @@ def sort_rows(name: str, table: pa.Table) -> pa.Table:
         "entry_row": table["entry_row"],
     }
     order = pc.sort_indices(pa.table(keys), sort_keys=[(key, "ascending") for key in keys])
-    return table.combine_chunks().take(order)
+    columns = [column.combine_chunks().take(order) for column in table.columns]  # one by one: only one column is held three times
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def effective_ns(name: str, table: pa.Table) -> pa.ChunkedArray:
