@@ -1,0 +1,58 @@
+"""What is known about texts, bounded in bytes: two generations of a plain dictionary, so that a hit costs one look-up and no bookkeeping."""
+
+import sys
+from typing import Final
+
+from redaction.findings import Cleaned
+from redaction.keys import KeyClass
+
+Question = tuple[str, KeyClass]
+"""A text and the class of the key it came under: all that a result depends on."""
+
+ENTRY_BYTES: Final = 360
+"""Memory of an entry beside its texts: the tuple, the result, the dictionary's slot (measured)."""
+
+
+class Cache:
+    """A bounded map question → result. Old entries go in whole generations; what is still in use is carried over when it is asked for.
+
+    Reading is safe from any thread; writing belongs to one thread at a time (two may lose an entry, never mix one up).
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self._generation_bytes = size_bytes // 2
+        self._young: dict[Question, Cleaned] = {}
+        self._old: dict[Question, Cleaned] = {}
+        self._young_bytes = 0
+        self._old_bytes = 0
+
+    def get(self, question: Question) -> Cleaned | None:
+        """Return the result that is known, or None."""
+        known = self._young.get(question)
+        if known is not None:
+            return known
+        known = self._old.get(question)
+        if known is not None:
+            self.put(question, known)
+        return known
+
+    def put(self, question: Question, result: Cleaned) -> None:
+        """Remember a result, unless it alone would fill a generation."""
+        size = ENTRY_BYTES + sys.getsizeof(question[0]) + (0 if result.text is question[0] else sys.getsizeof(result.text))
+        size += 200 * len(result.findings)
+        if size > self._generation_bytes:
+            return
+        if self._young_bytes + size > self._generation_bytes:
+            self._old, self._old_bytes = self._young, self._young_bytes
+            self._young, self._young_bytes = {}, 0
+        if question not in self._young:
+            self._young_bytes += size
+        self._young[question] = result
+
+    @property
+    def size_bytes(self) -> int:
+        """The memory that the entries take, as counted."""
+        return self._young_bytes + self._old_bytes
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)

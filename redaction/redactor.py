@@ -1,0 +1,119 @@
+"""Texts in, texts that may be stored out: the policy, the cache and the scanners put together. Fails closed.
+
+`lookup` is the hot path: agents repeat themselves, so almost every text was seen before. What was not is collected by `clean`, each
+distinct text once, JSON by its leaves, and goes to the scanner processes; whatever does not come back checked is withheld.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import structlog
+
+from redaction.cache import Cache
+from redaction.composition import Composition, Rules, Scan
+from redaction.findings import Cleaned, Verdict
+from redaction.policy import RedactionConfig, policy_hash
+from redaction.scan import Scanner
+from redaction.worker import ScannerPool
+
+Item = tuple[str, str | None]
+"""A text and the attribute key it came under; None for names, bodies and messages."""
+
+
+class Scanners(Protocol):
+    """Where the slow path runs (`redaction.worker.ScannerPool`)."""
+
+    def start(self) -> None: ...
+
+    async def scan(self, texts: Sequence[Scan]) -> Mapping[Scan, Verdict]: ...
+
+    async def close(self) -> None: ...
+
+    def state(self) -> str: ...
+
+
+class Redactor:
+    """Applies one policy. `pseudonym_key` keys the pseudonyms of identity keys (see `redaction.pseudonym`).
+
+    `lookup` and `clean_now` may be called from any thread, `clean` from one event loop.
+    """
+
+    def __init__(self, config: RedactionConfig, *, pseudonym_key: bytes, scanners: Scanners | None = None) -> None:
+        self.policy_hash = policy_hash(config)
+        self._config = config
+        self._rules = Rules(config, pseudonym_key)
+        self._keys = self._rules.keys
+        self._cache = Cache(config.cache_bytes)
+        self._scanners: Scanners = scanners or ScannerPool(config)
+        self._local: Scanner | None = None
+        self._local_lock = threading.Lock()
+
+    def lookup(self, text: str, key: str | None) -> Cleaned | None:
+        """Return what is known about `text` under the attribute `key`, or None when only `clean` can tell. Never blocks."""
+        key_class = self._keys.attributes.get(key)
+        if key_class is None:
+            key_class = self._keys.attribute(key)
+        known = self._cache.get((text, key_class))
+        if known is not None:
+            return known
+        decided = self._rules.decided(text, key_class)
+        if isinstance(decided, Cleaned):
+            return decided
+        return self._cache.get((text, decided)) if decided is not key_class else None
+
+    def blocked(self, key: str) -> Cleaned | None:
+        """Return the constant that stands for the value of a blocked or not allowed key, whatever its type; None for other keys."""
+        return self._rules.constant(self._keys.attribute(key))
+
+    async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
+        """Return the result for every item, in order. Never raises because of a text; what could not be checked is withheld."""
+        composition, questions = self._asked(items)
+        verdicts = await self._scanners.scan(list(composition.missing)) if composition.missing else {}
+        return self._answers(composition, questions, verdicts)
+
+    def clean_now(self, items: Sequence[Item]) -> list[Cleaned]:
+        """The same, synchronously and in this process (which loads Presidio on first use).
+
+        In the main thread the time budget is enforced like in a scanner process; in another one only between chunks.
+        """
+        composition, questions = self._asked(items)
+        verdicts: dict[Scan, Verdict] = {}
+        if composition.missing:
+            scanner = self._local_scanner()
+            verdicts = {scan: scanner.verdict(*scan) for scan in composition.missing}
+        return self._answers(composition, questions, verdicts)
+
+    def start(self) -> None:
+        """Begin to load the scanner processes; returns at once."""
+        self._scanners.start()
+
+    async def close(self) -> None:
+        """End the scanner processes; what is still being cleaned is withheld."""
+        await self._scanners.close()
+
+    def state(self) -> str:
+        """Return "ok", or "down: " and why texts are being withheld."""
+        return self._scanners.state()
+
+    def _asked(self, items: Sequence[Item]) -> tuple[Composition, list[tuple[str, str | None]]]:
+        composition = Composition(self._rules, self._cache)
+        for text, key in items:
+            composition.ask(text, self._keys.attribute(key))
+        return composition, list(items)
+
+    def _answers(self, composition: Composition, items: Sequence[Item], verdicts: Mapping[Scan, Verdict]) -> list[Cleaned]:
+        results = [composition.answer(text, self._keys.attribute(key), verdicts) for text, key in items]
+        reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str))
+        if reasons:
+            structlog.get_logger(__name__).warning("texts were withheld", reasons=dict(reasons))
+        return results
+
+    def _local_scanner(self) -> Scanner:
+        with self._local_lock:
+            if self._local is None:
+                from redaction.presidio import Analyzer
+
+                self._local = Scanner(Analyzer(self._config), timeout_seconds=self._config.presidio.timeout_ms / 1000)
+            return self._local

@@ -1,0 +1,73 @@
+"""The scanner process: Presidio and the rules in an interpreter of their own, fed through a pipe.
+
+It answers one verdict a text and nothing else: standard error is closed to it, because exceptions of recognizers can hold text. It
+ends when its pipe does, so also when its parent was killed; signals meant for the process group are left to the parent.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from redaction.findings import Finding, Findings, Verdict
+from redaction.frames import Pipe, PipeLost, PipeTimeout
+from redaction.policy import RedactionConfig
+from redaction.scan import Finder, Scanner
+
+READY: Final = "ready"
+FAILED: Final = "failed"
+WARM_UP: Final = "warm up: nobody@example.com, 4111 1111 1111 1111, +1 415 555 0132"
+
+
+def main() -> None:
+    """Serve the parent on standard input and output until it goes away."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    answers = os.dup(sys.stdout.fileno())
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # a stray print must not look like an answer
+    serve(Pipe(sys.stdin.fileno(), answers), build)
+
+
+def build(policy: str) -> Scanner:
+    """Return the scanner of a policy (JSON)."""
+    from redaction.presidio import Analyzer
+
+    config = RedactionConfig.model_validate_json(policy)
+    finder: Finder = Analyzer(config)
+    finder.find(WARM_UP, ())
+    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000)
+
+
+def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
+    """Answer every text of every batch, one message each, in order."""
+    try:
+        try:
+            scanner = build_scanner(pipe.receive())
+        except Exception as error:  # noqa: BLE001 - the process boundary: the parent says what failed
+            pipe.send((FAILED, type(error).__name__))
+            return
+        pipe.send((READY, os.getpid()))
+        while True:
+            for text, context in pipe.receive():
+                pipe.send(encoded(scanner.verdict(text, context)))
+    except (PipeLost, PipeTimeout):
+        return
+
+
+def encoded(verdict: Verdict) -> object:
+    """Return a verdict as plain tuples."""
+    if isinstance(verdict, str):
+        return verdict
+    return tuple((each.start, each.end, each.entity, each.score, each.rule) for each in verdict)
+
+
+def decoded(message: object) -> Verdict:
+    """Return the verdict that `encoded` wrote. Raises `PipeLost` for anything else."""
+    if isinstance(message, str):
+        return message
+    if not isinstance(message, tuple):
+        raise PipeLost
+    findings: Findings = tuple(Finding(*each) for each in message)
+    return findings

@@ -1,0 +1,238 @@
+"""The slow path: scanner processes of their own, so that the collector stays small and a hanging recognizer can be killed.
+
+Every text that was given gets a verdict. The scanner enforces the CPU budget itself; when it does not answer at all it is killed and
+started again. A text that was in its hands then is withheld (it hung) or tried once more (it died).
+"""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, InvalidStateError
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from redaction.composition import Scan
+from redaction.findings import TIMEOUT, WORKER, Verdict
+from redaction.frames import Pipe, PipeLost, PipeTimeout
+from redaction.policy import RedactionConfig
+from redaction.scan import CHUNK_CHARS
+from redaction.scanner import READY, decoded
+
+COMMAND: Final = (
+    sys.executable,
+    "-c",
+    "import sys; sys.path.insert(0, sys.argv[1]); from redaction.scanner import main; main()",
+    str(Path(__file__).resolve().parent.parent),
+)
+START_SECONDS: Final = 60.0
+BACKOFF_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
+BATCH_TEXTS: Final = 256
+BATCH_CHARS: Final = 1 << 18
+
+
+class ScannerProcess:
+    """One scanner process. Not thread-safe."""
+
+    def __init__(self, config: RedactionConfig, command: Sequence[str]) -> None:
+        self._policy = config.model_dump_json()
+        self._timeout_seconds = config.presidio.timeout_ms / 1000
+        self._command = command
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Pipe | None = None
+        self._failures = 0
+        self._not_before = 0.0
+        self.problem = ""
+        """Why the process does not start; empty when it does."""
+
+    def scan(self, batch: Sequence[Scan]) -> Iterator[Verdict]:
+        """Yield the verdicts on a batch, in order, as they come."""
+        position, deaths = 0, 0
+        while position < len(batch):
+            pipe = self.ensure()
+            if pipe is None:
+                yield from (WORKER for _ in batch[position:])
+                return
+            try:
+                pipe.send(list(batch[position:]), deadline=time.monotonic() + START_SECONDS)
+                while position < len(batch):
+                    verdict = decoded(pipe.receive(deadline=time.monotonic() + self._patience(batch[position][0])))
+                    position, deaths = position + 1, 0
+                    yield verdict
+            except PipeTimeout:
+                self._restart("it hung")
+                position, deaths = position + 1, 0
+                yield TIMEOUT
+            except PipeLost:
+                self._restart("it ended")
+                deaths += 1
+                if deaths > 1:
+                    position, deaths = position + 1, 0
+                    yield WORKER
+
+    def ensure(self) -> Pipe | None:
+        """Return the pipe to a process that is ready, starting one if need be; None while it cannot be started."""
+        if self._pipe is not None or time.monotonic() < self._not_before:
+            return self._pipe
+        try:
+            self._start()
+        except (OSError, PipeLost, PipeTimeout, RuntimeError) as error:
+            self.problem = str(error) if isinstance(error, RuntimeError) else type(error).__name__
+            self.kill()
+            self._failures += 1
+            self._not_before = time.monotonic() + BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+            structlog.get_logger(__name__).error("the redaction scanner does not start: texts are withheld", problem=self.problem)
+        return self._pipe
+
+    def kill(self) -> None:
+        """End the process; safe to call from another thread and more than once."""
+        process, self._process, self._pipe = self._process, None, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def _start(self) -> None:
+        process = subprocess.Popen(self._command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self._process = process
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("no pipes")
+        pipe = Pipe(process.stdout.fileno(), process.stdin.fileno())
+        deadline = time.monotonic() + START_SECONDS
+        pipe.send(self._policy, deadline=deadline)
+        answer, detail = pipe.receive(deadline=deadline)
+        if answer != READY:
+            raise RuntimeError(detail)
+        self._pipe, self._failures, self.problem = pipe, 0, ""
+
+    def _restart(self, why: str) -> None:
+        structlog.get_logger(__name__).warning("the redaction scanner is started again", why=why)
+        self.kill()
+
+    def _patience(self, text: str) -> float:
+        """Wall-clock seconds for one text: far more than its CPU budget, so that only a real hang is killed."""
+        return 2.0 + 8 * self._timeout_seconds * (1 + len(text) // (CHUNK_CHARS // 2))
+
+
+class _Call:
+    """What one caller waits for."""
+
+    def __init__(self, count: int) -> None:
+        self.future: Future[dict[Scan, Verdict]] = Future()
+        self._missing = count
+        self._verdicts: dict[Scan, Verdict] = {}
+
+    def deliver(self, scan: Scan, verdict: Verdict) -> None:
+        self._verdicts[scan] = verdict
+        self._missing -= 1
+        if not self._missing:
+            try:
+                self.future.set_result(self._verdicts)
+            except InvalidStateError:
+                return  # the caller was cancelled and waits no more
+
+
+class ScannerPool:
+    """Scanner processes behind one queue. Calls that come while they are busy are answered together; equal texts are scanned once."""
+
+    def __init__(self, config: RedactionConfig, *, command: Sequence[str] = COMMAND) -> None:
+        self._processes = [ScannerProcess(config, command) for _ in range(config.presidio.workers)]
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._queue: deque[Scan] = deque()
+        self._waiting: dict[Scan, list[_Call]] = {}
+        self._closed = False
+
+    def start(self) -> None:
+        """Begin to start the processes; returns at once. The first call to `scan` does it too."""
+        with self._changed:
+            if self._threads or self._closed:
+                return
+            self._threads = [
+                threading.Thread(target=self._run, args=(process,), name="redaction-scanner", daemon=True) for process in self._processes
+            ]
+        for thread in self._threads:
+            thread.start()
+
+    async def scan(self, texts: Sequence[Scan]) -> Mapping[Scan, Verdict]:
+        """Return a verdict for each of the distinct `texts`; waits as long as it takes."""
+        if not texts:
+            return {}
+        call = _Call(len(texts))
+        with self._changed:
+            if self._closed:
+                return dict.fromkeys(texts, WORKER)
+            for scan in texts:
+                if scan not in self._waiting:
+                    self._waiting[scan] = []
+                    self._queue.append(scan)
+                self._waiting[scan].append(call)
+            self._changed.notify_all()
+        self.start()
+        return await asyncio.wrap_future(call.future)
+
+    async def close(self) -> None:
+        """End threads and processes; texts that are still waiting get the verdict `worker`."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for process in self._processes:
+            process.kill()
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+        for process in self._processes:  # one that was just starting
+            process.kill()
+        self._fail_all()
+
+    def state(self) -> str:
+        """Return "ok" or "down: why"."""
+        problem = next((process.problem for process in self._processes if process.problem), "")
+        if self._closed:
+            return "down: closed"
+        return f"down: the scanner does not start ({problem})" if problem else "ok"
+
+    def _run(self, process: ScannerProcess) -> None:
+        process.ensure()
+        while batch := self._take():
+            verdicts = process.scan(batch)
+            for scan, verdict in zip(batch, verdicts, strict=True):
+                self._deliver(scan, verdict)
+                if self._closed:
+                    return
+
+    def _take(self) -> list[Scan]:
+        """Wait for texts and return a fair share of them; empty when closed."""
+        with self._changed:
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return []
+            count = min(BATCH_TEXTS, -(-len(self._queue) // len(self._processes)))
+            batch: list[Scan] = []
+            size = 0
+            while len(batch) < count and size < BATCH_CHARS:
+                batch.append(self._queue.popleft())
+                size += len(batch[-1][0])
+            return batch
+
+    def _deliver(self, scan: Scan, verdict: Verdict) -> None:
+        with self._changed:
+            calls = self._waiting.pop(scan, [])
+        for call in calls:
+            call.deliver(scan, verdict)
+
+    def _fail_all(self) -> None:
+        with self._changed:
+            waiting, self._waiting = self._waiting, {}
+            self._queue.clear()
+        for scan, calls in waiting.items():
+            for call in calls:
+                call.deliver(scan, WORKER)
