@@ -36,7 +36,7 @@ class Child:
         self._prepare = prepare
         self._process: Any = None
         self._pipe: Connection | None = None
-        self._stopping = False
+        self._stopping = threading.Event()
         self._failures = 0
         self._down = "not started"
 
@@ -70,7 +70,7 @@ class Child:
         while True:
             started = time.monotonic()
             await self._ended()
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             self._failures = 0 if time.monotonic() - started > STABLE_SECONDS else self._failures
             delay = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
@@ -80,13 +80,13 @@ class Child:
             )
             self._failures += 1
             await asyncio.sleep(delay)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             self.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`."""
-        self._stopping = True
+        self._stopping.set()
         if self._process is None:
             return
         self._send(_STOP)

@@ -25,7 +25,6 @@ SCANNED_DIGITS: Final = 12
 """Whole numbers from this many digits on are scanned as text: card and account numbers are sent as numbers, too."""
 
 _SCANNED_FROM: Final = 10 ** (SCANNED_DIGITS - 1)
-_BLOCKED: Final = "BLOCKED_KEY"
 _WITHHELD: Final = "WITHHELD"
 Item = tuple[str, str | None]
 
@@ -39,10 +38,21 @@ class CleanedText(Protocol):
     def counts(self) -> Mapping[str, int]: ...
 
 
+class _Unseen:
+    """Stands for a key that was not looked at yet."""
+
+    text = ""
+    counts: Mapping[str, int] = {}
+
+
+_UNSEEN: Final = _Unseen()
+
+
 class Cleaner(Protocol):
     """What the walk needs of `redaction.redactor.Redactor`."""
 
     def lookup(self, text: str, key: str | None) -> CleanedText | None: ...
+    def blocked(self, key: str) -> CleanedText | None: ...
     async def clean(self, items: Sequence[Item]) -> Sequence[CleanedText]: ...
 
 
@@ -67,11 +77,11 @@ class Walker:
 
     def __init__(self, cleaner: Cleaner) -> None:
         self._cleaner = cleaner
-        self._keys: dict[str, bool] = {}  # clean attribute key → whether its values are blocked
+        self._keys: dict[str, CleanedText | None] = {}  # clean attribute key → what stands for its values when they are blocked
 
     async def clean(self, signal: Signal, message: Message) -> Findings:
         """Clean `message` in place and return what was found; lets other tasks run between slices of a long request."""
-        walk = _Walk(self._cleaner.lookup, self._keys)
+        walk = _Walk(self._cleaner, self._keys)
         for _ in walk.steps(signal, message):
             await asyncio.sleep(0)
         if walk.pending:
@@ -97,8 +107,9 @@ class _Slot:
 class _Walk:
     """One walk over one message."""
 
-    def __init__(self, lookup: Callable[[str, str | None], CleanedText | None], keys: dict[str, bool]) -> None:
-        self._lookup = lookup
+    def __init__(self, cleaner: Cleaner, keys: dict[str, CleanedText | None]) -> None:
+        self._lookup = cleaner.lookup
+        self._blocked = cleaner.blocked
         self._keys = keys
         self._records = range(0)  # those that the field under the cursor concerns
         self._changed: list[Any] = []  # attribute lists with cleaned keys
@@ -205,15 +216,18 @@ class _Walk:
         lookup, keys = self._lookup, self._keys
         for pair in attributes:
             key = pair.key
-            blocked = keys.get(key)
-            if blocked is None:
+            blocked = keys.get(key, _UNSEEN)
+            if blocked is _UNSEEN:
                 blocked = self._key(pair, key, attributes)
             if pair.key_strindex:
                 pair.key_strindex = 0
             value = pair.value
+            if blocked is not None:
+                self._block(value, blocked)
+                continue
             text = value.string_value
             if not text:
-                self._value(value, key, blocked=blocked)
+                self._value(value, key)
                 continue
             cleaned = lookup(text, key)
             if cleaned is None:
@@ -222,10 +236,9 @@ class _Walk:
                 self.findings.add(self._records, cleaned.counts)
                 value.string_value = cleaned.text
 
-    def _key(self, pair: Message, key: str, attributes: Any) -> bool:
-        """Clean an attribute key seen for the first time; returns whether its values are blocked."""
-        probe = self._lookup("0", key)
-        blocked = probe is not None and _BLOCKED in probe.counts
+    def _key(self, pair: Message, key: str, attributes: Any) -> CleanedText | None:
+        """Clean an attribute key that is not known to be clean; returns what stands for its values when they are blocked."""
+        blocked = self._blocked(key)
         cleaned = self._lookup(key, None)
         if cleaned is not None and cleaned.text == key and not cleaned.counts:
             self._keys[key] = blocked
@@ -238,17 +251,19 @@ class _Walk:
         self._text(key, None, rename)
         return blocked
 
-    def _value(self, value: Message, key: str | None, *, blocked: bool = False) -> None:
+    def _block(self, value: Message, blocked: CleanedText) -> None:
+        """Replace a value under a blocked key, whatever its type; an absent value stays absent."""
+        if value.WhichOneof("value") is not None:
+            value.string_value = blocked.text
+            self.findings.add(self._records, blocked.counts)
+
+    def _value(self, value: Message, key: str | None) -> None:
         """Clean an AnyValue of any type; leaves of arrays and lists are cleaned with the nearest key."""
         kind = value.WhichOneof("value")
         if kind is None:
             return
         if kind == "string_value":
             self._text(value.string_value, key, partial(setattr, value, "string_value"))
-        elif kind == "string_value_strindex":
-            value.ClearField(kind)
-        elif blocked:
-            self._text(_written(value, kind), key, partial(setattr, value, "string_value"))
         elif kind == "kvlist_value":
             self._attributes(value.kvlist_value.values)
         elif kind == "array_value":
@@ -258,6 +273,8 @@ class _Walk:
             self._bytes(value, key)
         elif kind in {"int_value", "double_value"}:
             self._number(value, kind, key)
+        elif kind == "string_value_strindex":  # points into a table of strings that only profiles have
+            value.ClearField(kind)
 
     def _number(self, value: Message, kind: str, key: str | None) -> None:
         number = getattr(value, kind)
@@ -302,8 +319,3 @@ class _Walk:
             self.findings.add(self._records, cleaned.counts)
         if cleaned.text != text:
             put(cleaned.text)
-
-
-def _written(value: Message, kind: str) -> str:
-    """Return a value under a blocked key as the text that the redactor blocks; what it was is of no further interest."""
-    return str(getattr(value, kind)) if kind in {"int_value", "double_value", "bool_value"} else f"<{kind}>"

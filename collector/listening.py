@@ -1,0 +1,123 @@
+"""The receivers of one collector: bound first, started last, stopped first."""
+
+import socket
+from dataclasses import dataclass
+from typing import Any, Final
+
+from collector.admission import MemoryLimiter
+from collector.config import Config, host_port
+from collector.errors import CollectorError, Refused, Unavailable
+from collector.health import HealthApp
+from collector.pipeline import Pipeline
+from collector.receivers.encoding import Encoding
+from collector.receivers.grpc import GrpcReceiver, open_server
+from collector.receivers.http import HttpReceiver
+from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
+from collector.web import WebServer, bind, port_error
+
+GRACE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The ports that are listened on; None where a receiver is off. They differ from the configuration where that says port 0."""
+
+    grpc: int | None
+    http: int | None
+    health: int | None
+
+
+class Gate:
+    """What receivers hand requests to: the pipeline while it is open, a retryable refusal before and after."""
+
+    def __init__(self) -> None:
+        self.pipeline: Pipeline | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests are taken."""
+        return self.pipeline is not None
+
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message:
+        """As `Pipeline.export`; raises Unavailable while closed."""
+        if self.pipeline is None:
+            raise Unavailable("the collector is starting or stopping: send again later")
+        return await self.pipeline.export(signal, encoding, body)
+
+    def refused(self, error: Refused) -> None:
+        """As `Pipeline.refused`."""
+        if self.pipeline is not None:
+            self.pipeline.refused(error)
+
+
+class Listeners:
+    """The bound ports of a configuration. `bind` raises PortTaken and leaves nothing bound."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._sockets: dict[str, socket.socket] = {}
+        self._servers: list[WebServer] = []
+        self._grpc: Any = None
+        self._grpc_port: int | None = None
+        self.gate = Gate()
+        self._limiter = MemoryLimiter(config.memory_limiter.limit_bytes if config.memory_limiter else None)
+
+    @property
+    def ports(self) -> Ports:
+        """The ports, known after `bind`."""
+        numbers = {name: int(bound.getsockname()[1]) for name, bound in self._sockets.items()}
+        return Ports(grpc=self._grpc_port, http=numbers.get("http"), health=numbers.get("health"))
+
+    def bind(self) -> None:
+        """Bind all ports; nothing is answered yet."""
+        http, grpc, health = self._config.otlp.http, self._config.otlp.grpc, self._config.health_check
+        try:
+            if http is not None:
+                self._sockets["http"] = bind(http.endpoint, "OTLP/HTTP")
+            if health is not None:
+                self._sockets["health"] = bind(health.endpoint, "health checks")
+            if grpc is not None:
+                self._bind_grpc(grpc.endpoint, grpc.max_recv_msg_size_mib << 20, grpc.max_concurrent_streams)
+        except CollectorError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give back what was bound and never started."""
+        for bound in self._sockets.values():
+            bound.close()
+
+    async def start(self, pipeline: Pipeline, health: HealthApp | None) -> None:
+        """Answer from now on."""
+        self.gate.pipeline = pipeline
+        http = self._config.otlp.http
+        if http is not None:
+            paths = {http.traces_url_path: TRACES, http.logs_url_path: LOGS, http.metrics_url_path: METRICS}
+            taken = {path: signal for path, signal in paths.items() if signal.name in self._config.signals}
+            receiver = HttpReceiver(self.gate, self._limiter, paths=taken, max_body_bytes=http.max_request_body_size)
+            self._servers.append(WebServer(receiver, self._sockets["http"], grace_seconds=GRACE_SECONDS))
+        if health is not None and "health" in self._sockets:
+            self._servers.append(WebServer(health, self._sockets["health"], grace_seconds=1.0))
+        for server in self._servers:
+            await server.start()
+        if self._grpc is not None:
+            await self._grpc.start()
+
+    async def stop(self) -> None:
+        """Take no new requests, let those under way end."""
+        if self._grpc is not None:
+            await self._grpc.stop(GRACE_SECONDS)
+        for server in self._servers:
+            await server.stop()
+        self.gate.pipeline = None
+
+    def _bind_grpc(self, endpoint: str, max_message_bytes: int, max_concurrent_streams: int | None) -> None:
+        bind(endpoint, "OTLP/gRPC").close()  # for a clear error: gRPC's own says nothing
+        signals = [signal for signal in SIGNALS.values() if signal.name in self._config.signals]
+        receiver = GrpcReceiver(self.gate, self._limiter, signals=signals)
+        self._grpc = open_server(receiver, max_message_bytes=max_message_bytes, max_concurrent_streams=max_concurrent_streams)
+        host, port = host_port(endpoint)
+        try:
+            self._grpc_port = self._grpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        except RuntimeError:
+            raise port_error(endpoint, "OTLP/gRPC", "address already in use") from None

@@ -1,0 +1,266 @@
+"""The collector process: what is opened in which order, what runs, and how it stops.
+
+Order at start: ports (so that a port that is taken harms nothing), catalog and WAL (which locks the origin and recovers what a dead
+collector left), redactor, sealer and compactor, then the receivers. The stop is the reverse: receivers, what is queued, the last
+segment, the sealer. Everything acknowledged is in the WAL by then, so a stop that runs out of time loses nothing either.
+"""
+
+import asyncio
+import contextlib
+import gc
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from collector.children import Child, compact, seal
+from collector.committer import Committer
+from collector.config import Config
+from collector.errors import CollectorError, Unavailable
+from collector.health import OK, HealthApp, disk
+from collector.listening import Listeners, Ports
+from collector.pipeline import Pipeline
+from collector.recovery import recent_digests
+from collector.redact import Walker
+from collector.resends import Resends, digest
+from collector.signals import METRICS
+from collector.telemetry import Telemetry
+from redaction.errors import RedactionError
+from redaction.pseudonym import load_or_create_key
+from redaction.redactor import Redactor
+from storage.catalog import Catalog
+from storage.errors import StorageError
+from storage.wal import BatchHeader, WalWriter, closed_segments
+
+TELEMETRY_SECONDS: Final = 10.0
+SEGMENT_BYTES: Final = 64 << 20
+"""A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
+SEALER_GRACE_SECONDS: Final = 5.0
+COMPACTOR_GRACE_SECONDS: Final = 1.0
+BACKLOG_SECONDS: Final = 60.0
+"""The sealer counts as down when a closed segment has waited this long."""
+
+
+async def serve(
+    config: Config,
+    *,
+    data: Path,
+    prepare_child: Callable[[str], None] | None = None,
+    on_ready: Callable[[Ports], None] | None = None,
+) -> None:
+    """Run the collector until SIGTERM or SIGINT, then stop within 10 s. Needs the main thread (signals).
+
+    `prepare_child` is called first in each child process, with its name: the place to configure its logging. `on_ready` is called
+    once, with the ports, when requests are taken. Raises CollectorError when a port is taken and StorageError when the data directory
+    cannot be used; nothing has been changed then.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    _tune()
+    log = structlog.get_logger(__name__)
+    async with Collector(config, data=data, prepare_child=prepare_child) as collector:
+        log.info("collector ready", origin=collector.origin, data=str(data))
+        if on_ready is not None:
+            on_ready(collector.ports)
+        await stop.wait()
+        log.info("collector stopping")
+    log.info("collector stopped")
+
+
+class Collector:
+    """Everything that one collector runs. Entered: requests are taken. Left: everything taken is sealed."""
+
+    def __init__(self, config: Config, *, data: Path, prepare_child: Callable[[str], None] | None = None) -> None:
+        self._config = config
+        self._data = data
+        self._node = config.parquet.node or node_name(socket.gethostname())
+        self.origin = f"{self._node}/collector"
+        self._stack = contextlib.AsyncExitStack()
+        self._listeners = Listeners(config)
+        self._sealer = Child("sealer", seal, (data,), prepare=prepare_child)
+        self._compactor = Child(
+            "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=prepare_child
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> "Collector":
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def ports(self) -> Ports:
+        """The ports that are listened on."""
+        return self._listeners.ports
+
+    async def _start(self) -> None:
+        """Open everything in order; the exit stack closes it in the opposite order."""
+        stack = self._stack
+        self._listeners.bind()
+        stack.callback(self._listeners.close)
+        self._catalog = await asyncio.to_thread(Catalog.open, self._data)
+        stack.callback(self._catalog.close)
+        writer = await asyncio.to_thread(self._open_wal)
+        stack.callback(writer.close)
+        resends = Resends()
+        for key, received_ns in await asyncio.to_thread(self._recent_digests):
+            resends.remember(key, received_ns)
+        self._redactor = self._open_redactor()
+        stack.push_async_callback(self._redactor.close)
+        self._start_children()
+        stack.push_async_callback(self._stop_children)
+        self._committer = Committer(writer)
+        self._telemetry = Telemetry(self._node, time.time_ns())
+        self._spawn("committer", self._committer.run())
+        stack.push_async_callback(self._finish_writing)
+        pipeline = Pipeline(
+            policy=self._redactor,
+            walker=Walker(self._redactor),
+            committer=self._committer,
+            resends=resends,
+            telemetry=self._telemetry,
+            unredacted_signals=self._config.unredacted_signals,
+        )
+        stack.push_async_callback(self._listeners.stop)
+        await self._listeners.start(pipeline, self._health())
+        self._tasks += [self._spawn("rotation", self._rotate_regularly()), self._spawn("telemetry", self._report_regularly())]
+
+    def _open_wal(self) -> WalWriter:
+        last = self._catalog.last_entry(self.origin)
+        return WalWriter(self._data, self.origin, first_entry=0 if last is None else last + 1)
+
+    def _recent_digests(self) -> list[tuple[bytes, int]]:
+        return list(recent_digests(self._data, self.origin, self._catalog, time.time_ns()))
+
+    def _open_redactor(self) -> Redactor:
+        try:
+            key = load_or_create_key(self._data / "keys" / "pseudonym.key")
+        except RedactionError as error:
+            raise CollectorError(error.attempted, error.subject, hint=error.hint) from None
+        redactor = Redactor(self._config.redaction, pseudonym_key=key)
+        redactor.start()
+        return redactor
+
+    def _start_children(self) -> None:
+        for child in (self._sealer, self._compactor):
+            child.start()
+            self._spawn(child.name, child.supervise())
+
+    async def _stop_children(self) -> None:
+        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
+
+    async def _rotate_regularly(self) -> None:
+        """Close a segment every seal interval if anything is in it, earlier when it grows large, and wake the sealer."""
+        interval = self._config.parquet.seal_interval
+        due = time.monotonic() + interval
+        while True:
+            await asyncio.sleep(min(0.1, interval))
+            if time.monotonic() >= due or self._committer.segment_bytes > SEGMENT_BYTES:
+                due = time.monotonic() + interval
+                if await self._committer.rotate() is not None:
+                    self._sealer.wake()
+
+    async def _report_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(TELEMETRY_SECONDS)
+            self._report()
+
+    def _report(self) -> None:
+        """Write our own metrics, when there are any."""
+        now_ns = time.time_ns()
+        taken = self._telemetry.take(now_ns)
+        if taken is None:
+            return
+        payload, points = taken
+        header = BatchHeader(
+            signal=METRICS.name,
+            tenant=None,
+            received_ns=now_ns,
+            policy_hash=self._redactor.policy_hash,
+            records=points,
+            digest=digest(METRICS.name, payload).hex(),
+            own=True,
+        )
+        with contextlib.suppress(Unavailable):  # the WAL failed: health and the log say so
+            self._committer.submit(header, payload)
+
+    async def _finish_writing(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._report()
+        await self._committer.close()
+        self._sealer.wake()
+
+    def _health(self) -> HealthApp | None:
+        section = self._config.health_check
+        if section is None:
+            return None
+        checks = {
+            "receiver": lambda: OK if self._listeners.gate.is_open else "down: requests are not taken",
+            "wal": lambda: OK if self._committer.failure is None else f"down: {self._committer.failure}",
+            "sealer": self._sealer_state,
+            "catalog": self._catalog_state,
+            "redaction": self._redactor.state,
+            "disk": lambda: disk(self._data),
+        }
+        ready = lambda: self._listeners.gate.is_open and self._committer.failure is None  # noqa: E731
+        return HealthApp(checks, ready=ready, path=section.path)
+
+    def _sealer_state(self) -> str:
+        state = self._sealer.state()
+        if state != OK:
+            return state
+        waiting = closed_segments(self._data)
+        if waiting:
+            with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+                age = time.time() - waiting[0].path.stat().st_mtime
+                if age > BACKLOG_SECONDS:
+                    return f"down: {len(waiting)} segments wait, the oldest for {age:.0f} s"
+        return OK
+
+    def _catalog_state(self) -> str:
+        try:
+            _ = self._catalog.version
+        except StorageError as error:
+            return f"down: {error.hint}"
+        return OK
+
+    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a task that must not end by an error unseen."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_failure)
+        return task
+
+
+def node_name(hostname: str) -> str:
+    """Return a host name as the node part of an origin: letters, digits, dot, dash and underscore, at most 63."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", hostname).lstrip("._-")[:63]
+    return name or "node"
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        structlog.get_logger(__name__).error("a task of the collector ended", error=type(error).__name__, task=task.get_name())
+
+
+def _tune() -> None:
+    """Short slices for the threads that sync and inflate, and rare collections: both decide the latency of single events."""
+    sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
