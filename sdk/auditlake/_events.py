@@ -139,7 +139,7 @@ def rollout(
 
 def dropped() -> int:
     """Return how many records of this process could not be delivered since `configure()`, for whatever reason."""
-    client = _state.current()
+    client = _state.latest()
     return sum(client.drops.totals().values()) if client is not None else 0
 
 

