@@ -1,0 +1,260 @@
+"""Reading the lake: DuckDB over the files that the catalog lists, with the views of `storage/sql/views`.
+
+Works while a collector writes, from any process, and without one. The files are an explicit list, never a glob: the catalog says
+which count, and a file that compaction moved under a running query is found again (`_Selection`). A damaged file does not make the
+rest unreadable: it is left out, and said so in `Lake.damaged` and a warning in the log; readers show it.
+"""
+
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import duckdb
+import pyarrow as pa
+import structlog
+
+from storage import engine, sandbox
+from storage.catalog import Catalog
+from storage.damage import DAMAGE_CLASSES, Damage, damage_in
+from storage.entries import EntryRows
+from storage.errors import StorageError
+from storage.layout import FileRecord, locate
+from storage.schema import TABLES
+from storage.views import query_sql
+
+ABANDONED_AFTER_SECONDS: Final = 15 * 60
+ATTEMPTS: Final = 4
+_BEGINNING: Final = -(2**63)
+_END: Final = 2**63 - 1
+
+Window = tuple[int | None, int | None]
+"""Unix ns, both ends included; None is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """The files to read: of one version of the catalog and one window of time."""
+
+    files: Mapping[str, tuple[FileRecord, ...]]
+    paths: Mapping[str, list[str]]
+
+
+class Lake:
+    """One reader of a data directory; may be used from several threads. Close it, or use it as a context manager."""
+
+    def __init__(self, data: Path, catalog: Catalog, limits: engine.Limits, *, clock: Callable[[], int], silence: float) -> None:
+        self.data = data
+        self._catalog = catalog
+        self._clock = clock
+        self._silence_seconds = silence
+        self._limits = limits
+        self._lock = threading.RLock()
+        self._folder = Path(tempfile.mkdtemp(prefix="auditlake-lake-"))
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._found_damage: dict[str, Damage] = {}
+        self._selections: dict[Window, _Selection] = {}
+        self._selected_version = -1
+        self._older_files = False  # some file lacks a column that was added since
+        self._entries = EntryRows(catalog.path)
+        self._connection = engine.connect(self.data, self._folder, self._limits)
+
+    @classmethod
+    def open(
+        cls,
+        data: Path,
+        *,
+        memory_limit_mib: int = 512,
+        threads: int = 2,
+        clock: Callable[[], int] = time.time_ns,
+        abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS,
+    ) -> Self:
+        """Open the lake of a data directory for reading. Raises `StorageError` with the remedy when there is none.
+
+        `clock` (unix ns) and `abandoned_after_seconds` decide when a run without an end counts as abandoned.
+        """
+        catalog = Catalog.open(data, read_only=True)
+        limits = engine.Limits(memory_mib=memory_limit_mib, threads=threads)
+        return cls(data, catalog, limits, clock=clock, silence=abandoned_after_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give connections and temporary files back; queries that still run are interrupted."""
+        self._connection.close()
+        self._entries.close()
+        self._catalog.close()
+        self._remove_folder()
+
+    @property
+    def version(self) -> int:
+        """The catalog's version at this moment: equal versions mean equal answers (but for the running age of runs)."""
+        return self._catalog.version
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog, read-only."""
+        return self._catalog
+
+    @property
+    def damaged(self) -> tuple[Damage, ...]:
+        """The files that are left out of every answer because they are not what was written: set aside earlier or found by us."""
+        aside = [Damage(path=file.path, reason=file.damaged or "", rows=file.rows) for file in self._catalog.damaged_files()]
+        with self._lock:
+            found = list(self._found_damage.values())
+        return (*aside, *(damage for damage in found if damage.path not in {other.path for other in aside}))
+
+    def sql(
+        self,
+        text: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+        exact: bool = False,
+    ) -> pa.Table:
+        """Run trusted SQL over the views and return its rows; `params` fill `$name`, those that it does not use are ignored.
+
+        `from_ns` and `to_ns` (unix ns, both inclusive) leave out files that have no row in between; rows outside may remain. With
+        `exact` they also leave out every span and log record outside. Raises `StorageError`.
+        """
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+            names = cursor.extract_statements(text)[0].named_parameters
+            used = {name: value for name, value in (params or {}).items() if name in names}
+            return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
+
+        return self._read(read, text, (from_ns, to_ns), exact=exact)
+
+    def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, exact: bool = False, **params: Any) -> pa.Table:
+        """Run `storage/sql/queries/<name>.sql`; see `sql`."""
+        return self.sql(query_sql(name), params, from_ns=from_ns, to_ns=to_ns, exact=exact)
+
+    def query(
+        self, text: str, *, params: Mapping[str, Any] | None = None, timeout_seconds: float = 60, max_rows: int = 100_000
+    ) -> pa.Table:
+        """Run a user's SQL, exactly one SELECT over the views, and return at most `max_rows` rows (see `sandbox.truncated_at`).
+
+        Raises `QueryRefused` when it is anything else or DuckDB does not understand it, `StorageError` when it takes too much.
+        """
+        checked = sandbox.check(text)
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+            return sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
+
+        return self._read(read, text, (None, None))
+
+    def _read(
+        self,
+        read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
+        text: str,
+        window: Window,
+        *,
+        exact: bool = False,
+    ) -> pa.Table:
+        """Run `read` on a fresh cursor; again when a file that it needs was moved, or turned out to be damaged."""
+        problem: duckdb.Error | None = None
+        for attempt in range(ATTEMPTS):
+            selection = self._select(window, fresh=attempt > 0)
+            cursor = self._prepare(selection, window if exact else (None, None), text)
+            try:
+                return read(cursor)
+            except duckdb.Error as error:
+                problem = error
+                if isinstance(error, duckdb.FatalException | duckdb.InternalException):
+                    self._reconnect()
+                if "schema mismatch" in str(error) and not self._older_files:
+                    self._older_files = True
+                elif isinstance(error, DAMAGE_CLASSES):
+                    self._set_aside(selection, thorough=attempt > 0)
+                else:
+                    break
+            finally:
+                cursor.close()
+        raise _explained(problem, self.data) from problem
+
+    def _prepare(self, selection: _Selection, rows: Window, text: str) -> duckdb.DuckDBPyConnection:
+        if "ingest_log" in text.lower():
+            self._load_entries()
+        cursor = self._connection.cursor()
+        values: dict[str, Any] = {f"lake_{table}": paths for table, paths in selection.paths.items()}
+        values["lake_now"] = datetime.fromtimestamp(self._clock() / 1e9, UTC).replace(tzinfo=None)
+        values["lake_by_name"] = self._older_files
+        values["lake_silence_seconds"] = self._silence_seconds
+        values["lake_from_ns"] = _BEGINNING if rows[0] is None else rows[0]
+        values["lake_to_ns"] = _END if rows[1] is None else rows[1]
+        for name, value in values.items():
+            cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+        return cursor
+
+    def _select(self, window: Window, *, fresh: bool) -> _Selection:
+        with self._lock:
+            version = self._catalog.version
+            if version != self._selected_version or fresh:
+                self._selections.clear()
+                self._load_trace_runs()
+                self._selected_version = version
+            selection = self._selections.get(window)
+            if selection is None:
+                if len(self._selections) >= 32:
+                    self._selections.clear()
+                selection = self._selections[window] = self._list(window)
+            return selection
+
+    def _list(self, window: Window) -> _Selection:
+        files: dict[str, tuple[FileRecord, ...]] = {}
+        paths: dict[str, list[str]] = {}
+        for table in TABLES:
+            live = self._catalog.live_files(table, from_ns=window[0], to_ns=window[1])
+            files[table] = tuple(file for file in live if file.path not in self._found_damage)
+            paths[table] = [
+                str(engine.empty_file(self._folder, table)),
+                *(str(locate(self.data, file.path).absolute()) for file in files[table]),
+            ]
+        return _Selection(files=files, paths=paths)
+
+    def _set_aside(self, selection: _Selection, *, thorough: bool) -> None:
+        """Look for the file that a query failed on; quick first, as most often compaction only moved it."""
+        found = damage_in(self.data, [file for files in selection.files.values() for file in files], thorough=thorough)
+        for damage in found:
+            structlog.get_logger(__name__).warning("lake.file_left_out", path=damage.path, reason=damage.reason, rows=damage.rows)
+        with self._lock:
+            self._found_damage.update((damage.path, damage) for damage in found)
+
+    # the connection
+
+    def _reconnect(self) -> None:
+        with self._lock:
+            self._connection.close()
+            self._entries.close()
+            self._entries = EntryRows(self._catalog.path)
+            self._selected_version = -1
+            self._connection = engine.connect(self.data, self._folder, self._limits)
+
+    def _load_trace_runs(self) -> None:
+        pairs = self._catalog.trace_runs()
+        rows = pa.table({"trace_id": pa.array(pairs.keys(), pa.string()), "run_id": pa.array(pairs.values(), pa.string())})
+        engine.fill(self._connection, "trace_runs", rows, empty_first=True)
+
+    def _load_entries(self) -> None:
+        with self._lock:
+            engine.fill(self._connection, "entries", self._entries.new_rows())
+
+
+def _explained(error: duckdb.Error | None, data: Path) -> StorageError:
+    message = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StorageError("read the lake", data, hint="out of memory: ask for a shorter time range")
+    if isinstance(error, DAMAGE_CLASSES):
+        return StorageError("read the lake", data, hint=f"{message}; `auditlake doctor` names damaged files")
+    return StorageError("read the lake", data, hint=message)

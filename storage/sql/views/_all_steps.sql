@@ -1,0 +1,4 @@
+-- internal.all_steps: spans and log records in one shape: steps without `counted`, which costs a look at every inference step.
+SELECT * FROM internal.span_steps
+UNION ALL BY NAME
+SELECT * FROM internal.event_steps

@@ -1,0 +1,20 @@
+-- internal.event_steps: log records in the shape of a step, without those that auditlake wrote about itself.
+-- A record happens at one instant, within the span that it names: that span is its parent.
+SELECT
+    * EXCLUDE (step_kind, time, time_ns, observed_time, observed_ns),
+    span_id AS parent_span_id,
+    coalesce(step_kind, 'other') AS kind,
+    coalesce(event_name, 'log record') AS name,
+    time AS started_at,
+    time AS ended_at,
+    time_ns AS start_ns,
+    time_ns AS end_ns,
+    latency_ms AS duration_ms,
+    CASE
+        WHEN severity_number >= 17 OR error_type IS NOT NULL OR outcome = 'failure' THEN 'error'
+        WHEN outcome = 'success' THEN 'ok'
+        ELSE 'unset'
+    END AS status,
+    'event' AS source
+FROM events
+WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false)

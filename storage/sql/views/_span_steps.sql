@@ -1,0 +1,12 @@
+-- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself.
+SELECT
+    * EXCLUDE (kind, step_kind, start_time, end_time, status_code),
+    kind AS span_kind,
+    coalesce(step_kind, 'other') AS kind,
+    start_time AS started_at,
+    CASE WHEN end_ns > 0 THEN end_time END AS ended_at,
+    CASE WHEN end_ns >= start_ns THEN (end_ns - start_ns) / 1e6 END AS duration_ms,
+    CASE status_code WHEN 2 THEN 'error' WHEN 1 THEN 'ok' ELSE 'unset' END AS status,
+    'span' AS source
+FROM spans
+WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false)

@@ -1,0 +1,18 @@
+-- tool_calls: one row a tool call. arguments and result are text or JSON, as sent and redacted.
+SELECT
+    record_id, run_id, session_id, tenant, environment, release, agent_name, actor, started_at, ended_at, duration_ms, status,
+    error_type, status_message, tool_name, tool_call_id, side_effect, requires_approval,
+    coalesce(
+        attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
+        attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs']
+    ) AS arguments,
+    coalesce(
+        attributes['gen_ai.tool.call.result'], attributes['tool_response'], attributes['ai.toolCall.result'],
+        attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs']
+    ) AS result,
+    attributes['auditlake.tool.authorization'] AS authorization_basis,
+    try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT) AS retry_count,
+    attributes['auditlake.tool.idempotency_key'] AS idempotency_key,
+    source, trace_id, span_id, parent_span_id
+FROM internal.all_steps
+WHERE kind = 'tool'

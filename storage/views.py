@@ -1,0 +1,39 @@
+"""The SQL that readers share: which views there are, in the order in which they build on each other, and where their text is."""
+
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+VIEWS: Final = (
+    "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrievals", "memory_ops", "approvals",
+    "policy_decisions", "evals", "tasks", "queues", "heartbeats", "security_events", "rollouts", "audit_writes", "ingest_log",
+    "redaction_log", "access_log", "alert_log",
+)  # fmt: skip
+"""The views that every reader gets, as documented in docs/query.md."""
+
+CREATED: Final = (
+    "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_all_steps",
+    "_uncounted", *VIEWS[3:],
+)  # fmt: skip
+"""All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
+
+
+@cache
+def view_sql(name: str) -> str:
+    """Return the SELECT behind a view of `CREATED`."""
+    return _read("views", name)
+
+
+@cache
+def query_sql(name: str) -> str:
+    """Return the text of a named query, `sql/queries/<name>.sql`."""
+    return _read("queries", name)
+
+
+def create_view(name: str) -> str:
+    """Return the statement that creates a view of `CREATED`."""
+    return f"CREATE VIEW {f'internal.{name[1:]}' if name.startswith('_') else name} AS\n{view_sql(name)}"
+
+
+def _read(folder: str, name: str) -> str:
+    return files("storage").joinpath("sql", folder, f"{name}.sql").read_text(encoding="utf-8")
