@@ -10,6 +10,7 @@ from alerts.errors import AlertsError
 from alerts.evaluate import Sample
 from alerts.rules import NAME, VALUE_COLUMN, LoadedRule
 from alerts.templates import render
+from storage.sandbox import truncated_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +41,8 @@ def read_samples(
     A label that is NULL is no label; a value that is NULL or NaN means "no data".
     """
     table = lake.query(rule.rule.expr, params=rule.bind(eval_ts.replace(tzinfo=None)), timeout_seconds=timeout_seconds, max_rows=max_rows)
+    if truncated_at(table) is not None:
+        raise AlertsError("read the answer of the rule", rule.rule.alert, hint=f"more than {max_rows} rows: group by fewer columns")
     check_columns(rule.rule.alert, {field.name: str(field.type) for field in table.schema})
     return _cleaned([_sample(rule, row) for row in table.to_pylist()], clean)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, exists, func, select, text, update
 from sqlalchemy.dialects.sqlite import insert
@@ -88,8 +89,10 @@ class AlertStore:
         path = data / FILE_NAME
         if read_only and not path.exists():
             raise AlertsError("read the state of the alerts", path, hint="no alert was evaluated here yet: start `auditlake up`")
-        engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-        event.listen(engine, "connect", _configure)
+        location = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rwc'}&uri=true"
+        engine = create_engine(f"sqlite:///{location}", connect_args={"timeout": BUSY_SECONDS})
+        if not read_only:
+            event.listen(engine, "connect", _configure)
         try:
             with engine.begin() as connection:
                 _check_version(connection, path)
