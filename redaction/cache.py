@@ -1,4 +1,4 @@
-"""What is known about texts, bounded in bytes: two generations of a plain dictionary, so that a hit costs one look-up and no bookkeeping."""
+"""What is known about texts, bounded in bytes: two generations of plain dictionaries, so that a hit is one look-up."""
 
 import sys
 from typing import Final

@@ -7,10 +7,9 @@ texts that a scanner has to see (`Composition.missing`), and then answered from 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import regex
-
 from redaction import structure
 from redaction.cache import Cache, Question
+from redaction.expressions import Expression
 from redaction.findings import (
     BLOCKED_KEY,
     ERROR,
@@ -37,8 +36,6 @@ NESTING_LIMIT: Final = 8
 SHORT_SCALAR_CHARS: Final = 6
 """Numbers this short, true, false and null name nobody."""
 
-ALLOWED_TIMEOUT_SECONDS: Final = 0.05
-
 BLOCKED: Final = Cleaned(text=f"<{BLOCKED_KEY}>", counts={BLOCKED_KEY: 1})
 REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", counts={KEY_NOT_ALLOWED: 1})
 TIMED_OUT: Final = withheld(TIMEOUT).text
@@ -54,35 +51,28 @@ class Rules:
     def __init__(self, config: RedactionConfig, pseudonym_key: bytes) -> None:
         self.keys = KeyRules(config)
         self._pseudonym_key = pseudonym_key
-        self._allowed_values = tuple(regex.compile(pattern) for pattern in config.allowed_values)
+        self._allowed_values = tuple(Expression(pattern) for pattern in config.allowed_values)
         self._blocks_values = bool(config.blocked_values)
         self._max_text_bytes = config.presidio.max_text_bytes
 
     @staticmethod
     def constant(key_class: KeyClass) -> Cleaned | None:
         """Return what stands for every value of a key, if the policy leaves none of it."""
-        if key_class.handling is Handling.REMOVE:
-            return REMOVED
-        return BLOCKED if key_class.handling is Handling.BLOCK or key_class.blocked_otherwise else None
+        return {Handling.REMOVE: REMOVED, Handling.BLOCK: BLOCKED}.get(key_class.handling)
 
     def decided(self, text: str, key_class: KeyClass) -> Cleaned | KeyClass:
         """Return the result when the key alone decides it, else the class under which the text has to be scanned."""
         match key_class.handling:
-            case Handling.KEEP:
+            case Handling.SCAN if text:
+                return withheld(TOO_LARGE) if self._too_large(text) else key_class
+            case Handling.SCAN | Handling.KEEP:
+                return Cleaned(text=text)
+            case Handling.EXEMPT if looks_like_identifier(text):
                 return Cleaned(text=text)
             case Handling.REMOVE:
                 return REMOVED
-            case Handling.BLOCK:
-                return self._blocked(text)
-            case Handling.EXEMPT if looks_like_identifier(text):
-                return Cleaned(text=text)
-            case Handling.EXEMPT if key_class.blocked_otherwise:
-                return self._blocked(text)
-        if not text:
-            return Cleaned(text=text)
-        if self._too_large(text):
-            return withheld(TOO_LARGE)
-        return key_class if key_class.handling is Handling.SCAN else self.keys.plain
+        blocked = key_class.handling is Handling.BLOCK or key_class.blocked_otherwise
+        return BLOCKED if blocked and not self._allows(text) else self.keys.plain
 
     def cleaned(self, text: str, key_class: KeyClass, verdict: Verdict) -> Cleaned:
         """Return the result for a text whose findings, or the reason to withhold it, are known."""
@@ -95,19 +85,13 @@ class Rules:
         """Whether a JSON scalar is too short to name anybody."""
         return len(number) <= SHORT_SCALAR_CHARS and not self._blocks_values
 
-    def _blocked(self, text: str) -> Cleaned | KeyClass:
-        return self.keys.plain if self._allows(text) else BLOCKED
-
     def _not_allowed(self, text: str, findings: Findings) -> Findings:
         if findings and self._allows(text):
             return ()
         return tuple(each for each in findings if not self._allows(text[each.start : each.end]))
 
     def _allows(self, text: str) -> bool:
-        try:
-            return any(pattern.fullmatch(text, timeout=ALLOWED_TIMEOUT_SECONDS) for pattern in self._allowed_values)
-        except TimeoutError:
-            return False
+        return any(pattern.matches(text) for pattern in self._allowed_values)
 
     def _pseudonym(self, entity: str, text: str) -> str:
         return pseudonym(self._pseudonym_key, entity, text)

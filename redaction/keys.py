@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-import regex
-
+from redaction.expressions import Expression
 from redaction.policy import RedactionConfig
 
 KEY_LENGTH_LIMIT: Final = 1024
-KEY_TIMEOUT_SECONDS: Final = 0.05
 REMEMBERED_KEYS: Final = 20_000
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z\d]+")
-_GENERIC: Final = frozenset(
-    "a ai arguments args attribute attributes body call calls content contents data function gen genai input inputs json key kwargs llm "
-    "message messages metadata name number output outputs param params parameters prompt request response result results span tool tools "
-    "text value values".split()
-)
+_GENERIC: Final = frozenset({
+    "a", "ai", "arguments", "args", "attribute", "attributes", "body", "call", "calls", "content", "contents", "data", "function",
+    "gen", "genai", "input", "inputs", "json", "key", "kwargs", "llm", "message", "messages", "metadata", "name", "number", "output",
+    "outputs", "param", "params", "parameters", "prompt", "request", "response", "result", "results", "span", "tool", "tools", "text",
+    "value", "values",
+})  # fmt: skip
 """Words of keys that every agent uses: as context they would turn any number into a phone or an account."""
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9._:/+\-]{1,200}")
@@ -71,8 +70,8 @@ class KeyRules:
         self._allowed = None if config.allow_all_keys else frozenset(config.allowed_keys)
         self._exempt = frozenset(config.exempt_keys)
         self._identity = frozenset(config.identity_keys)
-        self._ignored_patterns = tuple(regex.compile(pattern) for pattern in config.ignored_key_patterns)
-        self._blocked_patterns = tuple(regex.compile(pattern) for pattern in config.blocked_key_patterns)
+        self._ignored_patterns = tuple(Expression(pattern) for pattern in config.ignored_key_patterns)
+        self._blocked_patterns = tuple(Expression(pattern) for pattern in config.blocked_key_patterns)
         self._classes: dict[tuple[object, ...], KeyClass] = {}
         self._nested: dict[str, KeyClass] = {}
         self.plain = self._class(Handling.SCAN)
@@ -126,10 +125,8 @@ class KeyRules:
         return known
 
     @staticmethod
-    def _matches(patterns: tuple["regex.Pattern[str]", ...], key: str, *, on_timeout: bool) -> bool:
+    def _matches(patterns: tuple[Expression, ...], key: str, *, on_timeout: bool) -> bool:
         if patterns and len(key) > KEY_LENGTH_LIMIT:
             return on_timeout
-        try:
-            return any(pattern.search(key, timeout=KEY_TIMEOUT_SECONDS) for pattern in patterns)
-        except TimeoutError:
-            return on_timeout
+        answers = (pattern.found_in(key) for pattern in patterns)
+        return any(on_timeout if answer is None else answer for answer in answers)

@@ -68,7 +68,7 @@ class _Silence(logging.Filter):
         return False
 
 
-class _NearbyWords(ContextAwareEnhancer):  # type: ignore[misc]
+class _NearbyWords(ContextAwareEnhancer):
     """Raises a score by upstream's amounts when a context word of the recognizer stands before the match or in the key."""
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class _NearbyWords(ContextAwareEnhancer):  # type: ignore[misc]
         return raw_results
 
 
-class OfflineEmailRecognizer(EmailRecognizer):  # type: ignore[misc]
+class OfflineEmailRecognizer(EmailRecognizer):
     """Upstream's pattern; the domain is checked against the bundled suffix list and the private suffixes, never the network."""
 
     def __init__(self) -> None:
@@ -115,7 +115,13 @@ class OfflineEmailRecognizer(EmailRecognizer):  # type: ignore[misc]
         return bool(self._extract(pattern_text).fqdn)
 
 
-class RegionalPhoneRecognizer(LocalRecognizer):  # type: ignore[misc]
+_PHONE_CONTEXT: Final = [
+    *("phone", "telephone", "tel", "cell", "cellphone", "mobile", "call", "dial", "fax", "sms", "whatsapp", "text", "reach", "contact"),
+    *("number", "ring", "hotline"),
+]
+
+
+class RegionalPhoneRecognizer(LocalRecognizer):
     """Phone numbers of a few regions, and international ones of all.
 
     Only stretches with seven digits or more in a phone's punctuation are given to phonenumbers, which is slow. A number with a
@@ -132,7 +138,7 @@ class RegionalPhoneRecognizer(LocalRecognizer):  # type: ignore[misc]
         super().__init__(
             supported_entities=["PHONE_NUMBER"],
             name="RegionalPhoneRecognizer",
-            context="phone telephone tel cell cellphone mobile call dial fax sms whatsapp text reach contact number ring hotline".split(),
+            context=_PHONE_CONTEXT,
         )
 
     def load(self) -> None:
@@ -167,12 +173,12 @@ class RegionalPhoneRecognizer(LocalRecognizer):  # type: ignore[misc]
             start=start,
             end=end,
             score=score,
-            analysis_explanation=AnalysisExplanation(recognizer=self.name, original_score=score, pattern_name="phonenumbers"),
-            recognition_metadata={RecognizerResult.RECOGNIZER_NAME_KEY: self.name, RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id},
+            analysis_explanation=AnalysisExplanation(recognizer=type(self).__name__, original_score=score, pattern_name="phonenumbers"),
+            recognition_metadata={RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id},
         )
 
 
-class _SsnWithSamples(UsSsnRecognizer):  # type: ignore[misc]
+class _SsnWithSamples(UsSsnRecognizer):
     """Upstream never reports the numbers that documentation uses; a reader cannot tell them from a real one, so they are taken out."""
 
     _SAMPLES: Final = re.compile(r"123-45-6789|987-65-432\d|078-05-1120")
@@ -181,17 +187,17 @@ class _SsnWithSamples(UsSsnRecognizer):  # type: ignore[misc]
         return not self._SAMPLES.fullmatch(pattern_text) and bool(super().invalidate_result(pattern_text))
 
 
-class _ContextualNhs(NhsRecognizer):  # type: ignore[misc]
+class _ContextualNhs(NhsRecognizer):
     """One ten-digit number in eleven has a valid checksum, so the checksum alone proves nothing: a context word must stand by."""
 
     def __init__(self) -> None:
         super().__init__(patterns=[Pattern("NHS", NhsRecognizer.PATTERNS[0].regex, 0.2)], name="NhsRecognizer")
 
-    def validate_result(self, pattern_text: str) -> bool | None:
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
         return None if super().validate_result(pattern_text) else False
 
 
-class _ContextualMedicalLicense(MedicalLicenseRecognizer):  # type: ignore[misc]
+class _ContextualMedicalLicense(MedicalLicenseRecognizer):
     """Upstream's pattern also matches inside hexadecimal ids; here it is a whole word beside a context word."""
 
     def __init__(self) -> None:
@@ -200,11 +206,11 @@ class _ContextualMedicalLicense(MedicalLicenseRecognizer):  # type: ignore[misc]
             patterns=[pattern], context=["medical", "certificate", "dea", "prescriber", "license"], name="MedicalLicenseRecognizer"
         )
 
-    def validate_result(self, pattern_text: str) -> bool | None:
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
         return None if super().validate_result(pattern_text) else False
 
 
-class _SecretRecognizer(PatternRecognizer):  # type: ignore[misc]
+class _SecretRecognizer(PatternRecognizer):
     """One of our credential rules as a recognizer."""
 
     def __init__(self, rule: SecretRule) -> None:
@@ -213,7 +219,7 @@ class _SecretRecognizer(PatternRecognizer):  # type: ignore[misc]
             supported_entity=rule.entity,
             name="SecretRecognizer",
             patterns=[Pattern(rule.name, rule.expression, rule.score)],
-            context=list(rule.context) or None,
+            context=list(rule.context),
             global_regex_flags=0,
         )
 
@@ -268,7 +274,8 @@ class Analyzer:
         self._engine = _engine(recognizers, config) if recognizers else None
         whole = [each for each in recognizers if "PRIVATE_KEY" in each.supported_entities]
         self._whole = _engine(whole, config) if whole else None
-        self._nothing = NlpArtifacts(entities=[], tokens=(), tokens_indices=[], lemmas=[], nlp_engine=None, language=language)
+        tokens: Any = ()  # nothing reads them: context words come from the text itself
+        self._nothing = NlpArtifacts(entities=[], tokens=tokens, tokens_indices=[], lemmas=[], nlp_engine=None, language=language)
 
     def find(self, text: str, context: Sequence[str]) -> Findings:
         """Return what every recognizer finds; raises whatever a recognizer raises."""

@@ -91,7 +91,7 @@ class _Walk:
     def _close(self, bracket: str, end: int) -> bool:
         if not self._open or self._open[-1][0] != {"}": "{", "]": "["}[bracket]:
             return False
-        opened, start, self._key = self._open.pop()
+        _, start, self._key = self._open.pop()
         if self._key is not None and (not self._open or self._open[-1][0] == "{"):
             self._leaves.append(Leaf(start, end, Kind.CONTAINER, "", self._key))
         self._closed = True
