@@ -108,7 +108,7 @@ def ingest(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket
 
 
 def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
-    """Spend by name, largest first, with the amount written at each bar. Rows: `name`, `cost_usd`, `calls`, `unknown` (calls without a price)."""
+    """Spend by name, largest first, with the amount written at each bar. Rows: `name cost_usd calls unknown` (calls without a price)."""
     values = [
         {
             **row,
@@ -140,8 +140,9 @@ def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
 
 
 def with_gaps(rows: Sequence[Row], *, series: Sequence[str], domain: tuple[int, int], bucket_seconds: int) -> list[dict[str, Any]]:
-    """Long rows (`time`, `series`, `value`) of wide ones (`time` in unix ms and a column a series), with a None in the first empty bucket of
-    every gap so that lines break there instead of inventing values.
+    """Long rows (`time`, `series`, `value`) of wide ones (`time` in unix ms, a column a series).
+
+    The first empty bucket of every gap gets a None, so that lines break there instead of inventing values.
     """
     step, found = bucket_seconds * 1000, []
     by_time = {row["time"]: row for row in rows}

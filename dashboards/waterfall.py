@@ -107,9 +107,8 @@ def _adopt_unreachable(by_id: Mapping[str, Step], children: dict[str | None, lis
         reached.add(key)
         stack.extend(child for child in children.get(key, []) if child not in reached)
     lost = [key for key in by_id if key not in reached]
-    for key in list(children):
-        if key in lost:
-            children[key] = [child for child in children[key] if child not in lost]
+    for key in lost:
+        children[key] = [child for child in children[key] if child in reached]
     children[None].extend(lost)
 
 

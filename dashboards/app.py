@@ -1,0 +1,55 @@
+"""The dashboard: its pages and their addresses. `cli` starts it and says where the lake is.
+
+`/overview`, `/runs` and `/run` are addresses that alerts and people link to; they never change. `/` leads to the Overview.
+"""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboards import reads
+from dashboards.views import overview, run, runs
+from dashboards.views.context import Context
+from storage.errors import StorageError
+
+_PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
+    ("overview", "Overview", ":material/monitoring:", overview.page),
+    ("runs", "Runs", ":material/list:", runs.page),
+    ("run", "Run", ":material/account_tree:", run.page),
+)
+
+
+def main(data: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+    """Show the page that the address asks for. Called once a script run, by the streamlit main script."""
+    st.set_page_config(page_title="auditlake", page_icon=":material/flight:", layout="wide")
+    links: dict[str, st.Page] = {}
+    context = Context(data=str(data), clock=clock, links=links)
+    for path, title, icon, show in _PAGES:
+        links[path] = st.Page(_named(partial(_guarded, show, context), path), title=title, icon=icon, url_path=path)
+    home = st.Page(_named(lambda: st.switch_page(links["overview"]), "home"), title="auditlake", default=True, visibility="hidden")
+    st.navigation([home, *links.values()], position="top").run()
+
+
+def _named(show: Callable[[], None], name: str) -> Callable[[], None]:
+    """Streamlit tells pages apart by their functions' names."""
+
+    def page() -> None:
+        show()
+
+    page.__name__ = f"page_{name}"
+    return page
+
+
+def _guarded(show: Callable[[Context], None], context: Context) -> None:
+    """A lake that is not there or cannot be read is an answer with a remedy, not a stack of frames."""
+    try:
+        reads.lake(context.data)
+        show(context)
+    except StorageError as error:
+        st.error(f"Could not {error.attempted}.", icon=":material/database_off:")
+        st.code(error.subject, language=None)
+        st.info(f"What to do: {error.hint}.", icon=":material/lightbulb:")
+        st.button("Try again", icon=":material/refresh:")

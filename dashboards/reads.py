@@ -1,0 +1,105 @@
+"""Everything the pages read, through the lake alone; answers are kept as long as the lake's version stays the same.
+
+The version is looked at every few seconds at most (`LOOK_SECONDS`), so that a busy collector, which commits every second, does not make
+every click read everything again; the pages say as of when they are. Values reach SQL as parameters only; the SQL is in `dashboards/sql/`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import streamlit as st
+from storage.runs import reconstruct
+
+from dashboards.window import Window, nanoseconds
+from storage.errors import StorageError
+from storage.lake import Lake
+
+LOOK_SECONDS: Final = 5
+KEEP_SECONDS: Final = 300
+MARGIN: Final = timedelta(hours=1)
+"""Files are chosen from this long before a window, so that runs which began shortly before it are seen whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Rows and the question they answer, for "Show SQL"."""
+
+    rows: list[dict[str, Any]]
+    sql: str
+    params: dict[str, Any]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The only row of a summary; empty when there is none."""
+        return self.rows[0] if self.rows else {}
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def lake(data: str) -> Lake:
+    """The lake of a data directory, opened once for all sessions. Raises `StorageError` with a hint where there is none."""
+    return Lake.open(Path(data))
+
+
+@st.cache_data(ttl=LOOK_SECONDS, show_spinner=False, max_entries=16)
+def version(data: str) -> int:
+    """The lake's version, as of at most `LOOK_SECONDS` ago."""
+    return lake(data).version
+
+
+def ask(data: str, name: str, *, from_time: datetime | None = None, to_time: datetime | None = None, **params: Any) -> Answer:
+    """The answer to `dashboards/sql/<name>.sql`; `from_time` and `to_time` (naive UTC) only choose which files are opened."""
+    sql = text(name)
+    start = None if from_time is None else nanoseconds(from_time - MARGIN)
+    end = None if to_time is None else nanoseconds(to_time)
+    return Answer(rows=_rows(data, version(data), sql, params, start, end), sql=sql, params=params)
+
+
+def in_window(data: str, name: str, window: Window, **params: Any) -> Answer:
+    """`ask` with the window's start."""
+    return ask(data, name, from_time=params.get("previous", window.start), start=window.start, **params)
+
+
+def run(data: str, run_id: str) -> dict[str, Any] | None:
+    """The whole run: `storage.runs.reconstruct` with what its steps say (`attributes`, `body`, `events`, …) in each step."""
+    return _run(data, version(data), run_id)
+
+
+def text(name: str) -> str:
+    """The SQL of a panel."""
+    return files("dashboards.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+@st.cache_data(ttl=KEEP_SECONDS, max_entries=400, show_spinner=False)
+def _rows(data: str, seen: int, sql: str, params: Mapping[str, Any], start: int | None, end: int | None) -> list[dict[str, Any]]:
+    del seen  # part of the key: a new version of the lake is a new question
+    return rows(lake(data).sql(sql, params, from_ns=start, to_ns=end))
+
+
+@st.cache_data(ttl=KEEP_SECONDS, max_entries=12, show_spinner=False)
+def _run(data: str, seen: int, run_id: str) -> dict[str, Any] | None:
+    del seen
+    found = reconstruct(lake(data), run_id)
+    if found is None:
+        return None
+    times = [time for step in found["steps"] for time in (step["started_at"], step["ended_at"]) if time is not None]
+    bounds = (nanoseconds(min(times) - MARGIN), nanoseconds(max(times) + MARGIN)) if times else (None, None)
+    content = rows(lake(data).sql(text("run_content"), {"run_id": run_id}, from_ns=bounds[0], to_ns=bounds[1]))
+    said = {row["record_id"]: row for row in content}
+    return {**found, "steps": [{**said.get(step["record_id"], {}), **step} for step in found["steps"]]}
+
+
+def rows(table: pa.Table) -> list[dict[str, Any]]:
+    """Rows as dictionaries, maps too; sums, which DuckDB gives as 128-bit decimals, as plain integers."""
+    for place, column in enumerate(table.schema):
+        if pa.types.is_decimal(column.type) and column.type.scale == 0:
+            table = table.set_column(place, column.name, table.column(place).cast(pa.int64()))
+    found: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="lossy")
+    return found
+
+
+__all__ = ["Answer", "Lake", "StorageError", "ask", "in_window", "lake", "rows", "run", "text", "version"]

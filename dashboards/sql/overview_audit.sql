@@ -1,0 +1,14 @@
+-- Durable acknowledgement of audit-class writes over time, against the thresholds of 5 and 20 ms.
+-- Parameters: start (naive UTC time), bucket_seconds, write_class (audit or bulk).
+-- Columns: time (unix ms), p50, p99 (ms, the worst of the bucket), writes, within_5ms, within_20ms.
+SELECT
+    epoch_ms(time_bucket(to_seconds($bucket_seconds), time)) AS time,
+    max(p50_ms) AS p50,
+    max(p99_ms) AS p99,
+    sum(writes) AS writes,
+    sum(within_5ms) AS within_5ms,
+    sum(within_20ms) AS within_20ms
+FROM audit_writes
+WHERE time >= $start AND class = $write_class
+GROUP BY ALL
+ORDER BY time

@@ -1,0 +1,83 @@
+"""Overview: is anything wrong now? A verdict, tiles that lead to what they count, and the trends behind them."""
+
+import streamlit as st
+
+from dashboards import health
+from dashboards.panels import escape
+from dashboards.views import overview_panels as panels
+from dashboards.views.context import Context, as_of
+from dashboards.views.overview_data import Overview, load
+from dashboards.window import DEFAULT, RANGES
+
+REFRESH_SECONDS = 15
+
+
+def page(context: Context) -> None:
+    """The page; everything below the time range refreshes by itself while Live is on."""
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Overview", width="content", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="right"):
+            live = st.toggle("Live", value=True, key="live", help=f"Refresh every {REFRESH_SECONDS} s", bind="query-params")
+            name = st.segmented_control("Time range", list(RANGES), default=DEFAULT, required=True, key="range", bind="query-params")
+    st.fragment(_body, run_every=REFRESH_SECONDS if live else None)(context, name)
+
+
+def _body(context: Context, name: str | None) -> None:
+    window = context.window(name)
+    seen = load(context, window)
+    if seen.nothing:
+        _first_steps()
+        return
+    _verdict(context, seen)
+    panels.tiles(context, seen)
+    left, right = st.columns(2)
+    with left:
+        panels.outcomes(seen)
+        panels.cost_by_agent(seen)
+        panels.ingest(seen)
+        panels.alerts(seen)
+    with right:
+        panels.latency(seen)
+        panels.cost_by_model(seen)
+        panels.audit_writes(seen)
+        panels.agents(context, seen)
+    panels.redactions(seen)
+    as_of(context)
+
+
+def _verdict(context: Context, seen: Overview) -> None:
+    found = health.findings(
+        alerts=seen.alerts.rows,
+        agents=seen.agents.rows,
+        summary=seen.summary.first,
+        freshness=seen.freshness.first,
+        audit=seen.audit.rows,
+        now=context.now,
+    )
+    if not found:
+        st.success(f"Nothing is known to be wrong in the last {seen.window.words}.", icon=":material/check_circle:")
+        return
+    sentences = [
+        finding.text + (f" ({', '.join(map(_name, finding.names[:3]))}{' …' if len(finding.names) > 3 else ''})" if finding.names else "")
+        for finding in found
+    ]
+    text = ", ".join(sentences)
+    show = st.error if found[0].severity == "bad" else st.warning
+    show(f"**{text[0].upper()}{text[1:]}.**", icon=":material/error:" if found[0].severity == "bad" else ":material/warning:")
+
+
+def _name(name: str) -> str:
+    return escape(name if len(name) <= 40 else name[:39] + "…")
+
+
+def _first_steps() -> None:
+    with st.container(border=True):
+        st.subheader("The lake is empty", anchor=False)
+        st.markdown(
+            "Nothing has been recorded yet. Point any OpenTelemetry exporter at the collector: OTLP/gRPC on port 4317 or OTLP/HTTP on port 4318. "
+            "Its records are here two seconds after they were acknowledged."
+        )
+        st.code(
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf python agent.py", language="bash"
+        )
+        st.markdown("Or run `auditlake demo`, which brings sample agents along.")

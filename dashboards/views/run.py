@@ -1,0 +1,144 @@
+"""Run: what the agent did, why it stopped, what it cost, what is missing. Deep link: `/run?run=ID`, with `&step=RECORD_ID` for one step."""
+
+import hashlib
+from typing import Any
+
+import streamlit as st
+
+from dashboards import reads, units, verdict, waterfall
+from dashboards.design import BADGES, SIGNS
+from dashboards.panels import empty, escape, panel
+from dashboards.views import run_evidence, run_workbench
+from dashboards.views.context import Context, as_of, local_zone
+
+REFRESH_SECONDS = 4
+ID_LENGTH = 512
+
+
+def page(context: Context) -> None:
+    """The run that the address names; without one, a way to name it."""
+    run_id = st.query_params.get("run", "").strip()
+    if not run_id:
+        _ask(context)
+        return
+    found = reads.run(context.data, run_id) if len(run_id) <= ID_LENGTH else None
+    if found is None:
+        _unknown(run_id)
+        _ask(context)
+        return
+    live = found["run"]["status"] == "running"
+    st.fragment(_body, run_every=REFRESH_SECONDS if live else None)(context, run_id)
+
+
+def _body(context: Context, run_id: str) -> None:
+    found = reads.run(context.data, run_id)
+    if found is None:
+        _unknown(run_id)
+        return
+    key = hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    _title(found)
+    _headline(found, key)
+    _facts(found)
+    run_evidence.strip(found)
+    run_workbench.show(found, key)
+    _related(context, found)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        as_of(context)
+        with st.container(horizontal=True, width="content"):
+            run_evidence.download(found, key)
+            st.button("Refresh", icon=":material/refresh:", key=f"refresh-{key}")
+
+
+def _title(found: dict[str, Any]) -> None:
+    run = found["run"]
+    status = run["status"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(escape(str(run["agent_name"] or run["name"] or "Run")[:80]), width="content", anchor=False)
+        st.badge(f"{SIGNS.get(status, '')} {status}", color=BADGES.get(status, "gray"))
+        if status == "running":
+            st.badge("refreshes by itself", icon=":material/autorenew:", color="gray")
+    known = [
+        ("task", "task_type"),
+        ("release", "release"),
+        ("environment", "environment"),
+        ("tenant", "tenant"),
+        ("actor", "actor"),
+        ("session", "session_id"),
+    ]
+    said = [f"{label} **{escape(str(run[key])[:60])}**" for label, key in known if run.get(key)]
+    st.markdown(" · ".join([f"started **{escape(units.moment(run['started_at'], local_zone()))}**", *said]))
+    st.code(str(run["run_id"]), language=None)
+
+
+def _headline(found: dict[str, Any], key: str) -> None:
+    run, cause = found["run"], verdict.cause(found["steps"])
+    show = {"ok": st.success, "error": st.error, "abandoned": st.warning}.get(run["status"], st.info)
+    icon = {"ok": ":material/check_circle:", "error": ":material/error:", "abandoned": ":material/link_off:"}.get(
+        run["status"], ":material/pending:"
+    )
+    text = f"**{escape(verdict.headline(run))}.**"
+    if run.get("stop_reason") and verdict.headline(run).count(":") == 0:
+        text += f" Stop reason: {escape(str(run['stop_reason'])[:120])}."
+    if cause is not None:
+        said = ": ".join(str(cause[name]) for name in ("error_type", "status_message") if cause.get(name)) or "failed without saying why"
+        text += f" Cause, as far as recorded: {cause['kind']} **{escape(waterfall.label(cause)[:80])}** — {escape(said[:300])}"
+    show(text, icon=icon)
+    del key
+
+
+def _facts(found: dict[str, Any]) -> None:
+    facts = verdict.facts(found["run"], found["steps"])
+    for column, fact in zip(st.columns(len(facts)), facts, strict=True):
+        column.metric(fact.label, fact.value, icon=fact.icon, border=True, delta=fact.said, delta_color="off", delta_arrow="off")
+
+
+def _related(context: Context, found: dict[str, Any]) -> None:
+    run = found["run"]
+    traces = [str(trace) for trace in run.get("trace_ids") or []]
+    with st.expander(f"Session and traces · {units.plural(len(traces), 'trace')}", icon=":material/hub:"):
+        st.markdown("**Traces of this run**")
+        st.code("\n".join(traces) or "none", language=None)
+        if not run.get("session_id"):
+            empty("This run names no session.", "Send gen_ai.conversation.id or session.id to group the runs of a conversation.")
+            return
+        answer = reads.ask(
+            context.data, "run_related", from_time=None, session_id=run["session_id"], tenant=run.get("tenant"), run_id=run["run_id"]
+        )
+        with panel("Other runs of the session", answer, key="related"):
+            if not answer.rows:
+                empty("It is the only run of its session.", "Runs with the same session id and tenant are listed here.")
+            for row in answer.rows:
+                _link(context, row)
+            if len(answer.rows) == 20:
+                st.caption(":material/content_cut: The newest 20 are listed; the list of runs has all: search for the session's id.")
+
+
+def _link(context: Context, row: dict[str, Any]) -> None:
+    name = escape(str(row["agent_name"] or row["name"] or row["run_id"])[:60])
+    label = f"{SIGNS.get(row['status'], '')} {name} · {escape(units.moment(row['started_at']))} · {units.duration(row['duration_ms'])}"
+    st.page_link(context.links["run"], label=label, icon=":material/account_tree:", query_params={"run": row["run_id"]})
+
+
+def _unknown(run_id: str) -> None:
+    st.error("No run with this id is in the lake.", icon=":material/search_off:")
+    st.code(run_id[:ID_LENGTH], language=None)
+    st.markdown(
+        "It may not have arrived yet (records are here within two seconds of their acknowledgement), be expired by retention, or be a trace id of a run "
+        "that has a name of its own: search for it in **Runs**."
+    )
+
+
+def _ask(context: Context) -> None:
+    st.title("Run", anchor=False)
+    with st.form("find", border=False):
+        text = st.text_input("Run id", placeholder="the id of a run", key="ask")
+        if st.form_submit_button("Open", icon=":material/open_in_new:") and text.strip():
+            st.switch_page(context.links["run"], query_params={"run": text.strip()[:ID_LENGTH]})
+    window = context.window("24h")
+    answer = reads.in_window(context.data, "runs_latest", window)
+    with panel("Latest runs", answer, key="latest"):
+        if not answer.rows:
+            empty("No runs in the last 24 hours.", "Send spans over OTLP to the collector: ports 4317 (gRPC) and 4318 (HTTP).")
+        for row in answer.rows:
+            _link(context, row)
+    st.page_link(context.links["runs"], label="All runs", icon=":material/list:")

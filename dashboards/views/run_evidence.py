@@ -1,0 +1,63 @@
+"""What a run's page says about the record itself: is it complete, what was redacted, is it proven; and the whole of it as a file."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from dashboards import units, verdict
+from dashboards.panels import escape
+
+ENTITIES_SHOWN = 4
+
+
+def strip(found: dict[str, Any]) -> None:
+    """Completeness, redaction and integrity, side by side."""
+    columns = st.columns(3)
+    with columns[0].container(border=True, height="stretch"):
+        said, lacking = verdict.completeness(found)
+        st.markdown(
+            f"{':orange[:material/rule:]' if lacking else ':green[:material/done_all:]'} **{'Incomplete' if lacking else 'Complete'}**  \n{said}"
+        )
+    with columns[1].container(border=True, height="stretch"):
+        st.markdown(f":material/visibility_off: **Redaction**  \n{_redacted(found)}")
+    with columns[2].container(border=True, height="stretch"):
+        held = verdict.entries(found["steps"])
+        where = "; ".join(f"{escape(text.rsplit(': ', 1)[0])} entry {text.rsplit(': ', 1)[1]}" for text in held) or "no entry is known"
+        st.markdown(f":gray[:material/encrypted:] **Not verified yet**  \nHeld by {where}.")
+
+
+def _redacted(found: dict[str, Any]) -> str:
+    counts = verdict.redactions(found["steps"])
+    withheld = counts.pop("WITHHELD", 0)
+    if not counts and not withheld:
+        return "Nothing was found to redact in this run."
+    named = [f"{units.count(number)} {escape(entity)}" for entity, number in list(counts.items())[:ENTITIES_SHOWN]]
+    rest = len(counts) - ENTITIES_SHOWN
+    said = ", ".join(named) + (f" and {units.plural(rest, 'more entity', 'more entities')}" if rest > 0 else "")
+    return f"{said or 'Nothing'} taken out before storing; {units.count(withheld)} withheld."
+
+
+def download(found: dict[str, Any], key: str) -> None:
+    """The reconstruction with its content as JSON, made when it is asked for."""
+    st.download_button(
+        "Download JSON", data=_json(found), file_name=f"run-{_safe(found['run']['run_id'])}.json", mime="application/json", icon=":material/download:",
+        key=f"json-{key}", on_click="ignore",
+    )  # fmt: skip
+
+
+def _json(found: dict[str, Any]) -> Callable[[], bytes]:
+    return lambda: json.dumps(found, default=plain, ensure_ascii=False, indent=1).encode()
+
+
+def plain(value: object) -> str:
+    """Times as RFC 3339 in UTC, bytes as hex; everything else that JSON does not know as its text."""
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="microseconds") + "Z"
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _safe(name: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)[:80]

@@ -1,0 +1,141 @@
+"""The run itself: jump chips, the waterfall to navigate by, the story to read, and everything about the chosen step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from dashboards import components, story, units, waterfall
+from dashboards.panels import empty
+from dashboards.views import step_detail
+from dashboards.waterfall import FOLD_ABOVE, FOLD_SHOWN, Waterfall
+
+WATERFALL_HEIGHT = 430
+STORY_HEIGHT = 760
+STORY_ITEMS = 150
+TONES = {
+    "deny": "bad",
+    "denied": "bad",
+    "expired": "bad",
+    "failed": "bad",
+    "allow": "good",
+    "granted": "good",
+    "passed": "good",
+    "requested": "warn",
+    "redacted": "warn",
+}
+
+
+def show(found: dict[str, Any], key: str) -> None:
+    """Everything below the verdict. The chosen step is in the address, so a link can point at it."""
+    steps = found["steps"]
+    if not steps:
+        empty("This run has no steps.", "Its records may still be on their way.")
+        return
+    ids = {step["record_id"] for step in steps}
+    asked = st.query_params.get("step")
+    chosen = asked if asked in ids else _default(steps)
+    if asked and asked not in ids:
+        st.warning("The step that the address names is not in this run; another is shown.", icon=":material/search_off:")
+    _chips(steps, key)
+    fold_idle, unfold = _waterfall(steps, str(chosen), key)
+    del fold_idle, unfold
+    left, right = st.columns([11, 9])
+    with left:
+        _story(steps, str(chosen), key)
+    with right:
+        step = next(step for step in steps if step["record_id"] == chosen)
+        step_detail.show(found, step, key, select=_select)
+
+
+def _default(steps: list[dict[str, Any]]) -> str:
+    """Without a step in the address: what failed, else the first step."""
+    for jump in story.jumps(steps):
+        if jump.key == "error":
+            return jump.step
+    return str(story.in_order(steps)[0]["record_id"])
+
+
+def _select(record_id: str) -> None:
+    st.query_params["step"] = record_id
+
+
+def _selected(component: str) -> Callable[[], None]:
+    """The callback of a component: takes the chosen step over into the address before the page is drawn again."""
+
+    def take() -> None:
+        chosen = st.session_state[component].get("select")
+        if chosen:
+            _select(str(chosen))
+
+    return take
+
+
+def _chips(steps: list[dict[str, Any]], key: str) -> None:
+    jumps = story.jumps(steps)
+    if not jumps:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.markdown("**Jump to**", width="content")
+        for jump in jumps:
+            label = f"{jump.label} · {jump.number}" if jump.number > 1 else jump.label
+            st.button(label, icon=f":material/{jump.icon}:", key=f"jump-{jump.key}-{key}", on_click=_select, args=(jump.step,))
+
+
+def _waterfall(steps: list[dict[str, Any]], chosen: str, key: str) -> tuple[bool, bool]:
+    place = st.container()
+    with place.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            "**Waterfall**",
+            width="content",
+            help="Arrow keys move, left and right fold, enter chooses. The thin line under a bar marks the critical path.",
+        )
+        fold_idle = st.toggle("Fold idle time", key=f"idle-{key}", help="Shortens stretches in which no step was under way")
+        crowded = waterfall.build(steps, selected=chosen).folds > 0
+        unfold = st.toggle("Show all siblings", key=f"unfold-{key}") if crowded else False
+    drawn = waterfall.build(steps, selected=chosen, fold_idle=fold_idle, unfold=unfold)
+    if drawn.hidden:
+        _banner(drawn)
+    name = f"waterfall-{key}"
+    data = {"rows": drawn.rows, "ticks": drawn.ticks, "selected": chosen, "height": WATERFALL_HEIGHT, "tones": TONES}
+    components.waterfall(data, key=name, on_select=_selected(name))
+    return fold_idle, unfold
+
+
+def _banner(drawn: Waterfall) -> None:
+    st.info(
+        f"{units.plural(drawn.hidden, 'step')} folded: of more than {FOLD_ABOVE} siblings the first {FOLD_SHOWN} are shown, and all that failed. "
+        "“Show all siblings” unfolds them.",
+        icon=":material/unfold_less:",
+    )
+
+
+def _story(steps: list[dict[str, Any]], chosen: str, key: str) -> None:
+    items = story.items(steps)
+    place = next((number for number, item in enumerate(items) if item["id"] == chosen), 0)
+    pages = -(-len(items) // STORY_ITEMS)
+    page = place // STORY_ITEMS
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("**Story**", width="content", help="What happened, in order. A choice here or in the waterfall is the same choice.")
+        if pages > 1:
+            first, last = page * STORY_ITEMS + 1, min((page + 1) * STORY_ITEMS, len(items))
+            with st.container(horizontal=True, vertical_alignment="center", width="content"):
+                st.caption(f"steps {units.count(first)}–{units.count(last)} of {units.count(len(items))}", width="content")
+                _turn("Earlier", "chevron_left", items, (page - 1) * STORY_ITEMS, key)
+                _turn("Later", "chevron_right", items, (page + 1) * STORY_ITEMS, key)
+    name = f"story-{key}"
+    data = {"items": items[page * STORY_ITEMS : (page + 1) * STORY_ITEMS], "selected": chosen, "height": STORY_HEIGHT}
+    components.story(data, key=name, on_select=_selected(name))
+
+
+def _turn(label: str, icon: str, items: list[dict[str, Any]], to: int, key: str) -> None:
+    inside = 0 <= to < len(items)
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"{label}-{key}",
+        disabled=not inside,
+        on_click=_select,
+        args=(items[to]["id"] if inside else "",),
+        type="tertiary",
+    )
