@@ -27,6 +27,6 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
     for warning in loaded.warnings:
         structlog.get_logger(__name__).warning(warning)
     try:
-        asyncio.run(serve(loaded, data=data or loaded.parquet.path))
+        asyncio.run(serve(loaded, data=data or loaded.parquet.path, prepare_child=configure_logs))
     except (StorageError, CollectorError) as error:
         fail(str(error))
