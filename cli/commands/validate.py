@@ -49,15 +49,16 @@ def _data_problems(config: "Config") -> list[str]:
 
 
 def _rule_problems(files: list[Path]) -> list[str]:
-    from alerts.rules import RuleFileError, load_rules
+    from alerts.binding import expression_check
+    from alerts.errors import RuleFileError
+    from alerts.rules import load_rules
 
-    problems = []
-    for file in files:
-        try:
-            load_rules([file])
-        except RuleFileError as error:
-            problems.append(str(error))
-    return problems
+    try:
+        with expression_check() as check_sql:
+            load_rules(files, check_sql=check_sql)
+    except RuleFileError as error:
+        return [str(problem) for problem in error.problems]
+    return []
 
 
 def _port_problems(config: "Config") -> list[str]:
