@@ -27,7 +27,9 @@ from redaction.findings import (
 )
 from redaction.keys import Handling, KeyClass, KeyRules, looks_like_identifier
 from redaction.policy import RedactionConfig
+from redaction.prefilter import Prefilter
 from redaction.pseudonym import pseudonym
+from redaction.scan import CHUNK_CHARS
 from redaction.structure import Kind, Leaf
 
 NESTING_LIMIT: Final = 8
@@ -109,9 +111,10 @@ def _name(entity: str, _text: str) -> str:
 class Composition:
     """The questions of one call, answered together: each distinct text is scanned once, whatever it stands in."""
 
-    def __init__(self, rules: Rules, cache: Cache) -> None:
+    def __init__(self, rules: Rules, cache: Cache, prefilter: Prefilter) -> None:
         self._rules = rules
         self._cache = cache
+        self._prefilter = prefilter
         self._known: dict[Question, Cleaned] = {}
         self._asked: set[Question] = set()
         self._leaves: dict[str, tuple[Leaf, ...] | None] = {}
@@ -133,7 +136,11 @@ class Composition:
             return
         leaves = self._walked(text, depth)
         if leaves is None:
-            self.missing[text, key_class.context] = None
+            if len(text) <= CHUNK_CHARS and not self._prefilter.may_match(text, key_class.context):
+                self._known[question] = Cleaned(text=text)
+                self._cache.put(question, self._known[question])
+            else:
+                self.missing[text, key_class.context] = None
             return
         for leaf, leaf_class in self._questions(leaves, key_class):
             self.ask(leaf.text, leaf_class, depth + 1)

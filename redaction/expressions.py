@@ -1,10 +1,15 @@
-"""The policy's regular expressions, with a time limit: they come from users and meet texts that others choose."""
+"""Regular expressions; those of the policy with a time limit: they come from users and meet texts that others choose."""
 
 from typing import Any, Final
 
 import regex  # type: ignore[import-untyped]
 
 LIMIT_SECONDS: Final = 0.05
+
+
+def compiled(pattern: str) -> Any:
+    """Return `pattern` compiled by the engine that Presidio uses: it knows newer digits and letters than `re` does."""
+    return regex.compile(pattern)
 
 
 class Expression:

@@ -47,8 +47,10 @@ from presidio_analyzer.predefined_recognizers import (
 from tldextract import TLDExtract
 
 from redaction.budget import BudgetExceeded
+from redaction.expressions import compiled
 from redaction.findings import Finding, Findings
 from redaction.policy import RedactionConfig
+from redaction.prefilter import PHONE_CANDIDATE
 from redaction.secrets import RULES, SecretRule
 
 PRIVATE_SUFFIXES: Final = ("corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test")
@@ -129,7 +131,7 @@ class RegionalPhoneRecognizer(LocalRecognizer):
     digits are more often an order or a timestamp, and count only beside a context word.
     """
 
-    _CANDIDATE: Final = re.compile(r"(?<![\w.@])[+＋]?[(\[（]?\d(?:[-\s().\[\]/‐-―−ー－／\u200b\u2060（）～~]{0,3}\d){6,17}(?![\w@])")
+    _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
     _NORTH_AMERICAN: Final = re.compile(r"(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}")
     _BARE_SCORE: Final = 0.2
 
@@ -161,7 +163,7 @@ class RegionalPhoneRecognizer(LocalRecognizer):
                     yield from self._matches(text, candidate, region, phonenumbers.Leniency.VALID, score)
 
     @staticmethod
-    def _matches(text: str, candidate: "re.Match[str]", region: str, leniency: int, score: float) -> Iterator[tuple[int, int, float]]:
+    def _matches(text: str, candidate: Any, region: str, leniency: int, score: float) -> Iterator[tuple[int, int, float]]:
         offset = max(0, candidate.start() - 1)  # the matcher looks at the character before
         window = text[offset : candidate.end() + 16]  # and takes an extension after
         for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=leniency, max_tries=32):

@@ -1,19 +1,16 @@
 """One text → its findings: long texts in overlapping chunks, escaped texts also as what they stand for, always within a budget."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from redaction.budget import BudgetExceeded, cpu_budget
+from redaction.escapes import unescaped
 from redaction.findings import ERROR, TIMEOUT, Finding, Findings, Verdict
 
 CHUNK_CHARS: Final = 4096
 OVERLAP_CHARS: Final = 512
 """Chunks share this much, so that an entity (at most 320 characters) and the words before it stand whole in one of them."""
-
-_ESCAPE: Final = re.compile(r"\\+u([0-9A-Fa-f]{4})|\\+([nrtbf\"'/\\])|%([2-7][0-9A-Fa-f])")
-_CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 
 
 class Finder(Protocol):
@@ -24,13 +21,25 @@ class Finder(Protocol):
     def find_long(self, text: str) -> Findings: ...
 
 
+class Gate(Protocol):
+    """What can tell that nothing will be found (`redaction.prefilter.Prefilter`)."""
+
+    def may_match(self, text: str, context: Sequence[str]) -> bool: ...
+
+
 class Scanner:
     """Scans texts with a finder; never raises because of a text, and never says nothing was found when it did not look."""
 
     def __init__(
-        self, finder: Finder, *, timeout_seconds: float, budget: Callable[[float], AbstractContextManager[None]] = cpu_budget
+        self,
+        finder: Finder,
+        *,
+        timeout_seconds: float,
+        gate: Gate | None = None,
+        budget: Callable[[float], AbstractContextManager[None]] = cpu_budget,
     ) -> None:
         self._finder = finder
+        self._gate = gate
         self._timeout_seconds = timeout_seconds
         self._budget = budget
 
@@ -53,8 +62,10 @@ class Scanner:
         with self._budget(self._timeout_seconds * (1 + len(text) / CHUNK_CHARS / 8)):
             found = list(self._finder.find_long(text))
         for start, end in chunks(text):
+            chunk = text[start:end]
             with self._budget(self._timeout_seconds):
-                found += [moved(each, start) for each in self._finder.find(text[start:end], context)]
+                if self._gate is None or self._gate.may_match(chunk, context):
+                    found += [moved(each, start) for each in self._finder.find(chunk, context)]
         return found
 
 
@@ -78,31 +89,6 @@ def _space_before(text: str, position: int, *, limit: int) -> int:
 def moved(finding: Finding, offset: int) -> Finding:
     """Return `finding` as seen from a text that has `offset` more characters before it."""
     return Finding(finding.start + offset, finding.end + offset, finding.entity, finding.score, finding.rule)
-
-
-def unescaped(text: str) -> tuple[str, list[int]] | None:
-    r"""Return what `text` stands for when `\u0040`, `\n`, `%40` and the like are read, and where each of its characters begins.
-
-    The list has one more element, the length of `text`. None when nothing is escaped.
-    """
-    first = _ESCAPE.search(text)
-    if first is None:
-        return None
-    pieces: list[str] = []
-    positions: list[int] = []
-    last = 0
-    for escape in _ESCAPE.finditer(text, first.start()):
-        pieces += (text[last : escape.start()], _meaning(escape))
-        positions += range(last, escape.start() + 1)
-        last = escape.end()
-    pieces.append(text[last:])
-    positions += range(last, len(text) + 1)
-    return "".join(pieces), positions
-
-
-def _meaning(escape: "re.Match[str]") -> str:
-    code_point, control, percent = escape.groups()
-    return _CONTROL.get(control, control) if control else chr(int(code_point or percent, 16))
 
 
 def _united(raw: list[Finding], decoded: tuple[str, list[int]], found: list[Finding]) -> list[Finding]:

@@ -13,6 +13,7 @@ from typing import Final
 from redaction.findings import Finding, Findings, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.policy import RedactionConfig
+from redaction.prefilter import Prefilter
 from redaction.scan import Finder, Scanner
 
 READY: Final = "ready"
@@ -37,7 +38,7 @@ def build(policy: str) -> Scanner:
     config = RedactionConfig.model_validate_json(policy)
     finder: Finder = Analyzer(config)
     finder.find(WARM_UP, ())
-    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000)
+    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000, gate=Prefilter(config))
 
 
 def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:

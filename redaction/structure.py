@@ -44,10 +44,13 @@ class Leaf:
 
 def walk(text: str) -> tuple[Leaf, ...] | None:
     """Return the leaves of the JSON in `text` in the order in which they end, or None when it is not JSON."""
-    start = text[:64].lstrip()[:1]
-    if start not in ("{", "[", '"') or (start == '"' and text[-1:] != '"' and text.rstrip()[-1:] != '"'):
-        return None
-    return _Walk(text).leaves()
+    return _Walk(text).leaves() if may_be_json(text) else None
+
+
+def may_be_json(text: str) -> bool:
+    """Whether `text` begins like JSON; False is certain for `walk`."""
+    start = text[:1] if text[:1] > " " else text[:64].lstrip()[:1]
+    return start in {"{", "["} or (start == '"' and text[-64:].rstrip()[-1:] == '"')
 
 
 class _Walk:

@@ -1,0 +1,62 @@
+"""The policy: strict, explained, and hashed by everything that decides what is stored."""
+
+import pytest
+from presidio_analyzer import RecognizerRegistry
+from pydantic import ValidationError
+
+from redaction.policy import DEFAULT_ENTITIES, DEFAULT_EXEMPT_KEYS, DEFAULT_IDENTITY_KEYS, OPTIONAL_ENTITIES, RedactionConfig, policy_hash
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"vault": {}}, "Extra inputs are not permitted"),
+        ({"hash_function": "md5"}, "Extra inputs are not permitted"),
+        ({"presidio": {"model": "x"}}, "Extra inputs are not permitted"),
+        ({"presidio": {"nlp_engine": "spacy"}}, "Input should be 'none'"),
+        ({"presidio": {"entities": ["EMAIL"]}}, "unknown entities EMAIL; known are CREDIT_CARD"),
+        ({"presidio": {"score_threshold": 0}}, "greater than 0"),
+        ({"presidio": {"phone_regions": ["usa"]}}, "should match pattern"),
+        ({"blocked_key_patterns": ["(unclosed"]}, "is not a regular expression"),
+        ({"ignored_key_patterns": ["*"]}, "is not a regular expression"),
+        ({"blocked_values": ["a*"]}, "matches the empty text"),
+        ({"allowed_values": ["[z-a]"]}, "is not a regular expression"),
+        ({"cache_bytes": -1}, "greater than or equal to 0"),
+    ],
+)
+def test_wrong_options_are_errors_that_say_what_is_wrong(options: dict[str, object], said: str) -> None:
+    """Every option accepted takes effect; every other one is refused at validation."""
+    with pytest.raises(ValidationError, match=said.replace("(", r"\(")):
+        RedactionConfig.model_validate(options)
+
+
+def test_every_known_entity_exists_in_presidio() -> None:
+    """The list in the policy is checked against the installed Presidio, which the policy itself must not import."""
+    registry = RecognizerRegistry(supported_languages=["en"])
+    registry.load_predefined_recognizers(languages=["en"])
+    offered = {entity for recognizer in registry.recognizers for entity in recognizer.supported_entities}
+    offered -= {"LOCATION", "NRP", "ORGANIZATION", "PERSON"}  # those need a language model
+    assert set(DEFAULT_ENTITIES) | set(OPTIONAL_ENTITIES) == offered
+
+
+def test_no_key_is_both_exempt_and_an_identity() -> None:
+    """An exempt value passes unscanned and could not be pseudonymised."""
+    assert not set(DEFAULT_EXEMPT_KEYS) & set(DEFAULT_IDENTITY_KEYS)
+    assert len(set(DEFAULT_EXEMPT_KEYS)) == len(DEFAULT_EXEMPT_KEYS)
+
+
+def test_the_hash_tells_policies_apart_and_nothing_else() -> None:
+    """Records say which policy they went through; memory and process counts change nothing in them."""
+    default = policy_hash(RedactionConfig())
+    assert len(default) == 16
+    assert default == policy_hash(RedactionConfig(cache_bytes=1))
+    assert default == policy_hash(RedactionConfig.model_validate({"presidio": {"workers": 4}}))
+    changed = [
+        {"blocked_key_patterns": ["x"]},
+        {"presidio": {"score_threshold": 0.5}},
+        {"presidio": {"timeout_ms": 100}},
+        {"secrets": {"enabled": False}},
+        {"identity_keys": ["who"]},
+    ]
+    hashes = {policy_hash(RedactionConfig.model_validate(options)) for options in changed}
+    assert len(hashes | {default}) == len(changed) + 1
