@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy.exc import DatabaseError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
 from alerts.errors import DeliveryFailed
 from alerts.notify import Receiver
@@ -98,7 +98,7 @@ class Courier:
 
         return Retrying(
             stop=over,
-            wait=wait_exponential_jitter(initial=wait, max=4 * wait, jitter=wait),
+            wait=wait_exponential(multiplier=wait, max=4 * wait) + wait_random(0, wait),
             retry=retry_if_exception(lambda error: isinstance(error, DeliveryFailed) and error.retryable),
             sleep=pause,
             reraise=True,

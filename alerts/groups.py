@@ -46,7 +46,6 @@ class _Outcome:
     """One rule, evaluated: what to store, and what changed."""
 
     evaluation: Evaluation
-    error_since: datetime | None
     transitions: Sequence[Transition]
     messages: Sequence[Message]
 
@@ -122,6 +121,8 @@ class GroupRunner:
         started = time.perf_counter()
         result, rows = self._step(rule, before, at, eval_ts, interval)
         error = result.error[:MAX_ERROR_LENGTH] if result.error else None
+        status = self._status.get(rule.key)
+        known = status.error_since if status is not None else None
         evaluation = Evaluation(
             rule=rule.key,
             rule_group=rule.group,
@@ -132,19 +133,17 @@ class GroupRunner:
             duration_ms=(time.perf_counter() - started) * 1000,
             rows=rows,
             error=error,
+            error_since=(known or at) if error else None,
             missed=missed,
             alerts=result.alerts,
         )
         messages = [transition_message(evaluation, transition) for transition in result.transitions]
-        status = self._status.get(rule.key)
-        known = status.error_since if status is not None and status.error else None
         if error and known is None:
             messages.append(error_message(evaluation, error, at=at, since=at))
             structlog.get_logger(__name__).warning("rule failed", alertname=rule.rule.alert, group=rule.group, error=error)
         elif known is not None and not error:
             messages.append(error_message(evaluation, None, at=at, since=known))
-        since = (known or at) if error else None
-        return _Outcome(evaluation=evaluation, error_since=since, transitions=result.transitions, messages=messages)
+        return _Outcome(evaluation=evaluation, transitions=result.transitions, messages=messages)
 
     def _step(
         self, rule: LoadedRule, before: Mapping[str, Alert], at: datetime, eval_ts: datetime, interval: timedelta
@@ -201,6 +200,6 @@ def _status(outcome: _Outcome, before: RuleStatus | None) -> RuleStatus:
         duration_ms=evaluation.duration_ms,
         rows=evaluation.rows,
         error=evaluation.error,
-        error_since=outcome.error_since,
+        error_since=evaluation.error_since,
         missed=evaluation.missed + (before.missed if before else 0),
     )

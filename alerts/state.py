@@ -37,7 +37,8 @@ class Evaluation:
     duration_ms: float
     rows: int | None
     error: str | None
-    missed: int
+    error_since: datetime | None
+    missed: int  # evaluations that were due since the one before and never took place
     alerts: Mapping[str, Alert]
 
 
@@ -222,16 +223,11 @@ def _store(connection: Connection, evaluation: Evaluation) -> None:
         "duration_ms": evaluation.duration_ms,
         "rows": evaluation.rows,
         "error": evaluation.error,
+        "error_since": evaluation.error_since,
     }
-    since = func.coalesce(RULES.c.error_since, evaluation.at) if evaluation.error else None
-    new = insert(RULES).values(
-        rule=evaluation.rule, missed=evaluation.missed, error_since=evaluation.at if evaluation.error else None, **status
-    )
-    connection.execute(
-        new.on_conflict_do_update(
-            index_elements=["rule"], set_={**status, "missed": RULES.c.missed + evaluation.missed, "error_since": since}
-        )
-    )
+    new = insert(RULES).values(rule=evaluation.rule, missed=evaluation.missed, **status)
+    missed = RULES.c.missed + evaluation.missed
+    connection.execute(new.on_conflict_do_update(index_elements=["rule"], set_={**status, "missed": missed}))
     recorded = {name: getattr(evaluation, name) for name in ("rule", "at", "eval_ts", "duration_ms", "rows", "error", "missed")}
     connection.execute(insert(EVALUATIONS).values(**recorded))
     _store_alerts(connection, evaluation.rule, evaluation.alerts)

@@ -7,10 +7,11 @@ States: P pending   F firing   R resolved   - none
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from alerts.evaluate import Alert, Sample, SameLabels, State, Transition, Waits, dropped, fingerprint, resumed, step
+from alerts.evaluate import Alert, SameLabels, Sample, State, Transition, Waits, dropped, fingerprint, resumed, step
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -94,7 +95,7 @@ def test_state_machine(name: str) -> None:
     changes = ["-", *states]
     told = [
         {"F": "firing", "P": "pending", "R": "resolved", "-": "inactive"}[after]
-        for before, after in zip(changes, changes[1:], strict=False)
+        for before, after in pairwise(changes)
         if before != after and (before, after) != ("R", "-")
     ]
     assert [str(transition.state) for transition in transitions] == told, "every change is told once, and nothing else"
