@@ -4,6 +4,7 @@ Several processes commit (sealer, compactor, commands) and any number read while
 transaction with `synchronous=FULL`, so a commit that returned survives a power loss, and `version` grows by one with it.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
 
 from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, META, METADATA, RUNS, TRACE_RUNS
-from storage.durable import make_directory
+from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
 from storage.layout import EntryRecord, FileRecord
 
@@ -225,19 +226,25 @@ class Catalog:
     def _reporting(self, attempted: str) -> Iterator[None]:
         try:
             yield
+        except OSError as error:
+            raise StorageError(attempted, self.path, hint=hint_for(error)) from error
         except sa.exc.OperationalError as error:
             raise StorageError(attempted, self.path, hint=_hint(str(error.orig))) from error
+        except sa.exc.IntegrityError as error:
+            hint = "it contradicts what the catalog holds; nothing was changed: please report this defect"
+            raise StorageError(attempted, self.path, hint=hint) from error
         except sa.exc.DatabaseError as error:
-            if not isinstance(error.orig, sqlite3.DatabaseError) or isinstance(error.orig, sqlite3.IntegrityError):
-                raise
             raise DamagedFile(attempted, self.path, hint=f"{error.orig}: restore the catalog from a backup") from error
 
 
 def _engine(path: Path, *, read_only: bool) -> sa.Engine:
     mode = "ro" if read_only else "rwc"
+    sidecar = path.with_name(path.name + "-wal")
 
     def connect() -> sqlite3.Connection:
         location = f"file:{quote(str(path.absolute()))}?mode={mode}"
+        if read_only and not sidecar.exists() and not os.access(path.parent, os.W_OK):
+            location += "&immutable=1"  # on read-only media SQLite cannot make the files that it shares with writers
         connection = sqlite3.connect(location, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")

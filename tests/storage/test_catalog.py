@@ -76,7 +76,7 @@ def test_a_failed_commit_leaves_nothing(catalog: Catalog) -> None:
     """Entry, files and runs are one transaction: a file that is known already undoes all of it."""
     commit(catalog, 0)
     version = catalog.version
-    with pytest.raises(sa.exc.IntegrityError):
+    with pytest.raises(StorageError, match="contradicts"):
         commit(catalog, 1, [file_record(1), file_record(0)], runs={"r": (1, 2)})
     assert not catalog.has_entry(ORIGIN, 1)
     assert catalog.live_files() == [file_record(0)]
@@ -157,6 +157,25 @@ def test_a_reader_needs_a_lake_and_cannot_change_it(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         reader.mark_damaged("x", "y")
     reader.close()
+
+
+def test_an_unusable_data_directory_is_one_clear_error(tmp_path: Path) -> None:
+    """A file where the folder should be: the path and a remedy, no traceback from the database."""
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError, match="open the catalog"):
+        Catalog.open(tmp_path / "file")
+
+
+def test_a_catalog_on_read_only_media_is_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An auditor's copy needs no folder that SQLite can write into."""
+    catalog = Catalog.open(tmp_path)
+    commit(catalog, 0)
+    catalog.close()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    reader = Catalog.open(tmp_path, read_only=True)
+    assert reader.last_entry(ORIGIN) == 0
+    reader.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog.sqlite"]
 
 
 def test_a_newer_catalog_is_refused(tmp_path: Path) -> None:
