@@ -1,0 +1,39 @@
+"""What the demo shows, as data: docs/demo.md prints this table, and the end-to-end test holds the demo to it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One alert that the demo must raise."""
+
+    agent: str
+    alert: str
+    state: str
+    within_seconds: float  # after the start of the demo
+    because: str
+
+
+EXPECTATIONS: Final = (
+    Expectation(
+        agent="support", alert="UnapprovedSideEffect", state="firing", within_seconds=90,
+        because="every sixth refund, the second among them, is issued without the approval that it needs",
+    ),
+    Expectation(
+        agent="looping", alert="RunawayAgent", state="firing", within_seconds=90,
+        because="it calls the same tool with the same arguments until it runs out of steps",
+    ),
+    Expectation(
+        agent="failing", alert="HighErrorRate", state="firing", within_seconds=120,
+        because="about four in ten of its model and tool calls fail",
+    ),
+    Expectation(
+        agent="silent", alert="AgentDown", state="firing", within_seconds=120,
+        because="it declares a heartbeat every 5 s, beats for 20 s, and ends without a word",
+    ),
+    Expectation(
+        agent="report", alert="CostSpike", state="firing", within_seconds=150,
+        because="it spends some $30 on a dear model, after 30 days of about $1 a day",
+    ),
+)  # fmt: skip

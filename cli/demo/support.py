@@ -1,0 +1,153 @@
+"""The support agent, with the SDK: retrieval, policy, approvals, durable audit records; now and then a refund without approval."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import auditlake
+import structlog
+
+from cli.demo.content import SIDE_EFFECTS, SYSTEM_PROMPT, Ticket, ticket
+from cli.demo.process import ENVIRONMENT, RELEASE, TENANT, Process, start
+
+MODEL = "gpt-4o-mini"
+ANSWERED_BY = "gpt-4o-mini-2024-07-18"
+POLICY_VERSION = "2026-11"
+BEAT_SECONDS = 10.0
+UNAPPROVED_EVERY = 6
+
+
+def main() -> None:
+    """Answer tickets until stopped."""
+    process = start("support")
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # the terminal is the demo's
+    auditlake.configure(
+        "support", endpoint=process.endpoint, tenant=TENANT, environment=ENVIRONMENT, release=RELEASE, agent_name="support",
+        agent_version=RELEASE, delay_seconds=0.5,
+    )  # fmt: skip
+    auditlake.rollout("full", resource="prompt/support", owner="team-support", release=RELEASE)
+    done = refunds = 0
+    while process.more(done):
+        auditlake.heartbeat("busy", interval_seconds=BEAT_SECONDS, config_version="12", newest_config_version="13")
+        auditlake.queue_depth("tickets", process.rng.randint(0, 6))
+        auditlake.queue_depth("tickets", 1, assigned=True)
+        asked = ticket(process.rng, "refund" if done < 3 else None)
+        if asked.kind == "refund":
+            refunds += 1
+        answer(process, asked, approve=refunds % UNAPPROVED_EVERY != 2)
+        done += 1
+        process.pause(process.rng.uniform(1.0, 3.0))
+    auditlake.shutdown("the demo stops", timeout_seconds=2.0)
+
+
+def answer(process: Process, asked: Ticket, *, approve: bool) -> None:
+    """Answer one ticket; `approve` false leaves out the approval that a refund needs."""
+    rng = process.rng
+    session, customer = f"chat-{rng.randint(100, 999)}", f"customer-{rng.randint(1, 60)}"
+    with auditlake.run(task_type=asked.kind, actor=customer, session_id=session, input_ref=asked.reference) as run:
+        auditlake.checkpoint("accepted_request", state="thinking")
+        auditlake.task(asked.reference, "in_progress", task_type=asked.kind)
+        with auditlake.memory("read", store="customers", policy_basis="contract") as memory:
+            process.work(0.01, 0.05)
+            memory.ids(read=[f"{customer}/preferences"])
+        read_handbook(process, asked)
+        decide(process, asked)
+        look_up(process, asked)
+        auditlake.policy_decision(
+            action=asked.tool, decision="allow", version=POLICY_VERSION, reason_code="within_limit", effect="none",
+            latency_ms=round(rng.uniform(1, 9), 2),
+        )  # fmt: skip
+        if asked.kind == "refund" and approve and not approved(process, asked):
+            run.stop("cancelled")
+        else:
+            act(process, asked)
+        reply(process, asked)
+        score = round(min(rng.gauss(0.86, 0.08), 1.0), 2)
+        auditlake.evaluation("helpfulness", score=score, threshold=0.7, case_id=f"case-{asked.kind}", evaluator_version="3")
+        auditlake.checkpoint("final_response", state="completed")
+        auditlake.task(asked.reference, "done", task_type=asked.kind, deliverable=f"reply-{asked.order}")
+        run.quality(score).satisfaction(rng.choice((0.6, 0.8, 1.0, 1.0)))
+
+
+def read_handbook(process: Process, asked: Ticket) -> None:
+    """Find what the handbook says."""
+    with auditlake.retrieval("handbook", query=asked.question) as found:
+        process.work(0.03, 0.15)
+        found.sources(
+            asked.documents, scores=[round(0.94 - 0.12 * rank, 2) for rank in range(len(asked.documents))],
+            freshness_seconds=process.rng.choice((3600.0, 86_400.0, 604_800.0)), access_decision="allow", citation_required=False,
+        )  # fmt: skip
+
+
+def decide(process: Process, asked: Ticket) -> None:
+    """Let the model choose the tool."""
+    with auditlake.model_call(MODEL, provider="openai", prompt_name="support", prompt_version="7", input_ref=asked.reference) as call:
+        process.work(0.4, 1.0)
+        request = {
+            "role": "assistant",
+            "parts": [{"type": "tool_call", "id": f"call-{asked.order}", "name": asked.tool, "arguments": asked.arguments}],
+        }
+        call.messages(input=asked.question, output=[request], system=SYSTEM_PROMPT)
+        call.tokens(input=process.rng.randint(1400, 2600), output=process.rng.randint(30, 70), cache_read=1024)
+        call.result(finish_reason="tool_calls", response_id=f"chatcmpl-{uuid.uuid4().hex[:24]}", model=ANSWERED_BY)
+
+
+def look_up(process: Process, asked: Ticket) -> None:
+    """Look the order up; the shop's database is now and then slow."""
+    with auditlake.tool_call(
+        "lookup_order", arguments={"order": asked.order}, side_effect="read", authorization="policy:orders-read"
+    ) as tool:
+        process.work(0.05, 0.25)
+        if process.rng.random() < 0.03:
+            tool.error("Timeout", "the order database did not answer within 250 ms")
+        else:
+            tool.result(
+                {"order": asked.order, "status": process.rng.choice(("delivered", "in transit", "returned")), "total": asked.amount}
+            )
+
+
+def approved(process: Process, asked: Ticket) -> bool:
+    """Ask the shift lead; return the answer, which is rarely no."""
+    expires = datetime.now(UTC) + timedelta(minutes=15)
+    role = "shift-lead"
+    auditlake.approval(action=asked.tool, state="requested", approver_role=role, expires_at=expires, tool_name=asked.tool)
+    auditlake.checkpoint("approval_request", state="waiting")
+    process.work(0.3, 0.9)
+    granted = process.rng.random() > 0.05
+    auditlake.approval(
+        action=asked.tool, state="granted" if granted else "denied", approver_role=role, expires_at=expires, tool_name=asked.tool,
+        approver=f"lead-{process.rng.randint(1, 4)}",
+    )  # fmt: skip
+    return granted
+
+
+def act(process: Process, asked: Ticket) -> None:
+    """Call the ticket's tool; a refund only after its audit record is durable."""
+    is_refund = asked.kind == "refund"
+    with auditlake.tool_call(
+        asked.tool, arguments=asked.arguments, call_id=f"call-{asked.order}", authorization=f"policy:{asked.kind}",
+        side_effect=SIDE_EFFECTS[asked.kind], requires_approval=is_refund or None, retry_count=0,
+        idempotency_key=f"{asked.kind}-{asked.order}",
+    ) as tool:  # fmt: skip
+        try:
+            auditlake.audit(f"{asked.kind}.execute", f"order/{asked.order}", "success", latency_ms=round(process.rng.uniform(20, 90), 1))
+        except auditlake.AuditError as error:
+            tool.error(error)
+            return
+        process.work(0.1, 0.4)
+        tool.result({"ok": True, "reference": f"{asked.kind}-{asked.order}"})
+    structlog.get_logger().info(
+        "agent_action", agent_id="support", action=asked.tool, resource=f"order/{asked.order}", outcome="success", latency_ms=31.0
+    )
+
+
+def reply(process: Process, asked: Ticket) -> None:
+    """Let the model write the answer."""
+    with auditlake.model_call(MODEL, provider="openai", prompt_name="support", prompt_version="7", input_ref=asked.reference) as call:
+        process.work(0.4, 1.2)
+        call.messages(input=asked.question, output=asked.answer, system=SYSTEM_PROMPT)
+        call.tokens(input=process.rng.randint(1700, 3200), output=process.rng.randint(60, 180), cache_read=1024)
+        call.result(finish_reason="stop", response_id=f"chatcmpl-{uuid.uuid4().hex[:24]}", model=ANSWERED_BY)
+
+
+if __name__ == "__main__":
+    main()
