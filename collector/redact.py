@@ -112,7 +112,7 @@ class _Walk:
         self._blocked = cleaner.blocked
         self._keys = keys
         self._records = range(0)  # those that the field under the cursor concerns
-        self._changed: list[Any] = []  # attribute lists with cleaned keys
+        self._changed: dict[int, Any] = {}  # attribute lists with cleaned keys, by identity
         self.pending: list[_Slot] = []
         self.findings = Findings()
 
@@ -135,7 +135,7 @@ class _Walk:
 
     def separate_keys(self) -> None:
         """Give keys that became equal by cleaning the suffixes #2, #3 …, so that no value replaces another."""
-        for attributes in self._changed:
+        for attributes in self._changed.values():
             seen: dict[str, int] = {}
             for pair in attributes:
                 key = pair.key
@@ -246,7 +246,7 @@ class _Walk:
 
         def rename(text: str) -> None:
             pair.key = text
-            self._changed.append(attributes)
+            self._changed[id(attributes)] = attributes
 
         self._text(key, None, rename)
         return blocked

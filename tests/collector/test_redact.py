@@ -1,0 +1,266 @@
+"""Every string of every field is cleaned: proven over the protocol's descriptors, so that a new field cannot be forgotten."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from collector.admission import admit
+from collector.redact import SLICE_RECORDS, Findings, Walker
+from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
+from tests.fakes import FakeCleaner
+
+CANARY = "canary"
+RECORD_FIELDS = ("spans", "log_records", "metrics")
+Path = tuple[str, ...]
+
+
+def paths(descriptor: Descriptor, seen: tuple[Descriptor, ...] = ()) -> Iterator[Path]:
+    """Yield the path of every string and bytes field below a message type; a recursive type is entered twice."""
+    for field in descriptor.fields:
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            if seen.count(field.message_type) < 2:
+                for path in paths(field.message_type, (*seen, field.message_type)):
+                    yield (field.name, *path)
+        elif field.type in {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}:
+            yield (field.name,)
+
+
+def plant(message: Message, path: Path, value: str | bytes) -> None:
+    """Set one field, creating what leads to it."""
+    name, *rest = path
+    field = message.DESCRIPTOR.fields_by_name[name]
+    if rest:
+        child = getattr(message, name)
+        plant(child.add() if field.is_repeated else child, tuple(rest), value)
+    elif field.is_repeated:
+        getattr(message, name).append(value)
+    else:
+        setattr(message, name, value)
+
+
+def with_record(signal: Signal) -> Message:
+    """A request with one valid record, so that nothing is skipped for being empty."""
+    request = signal.request()
+    if signal is TRACES:
+        request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
+    elif signal is LOGS:
+        request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=1)
+    else:
+        request.resource_metrics.add().scope_metrics.add().metrics.add().gauge.data_points.add(as_int=1)
+    return request
+
+
+def clean(signal: Signal, message: Message, cleaner: FakeCleaner | None = None) -> Findings:
+    """Admit and walk as the pipeline does."""
+    admit(signal, message)
+    return asyncio.run(Walker(cleaner or FakeCleaner()).clean(signal, message))
+
+
+ALL_PATHS = [(signal, path) for signal in SIGNALS.values() for path in paths(signal.request.DESCRIPTOR)]
+
+
+def test_the_walk_over_the_descriptors_sees_the_fields_that_people_forget() -> None:
+    """The generator of the next test is not empty by accident."""
+    joined = {".".join(path) for _, path in ALL_PATHS}
+    for ending in (
+        "links.trace_state",
+        "exemplars.filtered_attributes.key",
+        "entity_refs.id_keys",
+        "status.message",
+        "metadata.key",
+        "unit",
+    ):
+        assert any(path.endswith(ending) for path in joined), ending
+    assert len(joined) > 150
+
+
+@pytest.mark.parametrize("signal", list(SIGNALS.values()), ids=lambda signal: signal.name)
+def test_no_canary_survives_in_any_string_or_bytes_field(signal: Signal) -> None:
+    for path in [path for owner, path in ALL_PATHS if owner is signal]:
+        field_is_bytes = path[-1] in {"trace_id", "span_id", "parent_span_id", "bytes_value"}
+        for value in (
+            [CANARY.encode(), CANARY.encode() + b"\xff", b"\0".join(CANARY.encode()[i : i + 1] for i in range(6))]
+            if field_is_bytes
+            else [CANARY]
+        ):
+            message = with_record(signal)
+            plant(message, path, value)
+            clean(signal, message)
+            kept = bytes(message.SerializeToString())
+            assert CANARY.encode() not in kept, path
+            assert CANARY.encode() not in kept.replace(b"\0", b""), path
+
+
+@pytest.mark.parametrize("signal", list(SIGNALS.values()), ids=lambda signal: signal.name)
+def test_all_fields_at_once_also_from_the_cache(signal: Signal) -> None:
+    """The second walk takes the hot path: every text is known by then."""
+    cleaner = FakeCleaner()
+    for _ in range(2):
+        message = with_record(signal)
+        for path in [path for owner, path in ALL_PATHS if owner is signal and path[-1] not in {"trace_id", "span_id", "parent_span_id"}]:
+            plant(message, path, CANARY.encode() if path[-1] == "bytes_value" else CANARY)
+        clean(signal, message, cleaner)
+        assert CANARY.encode() not in message.SerializeToString()
+
+
+def span_with(**attributes: Any) -> tuple[Message, Message]:
+    """A traces request with one span, and the span."""
+    message = with_record(TRACES)
+    span = message.resource_spans[0].scope_spans[0].spans[0]
+    for key, value in attributes.items():
+        pair = span.attributes.add(key=key)
+        field = {str: "string_value", int: "int_value", float: "double_value", bool: "bool_value", bytes: "bytes_value"}[type(value)]
+        setattr(pair.value, field, value)
+    return message, span
+
+
+def test_keys_that_become_equal_by_cleaning_stay_distinct() -> None:
+    message, span = span_with()
+    for key in ("x canary", "x canary", "x <CANARY>", "other"):
+        span.attributes.add(key=key).value.int_value = len(span.attributes)
+    clean(TRACES, message)
+    assert [pair.key for pair in span.attributes] == ["x <CANARY>", "x <CANARY>#2", "x <CANARY>#3", "other"]
+
+
+def test_a_hundred_thousand_colliding_keys_cost_linear_time() -> None:
+    message, span = span_with()
+    for _ in range(100_000):
+        span.attributes.add(key="canary")
+    begun = time.monotonic()
+    clean(TRACES, message)
+    assert time.monotonic() - begun < 10
+    assert len({pair.key for pair in span.attributes}) == 100_000
+
+
+def test_nested_leaves_are_cleaned_with_the_nearest_key() -> None:
+    message, span = span_with()
+    items = span.attributes.add(key="outer").value.array_value.values
+    items.add().string_value = "a canary"
+    items.add().kvlist_value.values.add(key="inner").value.string_value = "b canary"
+    cleaner = FakeCleaner()
+    clean(TRACES, message, cleaner)
+    assert {("a canary", "outer"), ("b canary", "inner")} <= set(cleaner.asked)
+
+
+def test_a_value_under_a_blocked_key_is_replaced_whatever_its_type() -> None:
+    message, span = span_with()
+    for value in ("s", 12345, 1.5, True, b"\xff"):
+        pair = span.attributes.add(key="password")
+        setattr(
+            pair.value,
+            {str: "string_value", int: "int_value", float: "double_value", bool: "bool_value", bytes: "bytes_value"}[type(value)],
+            value,
+        )
+    span.attributes.add(key="password").value.array_value.values.add().int_value = 7
+    span.attributes.add(key="password")
+    findings = clean(TRACES, message)
+    assert [pair.value.string_value for pair in span.attributes] == ["<BLOCKED>"] * 6 + [""]
+    assert findings.by_record == {0: {"BLOCKED_KEY": 6}}
+
+
+@pytest.mark.parametrize(
+    ("value", "scanned"),
+    [
+        (4111111111111111, True),
+        (-411111111111, True),
+        (41111111111, False),
+        (4111111111111111.0, True),
+        (4111111111111.5, False),
+        (float("nan"), False),
+        (float("inf"), False),
+        (1e308, False),
+    ],
+)
+def test_long_whole_numbers_are_scanned_as_text(value: float, scanned: bool) -> None:
+    message, span = span_with(card=value)
+    canary = str(int(value)) if scanned else "never"
+    clean(TRACES, message, FakeCleaner(canary))
+    assert (span.attributes[0].value.string_value == "<CANARY>") is scanned
+
+
+def test_a_number_without_findings_keeps_its_type() -> None:
+    message, span = span_with(start_ns=1_700_000_000_000_000_000)
+    clean(TRACES, message)
+    assert span.attributes[0].value.int_value == 1_700_000_000_000_000_000
+
+
+def test_bytes_that_are_clean_text_stay_and_others_become_a_digest() -> None:
+    message, span = span_with(text=b"harmless", binary=b"\xff\xfe\x00")
+    clean(TRACES, message)
+    assert span.attributes[0].value.bytes_value == b"harmless"
+    assert span.attributes[1].value.string_value.startswith("<BLOB:bytes:3:")
+
+
+def test_indexes_into_string_tables_are_cleared() -> None:
+    message, span = span_with(a="b")
+    span.attributes[0].key_strindex = 7
+    span.attributes.add(key="c").value.string_value_strindex = 9
+    clean(TRACES, message)
+    assert b"strindex" not in str(message).encode()
+
+
+def test_findings_of_a_resource_count_on_each_of_its_records() -> None:
+    message = TRACES.request()
+    for name in ("canary", "clean"):
+        group = message.resource_spans.add()
+        group.resource.attributes.add(key="r").value.string_value = name
+        for scope_name in ("canary", "s"):
+            scope = group.scope_spans.add()
+            scope.scope.name = scope_name
+            for _ in range(2):
+                scope.spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name="canary canary")
+    findings = clean(TRACES, message)
+    assert {index: counts["CANARY"] for index, counts in findings.by_record.items()} == {0: 4, 1: 4, 2: 3, 3: 3, 4: 3, 5: 3, 6: 2, 7: 2}
+
+
+def test_findings_of_metrics_are_indexed_by_data_point() -> None:
+    message = METRICS.request()
+    metrics = message.resource_metrics.add().scope_metrics.add().metrics
+    first = metrics.add(name="canary")
+    for _ in range(2):
+        first.sum.data_points.add()
+    metrics.add(name="no data: canary")
+    last = metrics.add(name="clean")
+    last.histogram.data_points.add().exemplars.add().filtered_attributes.add(key="k").value.string_value = "canary"
+    findings = clean(METRICS, message)
+    assert findings.by_record == {0: {"CANARY": 1}, 1: {"CANARY": 1}, 2: {"CANARY": 1}}
+
+
+def test_a_long_request_is_worked_off_in_slices() -> None:
+    """Between slices other requests run: counted here by a task that yields alongside."""
+    message = with_record(TRACES)
+    spans = message.resource_spans[0].scope_spans[0].spans
+    for _ in range(10 * SLICE_RECORDS):
+        spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
+
+    async def count() -> int:
+        turns = 0
+
+        async def other() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(other())
+        await Walker(FakeCleaner()).clean(TRACES, message)
+        task.cancel()
+        return turns
+
+    assert asyncio.run(count()) >= 10
+
+
+def test_each_distinct_text_is_cleaned_once() -> None:
+    message = with_record(LOGS)
+    records = message.resource_logs[0].scope_logs[0].log_records
+    randomness = random.Random(1)
+    for _ in range(100):
+        records.add().body.string_value = randomness.choice(["a", "b"])
+    cleaner = FakeCleaner()
+    clean(LOGS, message, cleaner)
+    assert sorted(cleaner.asked) == [("a", None), ("b", None)]

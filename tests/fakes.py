@@ -1,0 +1,71 @@
+"""Small stand-ins that tests share: real behaviour in memory, no mocks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from storage.errors import StorageError
+from storage.wal import RecordType, Segment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeCleaned:
+    """One cleaned text."""
+
+    text: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+class FakeCleaner:
+    """A redactor that takes `canary` out of every text, and knows a text only after it was cleaned once."""
+
+    policy_hash = "fake-policy"
+
+    def __init__(self, canary: str = "canary", blocked_keys: Sequence[str] = ("password",)) -> None:
+        self.canary = canary
+        self.blocked_keys = blocked_keys
+        self.known: dict[tuple[str, str | None], FakeCleaned] = {}
+        self.asked: list[tuple[str, str | None]] = []
+
+    def lookup(self, text: str, key: str | None) -> FakeCleaned | None:
+        return self.blocked(key) if key in self.blocked_keys else self.known.get((text, key))
+
+    def blocked(self, key: str | None) -> FakeCleaned | None:
+        return FakeCleaned(text="<BLOCKED>", counts={"BLOCKED_KEY": 1}) if key in self.blocked_keys else None
+
+    async def clean(self, items: Sequence[tuple[str, str | None]]) -> list[FakeCleaned]:
+        self.asked += items
+        for text, key in items:
+            found = text.count(self.canary)
+            counts = {"CANARY": found} if found else {}
+            self.known[text, key] = FakeCleaned(text=text.replace(self.canary, "<CANARY>"), counts=counts)
+        return [self.known[item] for item in items]
+
+
+class FakeWriter:
+    """A WAL in memory; `fails` makes every append fail like a full disk."""
+
+    def __init__(self) -> None:
+        self.appends: list[list[tuple[RecordType, bytes, bytes]]] = []
+        self.rotations = 0
+        self.fails = False
+        self.closed = False
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(payload) for records in self.appends for _, _, payload in records)
+
+    def append(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> None:
+        if self.fails:
+            raise StorageError("append to the WAL", "memory", hint="the disk is full: free space")
+        self.appends.append(list(records))
+
+    def rotate(self) -> Segment | None:
+        self.rotations += 1
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+    @property
+    def records(self) -> list[tuple[RecordType, bytes, bytes]]:
+        return [record for append in self.appends for record in append]
