@@ -7,6 +7,7 @@ write takes the origin's lock, appends, rotates and gives the lock back.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
@@ -16,6 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from storage.catalog import Catalog
 from storage.durable import DISK, FileSystem
 from storage.errors import LakeLocked
 from storage.wal import BatchHeader, RecordType, Segment, WalWriter
@@ -51,11 +53,11 @@ class Journal:
         self._clock = clock
         self._fs = fs
 
-    def write(self, events: Sequence[JournalEvent], *, first_entry: int = 0) -> Segment | None:
+    def write(self, events: Sequence[JournalEvent]) -> Segment | None:
         """Make `events` durable and leave them in a closed segment for the sealer; returns it.
 
-        `first_entry` as in `WalWriter`: only needed when the origin's WAL folder was lost. Raises `LakeLocked` when another process
-        writes this origin for longer than `LOCK_WAIT_SECONDS`, `StorageError` when the disk refuses.
+        Raises `LakeLocked` when another process writes this origin for longer than `LOCK_WAIT_SECONDS`, `StorageError` when the disk
+        refuses.
         """
         if not events:
             return None
@@ -73,12 +75,20 @@ class Journal:
         attempts = Retrying(
             retry=retry_if_exception_type(LakeLocked), wait=wait_fixed(0.02), stop=stop_after_delay(LOCK_WAIT_SECONDS), reraise=True
         )
-        writer = attempts(WalWriter, self._data, self._origin, first_entry=first_entry, fs=self._fs)
+        writer = attempts(WalWriter, self._data, self._origin, first_entry=self._first_entry(), fs=self._fs)
         try:
             writer.append([(RecordType.BATCH, header.to_bytes(), body)])
             return writer.rotate()
         finally:
             writer.close()
+
+    def _first_entry(self) -> int:
+        """Where numbers go on when the origin has no WAL folder (yet, or any more): behind what the catalog has of it."""
+        if (self._data / "wal" / self._origin).exists() or not (self._data / "catalog.sqlite").exists():
+            return 0
+        with closing(Catalog.open(self._data, read_only=True)) as catalog:
+            last = catalog.last_entry(self._origin)
+        return 0 if last is None else last + 1
 
     def _message(self, events: Sequence[JournalEvent]) -> tuple[bytes, int]:
         """The events as an OTLP message of cleaned texts, and how many texts were withheld."""

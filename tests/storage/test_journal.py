@@ -2,16 +2,19 @@
 
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from storage import journal as journal_module
+from storage.catalog import Catalog
 from storage.durable import FileLock
 from storage.errors import LakeLocked
 from storage.journal import Journal, JournalEvent
 from storage.wal import BatchHeader, closed_segments, read_segment
+from tests.failing_disk import entry_record
 
 ORIGIN = "node/alerts"
 
@@ -85,6 +88,15 @@ def test_writers_of_one_origin_take_turns(tmp_path: Path) -> None:
     names = [record.event_name for _, message in written(tmp_path) for record in message.resource_logs[0].scope_logs[0].log_records]
     assert sorted(names) == [f"event {number}" for number in range(8)]
     assert [segment.entry for segment in closed_segments(tmp_path)] == list(range(8))
+
+
+def test_numbers_go_on_when_the_wal_folder_was_lost(tmp_path: Path) -> None:
+    """An entry number is never given to other events: the sealer would take them for a replay and drop them."""
+    with closing(Catalog.open(tmp_path)) as catalog:
+        catalog.commit_entry(entry_record(6, 0, origin=ORIGIN), [], runs={}, trace_runs={}, batches=[])
+    segment = Journal(tmp_path, ORIGIN, clean, "policy", lambda: 1).write([JournalEvent(name="x", time_ns=1)])
+    assert segment is not None
+    assert segment.entry == 7
 
 
 def test_a_lock_that_is_never_given_back_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,6 +91,33 @@ def test_bloom_filters_are_in_the_footer_and_lose_no_row(tmp_path: Path) -> None
             assert found == given["spans"]["trace_id"].to_pylist().count(trace)
 
 
+def test_duckdb_reads_the_same_values(tmp_path: Path) -> None:
+    """Encodings and types are a matter of the file, not of its reader: times, numbers, texts and maps agree."""
+    given = table_of("spans", span_rows(200))
+    (file,) = publish_entry(tmp_path, ORIGIN, 0, {"spans": given})
+    names = [
+        "entry_row",
+        "start_ns",
+        "end_ns",
+        "start_time",
+        "end_time",
+        "received_ns",
+        "name",
+        "cost_usd",
+        "input_tokens",
+        "salt",
+        "clock_flagged",
+    ]
+    with duckdb.connect() as connection:
+        query = (
+            f"SELECT {', '.join(names)}, attributes['gen_ai.response.id'] AS id FROM read_parquet(?, hive_partitioning = false) ORDER BY 1"
+        )
+        found = connection.execute(query, [str(tmp_path / file.path)]).fetchall()
+    expected = given.select(names).to_pylist()
+    assert [row[:-1] for row in found] == [tuple(row.values()) for row in expected]
+    assert [row[-1] for row in found] == [dict(attributes)["gen_ai.response.id"] for attributes in given["attributes"].to_pylist()]
+
+
 def test_row_groups_are_bounded_by_rows_and_bytes() -> None:
     """Neither many rows nor a few huge ones make a row group that is too large to hold."""
     narrow = pa.table({"x": pa.array(range(300_000), pa.int64())})
