@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from storage.entries import EntryRows
+from storage.catalog_rows import CatalogRows
 from storage.schema import TABLES
 from storage.views import CREATED, create_view
 
@@ -59,7 +59,7 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
         connection.execute(f"SET {setting}")
     connection.execute("CREATE SCHEMA internal")
     connection.execute("CREATE TABLE internal.trace_runs (trace_id VARCHAR, run_id VARCHAR)")
-    connection.execute(f"CREATE TABLE internal.entries ({EntryRows.COLUMNS})")
+    connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
     _define_views(connection, folder)
     return connection
 
@@ -91,7 +91,7 @@ def _define_views(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(schema.empty_table(), path)
         connection.execute(f"SET VARIABLE lake_{table} = $paths", {"paths": [str(path)]})
-    for value in ("now = TIMESTAMP '2000-01-01'", "silence_seconds = 0.0", "from_ns = 0::BIGINT", "to_ns = 0::BIGINT", "by_name = false"):
+    for value in ("now = TIMESTAMP '2000-01-01'", "silence_seconds = 0.0", "by_name = false"):
         connection.execute(f"SET VARIABLE lake_{value}")
     for name in CREATED:
         connection.execute(create_view(name))

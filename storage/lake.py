@@ -22,8 +22,8 @@ import structlog
 
 from storage import engine, sandbox
 from storage.catalog import Catalog
+from storage.catalog_rows import CatalogRows
 from storage.damage import DAMAGE_CLASSES, Damage, damage_in
-from storage.entries import EntryRows
 from storage.errors import StorageError
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
@@ -31,8 +31,6 @@ from storage.views import query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
-_BEGINNING: Final = -(2**63)
-_END: Final = 2**63 - 1
 
 Window = tuple[int | None, int | None]
 """Unix ns, both ends included; None is open."""
@@ -56,14 +54,14 @@ class Lake:
         self._silence_seconds = silence
         self._limits = limits
         self._lock = threading.RLock()
-        self._folder = Path(tempfile.mkdtemp(prefix="auditlake-lake-"))
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self.scratch = Path(tempfile.mkdtemp(prefix="auditlake-lake-"))
+        self._remove_scratch = weakref.finalize(self, shutil.rmtree, self.scratch, ignore_errors=True)
         self._found_damage: dict[str, Damage] = {}
         self._selections: dict[Window, _Selection] = {}
         self._selected_version = -1
         self._older_files = False  # some file lacks a column that was added since
-        self._entries = EntryRows(catalog.path)
-        self._connection = engine.connect(self.data, self._folder, self._limits)
+        self._rows = CatalogRows(catalog.path)
+        self._connection = engine.connect(self.data, self.scratch, self._limits)
 
     @classmethod
     def open(
@@ -92,9 +90,9 @@ class Lake:
     def close(self) -> None:
         """Give connections and temporary files back; queries that still run are interrupted."""
         self._connection.close()
-        self._entries.close()
+        self._rows.close()
         self._catalog.close()
-        self._remove_folder()
+        self._remove_scratch()
 
     @property
     def version(self) -> int:
@@ -114,6 +112,13 @@ class Lake:
             found = list(self._found_damage.values())
         return (*aside, *(damage for damage in found if damage.path not in {other.path for other in aside}))
 
+    def run_ids(self, prefix: str, *, limit: int) -> list[str]:
+        """Return the ids of at most `limit` runs that begin with `prefix`. Raises `StorageError`."""
+        with self._lock:
+            names = self._rows.run_ids(prefix, limit)
+        final = self._catalog.run_of_traces(names)
+        return list(dict.fromkeys(final.get(name, name) for name in names))
+
     def sql(
         self,
         text: str,
@@ -121,12 +126,12 @@ class Lake:
         *,
         from_ns: int | None = None,
         to_ns: int | None = None,
-        exact: bool = False,
+        paths: Mapping[str, list[str]] | None = None,
     ) -> pa.Table:
         """Run trusted SQL over the views and return its rows; `params` fill `$name`, those that it does not use are ignored.
 
-        `from_ns` and `to_ns` (unix ns, both inclusive) leave out files that have no row in between; rows outside may remain. With
-        `exact` they also leave out every span and log record outside. Raises `StorageError`.
+        `from_ns` and `to_ns` (unix ns, both inclusive) leave out files that have no row in between; rows outside may remain.
+        `paths` reads other Parquet files of a table in place of the lake's, below `scratch`. Raises `StorageError`.
         """
 
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -134,11 +139,11 @@ class Lake:
             used = {name: value for name, value in (params or {}).items() if name in names}
             return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
 
-        return self._read(read, text, (from_ns, to_ns), exact=exact)
+        return self._read(read, text, (from_ns, to_ns), paths=paths)
 
-    def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, exact: bool = False, **params: Any) -> pa.Table:
+    def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
-        return self.sql(query_sql(name), params, from_ns=from_ns, to_ns=to_ns, exact=exact)
+        return self.sql(query_sql(name), params, from_ns=from_ns, to_ns=to_ns)
 
     def query(
         self, text: str, *, params: Mapping[str, Any] | None = None, timeout_seconds: float = 60, max_rows: int = 100_000
@@ -160,13 +165,13 @@ class Lake:
         text: str,
         window: Window,
         *,
-        exact: bool = False,
+        paths: Mapping[str, list[str]] | None = None,
     ) -> pa.Table:
-        """Run `read` on a fresh cursor; again when a file that it needs was moved, or turned out to be damaged."""
+        """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
-            cursor = self._prepare(selection, window if exact else (None, None), text)
+            cursor = self._prepare({**selection.paths, **(paths or {})}, text)
             try:
                 return read(cursor)
             except duckdb.Error as error:
@@ -183,16 +188,16 @@ class Lake:
                 cursor.close()
         raise _explained(problem, self.data) from problem
 
-    def _prepare(self, selection: _Selection, rows: Window, text: str) -> duckdb.DuckDBPyConnection:
+    def _prepare(self, paths: Mapping[str, list[str]], text: str) -> duckdb.DuckDBPyConnection:
         if "ingest_log" in text.lower():
             self._load_entries()
         cursor = self._connection.cursor()
-        values: dict[str, Any] = {f"lake_{table}": paths for table, paths in selection.paths.items()}
+        values: dict[str, Any] = {
+            f"lake_{table}": [str(engine.empty_file(self.scratch, table)), *listed] for table, listed in paths.items()
+        }
         values["lake_now"] = datetime.fromtimestamp(self._clock() / 1e9, UTC).replace(tzinfo=None)
-        values["lake_by_name"] = self._older_files
         values["lake_silence_seconds"] = self._silence_seconds
-        values["lake_from_ns"] = _BEGINNING if rows[0] is None else rows[0]
-        values["lake_to_ns"] = _END if rows[1] is None else rows[1]
+        values["lake_by_name"] = self._older_files
         for name, value in values.items():
             cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
         return cursor
@@ -217,10 +222,7 @@ class Lake:
         for table in TABLES:
             live = self._catalog.live_files(table, from_ns=window[0], to_ns=window[1])
             files[table] = tuple(file for file in live if file.path not in self._found_damage)
-            paths[table] = [
-                str(engine.empty_file(self._folder, table)),
-                *(str(locate(self.data, file.path).absolute()) for file in files[table]),
-            ]
+            paths[table] = [str(locate(self.data, file.path).absolute()) for file in files[table]]
         return _Selection(files=files, paths=paths)
 
     def _set_aside(self, selection: _Selection, *, thorough: bool) -> None:
@@ -236,10 +238,10 @@ class Lake:
     def _reconnect(self) -> None:
         with self._lock:
             self._connection.close()
-            self._entries.close()
-            self._entries = EntryRows(self._catalog.path)
+            self._rows.close()
+            self._rows = CatalogRows(self._catalog.path)
             self._selected_version = -1
-            self._connection = engine.connect(self.data, self._folder, self._limits)
+            self._connection = engine.connect(self.data, self.scratch, self._limits)
 
     def _load_trace_runs(self) -> None:
         pairs = self._catalog.trace_runs()
@@ -248,7 +250,7 @@ class Lake:
 
     def _load_entries(self) -> None:
         with self._lock:
-            engine.fill(self._connection, "entries", self._entries.new_rows())
+            engine.fill(self._connection, "entries", self._rows.new_entries())
 
 
 def _explained(error: duckdb.Error | None, data: Path) -> StorageError:

@@ -1,0 +1,58 @@
+"""What readers need of the catalog in bulk: its entries as they are added (none ever changes), and run ids by prefix."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from storage.errors import StorageError
+
+_NAMES: Final = (
+    "origin", "entry", "sealed_ns", "first_received_ns", "last_received_ns", "received", "stored", "rejected", "deduplicated",
+    "quarantined", "withheld", "own", "bytes", "policy_hash",
+)  # fmt: skip
+_TEXT: Final = frozenset({"origin", "policy_hash"})
+
+
+class CatalogRows:
+    """A read-only connection to a catalog of its own; belongs to one thread at a time."""
+
+    ENTRY_COLUMNS: Final = ", ".join(f"{name} {'VARCHAR' if name in _TEXT else 'BIGINT'}" for name in _NAMES)
+    """Names and DuckDB types of what `new_entries` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = 0
+        self._connection: sqlite3.Connection | None = None
+
+    def new_entries(self) -> pa.Table:
+        """Return the entries that were committed since the last call. Raises `StorageError`."""
+        query = f"SELECT rowid, {', '.join(_NAMES)} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608
+        rows = self._all(query, (self._seen,))
+        if rows:
+            self._seen = rows[-1][0]
+        columns = list(zip(*rows, strict=True))[1:] if rows else [()] * len(_NAMES)
+        types = [pa.string() if name in _TEXT else pa.int64() for name in _NAMES]
+        return pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], names=list(_NAMES))
+
+    def run_ids(self, prefix: str, limit: int) -> list[str]:
+        """Return at most `limit` names of runs that begin with `prefix`, as rows carry them. Raises `StorageError`."""
+        query = "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?"
+        return [row[0] for row in self._all(query, (prefix, prefix + chr(0x10FFFF), limit))]
+
+    def _all(self, query: str, values: tuple[str | int, ...]) -> list[tuple[Any, ...]]:
+        try:
+            if self._connection is None:
+                location = f"file:{quote(str(self._path.absolute()))}?mode=ro"
+                self._connection = sqlite3.connect(location, uri=True, timeout=30, check_same_thread=False)
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageError("read the catalog", self._path, hint=str(error)) from error
+
+    def close(self) -> None:
+        """Close the connection; the next call starts where this one stopped."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
