@@ -1,0 +1,364 @@
+"""The packs: each rule fires at its threshold, not just below it, not without data, and recovers."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+import alerts
+from alerts.binding import expression_check
+from alerts.evaluate import Sample
+from alerts.rules import LoadedRule, load_rules
+from alerts.samples import read_samples
+from storage.lake import Lake
+from tests.alerts.agent_lake import NOW, AgentLake
+from tests.alerts.fakes import as_it_is
+
+PACKS = Path(alerts.__file__).parent / "packs"
+SIX = {"AgentDown", "HighErrorRate", "CostSpike", "AuditWriteLatency", "RunawayAgent", "UnapprovedSideEffect"}
+RULES: Mapping[str, LoadedRule] = {rule.rule.alert: rule for group in load_rules([PACKS / "agent-ops.yaml"]) for rule in group.rules}
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+INF = float("inf")
+
+
+@pytest.fixture
+def agents(tmp_path: Path) -> AgentLake:
+    return AgentLake(tmp_path)
+
+
+def found(lake: AgentLake, alert: str, *, ago: timedelta = timedelta()) -> list[Sample]:
+    """Return what the rule says of the lake as it would have seen it then."""
+    with Lake.open(lake.seal().data, threads=1) as reader:
+        return read_samples(RULES[alert], reader, eval_ts=NOW - ago, clean=as_it_is)
+
+
+def value(lake: AgentLake, alert: str) -> float | None:
+    rows = found(lake, alert)
+    assert len(rows) <= 1, rows
+    return rows[0].value if rows else None
+
+
+@pytest.mark.parametrize("pack", ["agent-ops.yaml", "demo.yaml"])
+def test_the_packs_pass_their_own_check(pack: str) -> None:
+    with expression_check() as check:
+        groups = load_rules([PACKS / pack], check_sql=check)
+    assert {rule.rule.alert for group in groups for rule in group.rules} == SIX
+
+
+def test_the_demo_has_the_same_rules_with_other_parameters() -> None:
+    def without_waits(pack: str) -> Iterator[object]:
+        for group in yaml.safe_load((PACKS / pack).read_text())["groups"]:
+            yield group["name"], set(group["params"])
+            for rule in group["rules"]:
+                yield {key: part for key, part in rule.items() if key not in ("for", "keep_firing_for")}
+
+    assert list(without_waits("demo.yaml")) == list(without_waits("agent-ops.yaml"))
+
+
+@pytest.mark.parametrize("alert", sorted(SIX))
+def test_an_empty_lake_fires_nothing(agents: AgentLake, alert: str) -> None:
+    assert found(agents, alert) == []
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
+def test_every_rule_has_a_severity_a_summary_and_a_runbook(rule: LoadedRule) -> None:
+    assert rule.labels["severity"] in ("critical", "warning", "info")
+    assert {"summary", "description", "runbook"} <= rule.rule.annotations.keys()
+    assert (Path(alerts.__file__).parent.parent / rule.rule.annotations["runbook"]).exists()
+
+
+# AgentDown
+
+
+@pytest.mark.parametrize(
+    ("silence", "interval", "fires"),
+    [
+        (30 * MINUTE + SECOND, None, True),
+        (30 * MINUTE, None, False),
+        (181 * SECOND, 60.0, True),
+        (180 * SECOND, 60.0, False),
+        (61 * SECOND, 5.0, True),
+        (60 * SECOND, 5.0, False),  # never shorter than a minute
+        (8 * DAY, 60.0, False),  # forgotten
+    ],
+)
+def test_agent_down(agents: AgentLake, silence: timedelta, interval: float | None, fires: bool) -> None:
+    agents.beat(silence, interval_seconds=interval)
+    assert value(agents, "AgentDown") == (silence.total_seconds() if fires else None)
+
+
+def test_agent_down_recovers_with_the_next_beat(agents: AgentLake) -> None:
+    agents.beat(2 * HOUR, interval_seconds=60)
+    agents.beat(10 * SECOND, interval_seconds=60)
+    assert found(agents, "AgentDown") == []
+    assert len(found(agents, "AgentDown", ago=HOUR)) == 1, "and an hour ago it was down"
+
+
+def test_an_agent_that_said_goodbye_is_not_down(agents: AgentLake) -> None:
+    agents.beat(2 * HOUR, interval_seconds=60)
+    agents.beat(2 * HOUR - SECOND, shutdown=True)
+    assert found(agents, "AgentDown") == []
+
+
+def test_an_agent_that_came_back_after_goodbye_can_be_down_again(agents: AgentLake) -> None:
+    agents.beat(3 * HOUR, shutdown=True)
+    agents.beat(2 * HOUR, interval_seconds=60)
+    assert value(agents, "AgentDown") == 7200
+
+
+def test_a_hung_agent_that_still_sends_spans_is_down(agents: AgentLake) -> None:
+    agents.beat(HOUR, interval_seconds=60)
+    agents.span("model", SECOND)
+    assert value(agents, "AgentDown") == 3600
+
+
+def test_an_agent_that_never_declared_a_heartbeat_is_not_down(agents: AgentLake) -> None:
+    agents.span("model", 3 * HOUR)
+    assert found(agents, "AgentDown") == []
+
+
+def test_agents_are_told_apart(agents: AgentLake) -> None:
+    agents.beat(HOUR, interval_seconds=60)
+    agents.agent = "billing"
+    agents.beat(2 * HOUR, interval_seconds=60)
+    labels = [(row.labels["agent_name"], row.annotations["summary"]) for row in found(agents, "AgentDown")]
+    assert sorted(labels) == [
+        ("billing", "billing has sent no heartbeat for 2h"),
+        ("support", "support has sent no heartbeat for 1h"),
+    ]
+
+
+# HighErrorRate
+
+
+@pytest.mark.parametrize(("calls", "errors", "fires"), [(20, 5, True), (20, 4, False), (19, 19, False), (100, 21, True), (100, 20, False)])
+def test_high_error_rate(agents: AgentLake, calls: int, errors: int, fires: bool) -> None:
+    for number in range(calls):
+        if number % 2:
+            agents.tool(MINUTE, error=number < errors)
+        else:
+            agents.span("model", MINUTE, error=number < errors)
+    assert value(agents, "HighErrorRate") == (pytest.approx(errors / calls) if fires else None)
+
+
+def test_errors_of_another_agent_or_time_do_not_count(agents: AgentLake) -> None:
+    for number in range(40):
+        agents.tool(16 * MINUTE if number % 2 else MINUTE, error=bool(number % 2))
+    agents.agent = "billing"
+    for _ in range(19):
+        agents.tool(MINUTE, error=True)
+    assert found(agents, "HighErrorRate") == []
+
+
+# RunawayAgent
+
+
+@pytest.mark.parametrize(("calls", "fires"), [(5, True), (4, False)])
+def test_the_same_call_again_and_again(agents: AgentLake, calls: int, fires: bool) -> None:
+    for number in range(calls):
+        agents.tool(MINUTE, arguments={"order": 81}, tool_call_id=f"c{number}")
+    assert value(agents, "RunawayAgent") == (5 if fires else None)
+
+
+def test_other_arguments_another_tool_or_run_are_no_repetition(agents: AgentLake) -> None:
+    for number in range(5):
+        agents.tool(MINUTE, arguments={"order": number})
+        agents.tool(MINUTE, arguments={"order": 1}, tool_name=f"t{number}")
+        agents.tool(MINUTE, arguments={"order": 1}, run=f"run-{number + 5}")
+        agents.tool(MINUTE)  # arguments that were not captured cannot be compared
+    assert found(agents, "RunawayAgent") == []
+
+
+def test_one_call_reported_twice_is_one(agents: AgentLake) -> None:
+    for number in range(8):
+        agents.tool(MINUTE, arguments={"order": 81}, tool_call_id=f"c{number % 4}")
+    assert found(agents, "RunawayAgent") == []
+
+
+@pytest.mark.parametrize(("steps", "fires"), [(201, True), (200, False)])
+def test_too_many_steps(agents: AgentLake, steps: int, fires: bool) -> None:
+    for _ in range(steps):
+        agents.span("retrieval", MINUTE)
+    rows = found(agents, "RunawayAgent")
+    assert [(row.labels["reason"], row.labels["run_id"], row.value) for row in rows] == (
+        [("too many steps", "run-1", 201.0)] if fires else []
+    )
+
+
+@pytest.mark.parametrize(("tokens", "fires"), [(1_000_001, True), (1_000_000, False)])
+def test_too_many_tokens_a_minute(agents: AgentLake, tokens: int, fires: bool) -> None:
+    agents.span("model", MINUTE, input_tokens=tokens - 400_000, output_tokens=400_000)
+    rows = found(agents, "RunawayAgent")
+    assert [row.labels["reason"] for row in rows] == (["too many tokens a minute"] if fires else [])
+
+
+def test_a_run_that_ended_its_loop_is_forgotten(agents: AgentLake) -> None:
+    for _ in range(9):
+        agents.tool(20 * MINUTE, arguments={"order": 81})
+    assert found(agents, "RunawayAgent") == []
+    assert value_at(agents, 10 * MINUTE) == 9
+
+
+def value_at(lake: AgentLake, ago: timedelta) -> float | None:
+    [row] = found(lake, "RunawayAgent", ago=ago)
+    return row.value
+
+
+# UnapprovedSideEffect
+
+
+def test_a_call_without_the_approval_it_needs(agents: AgentLake) -> None:
+    agents.tool(MINUTE, requires_approval=True)
+    agents.tool(2 * MINUTE, requires_approval=True)
+    [row] = found(agents, "UnapprovedSideEffect")
+    assert (row.value, row.labels["tool_name"], row.labels["run_id"]) == (2.0, "refund", "run-1")
+
+
+def test_a_call_that_needs_none(agents: AgentLake) -> None:
+    agents.tool(MINUTE, requires_approval=False)
+    agents.tool(MINUTE)
+    assert found(agents, "UnapprovedSideEffect") == []
+
+
+@pytest.mark.parametrize(
+    ("states", "fires"),
+    [
+        (["granted"], False),
+        (["requested"], True),
+        (["requested", "granted"], False),
+        (["requested", "denied"], True),
+        (["granted", "expired"], True),
+        (["denied", "granted"], False),
+    ],
+)
+def test_the_last_decision_before_the_call_counts(agents: AgentLake, states: list[str], fires: bool) -> None:
+    for number, state in enumerate(states):
+        agents.approval(10 * MINUTE - number * SECOND, state)
+    agents.tool(MINUTE, requires_approval=True)
+    assert value(agents, "UnapprovedSideEffect") == (1 if fires else None)
+
+
+def test_an_approval_after_the_call_is_none(agents: AgentLake) -> None:
+    agents.tool(MINUTE, requires_approval=True)
+    agents.approval(MINUTE - SECOND, "granted")
+    assert value(agents, "UnapprovedSideEffect") == 1
+
+
+@pytest.mark.parametrize(("expires", "fires"), [(2 * MINUTE, True), (MINUTE, False), (-HOUR, False)])
+def test_an_expired_approval_is_none(agents: AgentLake, expires: timedelta, fires: bool) -> None:
+    agents.approval(10 * MINUTE, "granted", expires=expires)
+    agents.tool(MINUTE, requires_approval=True)
+    assert value(agents, "UnapprovedSideEffect") == (1 if fires else None)
+
+
+def test_the_approval_of_another_action_or_run_is_none(agents: AgentLake) -> None:
+    agents.approval(10 * MINUTE, "granted", action="close_account")
+    agents.approval(10 * MINUTE, "granted", run="run-2")
+    agents.tool(MINUTE, requires_approval=True)
+    assert value(agents, "UnapprovedSideEffect") == 1
+
+
+def test_an_unapproved_call_is_told_for_a_quarter_of_an_hour(agents: AgentLake) -> None:
+    agents.tool(16 * MINUTE, requires_approval=True)
+    assert found(agents, "UnapprovedSideEffect") == []
+
+
+# AuditWriteLatency
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ({5.0: 98, 50.0: 2}, 50.0),  # two in a hundred took longer than 20 ms
+        ({5.0: 99, 50.0: 1}, None),
+        ({20.0: 100}, None),
+        ({50.0: 19}, None),  # too few to have a 99th percentile
+        ({50.0: 20}, 50.0),
+        ({5.0: 50, INF: 50}, 400.0),  # beyond the last bound: the longest
+    ],
+)
+def test_audit_write_latency(agents: AgentLake, counts: Mapping[float, int], expected: float | None) -> None:
+    agents.acks(MINUTE, counts)
+    assert value(agents, "AuditWriteLatency") == expected
+
+
+def test_reports_of_the_window_are_added_and_bulk_does_not_count(agents: AgentLake) -> None:
+    agents.acks(MINUTE, {5.0: 97})
+    agents.acks(2 * MINUTE, {100.0: 3})
+    agents.acks(MINUTE, {100.0: 1000}, kind="bulk")
+    agents.acks(6 * MINUTE, {100.0: 1000})
+    assert value(agents, "AuditWriteLatency") == 100.0
+
+
+# CostSpike; NOW is a Saturday
+
+
+def days_of_cost(lake: AgentLake, days: int, *, usual: float = 2.0, swing: float = 0.2) -> None:
+    for day in range(1, days + 1):
+        lake.cost(day * DAY, usual + (swing if day % 2 else -swing))
+
+
+@pytest.mark.parametrize(
+    ("days", "today", "fires"),
+    [
+        (30, 5.0, True),
+        (30, 4.05, True),
+        (30, 3.95, False),  # not twice the average
+        (14, 5.0, True),
+        (13, 5.0, False),  # no average yet
+    ],
+)
+def test_cost_spike(agents: AgentLake, days: int, today: float, fires: bool) -> None:
+    days_of_cost(agents, days)
+    agents.cost(HOUR, today)
+    assert value(agents, "CostSpike") == (today if fires else None)
+
+
+def test_cents_are_no_spike(agents: AgentLake) -> None:
+    days_of_cost(agents, 30, usual=0.2, swing=0.02)
+    agents.cost(HOUR, 0.99)
+    assert found(agents, "CostSpike") == []
+
+
+def test_days_without_cost_are_days_that_cost_nothing(agents: AgentLake) -> None:
+    """A job that runs every third day for $6: another such day is no spike, though the average is $2; $20 is one."""
+    for day in range(3, 31, 3):
+        agents.cost(day * DAY, 6.0)
+    agents.cost(HOUR, 6.0)
+    assert found(agents, "CostSpike") == []
+    agents.cost(HOUR, 14.0)
+    assert value(agents, "CostSpike") == 20.0
+
+
+def test_series_that_swing_widely_need_more(agents: AgentLake) -> None:
+    days_of_cost(agents, 30, usual=3.0, swing=2.5)
+    agents.cost(HOUR, 7.0)
+    assert found(agents, "CostSpike") == [], "more than twice the average of 3, but within the usual swing"
+    agents.cost(HOUR, 20.0)
+    assert value(agents, "CostSpike") == 27.0
+
+
+def test_saturdays_are_compared_with_saturdays(agents: AgentLake) -> None:
+    for day in range(1, 43):
+        agents.cost(day * DAY, 10.0 if day % 7 == 0 else 2.0)
+    agents.cost(HOUR, 11.0)
+    assert found(agents, "CostSpike") == [], "every Saturday costs 10"
+
+
+def test_calls_that_are_not_counted_cost_nothing(agents: AgentLake) -> None:
+    days_of_cost(agents, 30)
+    for number in range(2):
+        agents.span("model", HOUR, cost_usd=3.9, response_id="the same", span_id=f"{number:016x}")
+    assert found(agents, "CostSpike") == []
+
+
+def test_cost_of_agents_is_told_apart(agents: AgentLake) -> None:
+    days_of_cost(agents, 20)
+    agents.cost(HOUR, 2.0)
+    agents.agent = "research"
+    days_of_cost(agents, 20)
+    agents.cost(HOUR, 9.0)
+    [row] = found(agents, "CostSpike")
+    assert row.annotations["summary"] == "research has spent $9.00 on models today, far above its usual day"
