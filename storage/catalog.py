@@ -21,7 +21,7 @@ from sqlalchemy.pool import QueuePool
 from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, META, METADATA, RUNS, TRACE_RUNS
 from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
-from storage.layout import EntryRecord, FileRecord
+from storage.layout import LEVELS, EntryRecord, FileRecord
 
 __all__ = ["Catalog", "EntryRecord", "FileRecord"]
 
@@ -128,6 +128,11 @@ class Catalog:
         if to_ns is not None:
             query = query.where(FILES.c.min_ns <= to_ns)
         return self._files(query)
+
+    def mergeable_files(self, smaller_than_bytes: int) -> list[FileRecord]:
+        """The live files that compaction may still merge: few, however old the lake is."""
+        live = sa.and_(FILES.c.retired_ns.is_(None), FILES.c.damaged.is_(None))
+        return self._files(sa.select(FILES).where(live, FILES.c.level < len(LEVELS) - 1, FILES.c.bytes < smaller_than_bytes))
 
     def retired_files(self, before_ns: int | None = None) -> list[FileRecord]:
         """The files that compaction replaced (before `before_ns`) and that are not deleted yet."""

@@ -77,9 +77,10 @@ def compact(
 def finish(catalog: Catalog, data: Path, fs: FileSystem = DISK) -> None:
     """Step (c) for every swap that is committed, and removal of outputs that are not: safe to repeat. The caller holds the lock."""
     _move([(data / file.path, retired(data, file.path)) for file in catalog.retired_files()], fs)
-    live = {file.path for file in catalog.live_files()}
     merging = data / "data" / ".staging" / "merged"
-    for found in sorted(merging.rglob("*.parquet")):
+    left = sorted(merging.rglob("*.parquet"))
+    live = {file.path for file in catalog.live_files()} if left else set()
+    for found in left:
         path = (Path("data") / found.relative_to(merging)).as_posix()
         if path in live:
             _move([(found, data / path)], fs)
@@ -133,7 +134,7 @@ def _merge_due(
 ) -> bool:
     """Do the merges due now; true when an input was set aside, so that the rest of its group has to be planned again."""
     again = False
-    for merge in plan(catalog.live_files(), now_ns, max_bytes=max_bytes):
+    for merge in plan(catalog.mergeable_files(max_bytes // 2), now_ns, max_bytes=max_bytes):
         if stopping():
             raise Stopped
         schemas, broken = _checked(catalog, data, merge)
