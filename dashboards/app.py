@@ -6,6 +6,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 
 import streamlit as st
@@ -24,7 +25,7 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
 
 def main(data: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
     """Show the page that the address asks for. Called once a script run, by the streamlit main script."""
-    st.set_page_config(page_title="auditlake", page_icon=":material/flight:", layout="wide")
+    st.set_page_config(page_title="auditlake", page_icon=str(files("dashboards").joinpath("icon.svg")), layout="wide")
     links: dict[str, st.Page] = {}
     context = Context(data=str(data), clock=clock, links=links)
     for path, title, icon, show in _PAGES:

@@ -40,7 +40,8 @@ def audit_writes(
         theme,
         domain=domain,
         names=("p50", "p99"),
-        scale=alt.Scale(type="log", nice=True, domainMin=0.2, domainMax=_top(rows, thresholds_ms)),
+        scale=alt.Scale(type="log", nice=False, domainMin=0.2, domainMax=_top(rows, thresholds_ms)),
+        ticks=(0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000, 10_000),
     )
     colour = STATUSES["error"].colour(theme)
     marks = alt.Chart(_data([{"limit": limit, "name": f"{limit:g} ms"} for limit in thresholds_ms]))
@@ -48,7 +49,7 @@ def audit_writes(
     names = marks.mark_text(align="right", dy=-6, fontWeight="bold", color=colour, fontSize=11).encode(
         y="limit:Q", x=alt.value("width"), text="name:N"
     )
-    return _layered([*lines.layer, rules, names], height=HEIGHT)
+    return _layered([*lines.layer, rules, names])
 
 
 def run_outcomes(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket_seconds: int) -> alt.LayerChart:
@@ -61,8 +62,8 @@ def run_outcomes(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], 
         .transform_calculate(**_TIMES)
         .mark_bar(stroke=None, binSpacing=1)
         .encode(
-            x=_time_axis(domain),
-            x2="end",
+            x=_time_axis(domain, binned=True),
+            x2="end:T",
             y=alt.Y("runs:Q", stack="zero", title="runs", axis=alt.Axis(tickMinStep=1, format="~s")),
             color=alt.Color(
                 "status:N",
@@ -74,7 +75,7 @@ def run_outcomes(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], 
             tooltip=[*_WHEN, alt.Tooltip("status:N", title="Status"), alt.Tooltip("runs:Q", title="Runs", format=",")],
         )
     )
-    return _layered([bars], height=HEIGHT)
+    return _layered([bars, _edges(domain)])
 
 
 def ingest(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket_seconds: int) -> alt.LayerChart:
@@ -97,31 +98,23 @@ def ingest(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket
     ]
     axis = alt.Axis(format="~s")
     bars = base.mark_bar(color=colour, binSpacing=1).encode(
-        x=_time_axis(domain), x2="end", y=alt.Y("rate:Q", title="records/s", axis=axis), tooltip=tips
+        x=_time_axis(domain, binned=True), x2="end:T", y=alt.Y("rate:Q", title="records/s", axis=axis), tooltip=tips
     )
     lost = (
         base.transform_filter("datum.lost > 0")
         .mark_bar(color=bad, binSpacing=1)
-        .encode(x=_time_axis(domain), x2="end", y=alt.Y("lost_rate:Q", title="records/s"), tooltip=tips)
+        .encode(x=_time_axis(domain, binned=True), x2="end:T", y=alt.Y("lost_rate:Q", title="records/s"), tooltip=tips)
     )
-    return _layered([bars, lost], height=HEIGHT)
+    return _layered([bars, lost, _edges(domain)])
 
 
 def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
     """Spend by name, largest first, with the amount written at each bar. Rows: `name cost_usd calls unknown` (calls without a price)."""
-    values = [
-        {
-            **row,
-            "amount": (f"${row['cost_usd']:,.4f}" if row["cost_usd"] < 1 else f"${row['cost_usd']:,.2f}")
-            + (f" + {row['unknown']:,} unpriced" if row["unknown"] else ""),
-        }
-        for row in rows
-    ]
-    base = alt.Chart(_data(values)).encode(
+    top = max((row["cost_usd"] for row in rows), default=0.0) or 1.0
+    scale, axis = alt.Scale(domain=[0, top * 1.5]), alt.Axis(labelExpr=_MONEY, tickCount=4)
+    base = alt.Chart(_data([{**row, "amount": _amount(row)} for row in rows])).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, ticks=False, domain=False)),
-        x=alt.X(
-            "cost_usd:Q", title="US dollars", axis=alt.Axis(labelExpr=_MONEY, tickCount=4), scale=alt.Scale(nice=True, zero=True, padding=0)
-        ),
+        x=alt.X("cost_usd:Q", title="US dollars", axis=axis, scale=scale),
         tooltip=[
             alt.Tooltip("name:N", title="Name"),
             alt.Tooltip("cost_usd:Q", title="US dollars", format="$,.6~f"),
@@ -132,11 +125,14 @@ def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
     bars = base.mark_bar(color=PERCENTILES["p50"].colour(theme), height=14, cornerRadiusEnd=3)
     ink = "#E6EBF0" if theme == "dark" else "#17202B"
     names = base.mark_text(align="left", dx=5, color=ink, fontSize=12).encode(text="amount:N")
-    top = max((row["cost_usd"] for row in rows), default=0.0) or 1.0
-    bars = bars.encode(
-        x=alt.X("cost_usd:Q", title="US dollars", axis=alt.Axis(labelExpr=_MONEY, tickCount=4), scale=alt.Scale(domain=[0, top * 1.45]))
-    )
-    return _layered([bars, names], height=max(30 * len(values) + 34, 90))
+    return _layered([bars, names], height=max(30 * len(rows) + 34, 90))
+
+
+def _amount(row: Row) -> str:
+    if row["unknown"] == row["calls"]:
+        return f"unknown ({row['unknown']:,} calls)"
+    known = f"${row['cost_usd']:,.4f}" if row["cost_usd"] < 1 else f"${row['cost_usd']:,.2f}"
+    return known + (f" + {row['unknown']:,} unpriced" if row["unknown"] else "")
 
 
 def with_gaps(rows: Sequence[Row], *, series: Sequence[str], domain: tuple[int, int], bucket_seconds: int) -> list[dict[str, Any]]:
@@ -156,23 +152,35 @@ def with_gaps(rows: Sequence[Row], *, series: Sequence[str], domain: tuple[int, 
 _LEGEND: Final = alt.Legend(orient="top", direction="horizontal", title=None, offset=2)
 
 
-def _time_axis(domain: tuple[int, int]) -> alt.X:
-    return alt.X(
-        "time:T",
-        title="time, UTC",
-        scale=alt.Scale(type="utc", domain=list(domain)),
-        axis=alt.Axis(grid=False, labelOverlap=True, tickCount=6),
-    )
+def _time_axis(domain: tuple[int, int], *, binned: bool = False) -> alt.X:
+    clock = "%H:%M" if domain[1] - domain[0] <= 2 * 86_400_000 else "%d %b"
+    axis = alt.Axis(grid=False, labelOverlap=True, tickCount=7, labelExpr=f"utcFormat(datum.value, '{clock}')")
+    return alt.X("time:T", title="time, UTC", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined)
 
 
-def _lines(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], names: tuple[str, ...], scale: alt.Scale) -> alt.LayerChart:
+def _edges(domain: tuple[int, int]) -> alt.Chart:
+    """Invisible marks at both ends of the window: the axis always shows all of it, also where there is no data."""
+    return alt.Chart(_data([{"time": edge} for edge in domain])).mark_rule(opacity=0).encode(x=_time_axis(domain))
+
+
+def _lines(
+    rows: Sequence[Row],
+    theme: Theme,
+    *,
+    domain: tuple[int, int],
+    names: tuple[str, ...],
+    scale: alt.Scale,
+    ticks: Sequence[float] | None = None,
+) -> alt.LayerChart:
     dashes = {"p50": [1, 0], "p95": [6, 2], "p99": [2, 2]}
     base = (
         alt.Chart(_data(rows))
         .transform_calculate(**_TIMES)
         .encode(
             x=_time_axis(domain),
-            y=alt.Y("value:Q", title="duration", scale=scale, axis=alt.Axis(labelExpr=_DURATION, tickCount=5)),
+            y=alt.Y(
+                "value:Q", title="duration", scale=scale, axis=alt.Axis(labelExpr=_DURATION, tickCount=5, values=ticks or alt.Undefined)
+            ),
             color=alt.Color(
                 "series:N",
                 title=None,
@@ -185,7 +193,7 @@ def _lines(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], names:
     )
     lines = base.mark_line(strokeWidth=2, interpolate="monotone", invalid="break-paths-show-domains")
     dots = base.transform_filter("isValid(datum.value)").mark_point(size=22, filled=True, opacity=0.9).encode(strokeDash=alt.Undefined)
-    return _layered([lines, dots], height=HEIGHT)
+    return _layered([lines, dots, _edges(domain)])
 
 
 def _data(rows: Sequence[Row]) -> alt.Data:

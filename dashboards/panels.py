@@ -18,7 +18,7 @@ from dashboards.reads import Answer
 @contextmanager
 def panel(title: str, *answers: Answer, key: str, note: str | None = None) -> Iterator[None]:
     """A bordered panel; its corner shows the SQL of `answers` and offers their rows as CSV."""
-    with st.container(border=True, key=f"panel-{key}"):
+    with st.container(border=True, key=f"panel-{key}", height="stretch"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{title}**", help=note, width="content")
             if answers:

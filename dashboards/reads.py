@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import pyarrow as pa
 import streamlit as st
-from storage.runs import reconstruct
 
 from dashboards.window import Window, nanoseconds
-from storage.errors import StorageError
 from storage.lake import Lake
+from storage.runs import reconstruct
 
 LOOK_SECONDS: Final = 5
 KEEP_SECONDS: Final = 300
+OPTIONS_SECONDS: Final = 60
 MARGIN: Final = timedelta(hours=1)
 """Files are chosen from this long before a window, so that runs which began shortly before it are seen whole."""
 
@@ -64,8 +64,32 @@ def in_window(data: str, name: str, window: Window, **params: Any) -> Answer:
     return ask(data, name, from_time=params.get("previous", window.start), start=window.start, **params)
 
 
+def runs_page(data: str, window: Window, filters: Mapping[str, Any], **paging: Any) -> Answer:
+    """A page of the list of runs; only the filters that are set become part of the question."""
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    conditions = "\n".join(text(f"runs_filters/{name}") for name in sorted(chosen))
+    sql = text("runs_page").replace("-- and the filters that are set", conditions)
+    params = {"start": window.start, "until": window.end, **chosen, **paging}
+    return Answer(rows=_rows(data, version(data), sql, params, nanoseconds(window.start - MARGIN), None), sql=sql, params=params)
+
+
+@st.cache_data(ttl=OPTIONS_SECONDS, max_entries=32, show_spinner=False)
+def filter_options(data: str, start: datetime) -> dict[str, list[str]]:
+    """What the filters offer, by field; a minute old at most."""
+    found: dict[str, list[str]] = {}
+    for row in rows(lake(data).sql(text("runs_options"), {"start": start}, from_ns=nanoseconds(start))):
+        found.setdefault(row["field"], []).append(row["value"])
+    return found
+
+
+def related_runs(data: str, run: Mapping[str, Any]) -> Answer:
+    """The other runs of a run's session and tenant, the newest twenty."""
+    ids = [row["run_id"] for row in ask(data, "session_runs", session_id=run["session_id"], tenant=run.get("tenant")).rows]
+    return ask(data, "run_related", run_ids=sorted(other for other in ids if other != run["run_id"]))
+
+
 def run(data: str, run_id: str) -> dict[str, Any] | None:
-    """The whole run: `storage.runs.reconstruct` with what its steps say (`attributes`, `body`, `events`, …) in each step."""
+    """The whole run, as `storage.runs.reconstruct` gives it; `run_id` may be one of its traces. None when there is no such run."""
     return _run(data, version(data), run_id)
 
 
@@ -83,23 +107,10 @@ def _rows(data: str, seen: int, sql: str, params: Mapping[str, Any], start: int 
 @st.cache_data(ttl=KEEP_SECONDS, max_entries=12, show_spinner=False)
 def _run(data: str, seen: int, run_id: str) -> dict[str, Any] | None:
     del seen
-    found = reconstruct(lake(data), run_id)
-    if found is None:
-        return None
-    times = [time for step in found["steps"] for time in (step["started_at"], step["ended_at"]) if time is not None]
-    bounds = (nanoseconds(min(times) - MARGIN), nanoseconds(max(times) + MARGIN)) if times else (None, None)
-    content = rows(lake(data).sql(text("run_content"), {"run_id": run_id}, from_ns=bounds[0], to_ns=bounds[1]))
-    said = {row["record_id"]: row for row in content}
-    return {**found, "steps": [{**said.get(step["record_id"], {}), **step} for step in found["steps"]]}
+    return reconstruct(lake(data), run_id)
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:
-    """Rows as dictionaries, maps too; sums, which DuckDB gives as 128-bit decimals, as plain integers."""
-    for place, column in enumerate(table.schema):
-        if pa.types.is_decimal(column.type) and column.type.scale == 0:
-            table = table.set_column(place, column.name, table.column(place).cast(pa.int64()))
+    """Rows as dictionaries, maps too."""
     found: list[dict[str, Any]] = table.to_pylist(maps_as_pydicts="lossy")
     return found
-
-
-__all__ = ["Answer", "Lake", "StorageError", "ask", "in_window", "lake", "rows", "run", "text", "version"]

@@ -8,7 +8,7 @@ from dashboards import story, units, waterfall
 
 Row = Mapping[str, Any]
 
-_REASONS: Final = {
+REASONS: Final = {
     "completed": "it completed", "max_steps": "it reached its step limit", "timeout": "it ran out of time", "error": "an error ended it",
     "budget": "its budget was used up", "cancelled": "it was cancelled", "killed": "it was killed",
 }  # fmt: skip
@@ -22,16 +22,18 @@ class Fact:
     value: str
     said: str
     icon: str
-    worry: bool = False
 
 
 def headline(run: Row) -> str:
     """What became of the run: `Failed after 2 min 14 s: an error ended it`. Reasons that are not of the vocabulary are left to the page."""
     took = units.duration(run["duration_ms"])
     begun = {
-        "ok": f"Ended after {took}", "error": f"Failed after {took}", "running": f"Running, {took} so far", "abandoned": f"Abandoned: silent since {took} after its start",
-    }.get(run["status"], f"{run['status']} after {took}")  # fmt: skip
-    reason = _REASONS.get(run.get("stop_reason") or "")
+        "ok": f"Ended after {took}",
+        "error": f"Failed after {took}",
+        "running": f"Running: {took} between its first and its newest record",
+        "abandoned": f"Abandoned: nothing has been heard of it since {took} after its start",
+    }.get(run["status"], f"{run['status']} after {took}")
+    reason = REASONS.get(run.get("stop_reason") or "")
     return f"{begun}: {reason}" if reason else begun
 
 
@@ -42,43 +44,59 @@ def cause(steps: Sequence[Row]) -> Row | None:
 
 
 def facts(run: Row, steps: Sequence[Row]) -> list[Fact]:
-    """Duration, cost, tokens, steps, retries and approvals."""
+    """Duration, cost, tokens, steps, errors with retries, and approvals with how long they waited."""
+    tokens = units.count(_sum(run, "input_tokens", "output_tokens"))
+    calls = f"{units.count(run['model_calls'])} model, {units.count(run['tool_calls'])} tool calls"
     retries = sum(1 for step in steps if story.retry_count(step))
+    asked, waited = _approvals(steps)
+    return [
+        Fact(label="Duration", value=units.duration(run["duration_ms"]), said=_busy(steps), icon="timer"),
+        Fact(label="Cost", value=units.cost(run["cost_usd"]), said=_priced(run, steps), icon="payments"),
+        Fact(label="Tokens", value=tokens, said=_tokens(run), icon="token"),
+        Fact(label="Steps", value=units.count(run["steps"]), said=calls, icon="account_tree"),
+        Fact(label="Errors", value=units.count(run["errors"]), said=f"{units.count(retries)} retried", icon="error"),
+        Fact(label="Approvals", value=units.count(asked), said=waited, icon="how_to_reg"),
+    ]
+
+
+def _approvals(steps: Sequence[Row]) -> tuple[int, str]:
     waits = story.waiting_times(story.in_order(steps))
     asked = sum(1 for step in steps if step.get("approval_state") == "requested")
-    refused = sum(1 for step in steps if story.denied(step))
-    approvals = f"waited {units.duration(sum(waits.values()))}" if waits else "none asked for" if not asked else "not decided"
-    return [
-        Fact(label="Duration", value=units.duration(run["duration_ms"]), said=_busy(steps), icon=":material/timer:"),
-        Fact(label="Cost", value=units.cost(run["cost_usd"]), said=_priced(run, steps), icon=":material/payments:", worry=bool(run.get("unpriced_calls"))),
-        Fact(label="Tokens", value=units.count(_sum(run, "input_tokens", "output_tokens")), said=_tokens(run), icon=":material/token:"),
-        Fact(label="Steps", value=units.count(run["steps"]), said=f"{units.count(run['model_calls'])} model, {units.count(run['tool_calls'])} tool calls", icon=":material/account_tree:"),
-        Fact(label="Errors", value=units.count(run["errors"]), said=f"{units.count(retries)} retried", icon=":material/error:", worry=bool(run["errors"])),
-        Fact(label="Approvals", value=units.count(asked), said=approvals + (f", {refused} denied" if refused else ""), icon=":material/how_to_reg:", worry=bool(refused)),
-    ]  # fmt: skip
+    refused = sum(1 for step in steps if step.get("approval_state") in {"denied", "expired"})
+    said = f"waited {units.duration(sum(waits.values()))}" if waits else "not decided yet" if asked else "none asked for"
+    return asked, said + (f", {refused} refused" if refused else "")
 
 
 def completeness(found: Mapping[str, Any]) -> tuple[str, bool]:
-    """Whether records are missing, as a sentence with numbers; True when something is."""
-    run = found["run"]
-    seen = len(found["steps"])
+    """Whether records are missing, as a sentence with numbers; True when something is, or may be."""
+    known = found["completeness"]
+    running = found["run"]["status"] == "running"
+    dropped = sum((known.get("dropped") or {}).values())
     lacks = [
-        (run.get("orphans") or 0, "parent is missing", "parents are missing"),
-        (run.get("gaps") or 0, "number is missing in the sequence", "numbers are missing in the sequence"),
-        (run.get("withheld") or 0, "value was withheld", "values were withheld"),
+        (
+            known["orphans"],
+            "parent has not ended yet" if running else "parent is missing",
+            "parents have not ended yet" if running else "parents are missing",
+        ),
+        (known["gaps"], "number is missing in the sequence", "numbers are missing in the sequence"),
+        (known["withheld"], "value was withheld", "values were withheld"),
+        (known["unended"], "run has not ended" if running else "run never ended", "runs never ended"),
+        (dropped, "record was dropped by its exporter", "records were dropped by the exporter"),
+        (len(known.get("after_end") or []), "step came after the end", "steps came after the end"),
     ]
     said = [f"{units.count(number)} {one if number == 1 else many}" for number, one, many in lacks if number]
-    numbered = sum(1 for step in found["steps"] if step.get("sequence") is not None)
-    if run["status"] in {"running", "abandoned"}:
-        said.append("its end has not been seen")
+    if known.get("sampled"):
+        said.append("head sampling was in force, so whole parts may be absent")
+    seen = units.plural(known["records"], "record")
     if said:
-        return f"{units.plural(seen, 'record')} seen; {', '.join(said)}.", True
+        return f"{seen} seen; {', '.join(said)}.", True
+    numbered = known["numbered"]
     basis = (
-        f"{units.plural(numbered, 'record')} numbered without a gap"
+        f"{units.count(numbered)} of them numbered, without a gap"
         if numbered
-        else "its records are not numbered, so only missing parents would show"
+        else "they are not numbered, so only a missing parent would show"
     )
-    return f"{units.plural(seen, 'record')} seen, every parent among them; {basis}.", False
+    return f"{seen} seen, with every parent; {basis}.", False
 
 
 def redactions(steps: Sequence[Row]) -> dict[str, int]:
@@ -90,13 +108,9 @@ def redactions(steps: Sequence[Row]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def entries(steps: Sequence[Row]) -> list[str]:
-    """The ledger entries that hold the run, as `origin: 12–14`, for the words "not verified yet"."""
-    by_origin: dict[str, set[int]] = {}
-    for step in steps:
-        if step.get("origin") is not None and step.get("entry") is not None:
-            by_origin.setdefault(str(step["origin"]), set()).add(int(step["entry"]))
-    return [f"{origin}: {_ranges(sorted(numbers))}" for origin, numbers in sorted(by_origin.items())]
+def entries(integrity: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The origins that hold the run, each with its entry numbers: `12–14, 19`."""
+    return [(str(part["origin"]), _ranges(sorted(part["entries"]))) for part in integrity.get("origins") or []]
 
 
 def _ranges(numbers: Sequence[int]) -> str:

@@ -116,5 +116,5 @@ export default function (component) {
   state.selected = data.selected;
   mark(state);
   const node = [...state.scroll.children].find((child) => child.dataset.id === data.selected);
-  if (moved && node) state.scroll.scrollTop = Math.max(0, node.offsetTop - state.scroll.offsetTop - 40);
+  if (moved && node) state.scroll.scrollTop = Math.max(0, node.offsetTop - 40);
 }

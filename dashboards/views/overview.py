@@ -1,15 +1,18 @@
 """Overview: is anything wrong now? A verdict, tiles that lead to what they count, and the trends behind them."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboards import health
 from dashboards.panels import escape
+from dashboards.views import overview_data
 from dashboards.views import overview_panels as panels
 from dashboards.views.context import Context, as_of
 from dashboards.views.overview_data import Overview, load
 from dashboards.window import DEFAULT, RANGES
 
-REFRESH_SECONDS = 15
+REFRESH_SECONDS = {"15m": 5, "1h": 10, "6h": 15, "24h": 15, "7d": 60, "30d": 60}
 
 
 def page(context: Context) -> None:
@@ -17,9 +20,11 @@ def page(context: Context) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Overview", width="content", anchor=False)
         with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="right"):
-            live = st.toggle("Live", value=True, key="live", help=f"Refresh every {REFRESH_SECONDS} s", bind="query-params")
+            live = st.toggle(
+                "Live", value=True, key="live", help="Refresh by itself: every 5 to 60 seconds, by the time range", bind="query-params"
+            )
             name = st.segmented_control("Time range", list(RANGES), default=DEFAULT, required=True, key="range", bind="query-params")
-    st.fragment(_body, run_every=REFRESH_SECONDS if live else None)(context, name)
+    st.fragment(_body, run_every=REFRESH_SECONDS[context.window(name).name] if live else None)(context, name)
 
 
 def _body(context: Context, name: str | None) -> None:
@@ -30,26 +35,29 @@ def _body(context: Context, name: str | None) -> None:
         return
     _verdict(context, seen)
     panels.tiles(context, seen)
-    left, right = st.columns(2)
-    with left:
-        panels.outcomes(seen)
-        panels.cost_by_agent(seen)
-        panels.ingest(seen)
-        panels.alerts(seen)
-    with right:
-        panels.latency(seen)
-        panels.cost_by_model(seen)
-        panels.audit_writes(seen)
-        panels.agents(context, seen)
-    panels.redactions(seen)
+    spend = overview_data.cost(context, window)
+    for left, right in (
+        (lambda: panels.outcomes(seen), lambda: panels.latency(context, seen)),
+        (lambda: panels.alerts(seen), lambda: panels.agents(context, seen)),
+        (lambda: panels.cost(spend, seen, "agent"), lambda: panels.cost(spend, seen, "model")),
+        (lambda: panels.ingest(seen), lambda: panels.audit_writes(seen)),
+    ):
+        _side_by_side(left, right)
+    panels.redactions(overview_data.redactions(context, window), seen)
     as_of(context)
+
+
+def _side_by_side(*panels_of_row: Callable[[], None]) -> None:
+    for column, show in zip(st.columns(len(panels_of_row)), panels_of_row, strict=True):
+        with column:
+            show()
 
 
 def _verdict(context: Context, seen: Overview) -> None:
     found = health.findings(
         alerts=seen.alerts.rows,
         agents=seen.agents.rows,
-        summary=seen.summary.first,
+        summary=seen.summary,
         freshness=seen.freshness.first,
         audit=seen.audit.rows,
         now=context.now,
@@ -74,8 +82,8 @@ def _first_steps() -> None:
     with st.container(border=True):
         st.subheader("The lake is empty", anchor=False)
         st.markdown(
-            "Nothing has been recorded yet. Point any OpenTelemetry exporter at the collector: OTLP/gRPC on port 4317 or OTLP/HTTP on port 4318. "
-            "Its records are here two seconds after they were acknowledged."
+            "Nothing has been recorded yet. Point any OpenTelemetry exporter at the collector: OTLP/gRPC on port 4317 or OTLP/HTTP on "
+            "port 4318. Its records are here two seconds after they were acknowledged."
         )
         st.code(
             "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf python agent.py", language="bash"

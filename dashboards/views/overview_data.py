@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from dashboards import reads
 from dashboards.reads import Answer
@@ -17,46 +18,61 @@ class Overview:
     """The answers behind the page's panels."""
 
     window: Window
-    summary: Answer
-    outcomes: Answer
+    runs: Answer
     freshness: Answer
     ingest: Answer
     audit: Answer
     agents: Answer
     alerts: Answer
-    latency: dict[str, Answer]
-    cost_agents: Answer
-    cost_models: Answer
-    redactions: Answer
 
     @property
     def nothing(self) -> bool:
-        """Whether the lake has never received anything."""
-        return self.freshness.first.get("last_sealed_at") is None and not self.summary.first.get("runs") and not self.agents.rows
+        """Whether the lake has nothing to show in any window that was looked at."""
+        return self.freshness.first.get("last_sealed_at") is None and not self.runs.rows and not self.agents.rows
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The runs of the window as one row; empty when there are none."""
+        return next((row for row in self.runs.rows if row["part"] == "now"), {})
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The same of the equally long window before."""
+        return next((row for row in self.runs.rows if row["part"] == "before"), {})
+
+    def part(self, name: str) -> list[dict[str, Any]]:
+        """The rows of one part of the answer about runs: `status` or `time`."""
+        return [row for row in self.runs.rows if row["part"] == name]
 
 
 def load(context: Context, window: Window) -> Overview:
-    """Ask everything; what the lake already answered for its version is not asked again."""
+    """What the verdict and the tiles need; the panels below ask for the rest. What was answered for a version is not asked again."""
     data, bucket = context.data, {"bucket_seconds": window.bucket_seconds}
     tick = from_seconds(context.clock() // 10_000_000_000 * 10)  # ages are judged every ten seconds
+    hour = from_seconds(context.clock() // 3_600_000_000_000 * 3600)
+    agents_since, alerts_since = min(window.start, hour - timedelta(days=1)), hour - timedelta(days=ALERT_DAYS)
     recent = tick - timedelta(seconds=RECENT_SECONDS)
-    agents_since = min(window.start, tick - timedelta(days=1))
-    alerts_since = from_seconds(context.clock() // 86_400_000_000_000 * 86_400) - timedelta(days=ALERT_DAYS)
     return Overview(
         window=window,
-        summary=reads.in_window(data, "overview_summary", window, previous=window.previous),
-        outcomes=reads.in_window(data, "overview_outcomes", window, **bucket),
+        runs=reads.in_window(data, "overview_runs", window, previous=window.previous, **bucket),
         freshness=reads.in_window(data, "overview_freshness", window, recent=recent, recent_seconds=RECENT_SECONDS),
         ingest=reads.in_window(data, "overview_ingest", window, **bucket),
         audit=reads.in_window(data, "overview_audit", window, write_class="audit", **bucket),
         agents=reads.ask(data, "overview_agents", from_time=agents_since, start=agents_since, now=tick),
         alerts=reads.ask(data, "overview_alerts", from_time=alerts_since, start=alerts_since),
-        latency={
-            "runs": reads.in_window(data, "overview_latency_runs", window, **bucket),
-            "model calls": reads.in_window(data, "overview_latency_steps", window, kind="model", **bucket),
-            "tool calls": reads.in_window(data, "overview_latency_steps", window, kind="tool", **bucket),
-        },
-        cost_agents=reads.in_window(data, "overview_cost_agents", window),
-        cost_models=reads.in_window(data, "overview_cost_models", window),
-        redactions=reads.in_window(data, "overview_redactions", window),
     )
+
+
+def calls(context: Context, window: Window, kind: str) -> Answer:
+    """Latency of the steps of one kind."""
+    return reads.in_window(context.data, "overview_latency_steps", window, kind=kind, bucket_seconds=window.bucket_seconds)
+
+
+def cost(context: Context, window: Window) -> Answer:
+    """Spend by agent and by model."""
+    return reads.in_window(context.data, "overview_cost", window)
+
+
+def redactions(context: Context, window: Window) -> Answer:
+    """Findings by entity and agent."""
+    return reads.in_window(context.data, "overview_redactions", window)

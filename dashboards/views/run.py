@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import reads, units, verdict, waterfall
-from dashboards.design import BADGES, SIGNS
+from dashboards.design import BADGES, SIGNS, kind_look
 from dashboards.panels import empty, escape, panel
 from dashboards.views import run_evidence, run_workbench
 from dashboards.views.context import Context, as_of, local_zone
@@ -37,7 +37,7 @@ def _body(context: Context, run_id: str) -> None:
         return
     key = hashlib.sha256(run_id.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     _title(found)
-    _headline(found, key)
+    _headline(found)
     _facts(found)
     run_evidence.strip(found)
     run_workbench.show(found, key)
@@ -57,45 +57,51 @@ def _title(found: dict[str, Any]) -> None:
         st.badge(f"{SIGNS.get(status, '')} {status}", color=BADGES.get(status, "gray"))
         if status == "running":
             st.badge("refreshes by itself", icon=":material/autorenew:", color="gray")
-    known = [
-        ("task", "task_type"),
-        ("release", "release"),
-        ("environment", "environment"),
-        ("tenant", "tenant"),
-        ("actor", "actor"),
-        ("session", "session_id"),
-    ]
-    said = [f"{label} **{escape(str(run[key])[:60])}**" for label, key in known if run.get(key)]
+        st.space("stretch")
+        st.code(str(run["run_id"])[:ID_LENGTH], language=None, width="content")
+    said = [f"{label} **{escape(str(run[key])[:60])}**" for label, key in _SAID if run.get(key)]
     st.markdown(" · ".join([f"started **{escape(units.moment(run['started_at'], local_zone()))}**", *said]))
-    st.code(str(run["run_id"]), language=None)
 
 
-def _headline(found: dict[str, Any], key: str) -> None:
+_SAID = (
+    ("name", "name"), ("task", "task_type"), ("release", "release"), ("environment", "environment"), ("tenant", "tenant"), ("actor", "actor"),
+    ("session", "session_id"),
+)  # fmt: skip
+_SHOWN_AS = {
+    "ok": (st.success, ":material/check_circle:"),
+    "error": (st.error, ":material/error:"),
+    "abandoned": (st.warning, ":material/link_off:"),
+}
+
+
+def _headline(found: dict[str, Any]) -> None:
     run, cause = found["run"], verdict.cause(found["steps"])
-    show = {"ok": st.success, "error": st.error, "abandoned": st.warning}.get(run["status"], st.info)
-    icon = {"ok": ":material/check_circle:", "error": ":material/error:", "abandoned": ":material/link_off:"}.get(
-        run["status"], ":material/pending:"
-    )
+    show, icon = _SHOWN_AS.get(run["status"], (st.info, ":material/pending:"))
     text = f"**{escape(verdict.headline(run))}.**"
-    if run.get("stop_reason") and verdict.headline(run).count(":") == 0:
+    if run.get("stop_reason") and run["stop_reason"] not in verdict.REASONS:
         text += f" Stop reason: {escape(str(run['stop_reason'])[:120])}."
     if cause is not None:
         said = ": ".join(str(cause[name]) for name in ("error_type", "status_message") if cause.get(name)) or "failed without saying why"
-        text += f" Cause, as far as recorded: {cause['kind']} **{escape(waterfall.label(cause)[:80])}** — {escape(said[:300])}"
+        text += f" Deepest error: {kind_look(cause['kind']).label.lower()} **{escape(waterfall.label(cause)[:80])}**, {escape(said[:300])}"
     show(text, icon=icon)
-    del key
 
 
 def _facts(found: dict[str, Any]) -> None:
     facts = verdict.facts(found["run"], found["steps"])
     for column, fact in zip(st.columns(len(facts)), facts, strict=True):
-        column.metric(fact.label, fact.value, icon=fact.icon, border=True, delta=fact.said, delta_color="off", delta_arrow="off")
+        with column.container(border=True, height="stretch", gap=None):
+            st.metric(fact.label, fact.value, icon=f":material/{fact.icon}:")
+            st.caption(escape(fact.said))
 
 
 def _related(context: Context, found: dict[str, Any]) -> None:
     run = found["run"]
     traces = [str(trace) for trace in run.get("trace_ids") or []]
-    with st.expander(f"Session and traces · {units.plural(len(traces), 'trace')}", icon=":material/hub:"):
+    with st.expander(
+        f"Session and traces · {units.plural(len(traces), 'trace')}", icon=":material/hub:", key="session", on_change="rerun"
+    ) as opened:
+        if not opened.open:
+            return
         st.markdown("**Traces of this run**")
         st.code("\n".join(traces) or "none", language=None)
         if not run.get("session_id"):
@@ -123,8 +129,8 @@ def _unknown(run_id: str) -> None:
     st.error("No run with this id is in the lake.", icon=":material/search_off:")
     st.code(run_id[:ID_LENGTH], language=None)
     st.markdown(
-        "It may not have arrived yet (records are here within two seconds of their acknowledgement), be expired by retention, or be a trace id of a run "
-        "that has a name of its own: search for it in **Runs**."
+        "It may not have arrived yet (records are here within two seconds of their acknowledgement) or be expired by retention. "
+        "If it is a part of something else, search for it in **Runs**."
     )
 
 

@@ -16,17 +16,19 @@ ENTITIES_SHOWN = 4
 def strip(found: dict[str, Any]) -> None:
     """Completeness, redaction and integrity, side by side."""
     columns = st.columns(3)
-    with columns[0].container(border=True, height="stretch"):
-        said, lacking = verdict.completeness(found)
-        st.markdown(
-            f"{':orange[:material/rule:]' if lacking else ':green[:material/done_all:]'} **{'Incomplete' if lacking else 'Complete'}**  \n{said}"
-        )
-    with columns[1].container(border=True, height="stretch"):
-        st.markdown(f":material/visibility_off: **Redaction**  \n{_redacted(found)}")
-    with columns[2].container(border=True, height="stretch"):
-        held = verdict.entries(found["steps"])
-        where = "; ".join(f"{escape(text.rsplit(': ', 1)[0])} entry {text.rsplit(': ', 1)[1]}" for text in held) or "no entry is known"
-        st.markdown(f":gray[:material/encrypted:] **Not verified yet**  \nHeld by {where}.")
+    said, lacking = verdict.completeness(found)
+    running = found["run"]["status"] == "running"
+    sign, word = (":orange[:material/rule:]", "Incomplete") if lacking else (":green[:material/done_all:]", "Complete")
+    _fact(columns[0], sign, "Incomplete so far" if running else word, said)
+    _fact(columns[1], ":material/visibility_off:", "Redaction", _redacted(found))
+    held = [f"{escape(origin)} entry {numbers}" for origin, numbers in verdict.entries(found["integrity"])]
+    where = f"Its records are in {'; '.join(held)}." if held else "No entry is known."
+    _fact(columns[2], ":orange[:material/encrypted_off:]", "Integrity: not verified yet", where)
+
+
+def _fact(where: Any, icon: str, title: str, said: str) -> None:
+    with where.container(border=True, height="stretch"):
+        st.markdown(f"{icon} **{title}**  \n:small[{said}]")
 
 
 def _redacted(found: dict[str, Any]) -> str:
@@ -43,9 +45,14 @@ def _redacted(found: dict[str, Any]) -> str:
 def download(found: dict[str, Any], key: str) -> None:
     """The reconstruction with its content as JSON, made when it is asked for."""
     st.download_button(
-        "Download JSON", data=_json(found), file_name=f"run-{_safe(found['run']['run_id'])}.json", mime="application/json", icon=":material/download:",
-        key=f"json-{key}", on_click="ignore",
-    )  # fmt: skip
+        "Download JSON",
+        data=_json(found),
+        file_name=f"run-{_safe(found['run']['run_id'])}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key=f"json-{key}",
+        on_click="ignore",
+    )
 
 
 def _json(found: dict[str, Any]) -> Callable[[], bytes]:

@@ -38,8 +38,7 @@ def show(found: dict[str, Any], key: str) -> None:
     if asked and asked not in ids:
         st.warning("The step that the address names is not in this run; another is shown.", icon=":material/search_off:")
     _chips(steps, key)
-    fold_idle, unfold = _waterfall(steps, str(chosen), key)
-    del fold_idle, unfold
+    _waterfall(steps, str(chosen), key)
     left, right = st.columns([11, 9])
     with left:
         _story(steps, str(chosen), key)
@@ -82,7 +81,7 @@ def _chips(steps: list[dict[str, Any]], key: str) -> None:
             st.button(label, icon=f":material/{jump.icon}:", key=f"jump-{jump.key}-{key}", on_click=_select, args=(jump.step,))
 
 
-def _waterfall(steps: list[dict[str, Any]], chosen: str, key: str) -> tuple[bool, bool]:
+def _waterfall(steps: list[dict[str, Any]], chosen: str, key: str) -> None:
     place = st.container()
     with place.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -99,13 +98,12 @@ def _waterfall(steps: list[dict[str, Any]], chosen: str, key: str) -> tuple[bool
     name = f"waterfall-{key}"
     data = {"rows": drawn.rows, "ticks": drawn.ticks, "selected": chosen, "height": WATERFALL_HEIGHT, "tones": TONES}
     components.waterfall(data, key=name, on_select=_selected(name))
-    return fold_idle, unfold
 
 
 def _banner(drawn: Waterfall) -> None:
     st.info(
-        f"{units.plural(drawn.hidden, 'step')} folded: of more than {FOLD_ABOVE} siblings the first {FOLD_SHOWN} are shown, and all that failed. "
-        "“Show all siblings” unfolds them.",
+        f"{units.plural(drawn.hidden, 'step')} folded: of more than {FOLD_ABOVE} siblings the first {FOLD_SHOWN} are shown, and all that "
+        "failed. “Show all siblings” unfolds them.",
         icon=":material/unfold_less:",
     )
 

@@ -12,9 +12,14 @@ from dashboards.views.context import Context, as_of
 from dashboards.window import DEFAULT, RANGES, Window
 
 SORTS: Final = {
-    "newest": "Newest first", "oldest": "Oldest first", "slowest": "Longest first", "costliest": "Costliest first", "errors": "Most errors first",
-    "steps": "Most steps first", "tokens": "Most tokens first",
-}  # fmt: skip
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "slowest": "Longest first",
+    "costliest": "Costliest first",
+    "errors": "Most errors first",
+    "steps": "Most steps first",
+    "tokens": "Most tokens first",
+}
 STATUSES: Final = ("ok", "error", "running", "abandoned")
 PAGE_SIZES: Final = (25, 50, 100, 200)
 TEXT_LENGTH: Final = 200
@@ -38,9 +43,7 @@ def page(context: Context) -> None:
 
 def _filters(context: Context, window: Window) -> dict[str, Any]:
     """The widgets, as the parameters of the query."""
-    offered: dict[str, list[str]] = {}
-    for row in reads.in_window(context.data, "runs_options", window).rows:
-        offered.setdefault(row["field"], []).append(row["value"])
+    offered = reads.filter_options(context.data, window.start)
     text = st.text_input(
         "Text", key="text", bind="query-params", icon=":material/search:", max_chars=TEXT_LENGTH, label_visibility="collapsed",
         placeholder="Text in ids, names, messages, arguments, results, errors …",
@@ -109,9 +112,7 @@ def _list(context: Context, window: Window, chosen: dict[str, Any], sort: str, s
 
 
 def _page(context: Context, window: Window, chosen: dict[str, Any], sort: str, size: int, number: int) -> Answer:
-    return reads.in_window(
-        context.data, "runs_page", window, until=window.end, **chosen, sort=sort, page_size=size, skip=(number - 1) * size
-    )
+    return reads.runs_page(context.data, window, chosen, sort=sort, page_size=size, skip=(number - 1) * size)
 
 
 def _totals(answer: Answer, size: int, number: int) -> None:
@@ -129,9 +130,15 @@ def _table(context: Context, answer: Answer, number: int) -> None:
     shown = [_row(row) for row in answer.rows]
     key = f"rows-{number}-{answer.rows[0]['run_id'][:80]}"
     event = st.dataframe(
-        shown, hide_index=True, key=key, on_select="rerun", selection_mode="single-cell", height=min(38 + 35 * len(shown), 780), column_config=_COLUMNS,
+        shown,
+        hide_index=True,
+        key=key,
+        on_select="rerun",
+        selection_mode="single-cell",
+        height="content" if len(shown) <= 20 else 780,
+        column_config=_COLUMNS,
         alt=f"{len(shown)} runs; choose a cell to open its run",
-    )  # fmt: skip
+    )
     st.caption("Choose any cell of a row to open the run. Sort with the box above: a click on a column's head sorts this page only.")
     if cells := event.selection.cells:
         st.switch_page(context.links["run"], query_params={"run": answer.rows[cells[0][0]]["run_id"]})
@@ -150,9 +157,9 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
         "models": row["model_calls"],
         "tools": row["tool_calls"],
         "tokens": row["tokens"],
-        "stopped": row["stop_reason"],
+        "stopped": row["stop_reason"] or units.UNKNOWN,
         "redacted": row["redactions"],
-        "gaps": (row["orphans"] or 0) + (row["gaps"] or 0) + (row["withheld"] or 0),
+        "gaps": None if row["status"] == "running" else (row["orphans"] or 0) + (row["gaps"] or 0) + (row["withheld"] or 0),
         "release": row["release"],
         "tenant": row["tenant"],
         "environment": row["environment"],
@@ -166,7 +173,7 @@ _COLUMNS: Final = {
     "agent": st.column_config.TextColumn("Agent"),
     "name": st.column_config.TextColumn("Name"),
     "duration": st.column_config.TextColumn("Took", alignment="right", help="From the first record to the last"),
-    "cost": st.column_config.TextColumn("Cost", alignment="right", help="US dollars; “+ ?”: some calls have no known price; “—”: none has"),
+    "cost": st.column_config.TextColumn("Cost", alignment="right", help="US dollars; “+ ?”: some calls have no price; “—”: none has"),
     "steps": st.column_config.NumberColumn("Steps", format="localized"),
     "errors": st.column_config.NumberColumn("Errors", format="localized"),
     "models": st.column_config.NumberColumn("Model calls", format="localized"),

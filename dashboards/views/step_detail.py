@@ -43,16 +43,23 @@ def show(found: Mapping[str, Any], step: Step, key: str, *, select: Callable[[st
 def _move(label: str, icon: str, shortcut: str, ordered: list[str], to: int, key: str, select: Callable[[str], None]) -> None:
     inside = 0 <= to < len(ordered)
     st.button(
-        label, icon=f":material/{icon}:", key=f"{label}-{key}", on_click=select, args=(ordered[to] if inside else "",), disabled=not inside, type="tertiary",
+        label,
+        icon=f":material/{icon}:",
+        key=f"{label}-{key}",
+        on_click=select,
+        args=(ordered[to] if inside else "",),
+        disabled=not inside,
+        type="tertiary",
         shortcut=shortcut,
-    )  # fmt: skip
+    )
 
 
 def _head(step: Step) -> None:
     look = kind_look(step["kind"])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(look.label, icon=f":material/{look.icon}:", color="gray")
-        st.badge(f"{SIGNS.get(step['status'], '')} {step['status']}", color=BADGES.get(step["status"], "gray"))
+        if step["status"] != "unset":
+            st.badge(f"{SIGNS.get(step['status'], '')} {step['status']}", color=BADGES.get(step["status"], "gray"))
         for mark in waterfall.marks(step):
             st.badge(escape(mark[:40]), color="orange" if mark in {"redacted", "requested"} else "gray")
     st.markdown(f"#### {escape(waterfall.label(step)[:200])}")
@@ -111,10 +118,10 @@ def _text(label: str, text: str) -> None:
 
 
 _CANONICAL = (
-    "agent_name", "operation", "action", "resource", "outcome", "provider", "model_requested", "model", "prompt_version", "input_tokens", "output_tokens",
-    "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reason", "stop_reason", "error_type", "tool_name", "tool_call_id", "side_effect",
-    "requires_approval", "decision", "reason_code", "policy_version", "approver", "approval_state", "eval_name", "eval_score", "eval_threshold", "eval_passed",
-    "dialect", "sequence",
+    "agent_name", "operation", "action", "resource", "outcome", "provider", "model_requested", "model", "prompt_version",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reason", "stop_reason",
+    "error_type", "tool_name", "tool_call_id", "side_effect", "requires_approval", "decision", "reason_code", "policy_version",
+    "approver", "approval_state", "eval_name", "eval_score", "eval_threshold", "eval_passed", "dialect", "sequence",
 )  # fmt: skip
 
 
@@ -144,9 +151,7 @@ def _cost(step: Step) -> None:
     columns = {name: st.column_config.NumberColumn(format=style) for name, style in (("US dollars", "$%.6f"), ("per million", "$%.2f"))}
     st.dataframe(rows, hide_index=True, column_config=columns, alt="How the cost of this call comes about", height="content")
     if step.get("cost_usd") is None:
-        st.caption(
-            f"Its price is unknown: {escape(str(step.get('cost_source') or 'no reason was recorded')[:120])}. It counts as unknown, not as free."
-        )
+        st.caption(f"Its price is unknown ({escape(str(step.get('cost_source') or 'no reason was recorded')[:120])}): that is not free.")
         return
     source = " · ".join(escape(str(step[name])[:80]) for name in ("cost_source", "price_version") if step.get(name))
     note = "" if adds_up else " The price table of this installation gives another sum, so only the stored total is shown."
@@ -190,7 +195,10 @@ def _evidence(step: Step) -> None:
             st.caption(label)
             st.code(str(step[name]), language=None)
     rows = [
-        ("ledger origin", step.get("origin")), ("ledger entry", step.get("entry")), ("row in the entry", step.get("entry_row")), ("redaction policy", step.get("policy_hash")),
+        ("ledger origin", step.get("origin")),
+        ("ledger entry", step.get("entry")),
+        ("row in the entry", step.get("entry_row")),
+        ("redaction policy", step.get("policy_hash")),
         ("instrumentation", " ".join(str(step[name]) for name in ("scope_name", "scope_version") if step.get(name))),
         ("redacted here", ", ".join(f"{entity} × {number}" for entity, number in dict(step.get("redactions") or {}).items())),
     ]  # fmt: skip

@@ -1,0 +1,1 @@
+AND list_contains($agents::VARCHAR[], agent_name)

@@ -1,0 +1,1 @@
+AND cost_usd >= $min_cost::DOUBLE

@@ -1,0 +1,1 @@
+AND duration_ms >= $min_duration::DOUBLE

@@ -1,0 +1,1 @@
+AND list_contains($releases::VARCHAR[], release)
