@@ -1,0 +1,253 @@
+"""The flow up to the acknowledgement: durable first, once, and refused as a whole when it cannot be."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from collector.committer import Committer
+from collector.errors import Unavailable
+from collector.pipeline import UNREDACTED, Pipeline
+from collector.receivers.encoding import Encoding
+from collector.redact import Walker
+from collector.resends import MAX_DIGESTS, WINDOW_NS, Resends, digest
+from collector.signals import LOGS, TRACES, Message
+from collector.telemetry import Telemetry
+from storage.wal import BatchHeader, Counters, RecordType
+from tests.fakes import FakeCleaner, FakeWriter
+
+TRACE, SPAN = b"t" * 16, b"s" * 8
+NOW_NS = 1_800_000_000_000_000_000
+
+
+def traces(*names: str, bad: int = 0) -> bytes:
+    """A request body with one span a name, and `bad` spans without an id."""
+    message = TRACES.request()
+    spans = message.resource_spans.add().scope_spans.add().spans
+    for name in names:
+        spans.add(trace_id=TRACE, span_id=SPAN, name=name)
+    for _ in range(bad):
+        spans.add(name="bad")
+    return message.SerializeToString()
+
+
+class Bench:
+    """A pipeline over a WAL in memory, with its committer running."""
+
+    def __init__(self, writer: FakeWriter | None = None, *, unredacted: Sequence[str] = ()) -> None:
+        self.writer = writer or FakeWriter()
+        self.committer = Committer(self.writer)
+        self.resends = Resends()
+        self.telemetry = Telemetry("node", NOW_NS)
+        cleaner = FakeCleaner()
+        self.pipeline = Pipeline(
+            policy=cleaner,
+            walker=Walker(cleaner),
+            committer=self.committer,
+            resends=self.resends,
+            telemetry=self.telemetry,
+            unredacted_signals=unredacted,
+            time_ns=lambda: NOW_NS,
+        )
+
+    async def send(self, body: bytes) -> Message:
+        return await self.pipeline.export(TRACES, Encoding.PROTOBUF, body)
+
+    @property
+    def batches(self) -> list[tuple[BatchHeader, bytes]]:
+        return [(BatchHeader.from_bytes(header), payload) for kind, header, payload in self.writer.records if kind == RecordType.BATCH]
+
+    @property
+    def counters(self) -> list[Counters]:
+        return [Counters.from_bytes(header) for kind, header, _ in self.writer.records if kind == RecordType.COUNTERS]
+
+
+def run(test: Callable[[Bench], Awaitable[None]], bench: Bench | None = None) -> Bench:
+    """Run `test` with the committer alive, then close it."""
+    bench = bench or Bench()
+
+    async def main() -> None:
+        task = asyncio.create_task(bench.committer.run())
+        await test(bench)
+        await bench.committer.close()
+        await task
+
+    asyncio.run(main())
+    return bench
+
+
+def test_what_is_acknowledged_is_redacted_in_the_wal_with_its_header() -> None:
+    async def test(bench: Bench) -> None:
+        response = await bench.send(traces("my canary", "clean"))
+        assert not response.HasField("partial_success")
+        ((header, payload),) = bench.batches
+        assert b"canary" not in payload
+        assert header.signal == "traces"
+        assert (header.records, header.withheld, header.own) == (2, 0, False)
+        assert (header.received_ns, header.policy_hash) == (NOW_NS, "fake-policy")
+        assert header.redactions == {0: {"CANARY": 1}}
+        assert header.digest == digest("traces", payload).hex()
+
+    run(test)
+
+
+def test_rejected_records_are_a_partial_success_and_counted() -> None:
+    async def test(bench: Bench) -> None:
+        response = await bench.send(traces("a", bad=2))
+        assert response.partial_success.rejected_spans == 2
+        assert "2 spans rejected" in response.partial_success.error_message
+        response = await bench.send(traces(bad=1))
+        assert response.partial_success.rejected_spans == 1
+        assert len(bench.batches) == 1
+
+    bench = run(test)
+    (counters,) = bench.counters
+    assert (counters.received, counters.rejected, counters.deduplicated) == (4, 3, 0)
+    assert counters.reasons == {"trace_id must be 16 bytes and not zero": 3}
+
+
+def test_an_empty_request_succeeds_and_writes_nothing() -> None:
+    async def test(bench: Bench) -> None:
+        assert not (await bench.send(b"")).HasField("partial_success")
+
+    assert run(test).writer.appends == []
+
+
+def test_an_exact_resend_is_stored_once() -> None:
+    async def test(bench: Bench) -> None:
+        await bench.send(traces("a", "b"))
+        await bench.send(traces("a", "b"))
+        await bench.send(traces("a", "c"))
+
+    bench = run(test)
+    assert len(bench.batches) == 2
+    assert (bench.counters[0].received, bench.counters[0].deduplicated) == (6, 2)
+
+
+class HeldWriter(FakeWriter):
+    """A WAL whose appends wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.go = threading.Event()
+
+    def append(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> None:
+        self.begun.set()
+        assert self.go.wait(10)
+        super().append(records)
+
+
+def test_a_resend_during_the_commit_waits_for_the_same_commit() -> None:
+    writer = HeldWriter()
+
+    async def test(bench: Bench) -> None:
+        first = asyncio.create_task(bench.send(traces("a")))
+        await asyncio.to_thread(writer.begun.wait, 10)
+        second = asyncio.create_task(bench.send(traces("a")))
+        await asyncio.sleep(0.05)
+        assert not first.done()
+        assert not second.done()
+        writer.go.set()
+        await asyncio.gather(first, second)
+
+    assert len(run(test, Bench(writer)).batches) == 1
+
+
+def test_a_sender_that_goes_away_does_not_undo_the_commit_and_its_resend_is_a_duplicate() -> None:
+    writer = HeldWriter()
+
+    async def test(bench: Bench) -> None:
+        first = asyncio.create_task(bench.send(traces("a")))
+        await asyncio.to_thread(writer.begun.wait, 10)
+        first.cancel()
+        writer.go.set()
+        await bench.send(traces("a"))
+
+    assert len(run(test, Bench(writer)).batches) == 1
+
+
+def test_waiting_batches_share_one_append_and_audit_goes_first() -> None:
+    writer = HeldWriter()
+
+    async def test(bench: Bench) -> None:
+        message = LOGS.request()
+        message.resource_logs.add().scope_logs.add().log_records.add(event_name="approval")
+        sends = [asyncio.create_task(bench.send(traces("first")))]
+        await asyncio.to_thread(writer.begun.wait, 10)
+        sends += [asyncio.create_task(bench.send(traces(f"bulk {number}"))) for number in range(3)]
+        sends.append(asyncio.create_task(bench.pipeline.export(LOGS, Encoding.PROTOBUF, message.SerializeToString())))
+        await asyncio.sleep(0.05)
+        writer.go.set()
+        await asyncio.gather(*sends)
+
+    bench = run(test, Bench(writer))
+    assert [len(records) for records in bench.writer.appends[:2]] == [1, 4]
+    assert [header.signal for header, _ in bench.batches] == ["traces", "logs", "traces", "traces", "traces"]
+
+
+def test_after_a_failed_append_everything_is_refused_as_retryable() -> None:
+    async def test(bench: Bench) -> None:
+        await bench.send(traces("a"))
+        bench.writer.fails = True
+        with pytest.raises(Unavailable):
+            await bench.send(traces("b"))
+        bench.writer.fails = False
+        for body in (traces("b"), traces("c")):
+            with pytest.raises(Unavailable):
+                await bench.send(body)
+        await bench.send(traces("a"))  # was durable: a resend may be acknowledged
+        assert bench.committer.failure == "the disk is full: free space"
+
+    bench = run(test)
+    assert len(bench.batches) == 1
+    assert bench.writer.closed
+
+
+def test_a_signal_that_allows_it_is_stored_as_it_came() -> None:
+    async def test(bench: Bench) -> None:
+        await bench.send(traces("my canary"))
+
+    ((header, payload),) = run(test, Bench(unredacted=["traces"])).batches
+    assert b"canary" in payload
+    assert header.policy_hash == UNREDACTED
+
+
+def test_every_rotation_with_data_begins_new_counters() -> None:
+    async def test(bench: Bench) -> None:
+        for names in (["a"], ["b", "c"]):
+            await bench.send(traces(*names))
+            await bench.committer.rotate()
+        await bench.committer.rotate()
+
+    bench = run(test)
+    assert [counters.received for counters in bench.counters] == [1, 2]
+
+
+def test_digests_are_remembered_for_the_window_and_not_much_longer() -> None:
+    async def test() -> None:
+        resends = Resends()
+        resends.remember(b"old", NOW_NS)
+        resends.remember(b"new", NOW_NS + WINDOW_NS - 1)
+        assert resends.first_commit(b"old") is not None
+        resends.remember(b"newer", NOW_NS + WINDOW_NS + 120 * 10**9)
+        assert resends.first_commit(b"old") is None
+        assert resends.first_commit(b"new") is not None
+
+    asyncio.run(test())
+
+
+def test_digests_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_DIGESTS * 110 < 128 << 20
+    monkeypatch.setattr("collector.resends.MAX_DIGESTS", 10)
+
+    async def test() -> None:
+        resends = Resends()
+        for minute in range(5):
+            for number in range(5):
+                resends.remember(bytes([minute, number]), NOW_NS + minute * 60 * 10**9)
+        assert resends.first_commit(bytes([0, 0])) is None
+        assert resends.first_commit(bytes([4, 4])) is not None
+
+    asyncio.run(test())
