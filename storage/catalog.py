@@ -18,12 +18,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
 
-from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, META, METADATA, RUNS, TRACE_RUNS
+from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, JOINS, META, METADATA, RUNS, TRACE_RUNS
 from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
-from storage.layout import LEVELS, EntryRecord, FileRecord
+from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord
 
-__all__ = ["Catalog", "EntryRecord", "FileRecord"]
+__all__ = ["Catalog", "EntryRecord", "FileRecord", "JoinRecord"]
 
 BUSY_SECONDS: Final = 30.0
 BATCH_WINDOW_NS: Final = 15 * 60 * 1_000_000_000
@@ -75,13 +75,14 @@ class Catalog:
         files: Sequence[FileRecord],
         *,
         runs: Mapping[str, tuple[int, int]],
-        trace_runs: Mapping[str, str],
+        trace_runs: Mapping[str, str | None],
         batches: Sequence[tuple[str, int]],
+        joins: Sequence[JoinRecord] = (),
     ) -> None:
         """Enter a sealed segment with its files, in one transaction; an entry that is there already changes nothing.
 
-        `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins. `batches`:
-        digest and receive time of the batches, kept for `BATCH_WINDOW_NS`.
+        `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins; None takes
+        a trace out again. `batches`: digest and receive time of the batches, kept for `BATCH_WINDOW_NS`. `joins`: what traces share.
         """
         with self._transaction("commit an entry") as connection:
             values = asdict(entry) | {"descriptor": orjson.dumps(entry.descriptor).decode()}
@@ -91,9 +92,8 @@ class Catalog:
                 return
             _insert_all(connection, insert(FILES), [asdict(file) for file in files])
             _upsert_runs(connection, runs)
-            replace_run = insert(TRACE_RUNS)
-            replace_run = replace_run.on_conflict_do_update(index_elements=["trace_id"], set_={"run_id": replace_run.excluded.run_id})
-            _insert_all(connection, replace_run, [{"trace_id": trace, "run_id": run} for trace, run in trace_runs.items()])
+            _map_traces(connection, trace_runs)
+            _keep_joins(connection, joins)
             _keep_batches(connection, entry.origin, batches)
 
     def has_entry(self, origin: str, entry: int) -> bool:
@@ -183,6 +183,23 @@ class Catalog:
             rows = self._rows(sa.select(TRACE_RUNS).where(TRACE_RUNS.c.trace_id.in_(chunk)))
             found.update((row["trace_id"], row["run_id"]) for row in rows)
         return found
+
+    def run_spans(self, run_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """First and last unix ns of each of these runs that is known."""
+        found: dict[str, tuple[int, int]] = {}
+        for chunk in _chunks(run_ids):
+            rows = self._rows(sa.select(RUNS).where(RUNS.c.run_id.in_(chunk)))
+            found.update((row["run_id"], (row["first_ns"], row["last_ns"])) for row in rows)
+        return found
+
+    def joins(self, *, traces: Sequence[str] = (), keys: Sequence[str] = ()) -> list[JoinRecord]:
+        """What these traces stated, and which traces stated these keys."""
+        rows: list[dict[str, Any]] = []
+        for chunk in _chunks(traces):
+            rows += self._rows(sa.select(JOINS).where(JOINS.c.trace_id.in_(chunk)))
+        for chunk in _chunks(keys):
+            rows += self._rows(sa.select(JOINS).where(JOINS.c.key.in_(chunk)))
+        return [JoinRecord(**row) for row in rows]
 
     # the connection
 
@@ -289,6 +306,21 @@ def _upsert_runs(connection: sa.Connection, runs: Mapping[str, tuple[int, int]])
     }
     rows = [{"run_id": run, "first_ns": first, "last_ns": last} for run, (first, last) in runs.items()]
     _insert_all(connection, statement.on_conflict_do_update(index_elements=["run_id"], set_=widened), rows)
+
+
+def _map_traces(connection: sa.Connection, trace_runs: Mapping[str, str | None]) -> None:
+    replace_run = insert(TRACE_RUNS)
+    replace_run = replace_run.on_conflict_do_update(index_elements=["trace_id"], set_={"run_id": replace_run.excluded.run_id})
+    _insert_all(connection, replace_run, [{"trace_id": trace, "run_id": run} for trace, run in trace_runs.items() if run is not None])
+    for chunk in _chunks([trace for trace, run in trace_runs.items() if run is None]):
+        connection.execute(sa.delete(TRACE_RUNS).where(TRACE_RUNS.c.trace_id.in_(chunk)))
+
+
+def _keep_joins(connection: sa.Connection, joins: Sequence[JoinRecord]) -> None:
+    statement = insert(JOINS)
+    earliest = {"ns": sa.func.min(JOINS.c.ns, statement.excluded.ns)}
+    statement = statement.on_conflict_do_update(index_elements=["trace_id", "key"], set_=earliest)
+    _insert_all(connection, statement, [asdict(join) for join in joins])
 
 
 def _keep_batches(connection: sa.Connection, origin: str, batches: Sequence[tuple[str, int]]) -> None:

@@ -70,3 +70,13 @@ RUNS: Final = Table(
     Column("last_ns", BigInteger, nullable=False),
     Index("runs_by_time", "last_ns"),
 )
+
+JOINS: Final = Table(
+    "joins",
+    METADATA,
+    Column("trace_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("ns", BigInteger, nullable=False),
+    Index("joins_by_key", "key"),
+)

@@ -55,6 +55,16 @@ class EntryRecord:
     descriptor: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinRecord:
+    """What a trace shares with other traces of its run: it stated `key`, in a role that `collector.joins` understands."""
+
+    trace_id: str
+    key: str
+    role: str
+    ns: int  # the earliest time at which it did
+
+
 def origin_name(origin: str) -> str:
     """An origin as part of a file name; different origins give different names (`~` is in no origin)."""
     return origin.replace("/", "~")
