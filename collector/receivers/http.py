@@ -5,6 +5,7 @@ arrives, so neither a gzip bomb nor a slow sender holds more than was reserved f
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final, Protocol
 
@@ -56,13 +57,14 @@ class HttpReceiver:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         encoding = Encoding.JSON  # of failures, until the request says another
+        incoming = _Incoming(receive)
         try:
             if "content-type" in headers:
                 encoding = encoding_of(headers["content-type"])
             signal = self._route(scope)
             encoding = encoding_of(headers.get("content-type", ""))
             with self._limiter.reserve() as reservation:
-                body = await self._read(receive, headers, reservation)
+                body = await self._read(incoming, headers, reservation)
                 response = await self._exporter.export(signal, encoding, body)
             await _respond(send, 200, encoding, encode_response(signal, response, encoding))
         except _SenderGone:
@@ -70,7 +72,7 @@ class HttpReceiver:
         except Refused as error:
             self._exporter.refused(error)
             if isinstance(error, TooLarge):
-                await _drain(receive)
+                await incoming.drain()
             await _fail(send, error, encoding)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
             structlog.get_logger(__name__).error("request failed", path=scope["path"], error=type(error).__name__, where=where(error))
@@ -84,7 +86,7 @@ class HttpReceiver:
             raise MethodNotAllowed("only POST is allowed")
         return signal
 
-    async def _read(self, receive: Receive, headers: Mapping[str, str], reservation: Reservation) -> bytes:
+    async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reservation: Reservation) -> bytes:
         """Read and decompress the body within its limits of size, memory and time."""
         body = Body(headers.get("content-encoding", ""), self._max_body_bytes)
         announced = headers.get("content-length", "")
@@ -92,14 +94,9 @@ class HttpReceiver:
             raise TooLarge(f"the body is larger than {self._max_body_bytes} bytes")
         try:
             async with asyncio.timeout(self._body_seconds):
-                more = True
-                while more:
-                    event = await receive()
-                    if event["type"] == "http.disconnect":
-                        raise _SenderGone
-                    body.feed(event.get("body", b""))
+                while incoming.more:
+                    body.feed(await incoming.chunk())
                     reservation.grow_to(body.size_bytes)
-                    more = event.get("more_body", False)
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
         return body.finish()
@@ -109,18 +106,28 @@ class _SenderGone(Exception):
     """The connection was closed before the request was whole."""
 
 
-async def _drain(receive: Receive) -> None:
-    """Read and forget the rest of a body, within limits: a sender that is still sending would not see the answer."""
-    left = _DRAINED_BYTES
-    try:
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while left > 0:
-                event = await receive()
-                left -= len(event.get("body", b""))
-                if event["type"] == "http.disconnect" or not event.get("more_body", False):
-                    return
-    except TimeoutError:
-        return
+class _Incoming:
+    """The chunks of one request's body."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.more = True
+
+    async def chunk(self) -> bytes:
+        """Return the next chunk; raises _SenderGone when the connection was closed instead."""
+        event = await self._receive()
+        self.more = event.get("more_body", False)
+        if event["type"] == "http.disconnect":
+            raise _SenderGone
+        return bytes(event.get("body", b""))
+
+    async def drain(self) -> None:
+        """Read and forget the rest, within limits: a sender that is still sending would not see the answer."""
+        left = _DRAINED_BYTES
+        with contextlib.suppress(TimeoutError, _SenderGone):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while self.more and left > 0:
+                    left -= len(await self.chunk())
 
 
 async def _fail(send: Send, error: Exception, encoding: Encoding) -> None:

@@ -1,0 +1,371 @@
+"""OTLP over real sockets: the official exporters, both protocols and encodings, and every way to be refused."""
+
+import asyncio
+import gzip
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from collector.admission import MEMORY_PER_BYTE
+from collector.committer import Committer
+from collector.config import Config, parse
+from collector.errors import PortTaken
+from collector.health import HealthApp
+from collector.listening import Listeners
+from collector.pipeline import Pipeline
+from collector.redact import Walker
+from collector.resends import Resends
+from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
+from collector.telemetry import Telemetry
+from storage.wal import BatchHeader, RecordType
+from tests.fakes import FakeCleaner, FakeWriter
+
+CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pb"))
+PROTOBUF = {"content-type": "application/x-protobuf"}
+JSON = {"content-type": "application/json"}
+LIMIT_BYTES = 1 << 20
+
+CONFIG = """
+receivers:
+  otlp:
+    protocols:
+      grpc: {endpoint: "127.0.0.1:0", max_recv_msg_size_mib: 1}
+      http: {endpoint: "127.0.0.1:0", max_request_body_size: 1048576}
+processors:
+  redaction: {}
+exporters:
+  parquet: {path: unused}
+extensions:
+  health_check: {endpoint: "127.0.0.1:0"}
+service:
+  extensions: [health_check]
+  pipelines:
+    traces: {receivers: [otlp], processors: [redaction], exporters: [parquet]}
+    logs: {receivers: [otlp], processors: [redaction], exporters: [parquet]}
+    metrics: {receivers: [otlp], processors: [redaction], exporters: [parquet]}
+"""
+
+
+def config(text: str = CONFIG) -> Config:
+    return parse(text, "test.yaml", {})
+
+
+class Served:
+    """Receivers over a WAL in memory, in a thread with its own event loop."""
+
+    def __init__(self, text: str = CONFIG) -> None:
+        self.writer = FakeWriter()
+        self.health = {"wal": "ok"}
+        self._text = text
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.listeners = Listeners(config(self._text))
+        self.listeners.bind()
+        cleaner, committer = FakeCleaner(), Committer(self.writer)
+        self.telemetry = Telemetry("node", 0)
+        pipeline = Pipeline(policy=cleaner, walker=Walker(cleaner), committer=committer, resends=Resends(), telemetry=self.telemetry)
+        task = asyncio.create_task(committer.run())
+        health = HealthApp({name: lambda name=name: self.health[name] for name in self.health}, ready=lambda: self.listeners.gate.is_open)
+        await self.listeners.start(pipeline, health)
+        self._ready.set()
+        await self._stop.wait()
+        await self.listeners.stop()
+        await committer.close()
+        await task
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(15)
+        assert not self._thread.is_alive()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listeners.ports.http}"
+
+    @property
+    def target(self) -> str:
+        return f"127.0.0.1:{self.listeners.ports.grpc}"
+
+    @property
+    def batches(self) -> list[tuple[BatchHeader, bytes]]:
+        return [(BatchHeader.from_bytes(header), payload) for kind, header, payload in self.writer.records if kind == RecordType.BATCH]
+
+    def post(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+        return httpx.post(self.url + path, content=content, headers=headers, timeout=10)
+
+    def call(self, signal: Signal, body: bytes) -> Any:
+        with grpc.insecure_channel(self.target) as channel:
+            return channel.unary_unary(f"/{signal.grpc_service}/Export", response_deserializer=signal.response.FromString)(body, timeout=10)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Receivers of one test alone."""
+    running = Served()
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Served]:
+    """Receivers that several tests send to: none of them may harm the others."""
+    running = Served()
+    yield running
+    running.close()
+
+
+def a_trace(name: str = "span") -> bytes:
+    message = TRACES.request()
+    message.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name=name)
+    return bytes(message.SerializeToString())
+
+
+def a_json_trace() -> bytes:
+    span = {"traceId": "5B8EFFF798038103D269B633813FC60C", "spanId": "EEE19B7EC3C1B174", "name": "json"}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+
+
+@pytest.mark.parametrize("compression", [Compression.NoCompression, Compression.Gzip, Compression.Deflate])
+def test_the_official_http_exporter(served: Served, compression: Compression) -> None:
+    export_spans(HttpSpanExporter(endpoint=f"{served.url}/v1/traces", compression=compression, timeout=5))
+    assert sum(header.records for header, _ in served.batches) == 2
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_the_official_grpc_exporter(served: Served, compression: grpc.Compression) -> None:
+    export_spans(GrpcSpanExporter(endpoint=served.target, insecure=True, compression=compression, timeout=5))
+    assert sum(header.records for header, _ in served.batches) == 2
+
+
+def export_spans(exporter: Any) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    with tracer.start_as_current_span("outer"), tracer.start_as_current_span("inner") as span:
+        span.set_attribute("text", "a canary")
+    provider.shutdown()
+
+
+def signal_of(capture: Path) -> Signal:
+    return SIGNALS[capture.stem.rpartition("-")[2]]
+
+
+@pytest.mark.parametrize("protocol", ["http", "grpc"])
+def test_every_capture_is_accepted_whole(served: Served, protocol: str) -> None:
+    for capture in CAPTURES:
+        body, signal = capture.read_bytes(), signal_of(capture)
+        if protocol == "http":
+            answer = served.post(f"/v1/{signal.name}", body, PROTOBUF)
+            assert (answer.status_code, answer.content) == (200, b""), capture.name
+        else:
+            assert not served.call(signal, body).HasField("partial_success"), capture.name
+    assert len(served.batches) == len(CAPTURES) >= 20
+
+
+def test_json_and_protobuf_answers_have_the_content_type_of_the_request(shared: Served) -> None:
+    answer = shared.post("/v1/traces", a_json_trace(), {"content-type": "application/json; charset=utf-8"})
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"{}", "application/json")
+    answer = shared.post("/v1/traces", a_trace(), PROTOBUF)
+    assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, b"", "application/x-protobuf")
+
+
+def test_an_empty_request_succeeds_for_every_signal(shared: Served) -> None:
+    for signal in SIGNALS.values():
+        assert shared.post(f"/v1/{signal.name}", b"", PROTOBUF).status_code == 200
+        assert shared.post(f"/v1/{signal.name}", b"{}", JSON).content == b"{}"
+        assert shared.call(signal, b"") == signal.response()
+
+
+def test_partial_success_over_both_protocols(shared: Served) -> None:
+    message = TRACES.request.FromString(a_trace())
+    message.resource_spans[0].scope_spans[0].spans.add(name="without ids")
+    body = message.SerializeToString()
+    answer = TRACES.response.FromString(shared.post("/v1/traces", body, PROTOBUF).content)
+    assert answer.partial_success.rejected_spans == shared.call(TRACES, body).partial_success.rejected_spans == 1
+
+
+Change = Callable[[Served], httpx.Response]
+GZIP = {**PROTOBUF, "content-encoding": "gzip"}
+REFUSALS: list[tuple[str, int, int, Change]] = [
+    ("truncated protobuf", 400, 3, lambda shared: shared.post("/v1/traces", a_trace()[:-3], PROTOBUF)),
+    ("a length prefix of 2 GB", 400, 3, lambda shared: shared.post("/v1/traces", b"\x0a\xff\xff\xff\xff\x07", PROTOBUF)),
+    ("invalid JSON", 400, 3, lambda shared: shared.post("/v1/logs", b"{", JSON)),
+    ("JSON nested 10,000 deep", 400, 3, lambda shared: shared.post("/v1/logs", b'{"a":' * 10_000, JSON)),
+    ("no gzip at all", 400, 3, lambda shared: shared.post("/v1/traces", b"hello", GZIP)),
+    ("gzip with trailing garbage", 400, 3, lambda shared: shared.post("/v1/traces", gzip.compress(a_trace()) + b"x", GZIP)),
+    ("invalid UTF-8", 400, 3, lambda shared: shared.post("/v1/traces", a_trace("spam").replace(b"spam", b"\xff\xff\xff\xff"), PROTOBUF)),
+    ("unknown path", 404, 5, lambda shared: shared.post("/v1/profiles", b"", PROTOBUF)),
+    ("GET", 405, 12, lambda shared: httpx.get(shared.url + "/v1/traces", headers=PROTOBUF)),
+    ("a large body", 413, 8, lambda shared: shared.post("/v1/traces", bytes(LIMIT_BYTES + 1), PROTOBUF)),
+    ("a gzip bomb", 413, 8, lambda shared: shared.post("/v1/traces", gzip.compress(bytes(64 << 20)), GZIP)),
+    ("an unknown encoding", 415, 3, lambda shared: shared.post("/v1/traces", b"", {**PROTOBUF, "content-encoding": "br"})),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "send"), [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS])
+def test_refusals_over_http_are_a_status_in_the_encoding_of_the_request(shared: Served, status: int, code: int, send: Change) -> None:
+    answer = send(shared)
+    assert answer.status_code == status
+    if answer.headers["content-type"] == "application/json":
+        assert answer.json()["code"] == code
+    else:
+        assert answer.headers["content-type"] == "application/x-protobuf"
+        assert status_pb2.Status.FromString(answer.content).code == code
+    assert shared.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200, "nothing else is harmed"
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "", "application/grpc"])
+def test_an_unknown_content_type_is_415_with_a_readable_status(shared: Served, content_type: str) -> None:
+    answer = shared.post("/v1/traces", b"", {"content-type": content_type})
+    assert (answer.status_code, answer.headers["content-type"], answer.json()["code"]) == (415, "application/json", 3)
+
+
+def test_405_names_the_allowed_method(shared: Served) -> None:
+    assert httpx.get(shared.url + "/v1/traces", headers=JSON).headers["allow"] == "POST"
+
+
+def grpc_failure(call: Callable[[], Any]) -> Any:
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return caught.value
+
+
+def test_refusals_over_grpc(shared: Served) -> None:
+    failure = grpc_failure(lambda: shared.call(TRACES, a_trace()[:-3]))
+    assert failure.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert grpc_failure(lambda: shared.call(TRACES, bytes(LIMIT_BYTES + 1))).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    with grpc.insecure_channel(shared.target, compression=grpc.Compression.Gzip) as channel:
+        bomb = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+        failure = grpc_failure(lambda: bomb(bytes(32 << 20), timeout=10))
+    assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "grpc-status-details-bin" not in dict(failure.trailing_metadata()), "not to be retried"
+    with grpc.insecure_channel(shared.target) as channel:
+        unknown = channel.unary_unary("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export")
+        assert grpc_failure(lambda: unknown(b"", timeout=10)).code() is grpc.StatusCode.UNIMPLEMENTED
+    assert shared.call(TRACES, a_trace()) == TRACES.response()
+
+
+def details(failure: Any) -> status_pb2.Status:
+    return status_pb2.Status.FromString(dict(failure.trailing_metadata())["grpc-status-details-bin"])
+
+
+def test_a_failed_wal_is_retryable_over_both_protocols(served: Served) -> None:
+    served.writer.fails = True
+    for name in ("a", "b"):
+        answer = served.post("/v1/traces", a_trace(name), PROTOBUF)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        failure = grpc_failure(lambda name=name: served.call(TRACES, a_trace(name)))
+        assert failure.code() is grpc.StatusCode.UNAVAILABLE
+        retry = error_details_pb2.RetryInfo()
+        assert details(failure).details[0].Unpack(retry)
+        assert retry.retry_delay.seconds == 5
+
+
+def test_too_much_in_flight_is_retryable_over_both_protocols() -> None:
+    limited = CONFIG.replace("redaction: {}", "redaction: {}\n  memory_limiter: {limit_mib: 1, spike_limit_mib: 0}")
+    limited = limited.replace("processors: [redaction]", "processors: [memory_limiter, redaction]")
+    served = Served(limited)
+    body = a_trace("x" * (LIMIT_BYTES // MEMORY_PER_BYTE))
+    answer = served.post("/v1/traces", body, PROTOBUF)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    failure = grpc_failure(lambda: served.call(TRACES, body))
+    assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(failure).details
+    assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200, "what a refused request held is given back"
+    served.close()
+
+
+def test_a_signal_without_a_pipeline_is_not_taken() -> None:
+    served = Served("\n".join(line for line in CONFIG.splitlines() if not line.strip().startswith("metrics:")))
+    assert served.post("/v1/metrics", b"", PROTOBUF).status_code == 404
+    assert grpc_failure(lambda: served.call(METRICS, b"")).code() is grpc.StatusCode.UNIMPLEMENTED
+    assert served.post("/v1/logs", b"", PROTOBUF).status_code == 200
+    served.close()
+
+
+def raw(served: Served, *pieces: bytes) -> bytes:
+    """Send bytes over a plain connection and return everything that is answered."""
+    with socket.create_connection(("127.0.0.1", served.listeners.ports.http or 0), timeout=10) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+        return answer
+
+
+def test_http_1_0_chunked_bodies_and_expect_continue(shared: Served) -> None:
+    body = a_trace()
+    head = b"Host: a\r\nContent-Type: application/x-protobuf\r\n"
+    length = b"Content-Length: %d\r\n" % len(body)
+    assert b" 200 " in raw(shared, b"POST /v1/traces HTTP/1.0\r\n" + head + length + b"\r\n" + body)
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    answer = raw(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n", chunks)
+    assert b" 200 " in answer
+    answer = raw(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + length + b"Expect: 100-continue\r\nConnection: close\r\n\r\n", body)
+    assert answer.startswith(b"HTTP/1.1 100 ")
+    assert b" 200 " in answer
+
+
+def test_a_sender_that_goes_away_in_the_middle_harms_nothing(shared: Served) -> None:
+    with socket.create_connection(("127.0.0.1", shared.listeners.ports.http or 0)) as connection:
+        connection.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    assert shared.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200
+
+
+def test_health_has_a_state_per_component(served: Served) -> None:
+    url = f"http://127.0.0.1:{served.listeners.ports.health}"
+    answer = httpx.get(url + "/")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "components": {"wal": {"state": "ok"}}})
+    assert httpx.get(url + "/ready").status_code == 200
+    served.health["wal"] = "down: the disk is full"
+    answer = httpx.get(url + "/")
+    assert answer.status_code == 503
+    assert answer.json()["components"]["wal"]["state"] == "down: the disk is full"
+    assert httpx.get(url + "/elsewhere").status_code == 404
+
+
+@pytest.mark.parametrize("which", ["http", "grpc", "health"])
+def test_a_port_that_is_taken_is_one_clear_error_and_leaves_nothing_bound(which: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        endpoint = "{}:{}".format(*taken.getsockname())
+        line = {"http": "http: {endpoint:", "grpc": "grpc: {endpoint:", "health": "health_check: {endpoint:"}[which]
+        listeners = Listeners(config(CONFIG.replace(f'{line} "127.0.0.1:0"', f'{line} "{endpoint}"')))
+
+        async def bind() -> None:
+            listeners.bind()
+
+        with pytest.raises(PortTaken, match=f"{endpoint}.*change the endpoint"):
+            asyncio.run(bind())
+        assert all(bound.fileno() == -1 for bound in listeners._sockets.values())
+
+
+def test_log_requests_with_audit_events_are_their_own_class(served: Served) -> None:
+    message = LOGS.request()
+    message.resource_logs.add().scope_logs.add().log_records.add(event_name="agent_action")
+    served.post("/v1/logs", message.SerializeToString(), PROTOBUF)
+    served.post("/v1/traces", a_trace(), PROTOBUF)
+    taken = served.telemetry.take(1)
+    assert taken is not None
+    assert b"audit" in taken[0]
+    assert b"bulk" in taken[0]
