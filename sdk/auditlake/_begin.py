@@ -9,18 +9,18 @@ from auditlake._values import as_json
 
 
 def run(
+    task_type: str | None = None,
     *,
     run_id: str | None = None,
     session_id: str | None = None,
     actor: str | None = None,
-    task_type: str | None = None,
     agent_name: str | None = None,
     agent_id: str | None = None,
     agent_version: str | None = None,
     input_ref: str | None = None,
     after_seq: int = 0,
 ) -> Run:
-    """Begin a run: the work on one request.
+    """Begin a run: the work on one request. `task_type` is what sort of work it is (a few values, not one for each request).
 
     `actor` is on whose behalf it runs (`user.id`), `session_id` the conversation that it belongs to. It is a trace of its own;
     every record inside carries the run's id and a number, so that a gap is seen. The event `run.started` is sent at once.

@@ -62,7 +62,7 @@ class Settings:
     agent_version: str | None = None  # gen_ai.agent.version
     headers: Mapping[str, str] = field(default_factory=dict)  # sent with each request, such as authorization
     resource_attributes: Mapping[str, object] = field(default_factory=dict)  # more attributes of the resource
-    compression: Literal["none", "gzip"] = "none"
+    compression: Literal["none", "gzip"] = "none"  # of request bodies
     certificate_file: str | None = None  # CA certificates (PEM) for https, instead of the system's
     timeout_seconds: float = 5.0  # how long audit(), flush() and shutdown() may take
     export_timeout_seconds: float = 10.0  # how long the background may try to deliver one batch
