@@ -44,6 +44,9 @@ _EMAIL: Final = "EMAIL_ADDRESS"
 _DIGIT: Final = compiled(r"\d")
 
 
+Search = Callable[[str], object]
+
+
 class Prefilter:
     """The shapes of one policy."""
 
@@ -53,9 +56,10 @@ class Prefilter:
         self._email = _EMAIL in entities
         self._license = _LICENSE in entities
         self._license_needs_words = config.presidio.score_threshold > _LICENSE_SCORE
-        self._digits = _searches(shape for entity, shape in _SHAPES.items() if entity in entities)
+        self._digits: tuple[Search, ...] = _searches(shape for entity, shape in _SHAPES.items() if entity in entities)
         secrets = RULES if config.secrets.enabled else ()
-        self._secrets = tuple(re.compile(rule.shape, re.ASCII).search for rule in secrets)  # their alphabets are ASCII, and `re` is quicker
+        # their alphabets are ASCII, and `re` is quicker there
+        self._secrets: tuple[Search, ...] = tuple(re.compile(rule.shape, re.ASCII).search for rule in secrets)
 
     def may_match(self, text: str, context: Sequence[str]) -> bool:
         """Whether a recognizer could find something in `text`, or in what its escapes stand for; False is certain."""
@@ -78,5 +82,5 @@ class Prefilter:
         return self._license and (not self._license_needs_words or bool(_LICENSE_WORDS.search(f"{text} {' '.join(context)}")))
 
 
-def _searches(shapes: Iterable[str]) -> tuple[Callable[[str], object], ...]:
+def _searches(shapes: Iterable[str]) -> tuple[Search, ...]:
     return tuple(compiled(shape).search for shape in dict.fromkeys(shapes))

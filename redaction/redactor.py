@@ -14,7 +14,7 @@ import structlog
 from redaction import structure
 from redaction.cache import Cache
 from redaction.composition import Composition, Rules, Scan
-from redaction.findings import Cleaned, Verdict
+from redaction.findings import ERROR, Cleaned, Verdict, withheld
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.scan import Scanner
@@ -82,21 +82,21 @@ class Redactor:
 
     async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
         """Return the result for every item, in order. Never raises because of a text; what could not be checked is withheld."""
-        composition, questions = self._asked(items)
+        composition = self._asked(items)
         verdicts = await self._scanners.scan(list(composition.missing)) if composition.missing else {}
-        return self._answers(composition, questions, verdicts)
+        return self._answers(composition, items, verdicts)
 
     def clean_now(self, items: Sequence[Item]) -> list[Cleaned]:
         """The same, synchronously and in this process (which loads Presidio on first use).
 
         In the main thread the time budget is enforced like in a scanner process; in another one only between chunks.
         """
-        composition, questions = self._asked(items)
+        composition = self._asked(items)
         verdicts: dict[Scan, Verdict] = {}
         if composition.missing:
             scanner = self._local_scanner()
             verdicts = {scan: scanner.verdict(*scan) for scan in composition.missing}
-        return self._answers(composition, questions, verdicts)
+        return self._answers(composition, items, verdicts)
 
     def start(self) -> None:
         """Begin to load the scanner processes; returns at once."""
@@ -110,18 +110,27 @@ class Redactor:
         """Return "ok", or "down: " and why texts are being withheld."""
         return self._scanners.state()
 
-    def _asked(self, items: Sequence[Item]) -> tuple[Composition, list[tuple[str, str | None]]]:
+    def _asked(self, items: Sequence[Item]) -> Composition:
         composition = Composition(self._rules, self._cache, self._prefilter)
         for text, key in items:
-            composition.ask(text, self._keys.attribute(key))
-        return composition, list(items)
+            try:
+                composition.ask(text, self._keys.attribute(key))
+            except Exception as error:  # noqa: BLE001 - fail closed: `answer` meets the same error and withholds
+                structlog.get_logger(__name__).error("a text could not be taken apart", error=type(error).__name__)
+        return composition
 
     def _answers(self, composition: Composition, items: Sequence[Item], verdicts: Mapping[Scan, Verdict]) -> list[Cleaned]:
-        results = [composition.answer(text, self._keys.attribute(key), verdicts) for text, key in items]
         reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str))
         if reasons:
             structlog.get_logger(__name__).warning("texts were withheld", reasons=dict(reasons))
-        return results
+        return [self._answer(composition, text, key, verdicts) for text, key in items]
+
+    def _answer(self, composition: Composition, text: str, key: str | None, verdicts: Mapping[Scan, Verdict]) -> Cleaned:
+        try:
+            return composition.answer(text, self._keys.attribute(key), verdicts)
+        except Exception as error:  # noqa: BLE001 - the boundary that must not let a text through: fail closed
+            structlog.get_logger(__name__).error("a text is withheld", error=type(error).__name__)
+            return withheld(ERROR)
 
     def _local_scanner(self) -> Scanner:
         with self._local_lock:

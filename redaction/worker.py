@@ -47,6 +47,7 @@ class ScannerProcess:
         self._pipe: Pipe | None = None
         self._failures = 0
         self._not_before = 0.0
+        self._closing = threading.Event()
         self.problem = ""
         """Why the process does not start; empty when it does."""
 
@@ -77,8 +78,8 @@ class ScannerProcess:
 
     def ensure(self) -> Pipe | None:
         """Return the pipe to a process that is ready, starting one if need be; None while it cannot be started."""
-        if self._pipe is not None or time.monotonic() < self._not_before:
-            return self._pipe
+        if self._closing.is_set() or self._pipe is not None or time.monotonic() < self._not_before:
+            return None if self._closing.is_set() else self._pipe
         try:
             self._start()
         except (OSError, PipeLost, PipeTimeout, RuntimeError) as error:
@@ -86,11 +87,20 @@ class ScannerProcess:
             self.kill()
             self._failures += 1
             self._not_before = time.monotonic() + BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+            if self._closing.is_set():
+                return None
             structlog.get_logger(__name__).error("the redaction scanner does not start: texts are withheld", problem=self.problem)
         return self._pipe
 
+    def interrupt(self) -> None:
+        """End the process for good, from another thread: the one that uses it notices, and cleans up."""
+        self._closing.set()
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def kill(self) -> None:
-        """End the process; safe to call from another thread and more than once."""
+        """End the process, in the thread that uses it."""
         process, self._process, self._pipe = self._process, None, None
         if process is None:
             return
@@ -111,6 +121,8 @@ class ScannerProcess:
         answer, detail = pipe.receive(deadline=deadline)
         if answer != READY:
             raise RuntimeError(detail)
+        if self._closing.is_set():  # it was started while the pool was being closed
+            raise PipeLost
         self._pipe, self._failures, self.problem = pipe, 0, ""
 
     def _restart(self, why: str) -> None:
@@ -185,11 +197,9 @@ class ScannerPool:
             self._closed = True
             self._changed.notify_all()
         for process in self._processes:
-            process.kill()
+            process.interrupt()
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
-        for process in self._processes:  # one that was just starting
-            process.kill()
         self._fail_all()
 
     def state(self) -> str:
@@ -200,13 +210,25 @@ class ScannerPool:
         return f"down: the scanner does not start ({problem})" if problem else "ok"
 
     def _run(self, process: ScannerProcess) -> None:
-        process.ensure()
-        while batch := self._take():
-            verdicts = process.scan(batch)
-            for scan, verdict in zip(batch, verdicts, strict=True):
+        """One thread: takes batches and delivers verdicts until the pool is closed."""
+        try:
+            process.ensure()
+            while batch := self._take():
+                self._scan(process, batch)
+        finally:
+            process.kill()
+
+    def _scan(self, process: ScannerProcess, batch: list[Scan]) -> None:
+        delivered = 0
+        try:
+            for scan, verdict in zip(batch, process.scan(batch), strict=True):
                 self._deliver(scan, verdict)
-                if self._closed:
-                    return
+                delivered += 1
+        except Exception as error:  # noqa: BLE001 - nobody may wait for ever; messages may hold text
+            structlog.get_logger(__name__).error("a batch of texts is withheld", error=type(error).__name__)
+            process.kill()
+            for scan in batch[delivered:]:
+                self._deliver(scan, WORKER)
 
     def _take(self) -> list[Scan]:
         """Wait for texts and return a fair share of them; empty when closed."""
