@@ -1,0 +1,102 @@
+"""Log records → rows of the table `events` (opentelemetry-proto 1.11, logs.proto)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pyarrow as pa
+
+from collector import dialects
+from collector.anyvalue import as_text, read_attributes, read_value
+from collector.columns import INT64_MAX, MapColumn, times_column
+from collector.dialects.record import SENT_COST, Fields, LogView
+from collector.groups import Groups, Resource, Scope
+from collector.pricing import price
+from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
+from collector.signals import Message
+from storage.schema import CANONICAL, EVENT_EVIDENCE
+
+_TYPES: Final = dict(EVENT_EVIDENCE)
+_SCALARS: Final = (
+    "trace_id", "span_id", "flags", "time_ns", "observed_ns", "severity_number", "severity_text", "event_name", "body",
+    "dropped_attributes_count",
+)  # fmt: skip
+_CANONICAL: Final = tuple(name for name, _ in CANONICAL)
+
+
+class LogRows:
+    """Rows under construction."""
+
+    def __init__(self, groups: Groups, runs: RunIndex) -> None:
+        self._groups = groups
+        self._runs = runs
+        self._scalars: list[tuple[Any, ...]] = []
+        self._flagged: list[bool] = []
+        self._attributes = MapColumn()
+        self._fields: list[Fields] = []
+        self._numbers = Numbers()
+        self._redactions: dict[int, Mapping[str, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._scalars)
+
+    def truncate(self, rows: int) -> None:
+        """Forget the rows from number `rows` on."""
+        del self._scalars[rows:], self._flagged[rows:], self._fields[rows:]
+        self._attributes.truncate(rows)
+        self._numbers.truncate(rows)
+        self._redactions = {row: counts for row, counts in self._redactions.items() if row < rows}
+
+    def add_batch(self, message: Message, batch: Batch) -> None:
+        """Append the log records of an export request, in its order."""
+        begin = len(self)
+        for of_resource in message.resource_logs:
+            resource = self._groups.resource(of_resource.resource, of_resource.schema_url)
+            for of_scope in of_resource.scope_logs:
+                scope = self._groups.scope(of_scope.scope, of_scope.schema_url)
+                for record in of_scope.log_records:
+                    self._add(record, resource, scope, batch)
+        self._redactions |= {begin + index: counts for index, counts in batch.redactions.items() if index < len(self) - begin}
+
+    def _add(self, record: Message, resource: Resource, scope: Scope, batch: Batch) -> None:
+        observed = record.observed_time_unix_nano
+        time_ns = record.time_unix_nano or observed or batch.received_ns
+        flagged = time_ns > INT64_MAX or is_absurd(time_ns, batch.received_ns)
+        trace_id, span_id = record.trace_id.hex() or None, record.span_id.hex() or None
+        body = read_value(record.body)
+        self._scalars.append((
+            trace_id, span_id, record.flags, clamped(time_ns), clamped(observed) or None, record.severity_number,
+            record.severity_text or None, record.event_name or None, None if body is None else as_text(body),
+            record.dropped_attributes_count,
+        ))  # fmt: skip
+        self._flagged.append(flagged)
+        attributes = read_attributes(record.attributes)
+        self._attributes.add(attributes)
+        name = attributes.get("event.name")  # where it stands it names the event; event_name may be a place in the source
+        name = name if isinstance(name, str) and name else record.event_name
+        view = LogView(scope.name, name, body, attributes, resource.attributes, span_id is not None)
+        fields = {**resource.fields, **dialects.read_log(view)}
+        effective_ns = batch.received_ns if flagged else time_ns
+        self._complete(fields, batch, effective_ns)
+        run_id = fields["run_id"] = self._runs.identify(fields, trace_id, effective_ns)
+        if run_id is not None and not batch.own:
+            self._runs.seen(trace_id, run_id, effective_ns, effective_ns)
+        self._fields.append(fields)
+        self._numbers.add(resource.number, scope.number, batch.number)
+
+    def _complete(self, fields: Fields, batch: Batch, time_ns: int) -> None:
+        if batch.tenant is not None:
+            fields["tenant"] = batch.tenant
+        if fields["step_kind"] == "model":
+            price(fields, time_ns)
+        else:
+            fields.pop(SENT_COST, None)
+
+    def columns(self) -> dict[str, pa.Array]:
+        """Return all columns but those that number the rows of an entry."""
+        values = zip(*self._scalars, strict=True)
+        columns = {name: pa.array(column, _TYPES[name]) for name, column in zip(_SCALARS, values, strict=True)}
+        columns["time"], columns["observed_time"] = times_column(columns["time_ns"]), times_column(columns["observed_ns"])
+        columns["attributes"] = self._attributes.to_arrow()
+        columns["clock_flagged"] = pa.array(self._flagged, pa.bool_())
+        columns |= shared_columns(self._groups, self._numbers, self._redactions)
+        return columns | field_columns("events", _CANONICAL, self._fields)

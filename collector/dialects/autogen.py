@@ -1,0 +1,33 @@
+"""AutoGen: GenAI spans of scope `autogen-core`, and the messages between agents as spans of its runtime.
+
+Every message starts a trace that links to the one that caused it: the links are what makes them one run. The span that creates an
+agent links to nothing: it belongs to the first run in which that agent is invoked afterwards.
+"""
+
+from typing import Final
+
+from collector.dialects import genai
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.record import ADOPTS, JOINS, OFFERS, Dialect, Fields, Join, SpanView, no_logs
+from collector.dialects.values import text
+
+NAMES: Final[Names] = {**genai.NAMES, "operation": (text, ("gen_ai.operation.name", "messaging.operation"))}
+TABLE: Final = NameTable(NAMES, COMMON)
+_ROLES: Final = {"create_agent": ADOPTS, "invoke_agent": OFFERS}
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span of AutoGen."""
+    if not span.scope.startswith("autogen"):
+        return None
+    if "messaging.operation" in span.attributes:
+        return {**TABLE.read(span.attributes), "step_kind": "message"}
+    fields = genai.read(span, TABLE)
+    role = _ROLES.get(fields.get("operation", ""))
+    process = text(span.resource.get("service.instance.id"))
+    if role is not None and process is not None and "agent_name" in fields and (role == OFFERS or span.is_root):
+        fields[JOINS] = (Join(f"agent:{process}:{fields['agent_name']}", role),)
+    return fields
+
+
+DIALECT: Final = Dialect("autogen", 1, read_span, no_logs)

@@ -1,0 +1,96 @@
+"""OpenInference (Arize): `openinference.span.kind` and flattened `llm.*`, `retrieval.*`, `tool.*` attributes."""
+
+import re
+from typing import Final
+
+from collector.dialects.genai import without_call
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.normalise import finish_reason, passed, provider
+from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
+from collector.dialects.values import integer, number, parsed, text
+
+KIND: Final = "openinference.span.kind"
+NAMES: Final[Names] = {
+    "provider": (provider, ("llm.provider", "llm.system")),
+    "model_requested": (text, ("llm.request.model_name",)),
+    "model": (text, ("llm.response.model_name", "llm.model_name", "embedding.model_name", "reranker.model_name")),
+    "prompt_version": (text, ("llm.prompt_template.version",)),
+    "input_tokens": (integer, ("llm.token_count.prompt",)),
+    "output_tokens": (integer, ("llm.token_count.completion",)),
+    "cache_read_tokens": (integer, ("llm.token_count.prompt_details.cache_read",)),
+    "cache_write_tokens": (integer, ("llm.token_count.prompt_details.cache_write",)),
+    "reasoning_tokens": (integer, ("llm.token_count.completion_details.reasoning",)),
+    "finish_reason": (finish_reason, ("llm.finish_reason",)),
+    "agent_name": (text, ("agent.name", "graph.node.id")),
+    "tool_name": (text, ("tool.name", "tool_call.function.name")),
+    "tool_call_id": (text, ("tool_call.id", "tool.id")),
+    "eval_name": (text, ("evaluation.name", "eval.name")),
+    "eval_score": (number, ("evaluation.score", "eval.score")),
+    "eval_passed": (passed, ("evaluation.label", "eval.label")),
+}
+TABLE: Final = NameTable(NAMES, COMMON)
+_STEPS: Final = {  # span kind → step kind, operation
+    "LLM": ("model", "chat"),
+    "EMBEDDING": ("model", "embeddings"),
+    "AGENT": ("agent", "invoke_agent"),
+    "TOOL": ("tool", "execute_tool"),
+    "RETRIEVER": ("retrieval", "retrieval"),
+    "RERANKER": ("retrieval", "rerank"),
+    "GUARDRAIL": ("policy", "guardrail"),
+    "EVALUATOR": ("eval", "evaluate"),
+    "CHAIN": ("other", "chain"),
+    "PROMPT": ("other", "prompt"),
+}
+_METADATA: Final = {  # in the JSON of `metadata`, as users and LangChain put it there
+    "session_id": ("session_id", "thread_id", "conversation_id"),
+    "actor": ("user_id",),
+    "tenant": ("tenant", "tenant_id"),
+}
+_RESPONSE_ID: Final = re.compile(r'\s*\{\s*"id"\s*:\s*"([^"\\]+)"')
+"""OpenAI's response, as the instrumentation of its client keeps it in `output.value`, begins with its id."""
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span that says its kind in `openinference.span.kind`."""
+    kind = span.attributes.get(KIND)
+    if kind is None:
+        return None
+    step, operation = _STEPS.get(str(kind).upper(), ("other", None))
+    fields = TABLE.read(span.attributes)
+    fields["operation"] = operation
+    fields["step_kind"] = "run" if step == "other" and span.is_root else step
+    if step == "model":
+        _complete_call(span.attributes, fields)
+    else:
+        without_call(fields)
+    if step == "agent" and span.name:
+        fields.setdefault("agent_name", span.name)  # LangChain's agents have no other name
+    from_metadata(span.attributes, fields)
+    return fields
+
+
+def _complete_call(attributes: Attributes, fields: Fields) -> None:
+    if "model_requested" not in fields:
+        asked = parsed(attributes.get("llm.invocation_parameters") or attributes.get("embedding.invocation_parameters"))
+        if isinstance(asked, dict) and (model := text(asked.get("model")) or text(asked.get("model_name"))):
+            fields["model_requested"] = model
+    if fields["operation"] == "embeddings":
+        fields.pop("output_tokens", None)
+    begins = _RESPONSE_ID.match(str(attributes.get("output.value", ""))[:200])
+    if begins is not None:
+        fields["response_id"] = begins[1]
+
+
+def from_metadata(attributes: Attributes, fields: Fields) -> None:
+    """Fill identity that is not known yet from the JSON object in `metadata`."""
+    metadata = parsed(attributes.get("metadata"))
+    if not isinstance(metadata, dict):
+        return
+    for column, names in _METADATA.items():
+        if column not in fields:
+            value = next((found for name in names if (found := text(metadata.get(name)))), None)
+            if value is not None:
+                fields[column] = value
+
+
+DIALECT: Final = Dialect("openinference", 1, read_span, no_logs)

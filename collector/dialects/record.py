@@ -1,0 +1,67 @@
+"""What a dialect sees of a record, and what it gives back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+Value = Any
+"""An attribute's value: str, bool, int, float, bytes, None, a list or a dict of these."""
+Attributes = Mapping[str, Value]
+Fields = dict[str, Any]
+"""Canonical columns of storage.schema that are known, and the two keys below, which are no columns."""
+
+SENT_COST: Final = "sent_cost"
+"""What the agent says that the call cost, in USD."""
+JOINS: Final = "joins"
+"""A tuple of `Join`: what this record shares with other traces of its run."""
+
+SAME_RUN: Final = "same"
+OFFERS: Final = "offers"
+ADOPTS: Final = "adopts"
+
+
+class Join(NamedTuple):
+    """A key that a record shares with records of other traces.
+
+    Traces that state the same key with role `SAME_RUN` are one run. A trace that `ADOPTS` a key belongs to the run of the first trace
+    that `OFFERS` it afterwards, and to no other: an agent is created once and may be used in many runs.
+    """
+
+    key: str
+    role: str = SAME_RUN
+
+
+class SpanView(NamedTuple):
+    """A span as it was sent and redacted."""
+
+    scope: str
+    name: str
+    attributes: Attributes
+    resource: Attributes
+    is_root: bool
+    failed: bool  # its status is an error
+    events: Sequence[tuple[str, Attributes]] = ()
+
+
+class LogView(NamedTuple):
+    """A log record as it was sent and redacted."""
+
+    scope: str
+    event_name: str
+    body: Value
+    attributes: Attributes
+    resource: Attributes
+    in_span: bool
+
+
+class Dialect(NamedTuple):
+    """One attribute convention: its readers return None for a record of another convention."""
+
+    name: str
+    version: int
+    read_span: Callable[[SpanView], Fields | None]
+    read_log: Callable[[LogView], Fields | None]
+
+
+def no_logs(_record: LogView) -> None:
+    """The log reader of a dialect that has only spans."""
+    return

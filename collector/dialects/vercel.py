@@ -1,0 +1,61 @@
+"""Vercel AI SDK: OpenTelemetry's GenAI names in scope `gen_ai` (v7), `ai.*` names in scope `ai` (before).
+
+Its outer spans (`invoke_agent`, `ai.generateText`, `ai.streamText`) repeat the totals of the calls inside.
+"""
+
+from typing import Final
+
+from collector.dialects import genai
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.normalise import finish_reason, provider
+from collector.dialects.record import Dialect, Fields, SpanView, no_logs
+from collector.dialects.values import integer, text
+
+OPERATION: Final = "ai.operationId"
+NAMES: Final[Names] = {
+    "provider": (provider, ("gen_ai.provider.name", "ai.model.provider", "gen_ai.system")),
+    "session_id": (text, ("gen_ai.conversation.id", "ai.telemetry.metadata.sessionId")),
+    "actor": (text, ("ai.telemetry.metadata.userId",)),
+    "agent_name": (text, ("gen_ai.agent.name", "ai.telemetry.functionId")),
+    "model_requested": (text, ("gen_ai.request.model", "ai.model.id")),
+    "model": (text, ("gen_ai.response.model", "ai.response.model")),
+    "response_id": (text, ("gen_ai.response.id", "ai.response.id")),
+    "input_tokens": (integer, ("gen_ai.usage.input_tokens", "ai.usage.inputTokens", "ai.usage.promptTokens", "ai.usage.tokens")),
+    "output_tokens": (integer, ("gen_ai.usage.output_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens")),
+    "cache_read_tokens": (integer, (*genai.NAMES["cache_read_tokens"][1], "ai.usage.cachedInputTokens")),
+    "reasoning_tokens": (integer, (*genai.NAMES["reasoning_tokens"][1], "ai.usage.reasoningTokens")),
+    "finish_reason": (finish_reason, ("gen_ai.response.finish_reasons", "ai.response.finishReason")),
+    "tool_name": (text, ("gen_ai.tool.name", "ai.toolCall.name")),
+    "tool_call_id": (text, ("gen_ai.tool.call.id", "ai.toolCall.id")),
+}
+TABLE: Final = NameTable({**genai.NAMES, **NAMES}, COMMON)
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span of the AI SDK."""
+    operation = span.attributes.get(OPERATION)
+    if operation is not None:
+        return _older(span, str(operation))
+    if span.scope == "gen_ai" and genai.speaks(span.attributes):
+        return genai.read(span, TABLE)
+    return None
+
+
+def _older(span: SpanView, operation: str) -> Fields:
+    fields = TABLE.read(span.attributes)
+    last = operation.rsplit(".", 1)[-1]
+    if operation == "ai.toolCall":
+        step, name = "tool", "execute_tool"
+    elif last in {"doGenerate", "doStream"}:
+        step, name = "model", "chat"
+    elif last == "doEmbed":
+        step, name = "model", "embeddings"
+    else:
+        step, name = "agent", "invoke_agent"
+    fields["step_kind"], fields["operation"] = step, name
+    if step != "model":
+        genai.without_call(fields)
+    return fields
+
+
+DIALECT: Final = Dialect("vercel-ai", 1, read_span, no_logs)

@@ -1,0 +1,53 @@
+"""auditlake's own vocabulary (vocabulary.yaml), as our SDK and plain OpenTelemetry users write it, over OpenTelemetry's GenAI names."""
+
+from typing import Final
+
+from collector.dialects import genai
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.record import Dialect, Fields, LogView, SpanView
+from storage.schema import STEP_KINDS
+
+KIND: Final = "auditlake.kind"
+NAMES: Final[Names] = genai.NAMES
+TABLE: Final = NameTable(NAMES, COMMON)
+KIND_OF_EVENT: Final = {
+    "run.started": "run",
+    "policy.decision": "policy",
+    "approval": "approval",
+    "gen_ai.evaluation.result": "eval",
+    "checkpoint": "checkpoint",
+    "heartbeat": "heartbeat",
+    "agent.shutdown": "heartbeat",
+    "task": "other",
+    "agent_action": "other",
+    "security": "other",
+    "rollout": "other",
+    "telemetry.dropped": "other",
+    "alert.transition": "other",
+}
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span that says its kind in `auditlake.kind`."""
+    kind = span.attributes.get(KIND)
+    if kind is None:
+        return None
+    fields = TABLE.read(span.attributes)
+    fields["step_kind"] = kind if kind in STEP_KINDS else "other"
+    if kind != "model":
+        genai.without_call(fields)
+    return fields
+
+
+def read_log(record: LogView) -> Fields | None:
+    """Read an event of the vocabulary."""
+    kind = KIND_OF_EVENT.get(record.event_name)
+    if kind is None:
+        return None
+    fields = TABLE.read(record.attributes)
+    genai.without_call(fields)
+    fields["step_kind"] = kind
+    return fields
+
+
+DIALECT: Final = Dialect("auditlake", 1, read_span, read_log)

@@ -1,0 +1,132 @@
+"""One run over several traces: what joins them, and which run each trace then belongs to.
+
+Traces state keys: `trace:<id>` for a span link, a dialect's own key where it knows better, `run:<id>` where records name their run. What
+was stated is kept in the catalog, because the other trace may be sealed earlier, later, or never. The answer depends only on what
+was stated and when the records say they happened, never on the order of arrival.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from collector.dialects.record import ADOPTS, OFFERS, SAME_RUN
+from storage.catalog import JoinRecord
+
+MAX_TRACES: Final = 1_000
+"""A run of more traces is not joined further: something links everything to everything."""
+_TRACE: Final = "trace:"
+_RUN: Final = "run:"
+
+
+class Stated(Protocol):
+    """What is needed of the catalog: everything that these traces stated, and who stated these keys."""
+
+    def joins(self, *, traces: Sequence[str] = (), keys: Sequence[str] = ()) -> list[JoinRecord]: ...
+
+
+def resolve(stated: Iterable[JoinRecord], known: Stated) -> dict[str, str | None]:
+    """Return the run of every trace that is joined with a trace in `stated`; None for one that must be in no other run."""
+    statements = _Statements(stated, known)
+    runs: dict[str, str | None] = {}
+    for trace in sorted(statements.given):
+        if trace not in runs:
+            component = statements.component(trace)
+            runs |= _runs_of(component, statements)
+    return runs
+
+
+class _Statements:
+    """Statements given and known, loaded as far as they are needed."""
+
+    def __init__(self, stated: Iterable[JoinRecord], known: Stated) -> None:
+        self._known = known
+        self._by_trace: dict[str, dict[str, JoinRecord]] = {}
+        self._by_key: dict[str, dict[str, JoinRecord]] = {}
+        self._loaded_traces: set[str] = set()
+        self._loaded_keys: set[str] = set()
+        for join in stated:
+            self._note(join)
+        self.given = frozenset(self._by_trace)
+        self.load(self.given)
+
+    def _note(self, join: JoinRecord) -> None:
+        earlier = self._by_trace.get(join.trace_id, {}).get(join.key)
+        if earlier is None or join.ns < earlier.ns:
+            self._by_trace.setdefault(join.trace_id, {})[join.key] = join
+            self._by_key.setdefault(join.key, {})[join.trace_id] = join
+
+    def load(self, traces: Iterable[str]) -> None:
+        """Fetch what these traces stated and who stated the same."""
+        missing = [trace for trace in traces if trace not in self._loaded_traces]
+        if not missing:
+            return
+        self._loaded_traces.update(missing)
+        for join in self._known.joins(traces=missing):
+            self._note(join)
+        keys = {_TRACE + trace for trace in missing}
+        keys.update(key for trace in missing for key in self._by_trace.get(trace, ()) if not key.startswith(_RUN))
+        keys -= self._loaded_keys
+        self._loaded_keys |= keys
+        for join in self._known.joins(keys=sorted(keys)):
+            self._note(join)
+
+    def of(self, trace: str) -> Mapping[str, JoinRecord]:
+        """Return what a trace stated, by key."""
+        return self._by_trace.get(trace, {})
+
+    def component(self, start: str) -> set[str]:
+        """Return the traces that are one run with `start`."""
+        found, frontier = {start}, {start}
+        while frontier:
+            self.load(sorted(frontier))
+            frontier = {neighbour for trace in frontier for neighbour in self._neighbours(trace)} - found
+            found |= frontier
+            if len(found) > MAX_TRACES:
+                structlog.get_logger(__name__).warning("too many traces are linked: not joined into one run", traces=len(found))
+                return {start}
+        return found
+
+    def _neighbours(self, trace: str) -> set[str]:
+        neighbours = set(self._by_key.get(_TRACE + trace, ()))
+        for key, join in self.of(trace).items():
+            if key.startswith(_TRACE):
+                neighbours.add(key.removeprefix(_TRACE))
+            elif join.role == SAME_RUN and not key.startswith(_RUN):
+                neighbours |= {other for other, stated in self._by_key[key].items() if stated.role == SAME_RUN}
+            elif join.role == ADOPTS:
+                neighbours |= {offerer for offerer in (self._adopter_joins(join),) if offerer is not None}
+            elif join.role == OFFERS:
+                adopters = (stated for stated in self._by_key[key].values() if stated.role == ADOPTS)
+                neighbours |= {adopter.trace_id for adopter in adopters if self._adopter_joins(adopter) == trace}
+        return neighbours
+
+    def _adopter_joins(self, adopter: JoinRecord) -> str | None:
+        """The trace that first offers, at or after the adopter's time, what the adopter waits for."""
+        offers = (stated for stated in self._by_key[adopter.key].values() if stated.role == OFFERS and stated.ns >= adopter.ns)
+        first = min(offers, key=lambda offer: (offer.ns, offer.trace_id), default=None)
+        return None if first is None else first.trace_id
+
+
+def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | None]:
+    """Which run each trace of a component belongs to."""
+    named = {trace: sorted(key.removeprefix(_RUN) for key in statements.of(trace) if key.startswith(_RUN)) for trace in component}
+    names = {name for of_trace in named.values() for name in of_trace}
+    if not names:
+        root = _root(component, statements)
+        return dict.fromkeys(component, root) if len(component) > 1 else {}
+    if len(names) == 1:
+        return dict.fromkeys(component, names.pop())
+    # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
+    return {trace: of_trace[0] if len(of_trace) == 1 else None for trace, of_trace in named.items()}
+
+
+def _root(component: set[str], statements: _Statements) -> str:
+    """The trace that gives a run its name: the one that links to no other, else adopts none, else is the first."""
+
+    def order(trace: str) -> tuple[bool, int, str]:
+        stated = statements.of(trace)
+        follows = any(key.startswith(_TRACE) or join.role == ADOPTS for key, join in stated.items())
+        return follows, min((join.ns for join in stated.values()), default=-1), trace
+
+    return min(component, key=order)

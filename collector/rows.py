@@ -1,0 +1,112 @@
+"""What the rows of every table have in common while a segment is decoded: canonical columns, clocks, ledger columns, run identity."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pyarrow as pa
+
+from collector.columns import INT64_MAX, counts_column
+from collector.dialects.record import JOINS, SAME_RUN, Fields
+from collector.groups import Groups
+from storage.catalog import JoinRecord
+from storage.schema import TABLES
+
+YEAR_2000_NS: Final = 946_684_800 * 1_000_000_000
+DAY_NS: Final = 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What all records of one WAL batch share."""
+
+    number: int
+    received_ns: int
+    tenant: str | None
+    own: bool
+    redactions: Mapping[int, Mapping[str, int]]
+
+
+class RunIndex:
+    """The time spans of the runs in a segment, and what its traces share with others."""
+
+    def __init__(self) -> None:
+        self.spans: dict[tuple[str | None, str], list[int]] = {}  # (trace id, provisional run id) → first and last ns
+        self.joins: dict[tuple[str, str], JoinRecord] = {}
+
+    def seen(self, trace_id: str | None, run_id: str, first_ns: int, last_ns: int) -> None:
+        """Widen a run's time span by a row's."""
+        span = self.spans.get((trace_id, run_id))
+        if span is None:
+            self.spans[trace_id, run_id] = [first_ns, max(first_ns, last_ns)]
+        else:
+            span[0] = min(span[0], first_ns)
+            span[1] = max(span[1], last_ns)
+
+    def join(self, trace_id: str, key: str, role: str, time_ns: int) -> None:
+        """Note that a trace states a key; the earliest time it does so counts."""
+        known = self.joins.get((trace_id, key))
+        if known is None or time_ns < known.ns:
+            self.joins[trace_id, key] = JoinRecord(trace_id=trace_id, key=key, role=role, ns=time_ns)
+
+    def identify(self, fields: Fields, trace_id: str | None, time_ns: int) -> str | None:
+        """Return the run of a row, noting what it says about its trace."""
+        for key, role in fields.pop(JOINS, ()):
+            if trace_id is not None:
+                self.join(trace_id, key, role, time_ns)
+        run_id = fields.get("run_id")
+        if run_id is None:
+            return trace_id
+        if trace_id is not None and run_id != trace_id:
+            self.join(trace_id, f"run:{run_id}", SAME_RUN, time_ns)
+        return str(run_id)
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Which resource, scope and batch each row belongs to."""
+
+    resources: list[int] = field(default_factory=list)
+    scopes: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+    def add(self, resource: int, scope: int, batch: int) -> None:
+        """Append a row."""
+        self.resources.append(resource)
+        self.scopes.append(scope)
+        self.batches.append(batch)
+
+    def truncate(self, rows: int) -> None:
+        """Forget the rows from number `rows` on."""
+        del self.resources[rows:], self.scopes[rows:], self.batches[rows:]
+
+
+def clamped(time_ns: int) -> int:
+    """Return a time that 64 bits with a sign can hold."""
+    return min(time_ns, INT64_MAX)
+
+
+def is_absurd(time_ns: int, received_ns: int) -> bool:
+    """Return whether a clock that shows `time_ns` cannot be right: not set, before 2000, or more than a day ahead."""
+    return time_ns < YEAR_2000_NS or time_ns > received_ns + DAY_NS
+
+
+def field_columns(table: str, names: Iterable[str], rows: Sequence[Fields]) -> dict[str, pa.Array]:
+    """Return the columns `names` of a table from what is known of each row."""
+    schema = TABLES[table]
+    known: set[str] = set().union(*rows) if rows else set()
+    return {
+        name: _column(rows, name, schema.field(name).type) if name in known else pa.nulls(len(rows), schema.field(name).type)
+        for name in names
+    }
+
+
+def _column(rows: Sequence[Fields], name: str, kind: pa.DataType) -> pa.Array:
+    return pa.array([row.get(name) for row in rows], kind)
+
+
+def shared_columns(groups: Groups, numbers: Numbers, redactions: Mapping[int, Mapping[str, int]]) -> dict[str, Any]:
+    """Return the columns that every table has for what its rows belong to."""
+    columns = groups.columns(numbers.resources, numbers.scopes, numbers.batches)
+    columns["redactions"] = counts_column(len(numbers.batches), redactions)
+    return columns

@@ -1,0 +1,280 @@
+"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode, normalise and price, publish, commit, delete.
+
+After a crash the same code runs again: a segment is deleted last, its files are named after its entry, and the catalog takes an
+entry once. So nothing is lost and nothing is stored twice, wherever it stopped.
+"""
+
+import gc
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+import structlog
+
+from collector.decode import Decoder, Undecodable
+from collector.joins import resolve
+from collector.rows import RunIndex
+from storage.catalog import Catalog
+from storage.durable import FileLock, write_file
+from storage.errors import LakeLocked, StorageError
+from storage.layout import EntryRecord, FileRecord, origin_name
+from storage.schema import SCHEMA_VERSION
+from storage.wal import BatchHeader, Counters, Damage, RecordType, Segment, WalRecord, closed_segments, read_segment
+from storage.writer import publish_entry
+
+POLL_SECONDS: Final = 0.2
+RETRY_SECONDS: Final = 5.0
+LOCK: Final = "seal.lock"
+Clock = Callable[[], int]
+Salts = Callable[[int], bytes]
+
+
+def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll_seconds: float = POLL_SECONDS) -> None:
+    """Seal closed segments until `stop`, and then once more: at every `wake`, and at least every `poll_seconds`.
+
+    A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
+    """
+    gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles
+    catalog = Catalog.open(data)
+    try:
+        while True:
+            stopping = stop.is_set()
+            wake.clear()
+            failed = _seal_or_log(data, catalog)
+            if stopping:
+                return
+            if failed:
+                stop.wait(RETRY_SECONDS)
+            else:
+                wake.wait(poll_seconds)
+    finally:
+        catalog.close()
+
+
+def _seal_or_log(data: Path, catalog: Catalog) -> bool:
+    try:
+        seal_pending(data, catalog)
+    except StorageError as error:
+        structlog.get_logger(__name__).error(
+            "sealing failed, it is tried again", attempted=error.attempted, subject=error.subject, hint=error.hint
+        )
+        return True
+    return False
+
+
+def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, salts: Salts = secrets.token_bytes) -> int:
+    """Seal all closed segments of all origins and return how many were; 0 when another process is at it.
+
+    An origin whose segment cannot be sealed waits, in order; the others go on. Raises the first `StorageError` at the end.
+    """
+    segments = closed_segments(data)
+    if not segments:
+        return 0
+    try:
+        lock = FileLock(data / LOCK, "seal the WAL")
+    except LakeLocked:
+        return 0
+    sealed = 0
+    failures: dict[str, StorageError] = {}
+    with lock:
+        for segment in closed_segments(data):
+            if segment.origin not in failures:
+                try:
+                    _seal(data, catalog, segment, clock(), salts)
+                except StorageError as error:
+                    failures[segment.origin] = error
+                else:
+                    sealed += 1
+    if failures:
+        raise next(iter(failures.values()))
+    return sealed
+
+
+def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts) -> None:
+    """Turn one segment into one entry."""
+    if not catalog.has_entry(segment.origin, segment.entry):
+        content = _decode(data, segment)
+        tables = content.decoder.tables(salts)
+        files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns)
+        trace_runs = resolve(content.runs.joins.values(), catalog)
+        catalog.commit_entry(
+            _entry(segment, content, tables, files, sealed_ns),
+            files,
+            runs=_time_spans(content.runs, trace_runs, catalog),
+            trace_runs=trace_runs,
+            batches=content.batches,
+            joins=list(content.runs.joins.values()),
+        )
+    with suppress(FileNotFoundError):
+        segment.path.unlink()
+
+
+@dataclass(slots=True)
+class _Content:
+    """What a segment held."""
+
+    decoder: Decoder
+    batches: list[tuple[str, int]] = field(default_factory=list)
+    counters: Counters = field(default_factory=Counters)
+    counted: bool = False  # a COUNTERS record was there
+    promised: int = 0  # records of users that batches said they held
+    stored: int = 0
+    own: int = 0
+    undecoded: int = 0
+    damaged: int = 0  # WAL records that are no longer readable
+    withheld: int = 0
+    received_ns: list[int] = field(default_factory=list)
+    policies: set[str] = field(default_factory=set)
+
+    @property
+    def runs(self) -> RunIndex:
+        """The runs that it has rows of."""
+        return self.decoder.runs
+
+
+def _decode(data: Path, segment: Segment) -> _Content:
+    """Decode all batches; one that cannot be decoded goes to quarantine, and the next one follows."""
+    content = _Content(Decoder(segment.origin, segment.entry))
+
+    def damaged(damage: Damage) -> None:
+        content.damaged += damage.lost
+
+    for record in read_segment(segment, data / "quarantine", on_damage=damaged):
+        if record.type == RecordType.COUNTERS:
+            content.counters = _sum(content.counters, Counters.from_bytes(record.header))
+            content.counted = True
+        else:
+            _decode_batch(data, segment, record, content)
+    return content
+
+
+def _decode_batch(data: Path, segment: Segment, record: WalRecord, content: _Content) -> None:
+    header: BatchHeader | None = None
+    try:
+        header = BatchHeader.from_bytes(record.header)
+        rows = content.decoder.add(header, record.payload)
+    except Exception as error:  # noqa: BLE001  (one batch must not stop the lake: it is kept aside, logged and counted)
+        records = header.records if header is not None else 1
+        _quarantine(data, segment, record, reason=str(error) if isinstance(error, Undecodable) else type(error).__name__, records=records)
+        content.undecoded += 0 if header is not None and header.own else records
+        content.promised += 0 if header is not None and header.own else records
+        return
+    content.received_ns.append(header.received_ns)
+    content.policies.add(header.policy_hash)
+    content.withheld += header.withheld
+    if header.own:
+        content.own += rows
+        return
+    content.stored += rows
+    content.promised += rows
+    if header.digest:
+        content.batches.append((header.digest, header.received_ns))
+
+
+def _quarantine(data: Path, segment: Segment, record: WalRecord, *, reason: str, records: int) -> None:
+    """Keep the batch (it is redacted) with a JSON beside it that says why; sealing again writes the same names."""
+    name = f"{origin_name(segment.origin)}-{segment.entry:012d}-batch-{record.end}"
+    why = {
+        "origin": segment.origin,
+        "entry": segment.entry,
+        "end_offset": record.end,
+        "bytes": len(record.payload),
+        "records": records,
+        "reason": reason,
+        "sha256": hashlib.sha256(record.payload).hexdigest(),
+    }
+    try:
+        write_file(data / "quarantine" / f"{name}.bin", record.payload)
+        write_file(data / "quarantine" / f"{name}.json", orjson.dumps(why, option=orjson.OPT_INDENT_2))
+    except OSError as error:
+        raise StorageError("quarantine a batch", data / "quarantine", hint=error.strerror or "check the data directory") from error
+    structlog.get_logger(__name__).error("batch quarantined", origin=segment.origin, entry=segment.entry, reason=reason, records=records)
+
+
+def _sum(one: Counters, other: Counters) -> Counters:
+    reasons = dict(one.reasons)
+    for reason, count in other.reasons.items():
+        reasons[reason] = reasons.get(reason, 0) + count
+    return Counters(
+        received=one.received + other.received,
+        rejected=one.rejected + other.rejected,
+        deduplicated=one.deduplicated + other.deduplicated,
+        quarantined=one.quarantined + other.quarantined,
+        reasons=reasons,
+    )
+
+
+def _entry(segment: Segment, content: _Content, tables: Mapping[str, pa.Table], files: Sequence[FileRecord], sealed_ns: int) -> EntryRecord:
+    """The entry's numbers: received = stored + rejected + deduplicated + quarantined."""
+    counters = content.counters
+    # what the acknowledgement path counted and the segment no longer holds stood in damaged records
+    missing = counters.received - counters.rejected - counters.deduplicated - counters.quarantined - content.promised
+    lost = max(missing, 0) if content.counted else content.damaged
+    quarantined = counters.quarantined + content.undecoded + lost
+    counts = {
+        "received": content.stored + counters.rejected + counters.deduplicated + quarantined,
+        "stored": content.stored,
+        "rejected": counters.rejected,
+        "deduplicated": counters.deduplicated,
+        "quarantined": quarantined,
+    }
+    policy_hash = ",".join(sorted(content.policies))
+    descriptor = {
+        "tables": {name: _described(table, [file for file in files if file.table_name == name]) for name, table in tables.items()},
+        "counters": {**counts, "withheld": content.withheld, "own": content.own, "reasons": dict(counters.reasons)},
+        "policy_hash": policy_hash,
+        "schema_version": SCHEMA_VERSION,
+    }
+    return EntryRecord(
+        origin=segment.origin,
+        entry=segment.entry,
+        sealed_ns=sealed_ns,
+        first_received_ns=min(content.received_ns, default=None),
+        last_received_ns=max(content.received_ns, default=None),
+        **counts,
+        withheld=content.withheld,
+        own=content.own,
+        bytes=segment.path.stat().st_size,
+        policy_hash=policy_hash,
+        descriptor=descriptor,
+    )
+
+
+def _described(table: pa.Table, files: Sequence[FileRecord]) -> dict[str, Any]:
+    return {
+        "rows": table.num_rows,
+        "files": [{"path": file.path, "sha256": file.sha256} for file in files],
+        "min_ns": min(file.min_ns for file in files),
+        "max_ns": max(file.max_ns for file in files),
+    }
+
+
+def _time_spans(runs: RunIndex, trace_runs: Mapping[str, str | None], catalog: Catalog) -> dict[str, tuple[int, int]]:
+    """When each run has rows, under its provisional and under its final id, so that a link to either finds its files."""
+    spans: dict[str, tuple[int, int]] = {}
+    traces = sorted({trace for trace, _ in runs.spans if trace is not None and trace not in trace_runs})
+    final: dict[str, str | None] = {**catalog.run_of_traces(traces), **trace_runs}
+    for (trace, run_id), (first_ns, last_ns) in runs.spans.items():
+        for name in {run_id, (final.get(trace) if trace is not None else None) or run_id}:
+            _widen(spans, name, first_ns, last_ns)
+    earlier = catalog.run_of_traces(sorted(trace_runs))
+    joined = {*trace_runs, *earlier.values()}
+    known = catalog.run_spans(sorted(joined))
+    for trace, run in trace_runs.items():
+        for member in (trace, earlier.get(trace)):
+            if run is not None and member in known:
+                _widen(spans, run, *known[member])
+    return spans
+
+
+def _widen(spans: dict[str, tuple[int, int]], run_id: str, first_ns: int, last_ns: int) -> None:
+    first, last = spans.get(run_id, (first_ns, last_ns))
+    spans[run_id] = (min(first, first_ns), max(last, last_ns))
