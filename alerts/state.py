@@ -89,14 +89,15 @@ class AlertStore:
         """Open the state; raises AlertsError when it is not there (read-only) or not usable."""
         path = data / FILE_NAME
         if read_only and not path.exists():
-            raise AlertsError("read the state of the alerts", path, hint="no alert was evaluated here yet: start `auditlake up`")
+            raise _nothing_yet(path)
         location = f"file:{quote(str(path.absolute()))}?mode={'ro' if read_only else 'rwc'}&uri=true"
         engine = create_engine(f"sqlite:///{location}", connect_args={"timeout": BUSY_SECONDS})
         if not read_only:
             event.listen(engine, "connect", _configure)
         try:
             with engine.begin() as connection:
-                _check_version(connection, path)
+                if _version(connection, path) == 0 and read_only:
+                    raise _nothing_yet(path)
                 if not read_only:
                     METADATA.create_all(connection)
                     connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
@@ -104,6 +105,9 @@ class AlertStore:
             engine.dispose()
             hint = "is the directory writable?" if isinstance(error, OperationalError) else "move the file away: alerts begin anew"
             raise AlertsError("open the state of the alerts", path, hint=hint) from error
+        except AlertsError:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:
@@ -208,10 +212,16 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _check_version(connection: Connection, path: Path) -> None:
-    version = connection.execute(text("PRAGMA user_version")).scalar_one()
+def _version(connection: Connection, path: Path) -> int:
+    """Return the version of the tables, 0 while they are being made."""
+    version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
     if version > SCHEMA_VERSION:
         raise AlertsError("open the state of the alerts", path, hint="a newer auditlake wrote it: install that version")
+    return version
+
+
+def _nothing_yet(path: Path) -> AlertsError:
+    return AlertsError("read the state of the alerts", path, hint="no rule was evaluated here yet: start `auditlake up`")
 
 
 def _store(connection: Connection, evaluation: Evaluation) -> None:

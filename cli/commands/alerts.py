@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.lake import Lake
 
 FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Rule files. Default: those of the configuration.")]
+PIPED_WIDTH = 240
 STATE_STYLES = {"firing": "bold red", "pending": "yellow", "error": "bold magenta", "resolved": "green"}
 
 
@@ -207,7 +208,7 @@ def _print_list(listed: Sequence["Listed"]) -> None:
             Text(f"{_moment(row.last_evaluation) or 'never'}{' (late)' if row.late else ''}", style="bold red" if row.late else ""),
             Text(row.summary),
         )
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
 
 def _moment(moment: datetime | None) -> str:

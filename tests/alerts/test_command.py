@@ -1,0 +1,124 @@
+"""`auditlake alerts`: what it prints, where, and its exit codes."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from cli.commands import alerts as command
+from storage.catalog import Catalog
+from storage.lake import Lake
+from tests.alerts.agent_lake import NOW, AgentLake
+from tests.alerts.fakes import Process
+
+DOCS = Path(__file__).parents[2] / "docs"
+PACK = Path(__file__).parents[2] / "alerts/packs/agent-ops.yaml"
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def auditlake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    command.register(app)
+    return app
+
+
+def run(app: typer.Typer, *words: object) -> Result:
+    return CliRunner().invoke(app, ["alerts", *map(str, words)])
+
+
+def test_check_of_good_files_and_of_the_configured_ones(auditlake: typer.Typer) -> None:
+    result = run(auditlake, "check", PACK, PACK.with_name("demo.yaml"))
+    assert result.exit_code == 0, result.output
+    assert [line.split(": ")[1] for line in result.stdout.splitlines()] == ["ok, 6 rules in 3 groups"] * 2
+    assert run(auditlake, "check").stdout.endswith("agent-ops.yaml: ok, 6 rules in 3 groups\n")
+
+
+@pytest.mark.parametrize(
+    ("expr", "said"),
+    [
+        ("SELECT 1", "it has no column named value"),
+        ("SELECT nothing AS value FROM runs", "nothing"),
+        ("SELECT 1 AS value FROM secrets", "no view of this name"),
+        ("SELECT 1 AS value; SELECT 2 AS value", "exactly one is allowed"),
+        ("COPY runs TO 'x'", "only SELECT is allowed"),
+        ("SELECT count(*) AS value FROM read_csv('/etc/passwd')", "table functions"),
+        ("SELECT cost_usd, 1 AS value FROM runs", "a changing value is never a label"),
+        ("SELECT started_at > current_timestamp AS late, 1 AS value FROM runs", "use $eval_ts"),
+        ("SELECT agent_name, status AS value FROM runs", "it must be a number"),
+    ],
+)
+def test_check_tells_what_is_wrong_with_the_sql(auditlake: typer.Typer, tmp_path: Path, expr: str, said: str) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(f"groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      {expr}\n")
+    result = run(auditlake, "check", path, PACK)
+    assert result.exit_code == 2
+    assert f"{path}:6: groups[0].rules[0].expr: " in result.stderr
+    assert said in result.stderr
+    assert "ok, 6 rules" in result.stdout, "the other file is checked too"
+
+
+def test_eval_prints_what_would_fire(auditlake: typer.Typer, tmp_path: Path) -> None:
+    lake = AgentLake(tmp_path / "lake")
+    lake.tool(MINUTE, requires_approval=True)
+    for number in range(40):
+        lake.tool(30 * timedelta(seconds=1), error=number % 2 == 0)
+    lake.seal()
+    result = run(auditlake, "eval", PACK, "--data", lake.data, "--at", NOW.isoformat(), "--format", "json")
+    assert result.exit_code == 0, result.output
+    rows = {row["alert"]: row for row in json.loads(result.stdout)}
+    assert {name: row["state"] for name, row in rows.items()} == {"UnapprovedSideEffect": "firing", "HighErrorRate": "pending"}
+    assert rows["UnapprovedSideEffect"]["labels"]["run_id"] == "run-1"
+    assert rows["UnapprovedSideEffect"]["value"] == 1
+    later = run(auditlake, "eval", PACK, "--data", lake.data, "--at", (NOW + MINUTE).isoformat(), "--format", "json")
+    assert {row["alert"]: row["state"] for row in json.loads(later.stdout)}["HighErrorRate"] == "firing", "`for` has passed"
+    before = run(auditlake, "eval", PACK, "--data", lake.data, "--at", (NOW - 5 * MINUTE).isoformat(), "--format", "json")
+    assert json.loads(before.stdout) == []
+    assert not (lake.data / "alerts.sqlite").exists(), "nothing is remembered"
+
+
+def test_eval_of_a_rule_that_cannot_be_evaluated(auditlake: typer.Typer, tmp_path: Path) -> None:
+    lake = AgentLake(tmp_path / "lake").seal()
+    path = tmp_path / "rules.yaml"
+    path.write_text("groups: [{name: g, rules: [{alert: A, expr: SELECT 1 AS one}, {alert: B, expr: SELECT 1 AS value}]}]")
+    result = run(auditlake, "eval", path, "--data", lake.data, "--format", "json")
+    assert result.exit_code == 2
+    assert [row["alert"] for row in json.loads(result.stdout)] == ["B"]
+    assert "A: could not read the answer of the rule" in result.stderr
+
+
+def test_eval_of_a_time_that_is_none(auditlake: typer.Typer) -> None:
+    result = run(auditlake, "eval", PACK, "--at", "yesterday")
+    assert result.exit_code == 2
+    assert "write it like 2026-11-21T12:00:00Z" in result.stderr
+
+
+def test_list_shows_the_live_state(auditlake: typer.Typer, tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.tick([{"agent": "support", "value": 5}])
+    process.store.close()
+    [row] = json.loads(run(auditlake, "list", "--data", tmp_path, "--format", "json").stdout)
+    assert (row["alert"], row["state"], row["labels"]) == ("Down", "firing", {"agent": "support", "severity": "critical"})
+    assert (row["value"], row["since"], row["late"]) == (5.0, "2026-11-21T12:00:00.000000Z", True)
+    table = run(auditlake, "list", "--data", tmp_path).stdout
+    assert "agent=support severity=critical" in table
+    assert "2026-11-21 12:00:00Z (late)" in table
+
+
+def test_list_without_a_scheduler(auditlake: typer.Typer, tmp_path: Path) -> None:
+    result = run(auditlake, "list", "--data", tmp_path)
+    assert result.exception is not None
+    assert "start `auditlake up`" in getattr(result.exception, "hint", ""), "cli.main turns it into one line and exit code 2"
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "runbooks").glob("*.md")), ids=lambda page: page.stem)
+def test_the_queries_of_the_runbooks_can_be_run(page: Path, tmp_path: Path) -> None:
+    Catalog.open(tmp_path).close()
+    with Lake.open(tmp_path, threads=1) as lake:
+        for block in page.read_text().split("```sql")[1:]:
+            lake.query(block.split("```")[0])
