@@ -42,7 +42,7 @@ TELEMETRY_SECONDS: Final = 10.0
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
 SEALER_GRACE_SECONDS: Final = 5.0
-COMPACTOR_GRACE_SECONDS: Final = 1.0
+COMPACTOR_GRACE_SECONDS: Final = 4.0
 BACKLOG_SECONDS: Final = 60.0
 """The sealer counts as down when a closed segment has waited this long."""
 

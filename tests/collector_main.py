@@ -1,0 +1,43 @@
+"""A collector as a process of its own for tests: `python -m tests.collector_main CONFIG DATA`; prints one JSON line with its ports.
+
+Exit code 2 and one line on stderr when it cannot start, like the command line.
+"""
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from collector.config import load
+from collector.errors import CollectorError
+from collector.listening import Ports
+from collector.service import serve
+from storage.errors import StorageError
+
+
+def log_to_stderr(_name: str) -> None:
+    """Keep stdout for the line with the ports."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def announce(ports: Ports) -> None:
+    """Say that requests are taken, and where."""
+    print(json.dumps(asdict(ports)), flush=True)
+
+
+def main() -> None:
+    """Run until SIGTERM."""
+    log_to_stderr("collector")
+    config, data = Path(sys.argv[1]), Path(sys.argv[2])
+    try:
+        asyncio.run(serve(load(config, {}), data=data, prepare_child=log_to_stderr, on_ready=announce))
+    except (StorageError, CollectorError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
