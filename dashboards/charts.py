@@ -149,6 +149,7 @@ def with_gaps(rows: Sequence[Row], *, series: Sequence[str], domain: tuple[int, 
     return found
 
 
+_LINE_LEGEND: Final = alt.Legend(orient="top", direction="horizontal", title=None, offset=2, symbolType="stroke", symbolSize=300)
 _LEGEND: Final = alt.Legend(orient="top", direction="horizontal", title=None, offset=2)
 
 
@@ -158,7 +159,7 @@ def _time_axis(domain: tuple[int, int], *, binned: bool = False) -> alt.X:
     return alt.X("time:T", title="time, UTC", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined)
 
 
-def _edges(domain: tuple[int, int]) -> alt.Chart:
+def _edges(domain: tuple[int, int]) -> Any:
     """Invisible marks at both ends of the window: the axis always shows all of it, also where there is no data."""
     return alt.Chart(_data([{"time": edge} for edge in domain])).mark_rule(opacity=0).encode(x=_time_axis(domain))
 
@@ -185,7 +186,7 @@ def _lines(
                 "series:N",
                 title=None,
                 scale=alt.Scale(domain=list(names), range=[PERCENTILES[name].colour(theme) for name in names]),
-                legend=_LEGEND,
+                legend=_LINE_LEGEND,
             ),
             strokeDash=alt.StrokeDash("series:N", title=None, scale=alt.Scale(domain=list(names), range=[dashes[name] for name in names])),
             tooltip=[*_WHEN, alt.Tooltip("series:N", title="Percentile"), alt.Tooltip("value:Q", title="ms", format=",.3~f")],

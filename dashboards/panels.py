@@ -79,11 +79,12 @@ def empty(what: str, send: str) -> None:
 
 def escape(text: object) -> str:
     """Text from the lake as literal Markdown: no markup, link, image, icon, colour or formula survives."""
-    flat = _SHORTCODE.sub(":\u2060", str(text).replace("\n", " ").replace("\r", " "))
+    flat = _LINK.sub("\\g<0>\u2060", _SHORTCODE.sub(":\u2060", str(text).replace("\n", " ").replace("\r", " ")))
     return "".join(f"\\{letter}" if letter in _ACTIVE else letter for letter in flat)
 
 
 _ACTIVE: Final = frozenset("\\`*_{}[]()<>#+-.!|~$:&^=\"'/@")
+_LINK: Final = re.compile(r"(?i)https?(?=:)|www(?=\.)|[\w.+-](?=@)")  # and links of bare addresses
 _SHORTCODE: Final = re.compile(r":(?=[\w/+-]+:)")  # Streamlit makes icons of :these: even when they are escaped
 
 

@@ -64,9 +64,14 @@ def _title(found: dict[str, Any]) -> None:
 
 
 _SAID = (
-    ("name", "name"), ("task", "task_type"), ("release", "release"), ("environment", "environment"), ("tenant", "tenant"), ("actor", "actor"),
+    ("name", "name"),
+    ("task", "task_type"),
+    ("release", "release"),
+    ("environment", "environment"),
+    ("tenant", "tenant"),
+    ("actor", "actor"),
     ("session", "session_id"),
-)  # fmt: skip
+)
 _SHOWN_AS = {
     "ok": (st.success, ":material/check_circle:"),
     "error": (st.error, ":material/error:"),
@@ -82,7 +87,8 @@ def _headline(found: dict[str, Any]) -> None:
         text += f" Stop reason: {escape(str(run['stop_reason'])[:120])}."
     if cause is not None:
         said = ": ".join(str(cause[name]) for name in ("error_type", "status_message") if cause.get(name)) or "failed without saying why"
-        text += f" Deepest error: {kind_look(cause['kind']).label.lower()} **{escape(waterfall.label(cause)[:80])}**, {escape(said[:300])}"
+        where = "On the way failed" if run["status"] == "ok" else "Deepest error"
+        text += f" {where}: {kind_look(cause['kind']).label.lower()} **{escape(waterfall.label(cause)[:80])}**, {escape(said[:300])}"
     show(text, icon=icon)
 
 

@@ -13,6 +13,7 @@ from dashboards.waterfall import FOLD_ABOVE, FOLD_SHOWN, Waterfall
 WATERFALL_HEIGHT = 430
 STORY_HEIGHT = 760
 STORY_ITEMS = 150
+COLUMNS = (11, 9)
 TONES = {
     "deny": "bad",
     "denied": "bad",
@@ -39,12 +40,20 @@ def show(found: dict[str, Any], key: str) -> None:
         st.warning("The step that the address names is not in this run; another is shown.", icon=":material/search_off:")
     _chips(steps, key)
     _waterfall(steps, str(chosen), key)
-    left, right = st.columns([11, 9])
+    step = next(step for step in steps if step["record_id"] == chosen)
+    items = story.items(steps)
+    story_head, step_head = st.columns(COLUMNS, vertical_alignment="bottom")
+    left, right = st.columns(COLUMNS)
+    with story_head:
+        first = _story_head(items, str(chosen), key)
+    with step_head:
+        step_detail.head(steps, step, key, select=_select)
     with left:
-        _story(steps, str(chosen), key)
+        name = f"story-{key}"
+        data = {"items": items[first : first + STORY_ITEMS], "selected": chosen, "height": STORY_HEIGHT}
+        components.story(data, key=name, on_select=_selected(name))
     with right:
-        step = next(step for step in steps if step["record_id"] == chosen)
-        step_detail.show(found, step, key, select=_select)
+        step_detail.show(step)
 
 
 def _default(steps: list[dict[str, Any]]) -> str:
@@ -108,22 +117,19 @@ def _banner(drawn: Waterfall) -> None:
     )
 
 
-def _story(steps: list[dict[str, Any]], chosen: str, key: str) -> None:
-    items = story.items(steps)
+def _story_head(items: list[dict[str, Any]], chosen: str, key: str) -> int:
+    """The title and, for long runs, the way to other parts of the story; returns the first item to show."""
     place = next((number for number, item in enumerate(items) if item["id"] == chosen), 0)
-    pages = -(-len(items) // STORY_ITEMS)
-    page = place // STORY_ITEMS
+    first = place // STORY_ITEMS * STORY_ITEMS
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**Story**", width="content", help="What happened, in order. A choice here or in the waterfall is the same choice.")
-        if pages > 1:
-            first, last = page * STORY_ITEMS + 1, min((page + 1) * STORY_ITEMS, len(items))
+        if len(items) > STORY_ITEMS:
+            last = min(first + STORY_ITEMS, len(items))
             with st.container(horizontal=True, vertical_alignment="center", width="content"):
-                st.caption(f"steps {units.count(first)}–{units.count(last)} of {units.count(len(items))}", width="content")
-                _turn("Earlier", "chevron_left", items, (page - 1) * STORY_ITEMS, key)
-                _turn("Later", "chevron_right", items, (page + 1) * STORY_ITEMS, key)
-    name = f"story-{key}"
-    data = {"items": items[page * STORY_ITEMS : (page + 1) * STORY_ITEMS], "selected": chosen, "height": STORY_HEIGHT}
-    components.story(data, key=name, on_select=_selected(name))
+                st.caption(f"steps {units.count(first + 1)}–{units.count(last)} of {units.count(len(items))}", width="content")
+                _turn("Earlier", "chevron_left", items, first - STORY_ITEMS, key)
+                _turn("Later", "chevron_right", items, first + STORY_ITEMS, key)
+    return first
 
 
 def _turn(label: str, icon: str, items: list[dict[str, Any]], to: int, key: str) -> None:

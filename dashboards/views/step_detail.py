@@ -1,6 +1,6 @@
 """One step of a run, whole: its content, attributes and events as stored, how its cost comes about, and where its evidence is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -17,15 +17,19 @@ TEXT_SHOWN = 40_000
 Step = Mapping[str, Any]
 
 
-def show(found: Mapping[str, Any], step: Step, key: str, *, select: Callable[[str], None]) -> None:
-    """The panel beside the story."""
-    ordered = [str(other["record_id"]) for other in story.in_order(found["steps"])]
+def head(steps: Sequence[Step], step: Step, key: str, *, select: Callable[[str], None]) -> None:
+    """Where the step is among the others, and the way to its neighbours."""
+    ordered = [str(other["record_id"]) for other in story.in_order(steps)]
     place = ordered.index(str(step["record_id"]))
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**Step {units.count(place + 1)} of {units.count(len(ordered))}**", width="content")
         with st.container(horizontal=True, width="content", gap="small"):
             _move("Previous", "arrow_upward", "P", ordered, place - 1, key, select)
             _move("Next", "arrow_downward", "N", ordered, place + 1, key, select)
+
+
+def show(step: Step) -> None:
+    """The panel beside the story."""
     with st.container(border=True, height=HEIGHT):
         _head(step)
         content, attributes, events, evidence = st.tabs(["Content", "Attributes", "Events and links", "Evidence"])
