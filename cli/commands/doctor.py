@@ -1,0 +1,242 @@
+"""`auditlake doctor`: is the installation sound, and the lake?"""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, print_rows
+
+if TYPE_CHECKING:
+    from collector.config import Config
+    from storage.catalog import Catalog
+
+LIBRARIES: Final = ("duckdb", "pyarrow", "presidio-analyzer", "sqlalchemy", "grpcio", "protobuf", "streamlit")
+FREE_BYTES: Final = 1 << 30
+FREE_SHARE: Final = 0.05
+BACKLOG_SECONDS: Final = 60
+LAG_SECONDS: Final = 30
+SILENT_INTERVALS: Final = 5
+MARKS: Final = {"ok": "✓", "warning": "!", "failed": "✗"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding; a failed one makes the command exit with 1."""
+
+    check: str
+    state: str = "ok"  # ok | warning | failed
+    finding: str
+    remedy: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    config: ConfigOption = None,
+    data: DataOption = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every file and compare its SHA-256.")] = False,
+    output: FormatOption = OutputFormat.table,
+) -> None:
+    """Check the installation and the lake; exit with 1 when something is wrong."""
+    from cli.configuration import load_or_fail
+
+    loaded = load_or_fail(config)
+    directory = data or loaded.parquet.path
+    checks = [*installation(), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
+    rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
+    if output is OutputFormat.table:
+        print_rows(rows, output)
+    else:
+        fields = ("check", "state", "finding", "remedy")
+        print_rows([{name: getattr(check, name) for name in fields} for check in checks], output)
+    if any(check.state == "failed" for check in checks):
+        raise typer.Exit(EXIT_NO)
+
+
+def installation() -> Iterator[Check]:
+    """Python and the libraries that matter."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    yield Check(check="python", finding=f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    found, missing = [], []
+    for name in LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    yield Check(check="libraries", finding=", ".join(found))
+    if missing:
+        yield Check(check="libraries", state="failed", finding=f"not installed: {', '.join(missing)}", remedy="install auditlake again")
+
+
+def disk(directory: Path) -> Iterator[Check]:
+    """Room for more."""
+    place = directory.absolute()
+    existing = next(parent for parent in (place, *place.parents) if parent.exists())
+    usage = shutil.disk_usage(existing)
+    full = usage.free < FREE_BYTES or usage.free < FREE_SHARE * usage.total
+    finding = f"{usage.free / 1e9:.1f} GB free of {usage.total / 1e9:.1f} GB at {existing}"
+    yield Check(check="disk", state="failed" if full else "ok", finding=finding, remedy="free space or lower retention" if full else "")
+
+
+def ports(config: "Config") -> Iterator[Check]:
+    """Whether the configured ports are free, or ours."""
+    from cli.commands.validate import is_free
+    from collector.config import host_port
+
+    endpoints = {
+        "gRPC": config.otlp.grpc.endpoint if config.otlp.grpc else None,
+        "HTTP": config.otlp.http.endpoint if config.otlp.http else None,
+        "health": config.health_check.endpoint if config.health_check else None,
+        "dashboard": config.dashboard.endpoint if config.dashboard else None,
+    }
+    taken = {name: endpoint for name, endpoint in endpoints.items() if endpoint is not None and not is_free(*host_port(endpoint))}
+    running = "health" in taken and _answers(taken["health"])
+    finding = ", ".join(f"{name} {endpoint} in use" for name, endpoint in taken.items()) or "all configured ports are free"
+    if running:
+        yield Check(check="ports", finding=f"a collector runs: {finding}")
+    elif taken:
+        remedy = "stop what listens there, or choose other ports in otel-config.yaml"
+        yield Check(check="ports", state="warning", finding=f"{finding}, and no collector answers", remedy=remedy)
+    else:
+        yield Check(check="ports", finding=finding)
+
+
+def lake(directory: Path, *, deep: bool, now_ns: int) -> Iterator[Check]:
+    """Catalog, files, WAL, sealing and alerts of a data directory."""
+    from storage.catalog import Catalog
+    from storage.errors import StorageError
+
+    if not (directory / "catalog.sqlite").exists():
+        remedy = "start the collector, or name the lake with --data"
+        yield Check(check="lake", state="warning", finding=f"there is no lake at {directory}", remedy=remedy)
+        return
+    try:
+        catalog = Catalog.open(directory, read_only=True)
+    except StorageError as error:
+        yield Check(check="catalog", state="failed", finding=str(error), remedy=error.hint)
+        return
+    try:
+        yield from _files(directory, catalog, deep=deep)
+        yield from _sealing(directory, catalog, now_ns)
+    finally:
+        catalog.close()
+    yield from _alerts(directory, now_ns)
+
+
+def _files(directory: Path, catalog: "Catalog", *, deep: bool) -> Iterator[Check]:
+    from storage.damage import REMEDY, damage_in
+
+    live = catalog.live_files()
+    rows, size = sum(file.rows for file in live), sum(file.bytes for file in live)
+    yield Check(check="catalog", finding=f"version {catalog.version}: {len(live)} files, {rows} rows, {size / 1e6:.1f} MB")
+    damaged = [(file.path, file.damaged or "") for file in catalog.damaged_files()]
+    damaged += [(damage.path, damage.reason) for damage in damage_in(directory, live, thorough=deep)]
+    for name, reason in damaged:
+        yield Check(check="file", state="failed", finding=f"{name}: {reason}", remedy=REMEDY)
+    if not damaged:
+        yield Check(
+            check="files", finding="every live file is " + ("what was written" if deep else "there and whole (--deep compares contents)")
+        )
+    quarantined = sum(1 for _ in (directory / "quarantine").glob("**/*.json"))
+    if quarantined:
+        remedy = "read the .json files in quarantine/: they say what happened to each"
+        yield Check(check="quarantine", state="warning", finding=f"{quarantined} damaged WAL ranges were set aside", remedy=remedy)
+
+
+def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check]:
+    from storage.wal import closed_segments
+
+    segments = closed_segments(directory)
+    oldest = min((_modified_ns(segment.path) for segment in segments), default=now_ns)
+    waiting = (now_ns - oldest) / 1e9
+    finding = f"{len(segments)} closed segments wait to be sealed" + (f", the oldest for {waiting:.0f} s" if segments else "")
+    stuck = waiting > BACKLOG_SECONDS
+    remedy = "nothing seals: start the collector, which seals what is left over" if stuck else ""
+    yield Check(check="WAL", state="failed" if stuck else "ok", finding=finding, remedy=remedy)
+    for folder in sorted({path.parent for path in (directory / "wal").glob("**/*.open")}):
+        if not _is_locked(folder / "LOCK"):
+            origin = folder.relative_to(directory / "wal")
+            remedy = "start the collector: it takes over what was acknowledged"
+            yield Check(check="WAL", state="warning", finding=f"{origin}: its writer died with an open segment", remedy=remedy)
+    last: dict[str, float] = {}
+    for entry in catalog.entries():
+        if entry.last_received_ns is not None:
+            last[entry.origin] = (entry.sealed_ns - entry.last_received_ns) / 1e9
+    for origin, lag in sorted(last.items()):
+        late = lag > LAG_SECONDS
+        remedy = "the machine is too busy to seal in time, or the sealer was down" if late else ""
+        yield Check(
+            check="sealing",
+            state="warning" if late else "ok",
+            finding=f"{origin}: last entry sealed {lag:.1f} s after its data",
+            remedy=remedy,
+        )
+
+
+def _alerts(directory: Path, now_ns: int) -> Iterator[Check]:
+    if not (directory / "alerts.sqlite").exists():
+        return
+    from alerts.errors import AlertsError
+    from alerts.state import AlertStore
+
+    try:
+        store = AlertStore.open(directory, read_only=True)
+    except AlertsError as error:
+        yield Check(check="alerts", state="failed", finding=str(error))
+        return
+    try:
+        rules = store.rules()
+    finally:
+        store.close()
+    evaluated = [rule.evaluated_at.replace(tzinfo=UTC) for rule in rules if rule.evaluated_at is not None]
+    broken = [rule.alertname for rule in rules if rule.error]
+    if broken:
+        yield Check(
+            check="alerts", state="failed", finding=f"rules in error: {', '.join(broken)}", remedy="`auditlake alerts list` says why"
+        )
+    if evaluated:
+        silent = datetime.fromtimestamp(now_ns / 1e9, UTC) - max(evaluated)
+        late = silent > SILENT_INTERVALS * max(rule.interval for rule in rules)
+        finding = f"{len(rules)} rules, last evaluated {silent.total_seconds():.0f} s ago"
+        remedy = "no scheduler runs: start `auditlake up` or `auditlake alerts run`" if late else ""
+        yield Check(check="alerts", state="warning" if late else "ok", finding=finding, remedy=remedy)
+
+
+def _answers(endpoint: str) -> bool:
+    import httpx
+
+    try:
+        return "application/json" in httpx.get(f"http://{endpoint}/", timeout=2).headers.get("content-type", "")
+    except httpx.HTTPError:
+        return False
+
+
+def _modified_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:  # sealed meanwhile
+        return time.time_ns()
+
+
+def _is_locked(path: Path) -> bool:
+    import fcntl
+
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

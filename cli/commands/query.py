@@ -1,0 +1,32 @@
+"""`auditlake query`: a user's SQL over the views, read-only."""
+
+from typing import Annotated
+
+import typer
+
+from cli.options import DataOption, FormatOption, OutputFormat, print_rows
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("query")(query)
+
+
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="One SELECT over the views; docs/query.md lists them.")],
+    data: DataOption = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, metavar="SECONDS", help="Stop the query after so long.")] = 60,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, metavar="ROWS", help="Print at most so many rows; a cut is said on stderr.")
+    ] = 10_000,
+    output: FormatOption = OutputFormat.table,
+) -> None:
+    """Run one read-only SELECT over the lake's views."""
+    from cli.commands._lake import opened
+    from storage.sandbox import truncated_at
+
+    with opened(data, "query") as lake:
+        table = lake.query(sql, timeout_seconds=timeout, max_rows=limit)
+        print_rows(table, output)
+        if (cut := truncated_at(table)) is not None:
+            typer.echo(f"only the first {cut} rows are shown: there are more; --limit raises the bound", err=True)
