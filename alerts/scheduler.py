@@ -29,6 +29,7 @@ from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
 from storage.lake import Lake
 
+LAKE_MEMORY_MIB: Final = 384
 LEASE_FILE: Final = "alerts.lock"
 RETRY_SECONDS: Final = 1.0
 KEEP: Final = timedelta(days=7)
@@ -162,7 +163,7 @@ def _wait_for_lake(data: Path, stop: threading.Event) -> Lake | None:
     told = False
     while not stop.is_set():
         try:
-            return Lake.open(data)
+            return Lake.open(data, memory_limit_mib=LAKE_MEMORY_MIB, threads=1)  # agents and collector need the rest
         except StorageError as error:
             if not told:
                 structlog.get_logger(__name__).info("waiting for a lake", hint=error.hint)

@@ -1,6 +1,10 @@
 """`auditlake alerts`: what it prints, where, and its exit codes."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +13,18 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.commands import alerts as command
+from collector.config import DEFAULT
+from collector.sealer import seal_pending
 from storage.catalog import Catalog
 from storage.lake import Lake
+from storage.wal import closed_segments
 from tests.alerts.agent_lake import NOW, AgentLake
-from tests.alerts.fakes import Process
+from tests.alerts.fakes import Process, webhook
 
-DOCS = Path(__file__).parents[2] / "docs"
-PACK = Path(__file__).parents[2] / "alerts/packs/agent-ops.yaml"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PACK = ROOT / "alerts/packs/agent-ops.yaml"
+PROGRAM = "import typer; from cli.commands import alerts; app = typer.Typer(); app.callback()(lambda: None); alerts.register(app); app()"
 MINUTE = timedelta(minutes=1)
 
 
@@ -122,3 +131,47 @@ def test_the_queries_of_the_runbooks_can_be_run(page: Path, tmp_path: Path) -> N
     with Lake.open(tmp_path, threads=1) as lake:
         for block in page.read_text().split("```sql")[1:]:
             lake.query(block.split("```")[0])
+
+
+def test_run_is_the_whole_process_wired(tmp_path: Path) -> None:
+    """Configuration → rules → lake → webhook and alert_log; texts cleaned by the policy on the way; SIGTERM ends it with 0."""
+    data = tmp_path / "data"
+    lake = AgentLake(data)
+    lake.span("model", timedelta(), agent_name="support", actor="jane.doe@example.com")
+    lake.seal()
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "groups: [{name: g, interval: 1s, rules: [{alert: A, labels: {severity: warning},\n"
+        "  annotations: {summary: 'seen {{ labels.who }}'},\n"
+        "  expr: \"SELECT run_id, 'jane.doe' || '@example.com' AS who, count(*) AS value FROM spans GROUP BY ALL\"}]}]\n"
+    )
+    with webhook() as hook:
+        receivers = f"[{{name: on-call, webhook_configs: [{{url: '{hook.url}'}}]}}]"
+        alerts = f"  alerts: {{rules: ['{rules}'], interval: 1s, external_url: 'http://auditlake.test', receivers: {receivers}}}\n"
+        config = tmp_path / "otel-config.yaml"
+        lines = [line + "\n" for line in DEFAULT.splitlines() if "receivers: [{name" not in line]
+        start = next(number for number, line in enumerate(lines) if line.startswith("  alerts:"))
+        config.write_text("".join([*lines[:start], alerts, *lines[start + 3 :]]))
+        words = ["alerts", "run", "--config", str(config), "--data", str(data)]
+        process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        try:
+            deadline = time.monotonic() + 30
+            while not (hook.requests and closed_segments(data)) and process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.05)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0, errors
+    [alert] = hook.bodies[0]["alerts"]
+    assert alert["labels"]["who"] not in ("jane.doe@example.com", "")
+    assert alert["generatorURL"] == "http://auditlake.test/run?run=run-1"
+    assert "jane.doe@" not in (data / "alerts.sqlite").read_bytes().decode("latin-1") + errors
+    catalog = Catalog.open(data)
+    assert seal_pending(data, catalog) >= 1
+    catalog.close()
+    with Lake.open(data, threads=1) as reader:
+        [row] = reader.query("SELECT alertname, rule_group, state, severity, value, run_id, summary, active_at FROM alert_log").to_pylist()
+    assert (row["alertname"], row["rule_group"], row["state"], row["severity"]) == ("A", "g", "firing", "warning")
+    assert (row["value"], row["run_id"]) == (1.0, "run-1")
+    assert row["summary"] == f"seen {alert['labels']['who']}"
+    assert row["active_at"] is not None
