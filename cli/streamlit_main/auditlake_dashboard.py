@@ -1,6 +1,6 @@
 """The script that `auditlake dashboard` has streamlit run; its one argument is the data directory.
 
-It has a folder of its own because streamlit puts the script's folder first on `sys.path`: beside it, no file may carry the name of a package.
+It has a folder of its own because streamlit puts the script's folder first on `sys.path`: no file beside it may carry a package's name.
 """
 
 import sys
