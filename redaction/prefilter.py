@@ -16,7 +16,7 @@ from redaction.secrets import RULES
 
 PHONE_CANDIDATE: Final = (
     r"(?<![\w.@])[+＋]?[(\[（]?(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))\d"
-    r"(?:[-\s().\[\]/‐-―−ー－／\u200b\u2060（）～~]{0,3}\d){6,17}(?![\w@])"
+    r"(?:[-\s().\[\]/‐-―−ー－／\u200b\u2060（）～~]{0,3}\d){6,17}(?!(?![xX]\d)[\w@])"
 )
 """Seven digits or more in the punctuation of phone numbers, and no date."""
 

@@ -132,7 +132,9 @@ class RegionalPhoneRecognizer(LocalRecognizer):
     """
 
     _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
-    _NORTH_AMERICAN: Final = re.compile(r"(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}")
+    _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
+    _GROUP: Final = re.compile(r"\d+")
+    _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
     _BARE_SCORE: Final = 0.2
 
     def __init__(self, regions: Sequence[str]) -> None:
@@ -153,21 +155,30 @@ class RegionalPhoneRecognizer(LocalRecognizer):
     def _numbers(self, text: str) -> Iterator[tuple[int, int, float]]:
         for candidate in self._CANDIDATE.finditer(text):
             start, shape = candidate.start(), candidate.group()
-            if shape[0] in "+＋":
-                yield from self._matches(text, candidate, "ZZ", phonenumbers.Leniency.POSSIBLE, 0.6)
-            elif self._NORTH_AMERICAN.fullmatch(shape):
-                yield start, candidate.end(), 0.5
+            if shape[0] in "+＋" and (length := self._international(shape)):
+                extension = self._EXTENSION.match(text, start + length)
+                yield start, extension.end() if extension else start + length, 0.6
+            elif american := list(self._NORTH_AMERICAN.finditer(shape)):
+                yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
             else:
-                score = self._BARE_SCORE if shape.isdigit() else 0.4
-                for region in self._regions:
-                    yield from self._matches(text, candidate, region, phonenumbers.Leniency.VALID, score)
+                yield from self._national(text, candidate, self._BARE_SCORE if shape.isdigit() else 0.4)
 
-    @staticmethod
-    def _matches(text: str, candidate: Any, region: str, leniency: int, score: float) -> Iterator[tuple[int, int, float]]:
+    def _international(self, shape: str) -> int:
+        """Return the length of the longest possible number that `shape` begins with, cut between groups of digits; 0 for none."""
+        for end in sorted((group.end() for group in self._GROUP.finditer(shape)), reverse=True):
+            try:
+                if phonenumbers.is_possible_number(phonenumbers.parse(shape[:end], None)):
+                    return end
+            except phonenumbers.NumberParseException:
+                continue
+        return 0
+
+    def _national(self, text: str, candidate: Any, score: float) -> Iterator[tuple[int, int, float]]:
         offset = max(0, candidate.start() - 1)  # the matcher looks at the character before
         window = text[offset : candidate.end() + 16]  # and takes an extension after
-        for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=leniency, max_tries=32):
-            yield offset + match.start, offset + match.end, score
+        for region in self._regions:
+            for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=32):
+                yield offset + match.start, offset + match.end, score
 
     def _result(self, start: int, end: int, score: float) -> Any:
         return RecognizerResult(
