@@ -22,7 +22,7 @@ EXPECTATIONS: Final = (
     ),
     Expectation(
         agent="looping", alert="RunawayAgent", state="firing", within_seconds=90,
-        because="it calls the same tool with the same arguments until it runs out of steps",
+        because="in its first run, and every eighth, it calls the same tool with the same arguments until it runs out of steps",
     ),
     Expectation(
         agent="failing", alert="HighErrorRate", state="firing", within_seconds=120,

@@ -1,4 +1,4 @@
-"""The looping agent, with the SDK: it repeats one tool call with the same arguments until it runs out of steps."""
+"""The looping agent, with the SDK: now and then it repeats one tool call with the same arguments until it runs out of steps."""
 
 import uuid
 
@@ -8,6 +8,7 @@ from cli.demo.process import ENVIRONMENT, RELEASE, TENANT, Process, start
 
 MODEL = "gpt-4o-mini"
 MAX_STEPS = 8
+LOOP_EVERY = 8
 BEAT_SECONDS = 15.0
 
 
@@ -26,14 +27,14 @@ def main() -> None:
     done = 0
     while process.more(done):
         auditlake.heartbeat("busy", interval_seconds=BEAT_SECONDS)
-        loop(process)
+        restock(process, in_stock=done % LOOP_EVERY != 0)
         done += 1
         process.pause(process.rng.uniform(5.0, 8.0))
     auditlake.shutdown("the demo stops", timeout_seconds=2.0)
 
 
-def loop(process: Process) -> None:
-    """Wait for stock that never comes, in ever the same words."""
+def restock(process: Process, *, in_stock: bool) -> None:
+    """Order more once there is stock; where there is none, ask again in ever the same words."""
     arguments = {"sku": "LAMP-WALNUT-2", "warehouse": "Ghent"}
     with auditlake.run(task_type="restock", actor="scheduler") as run:
         for _ in range(MAX_STEPS):
@@ -49,7 +50,10 @@ def loop(process: Process) -> None:
                 "check_stock", arguments=arguments, call_id=f"call-{uuid.uuid4().hex[:12]}", side_effect="read"
             ) as tool:
                 process.work(0.05, 0.15)
-                tool.result({"stock": None})
+                tool.result({"stock": 12 if in_stock else None})
+            if in_stock:
+                auditlake.checkpoint("final_response", state="completed")
+                return
         run.stop("max_steps")
 
 

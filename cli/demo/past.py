@@ -39,7 +39,6 @@ class Run:
         if numbered:
             self._common["auditlake.run.id"] = rng.randbytes(16).hex()
         self.event("run.started", {})
-        self._root_number = self._next()
 
     def step(self, name: str, seconds: float, attributes: Attributes, *, kind: int = INTERNAL, error: str | None = None) -> None:
         """Add a step that begins now and takes `seconds`."""
@@ -60,7 +59,7 @@ class Run:
 
     def end(self, attributes: Attributes, *, error: str | None = None) -> None:
         """End the run now."""
-        closing = {**self._root_number, **attributes}
+        closing = {**attributes, **self._next()}
         if self.numbered:
             closing |= {
                 "auditlake.kind": "run",

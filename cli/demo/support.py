@@ -135,9 +135,7 @@ def act(process: Process, asked: Ticket) -> None:
             return
         process.work(0.1, 0.4)
         tool.result({"ok": True, "reference": f"{asked.kind}-{asked.order}"})
-    structlog.get_logger().info(
-        "agent_action", agent_id="support", action=asked.tool, resource=f"order/{asked.order}", outcome="success", latency_ms=31.0
-    )
+    structlog.get_logger().info("the ticket is settled", ticket=asked.reference, tool=asked.tool)
 
 
 def reply(process: Process, asked: Ticket) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from opentelemetry import context as otel_context
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
@@ -80,6 +81,11 @@ def current(context: Context | None = None) -> Scope | None:
 def entered(scope: Scope, context: Context | None = None) -> Context:
     """Return `context` with `scope` in it."""
     return otel_context.set_value(_KEY, scope, context)
+
+
+def outside(context: Context) -> Context:
+    """Return `context` without a current span and run, for a trace of its own; the rest (baggage) stays."""
+    return otel_context.set_value(_KEY, None, trace.set_span_in_context(trace.INVALID_SPAN, context))
 
 
 class SpanStamp(SpanProcessor):

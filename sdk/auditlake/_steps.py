@@ -21,7 +21,7 @@ from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode
 from auditlake import _state
 from auditlake import vocabulary as names
 from auditlake._messages import messages
-from auditlake._scope import Numbering, Scope, current, entered
+from auditlake._scope import Numbering, Scope, current, entered, outside
 from auditlake._values import Value, as_json, attributes, text, value
 
 P = ParamSpec("P")
@@ -46,7 +46,7 @@ class Step:
 
     def __enter__(self) -> Self:
         """Begin the step, and make it the current one."""
-        self._open(otel_context.get_current())
+        self._begin({}, otel_context.get_current())
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None) -> None:
@@ -112,14 +112,14 @@ class Step:
         self._tokens = []
         return self
 
-    def _open(self, context: Context, scope: Scope | None = None) -> None:
+    def _begin(self, more: Mapping[str, object], context: Context, scope: Scope | None = None) -> None:
+        """Start the span in `context`, and make it the current one; what happens inside is in `scope`, where one is given."""
         client = _state.current()
         tracer = client.tracer if client is not None else NoOpTracer()
-        if scope is not None:
-            context = entered(scope, context)
-        values: dict[str, Value] = {names.KIND: self._kind, **attributes(self._values)}
+        values: dict[str, Value] = {names.KIND: self._kind, **attributes({**self._values, **more})}
         self._span = tracer.start_span(text(self._name), context, kind=self._span_kind, attributes=values)
-        self._tokens.append(otel_context.attach(trace.set_span_in_context(self._span, context)))
+        inside = trace.set_span_in_context(self._span, context)
+        self._tokens.append(otel_context.attach(entered(scope, inside) if scope is not None else inside))
 
     def _close(self) -> None:
         self._span.end()
@@ -150,17 +150,16 @@ class Run(Step):
         self._stop_reason = None
         self._numbering = Numbering(self._after_seq)
         scope = Scope(run_id=self.id, numbering=self._numbering, attributes=attributes(self._common))
-        first = self._numbering.next()
-        self._open(trace.set_span_in_context(trace.INVALID_SPAN), scope)
+        self._begin({names.RUN_ID: self.id, **scope.attributes}, outside(otel_context.get_current()), scope)
         client = _state.current()
         if client is not None:
-            client.emit(names.EVENT_RUN_STARTED, {**self._values, names.SEQ: first})
+            client.emit(names.EVENT_RUN_STARTED, self._values)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace_back: TracebackType | None) -> None:
-        """End the run, with the reason for which it stopped and the last number that was given."""
+        """End the run, with the reason for which it stopped and the last number, which is its own: it is sent last."""
         self.set(names.STOP_REASON, self._stop_reason or _stop_reason(error))
-        self.set(names.SEQ_LAST, self._numbering.last)
+        self.set(names.SEQ, self._numbering.next()).set(names.SEQ_LAST, self._numbering.last)
         super().__exit__(kind, error, trace_back)
 
     @property
@@ -191,7 +190,8 @@ class Agent(Step):
         """Begin the sub-agent's part."""
         scope = current()
         agent = attributes({name: self._values.get(name) for name in (names.AGENT_NAME, names.AGENT_ID, names.AGENT_VERSION)})
-        self._open(otel_context.get_current(), scope.with_agent(agent) if scope is not None else None)
+        inner = scope.with_agent(agent) if scope is not None else None
+        self._begin({}, otel_context.get_current(), inner)
         return self
 
 

@@ -26,7 +26,7 @@ class Services(logs_service_pb2_grpc.LogsServiceServicer, trace_service_pb2_grpc
         self.codes: list[grpc.StatusCode] = []
         self.rejected = 0
 
-    def Export(self, request: Any, context: Any) -> Any:
+    def Export(self, request: Any, context: Any) -> Any:  # noqa: N802
         self.metadata = dict(context.invocation_metadata())
         if self.codes:
             context.abort(self.codes.pop(0), "not now")

@@ -9,6 +9,8 @@ from contextvars import copy_context
 import auditlake
 import pytest
 from auditlake import vocabulary as names
+from opentelemetry import baggage
+from opentelemetry.context import attach, detach
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests.sdk.otlp_server import OtlpServer, wait_for
@@ -81,7 +83,8 @@ def test_records_are_numbered_without_a_gap(server: OtlpServer, configure: Confi
     numbers = sorted(record.attributes[names.SEQ] for record in server.spans + server.logs)
     assert server.events("run.started")[0].attributes[names.SEQ] == 1
     assert numbers == list(range(1, run.seq_last + 1))
-    assert server.span("invoke_agent support-agent").attributes[names.SEQ_LAST] == run.seq_last
+    root = server.span("invoke_agent support-agent").attributes
+    assert root[names.SEQ] == root[names.SEQ_LAST] == run.seq_last
 
 
 def test_other_instrumentation_inside_a_run_is_numbered_too(server: OtlpServer, configure: Configure) -> None:
@@ -92,7 +95,7 @@ def test_other_instrumentation_inside_a_run_is_numbered_too(server: OtlpServer, 
         pass
     handle.flush()
     foreign = server.span("GET /orders").attributes
-    assert (foreign[names.RUN_ID], foreign[names.AGENT_NAME], foreign[names.SEQ]) == (run.id, "support", 3)
+    assert (foreign[names.RUN_ID], foreign[names.AGENT_NAME], foreign[names.SEQ]) == (run.id, "support", 2)
 
 
 def test_run_started_is_sent_at_once(server: OtlpServer, configure: Configure) -> None:
@@ -189,7 +192,7 @@ def test_async_runs_keep_apart(server: OtlpServer, configure: Configure) -> None
     for number, run_id in enumerate(ids):
         mine = [span for span in server.spans if span.attributes[names.RUN_ID] == run_id]
         assert {span.name for span in mine} == {"invoke_agent support-agent", f"execute_tool t{number}"}
-        assert sorted(span.attributes[names.SEQ] for span in mine) == [2, 3, 4, 5]
+        assert sorted(span.attributes[names.SEQ] for span in mine) == [2, 3, 4, 5]  # run.started is 1
 
 
 def test_threads_share_one_numbering(server: OtlpServer, configure: Configure) -> None:
@@ -244,6 +247,26 @@ def test_a_sub_agent_belongs_to_the_run(server: OtlpServer, configure: Configure
     assert (read[names.AGENT_NAME], write[names.AGENT_NAME]) == ("reader", "lead")
     assert read[names.RUN_ID] == write[names.RUN_ID] == run.id
     assert server.span("invoke_agent reader").attributes[names.KIND] == "agent"
+
+
+def test_a_run_within_a_run_is_a_run_of_its_own(server: OtlpServer, configure: Configure) -> None:
+    """It has its own trace, numbers and actor; the outer run goes on after it, and baggage passes through."""
+    handle = configure()
+    with auditlake.run(actor="outer") as outer:
+        token = attach(baggage.set_baggage("key", "kept"))
+        with auditlake.run() as inner, auditlake.tool_call("inside"):
+            assert baggage.get_baggage("key") == "kept"
+        detach(token)
+        with auditlake.tool_call("after"):
+            pass
+    handle.flush()
+    inside, after = server.span("execute_tool inside"), server.span("execute_tool after")
+    assert (inside.attributes[names.RUN_ID], after.attributes[names.RUN_ID]) == (inner.id, outer.id)
+    assert (inside.message.trace_id.hex(), after.message.trace_id.hex()) == (inner.trace_id, outer.trace_id)
+    assert "user.id" not in inside.attributes
+    for run in (outer, inner):
+        mine = [record.attributes[names.SEQ] for record in server.spans + server.logs if record.attributes[names.RUN_ID] == run.id]
+        assert sorted(mine) == list(range(1, run.seq_last + 1))
 
 
 def test_a_run_can_go_on_elsewhere(server: OtlpServer, configure: Configure) -> None:
