@@ -46,6 +46,12 @@ def price(fields: Fields, time_ns: int) -> None:
     fields["price_version"] = version() if source == SOURCE else None
 
 
+def load() -> None:
+    """Read the price list now instead of at the first call that is priced."""
+    calculate(None, "gpt-4o", 0, (0, 0, 0, 0))
+    version()
+
+
 @cache
 def version() -> str:
     """Return the version of the price list."""

@@ -19,6 +19,7 @@ import orjson
 import pyarrow as pa
 import structlog
 
+from collector import pricing
 from collector.decode import Decoder, Undecodable
 from collector.joins import resolve
 from collector.rows import RunIndex
@@ -43,6 +44,7 @@ def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
     """
     gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles
+    pricing.load()  # half a second that no segment should wait for
     catalog = Catalog.open(data)
     try:
         while True:

@@ -12,7 +12,9 @@ from collector.dialects.values import integer, objects, text
 
 NAMES: Final[Names] = {
     "operation": (operation, ("gen_ai.operation.name", "llm.request.type")),
-    "session_id": (text, ("gen_ai.conversation.id",)),
+    "session_id": (text, ("gen_ai.conversation.id", "traceloop.association.properties.session_id")),
+    "actor": (text, ("traceloop.association.properties.user_id",)),
+    "tenant": (text, ("traceloop.association.properties.tenant", "traceloop.association.properties.tenant_id")),
     "provider": (provider, ("gen_ai.provider.name", "gen_ai.system")),
     "model_requested": (text, ("gen_ai.request.model",)),
     "model": (text, ("gen_ai.response.model",)),

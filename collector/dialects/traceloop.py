@@ -9,9 +9,6 @@ from collector.dialects.values import text
 
 NAMES: Final[Names] = {
     **genai.NAMES,
-    "session_id": (text, ("gen_ai.conversation.id", "traceloop.association.properties.session_id")),
-    "actor": (text, ("traceloop.association.properties.user_id",)),
-    "tenant": (text, ("traceloop.association.properties.tenant", "traceloop.association.properties.tenant_id")),
     "prompt_version": (text, ("gen_ai.prompt.version", "traceloop.prompt.version")),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
@@ -26,9 +23,9 @@ _STEPS: Final = {  # span kind → step kind, operation
 
 
 def read_span(span: SpanView) -> Fields | None:
-    """Read a span that has any `traceloop.*` attribute."""
+    """Read a span of a workflow, or of what a workflow called. Other model calls of OpenLLMetry are OpenTelemetry's GenAI spans."""
     attributes = span.attributes
-    if not any(name.startswith("traceloop.") for name in attributes):
+    if _SPAN_KIND not in attributes and "traceloop.workflow.name" not in attributes:
         return None
     if _SPAN_KIND not in attributes:
         return genai.read(span, TABLE)
