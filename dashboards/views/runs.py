@@ -11,15 +11,8 @@ from dashboards.reads import Answer
 from dashboards.views.context import Context, as_of
 from dashboards.window import DEFAULT, RANGES, Window
 
-SORTS: Final = {
-    "newest": "Newest first",
-    "oldest": "Oldest first",
-    "slowest": "Longest first",
-    "costliest": "Costliest first",
-    "errors": "Most errors first",
-    "steps": "Most steps first",
-    "tokens": "Most tokens first",
-}
+SORTS: Final = ("newest", "oldest", "slowest", "costliest", "errors", "steps", "tokens")
+"""As they stand in the address and in the list: the first row is the newest, the slowest, the one with the most errors, …"""
 STATUSES: Final = ("ok", "error", "running", "abandoned")
 PAGE_SIZES: Final = (25, 50, 100, 200)
 TEXT_LENGTH: Final = 200
@@ -34,7 +27,7 @@ def page(context: Context) -> None:
     window = context.window(name)
     chosen = _filters(context, window)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        sort = st.selectbox("Sort", list(SORTS), format_func=lambda key: SORTS[key], key="sort", bind="query-params", width=220)
+        sort = st.selectbox("First", SORTS, key="sort", bind="query-params", width=200, help="The whole list is sorted, not this page")
         size = st.selectbox("Rows a page", PAGE_SIZES, index=1, key="size", bind="query-params", width=130)
         st.space("stretch")
         st.button("Refresh", icon=":material/refresh:")
@@ -50,7 +43,7 @@ def _filters(context: Context, window: Window) -> dict[str, Any]:
     )  # fmt: skip
     first, second = st.columns(4), st.columns(4)
     chosen = {
-        "statuses": first[0].multiselect("Status", STATUSES, key="statuses", bind="query-params", placeholder="any", format_func=_status),
+        "statuses": first[0].multiselect("Status", STATUSES, key="statuses", bind="query-params", placeholder="any"),
         "agents": _choice(first[1], "Agent", "agents", offered.get("agent", [])),
         "tenants": _choice(first[2], "Tenant", "tenants", offered.get("tenant", [])),
         "releases": _choice(first[3], "Release", "releases", offered.get("release", [])),

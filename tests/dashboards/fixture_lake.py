@@ -274,9 +274,8 @@ def publish(data: Path, rows: Rows, now_ns: int, *, entry: int = 1) -> None:
 
 
 def publish_tables(data: Path, tables: dict[str, pa.Table], now_ns: int, *, entry: int) -> None:
-    from storage.writer import publish_entry
-
     from storage.catalog import Catalog, EntryRecord
+    from storage.writer import publish_entry
 
     stored = sum(table.num_rows for table in tables.values())
     files = publish_entry(data, ORIGIN, entry, tables)
