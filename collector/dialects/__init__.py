@@ -6,6 +6,7 @@ from typing import Final
 
 from collector.dialects import autogen, genai, openinference, plain, pydantic_ai, strands, traceloop, vercel, vocabulary
 from collector.dialects.record import Dialect, Fields, LogView, SpanView
+from collector.dialects.values import text
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
     vocabulary.DIALECT,
@@ -38,8 +39,8 @@ def read_log(record: LogView) -> Fields:
         fields = dialect.read_log(record)
         if fields is not None:
             fields["dialect"], fields["dialect_version"] = dialect.name, dialect.version
-            if "error_type" not in fields and "exception.type" in record.attributes:
-                fields["error_type"] = record.attributes["exception.type"]
+            if "error_type" not in fields and (kind := text(record.attributes.get("exception.type"))) is not None:
+                fields["error_type"] = kind
             return fields
     raise AssertionError("the last dialect reads every log record")
 
@@ -47,7 +48,7 @@ def read_log(record: LogView) -> Fields:
 def _exception_type(span: SpanView, fields: Fields) -> None:
     """Take the error's type from the exception that the span recorded."""
     for name, attributes in reversed(span.events):
-        kind = attributes.get("exception.type")
-        if name == "exception" and isinstance(kind, str) and kind:
+        kind = text(attributes.get("exception.type"))
+        if name == "exception" and kind is not None:
             fields["error_type"] = kind
             return
