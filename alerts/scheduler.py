@@ -17,13 +17,13 @@ import structlog
 from sqlalchemy.exc import DatabaseError
 
 from alerts.delivery import Courier
-from alerts.errors import RuleFileError
+from alerts.errors import AlertsError, RuleFileError
 from alerts.groups import Context, GroupRunner
 from alerts.notify import Receiver
 from alerts.rules import CheckSql, LoadedGroup, load_rules
 from alerts.samples import Clean
 from alerts.state import AlertStore
-from alerts.transitions import LakeReceiver
+from alerts.transitions import RECEIVER, LakeReceiver
 from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
@@ -69,6 +69,7 @@ def run_scheduler(
         return load_rules(rules, check_sql=check_sql)
 
     groups = load()
+    _check_names(receivers)
     with ExitStack() as stack:
         if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop)) is None:
             return
@@ -131,6 +132,12 @@ def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence
         return runner
     log.info("rules loaded again", groups=len(groups))
     return GroupRunner(context, groups)
+
+
+def _check_names(receivers: Sequence[Receiver]) -> None:
+    names = [RECEIVER, *(receiver.name for receiver in receivers)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        raise AlertsError("start the receivers", name, hint=f"two have this name ({RECEIVER} and log are auditlake's own): rename one")
 
 
 def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[[], datetime], stack: ExitStack) -> list[Courier]:

@@ -180,6 +180,14 @@ def test_bad_rules_are_refused_at_the_start(tmp_path: Path, rules: Path) -> None
         run_scheduler(data=tmp_path, rules=[rules], interval_seconds=1, external_url="http://auditlake.test", **settings)
 
 
+@pytest.mark.parametrize("names", [["log", "log"], ["lake"], ["a", "b", "a"]])
+def test_two_receivers_of_one_name_are_refused(tmp_path: Path, rules: Path, names: list[str]) -> None:
+    receivers = [LogReceiver(name=name) for name in names]
+    settings: dict[str, Any] = {"stop": threading.Event(), "node": "n", "clean": as_it_is, "policy_hash": "p"}
+    with pytest.raises(AlertsError, match="rename one"):
+        run_scheduler(data=tmp_path, rules=[rules], interval_seconds=1, receivers=receivers, external_url="http://x", **settings)
+
+
 def acknowledged(data: Path, origin: str, received_ns: int, *, closed: bool) -> WalWriter:
     writer = WalWriter(data, origin)
     header = BatchHeader(signal="logs", tenant=None, received_ns=received_ns, policy_hash="p", records=1)
