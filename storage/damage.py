@@ -12,11 +12,10 @@ import pyarrow.parquet as pq
 
 from storage.layout import FileRecord, locate
 
-DAMAGE_CLASSES: Final = (
+_CLASSES: Final = (
     duckdb.IOException, duckdb.InvalidInputException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException,
     duckdb.OutOfRangeException,
 )  # fmt: skip
-"""What DuckDB raises on a file that is missing, cut or scrambled; queries can raise some of them for reasons of their own."""
 
 REMEDY: Final = "restore it from a backup, or move it out of the lake; its rows are missing from every answer until then"
 
@@ -28,6 +27,11 @@ class Damage:
     path: str  # relative to the data directory
     reason: str
     rows: int
+
+
+def can_mean_damage(error: Exception | None) -> bool:
+    """True for what DuckDB raises on a file that is missing, cut or scrambled; queries raise some of it for reasons of their own."""
+    return isinstance(error, _CLASSES) or type(error) is duckdb.Error  # a scrambled page header has no class of its own
 
 
 def damage_in(data: Path, files: Iterable[FileRecord], *, thorough: bool) -> list[Damage]:

@@ -23,7 +23,7 @@ import structlog
 from storage import engine, sandbox
 from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
-from storage.damage import DAMAGE_CLASSES, Damage, damage_in
+from storage.damage import Damage, can_mean_damage, damage_in
 from storage.errors import StorageError
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
@@ -180,7 +180,7 @@ class Lake:
                     self._reconnect()
                 if "schema mismatch" in str(error) and not self._older_files:
                     self._older_files = True
-                elif isinstance(error, DAMAGE_CLASSES):
+                elif can_mean_damage(error):
                     self._set_aside(selection, thorough=attempt > 0)
                 else:
                     break
@@ -257,6 +257,6 @@ def _explained(error: duckdb.Error | None, data: Path) -> StorageError:
     message = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
     if isinstance(error, duckdb.OutOfMemoryException):
         return StorageError("read the lake", data, hint="out of memory: ask for a shorter time range")
-    if isinstance(error, DAMAGE_CLASSES):
+    if can_mean_damage(error):
         return StorageError("read the lake", data, hint=f"{message}; `auditlake doctor` names damaged files")
     return StorageError("read the lake", data, hint=message)

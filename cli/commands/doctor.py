@@ -166,9 +166,8 @@ def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check
     yield Check(check="WAL", state="failed" if stuck else "ok", finding=finding, remedy=remedy)
     for folder in sorted({path.parent for path in (directory / "wal").glob("**/*.open")}):
         if not _is_locked(folder / "LOCK"):
-            origin = folder.relative_to(directory / "wal")
             remedy = "start the collector: it takes over what was acknowledged"
-            yield Check(check="WAL", state="warning", finding=f"{origin}: its writer died with an open segment", remedy=remedy)
+            yield Check(check="WAL", state="warning", finding=f"{folder.name}: its writer died with an open segment", remedy=remedy)
     last: dict[str, float] = {}
     for entry in catalog.entries():
         if entry.last_received_ns is not None:

@@ -10,7 +10,11 @@ WITH by_run AS (
         min(environment) AS environment, min(release) AS release,
         coalesce(min(agent_name) FILTER (top), min(agent_name)) AS agent_name,
         min(actor) AS actor, min(task_type) AS task_type,
-        coalesce(arg_min(name, start_ns) FILTER (top), arg_min(name, start_ns) FILTER (source = 'span')) AS name,
+        coalesce(
+            arg_min(name, start_ns) FILTER (source = 'span' AND kind = 'run'),
+            arg_min(name, start_ns) FILTER (top),
+            arg_min(name, start_ns) FILTER (source = 'span')
+        ) AS name,
         min(started_at) AS started_at, max(coalesce(ended_at, started_at)) AS last_at,
         count(*) AS steps,
         count(*) FILTER (counted) AS model_calls,
@@ -34,7 +38,9 @@ WITH by_run AS (
         (max(sequence) - list_unique(list(sequence) FILTER (sequence IS NOT NULL)))::BIGINT AS gaps,
         sum(found)::BIGINT AS redactions,
         sum(withheld)::BIGINT AS withheld,
-        list_sort(list(DISTINCT trace_id)) AS trace_ids
+        list_sort(list_distinct(
+            coalesce(list(trace_id) FILTER (trace_id <> run_id), []) || CASE WHEN bool_or(trace_id = run_id) THEN [run_id] ELSE [] END
+        )) AS trace_ids
     FROM (
         SELECT
             *,

@@ -1,0 +1,185 @@
+"""The list of runs, and one run reconstructed: a tree, what is missing from it, and where its records stand."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.errors import StorageError
+from storage.lake import Lake
+from storage.runs import RunFilter, find, list_runs, page_runs, reconstruct
+from tests.lake_builder import START_NS, event, model, span, write_lake
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).replace(tzinfo=None)
+
+
+def lake_of(data: Path, **rows: Any) -> Lake:
+    write_lake(data, **rows)
+    return Lake.open(data, clock=lambda: START_NS + 3600 * 1_000_000_000)
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [
+        span(
+            f"job {number}", run=f"run-{number}", trace=f"trace-{number}", id=f"s{number}", at=number * 60, took=number + 1,
+            step_kind="agent", agent_name="even" if number % 2 == 0 else "odd", tenant="acme",
+            release=f"1.{number}", status_code=2 * (number == 3),
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def test_the_newest_runs_come_first_with_the_number_of_all(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=many(7)) as lake:
+        page = page_runs(lake, RunFilter(limit=2, offset=1))
+        assert ([row["run_id"] for row in page.rows], page.total) == (["run-5", "run-4"], 7)
+        assert page_runs(lake, RunFilter(offset=100)).rows == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"agent": "odd"}, [1, 3, 5]), ({"status": "error"}, [3]), ({"release": "1.4"}, [4]), ({"tenant": "nobody"}, []),
+        ({"text": "JOB 2"}, [2]), ({"text": "%"}, []), ({"min_duration_ms": 5000.0}, [4, 5]),
+        ({"since": NOON + timedelta(minutes=4)}, [4, 5]),
+        ({"until": NOON + timedelta(minutes=1)}, [0, 1]), ({"model": "gpt-5"}, [0]), ({"tool": "search"}, [1]),
+        ({"min_cost_usd": 0.4}, [0]),
+        ({"agent": "' OR 1=1 --"}, []),
+    ],
+)  # fmt: skip
+def test_filters(tmp_path: Path, wanted: dict[str, Any], expected: list[int]) -> None:
+    inner = [model("m", run="run-0", trace="trace-0"), span("t", run="run-1", trace="trace-1", step_kind="tool", tool_name="search", at=61)]
+    with lake_of(tmp_path, spans=[*many(6), *inner]) as lake:
+        assert sorted(row["run_id"] for row in list_runs(lake, RunFilter(**wanted))) == [f"run-{number}" for number in expected]
+
+
+def test_sorting_is_by_known_columns_only(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=many(3)) as lake:
+        assert [row["run_id"] for row in list_runs(lake, RunFilter(sort="duration_ms", descending=False))] == ["run-0", "run-1", "run-2"]
+        with pytest.raises(StorageError, match="choose one of"):
+            list_runs(lake, RunFilter(sort="1; DROP VIEW runs"))
+
+
+def test_a_run_that_began_long_before_the_window_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """Its first records lie in files that the window leaves out."""
+    write_lake(tmp_path, spans=[span("root", at=-5 * 3600, took=6 * 3600, step_kind="agent")])
+    with lake_of(tmp_path, spans=[span("late", parent="root", at=60), span("new", run="run-2", trace="trace-2", at=61)]) as lake:
+        assert [row["run_id"] for row in list_runs(lake, RunFilter(since=NOON))] == ["run-2"]
+        (row,) = [row for row in list_runs(lake, RunFilter(since=NOON - timedelta(hours=5))) if row["run_id"] == "run-1"]
+        assert (row["orphans"], row["name"]) == (0, "root")
+
+
+def test_a_reconstruction_is_one_ordered_tree(tmp_path: Path) -> None:
+    spans = [
+        span("tool", parent="agent", at=2, step_kind="tool"), model("model", parent="agent", at=1),
+        span("agent", step_kind="agent", took=5),
+        span("http", parent="model", at=1.1),
+    ]  # fmt: skip
+    policy = event("policy.decision", trace="trace-1", inside="tool", at=2.1, step_kind="policy", decision="allow")
+    with lake_of(tmp_path, spans=spans, events=[policy]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    tree = [(step["depth"], step["name"], step["kind"]) for step in found["steps"]]
+    assert tree == [
+        (0, "agent", "agent"), (1, "model", "model"), (2, "http", "other"), (1, "tool", "tool"), (2, "policy.decision", "policy"),
+    ]  # fmt: skip
+    ids = {step["name"]: step["record_id"] for step in found["steps"]}
+    assert {step["name"]: step["parent_record_id"] for step in found["steps"]} == {
+        "agent": None, "model": ids["agent"], "http": ids["model"], "tool": ids["agent"], "policy.decision": ids["tool"],
+    }  # fmt: skip
+    assert found["run"]["run_id"] == "run-1"
+    assert found["completeness"]["complete"] is True
+    assert found["integrity"] == {**found["integrity"], "verified": None, "state": "unverified"}
+    assert found["integrity"]["origins"] == [{"origin": "node/collector", "entries": [1]}]
+
+
+def test_steps_carry_their_content(tmp_path: Path) -> None:
+    links = [{"trace_id": "t", "span_id": "s", "attributes": [("k", "v")]}]
+    said = span("a", attributes={"k": "v"}, links=links, events=[{"name": "e", "attributes": [("x", "y")]}])
+    with lake_of(tmp_path, spans=[said], events=[event("b", body="text", at=1)]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    first, second = found["steps"]
+    assert (first["attributes"], first["links"][0]["attributes"], first["events"][0]["attributes"]) == ({"k": "v"}, {"k": "v"}, {"x": "y"})
+    assert (second["body"], second["started_at"], second["source"]) == ("text", NOON + timedelta(seconds=1), "event")
+
+
+def test_an_unknown_run_is_none(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=[span("a")]) as lake:
+        assert reconstruct(lake, "nothing") is None
+
+
+def test_orphans_stand_at_the_top_and_are_counted(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=[span("a", parent="lost"), span("b", parent="a", at=1)]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    assert [(step["name"], step["depth"], step["orphan"]) for step in found["steps"]] == [("a", 0, True), ("b", 1, False)]
+    complete = found["completeness"]
+    assert (complete["orphans"], complete["missing_parents"], complete["complete"]) == (1, ["lost"], False)
+
+
+def test_a_cycle_hides_no_step(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=[span("a", parent="b"), span("b", parent="a", at=1), span("c", parent="c", at=2)]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    assert sorted(step["name"] for step in found["steps"]) == ["a", "b", "c"]
+
+
+def test_missing_numbers_include_those_that_the_end_declared(tmp_path: Path) -> None:
+    root = span("run", step_kind="run", sequence=2, took=9, attributes={"auditlake.seq.last": "6"})
+    with lake_of(tmp_path, spans=[root, span("a", parent="run", sequence=4)], events=[event("run.started", sequence=1)]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    complete = found["completeness"]
+    assert (complete["missing_numbers"], complete["gaps"], complete["highest_number"], found["run"]["gaps"]) == ([3, 5, 6], 3, 6, 3)
+
+
+def test_what_is_not_whole_is_said(tmp_path: Path) -> None:
+    """No end, a withheld value, records that the exporter dropped, head sampling."""
+    dropped = event("telemetry.dropped", run=None, at=3, attributes={"auditlake.dropped.count": "7", "auditlake.dropped.signal": "traces"})
+    started = event("run.started", trace="trace-1", step_kind="run")
+    with lake_of(
+        tmp_path, spans=[span("a", parent="b", redactions={"WITHHELD": 2, "URL": 1}, trace_state="ot=th:8")], events=[started, dropped]
+    ) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    complete = found["completeness"]
+    assert (complete["unended"], complete["withheld"], complete["redactions"], complete["dropped"]) == (1, 2, {"URL": 1}, {"traces": 7})
+    assert (complete["sampled"], complete["complete"]) == (True, False)
+
+
+def test_steps_after_the_end_are_named(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=[span("run", step_kind="run", took=1), span("late", parent="run", at=2)]) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    assert found["completeness"]["after_end"] == [found["steps"][1]["record_id"]]
+
+
+def test_a_run_over_several_traces_is_found_by_each_of_its_names(tmp_path: Path) -> None:
+    """Approve and resume: two traces, joined by the catalog after the first was sealed."""
+    write_lake(tmp_path, spans=[span("asked", run="t1", trace="t1")])
+    write_lake(tmp_path, spans=[span("resumed", run="conv-7", trace="t2", at=7200)], trace_runs={"t1": "conv-7"})
+    with Lake.open(tmp_path) as lake:
+        assert find(lake, "t1") == find(lake, "conv-7") == find(lake, "conv") == ["conv-7"]
+        for name in ("t1", "conv-7"):
+            found = reconstruct(lake, name)
+            assert found is not None
+            assert [step["name"] for step in found["steps"]] == ["asked", "resumed"]
+            assert found["run"]["trace_ids"] == ["t1", "t2"]
+
+
+def test_a_beginning_that_several_runs_have_is_ambiguous(tmp_path: Path) -> None:
+    with lake_of(tmp_path, spans=many(3)) as lake:
+        assert find(lake, "run-") == ["run-0", "run-1", "run-2"]
+        assert find(lake, "run-1") == ["run-1"]
+        assert find(lake, "x") == []
+        assert find(lake, "%") == []
+
+
+def test_five_thousand_steps_are_reconstructed(tmp_path: Path) -> None:
+    chain = [span(f"s{number:04}", parent=f"s{number - 1:04}" if number else None, at=number / 1000) for number in range(5000)]
+    with lake_of(tmp_path, spans=chain) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    assert [step["depth"] for step in found["steps"]] == list(range(5000))
