@@ -267,7 +267,7 @@ NAMES = sorted({name for module in MODULES for name in module.TABLE.attributes i
 })  # fmt: skip
 LEAVES = st.one_of(
     st.text(max_size=8), st.integers(-(2**63), 2**63 - 1), st.floats(), st.booleans(), st.binary(max_size=4), st.sampled_from([
-        "chat", "invoke_agent", "LLM", "AGENT", "tool", "model", "[]", "{}", '[{"parts":[{"type":"tool_call_response","id":[1]}]}]', 
+        "chat", "invoke_agent", "LLM", "AGENT", "tool", "model", "[]", "{}", '[{"parts":[{"type":"tool_call_response","id":[1]}]}]',
         "[1,", "NaN", "1e999",
         '{"approvals":[{"tool_call_id":{}}],"calls":[3]}', '{"approvals":"x"}', '{"tenant":["x"]}', "9" * 40, "\0",
     ]),
