@@ -1,4 +1,7 @@
-"""The sealer and the compactor as child processes: low priority, restarted with backoff, gone when the collector is gone.
+"""The sealer and the compactor as child processes: idle priority, restarted with backoff, gone when the collector is gone.
+
+An idle process may starve on a busy machine, and cannot leave that priority without privileges. So a child that must not wait any
+longer is replaced by one of normal priority (`hurry`), and by an idle one again when the rush is over (`relax`).
 
 The parent holds one end of a pipe. A byte wakes the child or asks it to stop; the end of the pipe means that the parent died, even
 by kill -9, and the child ends at once: what it does is safe to interrupt anywhere. Terminal signals are the parent's business.
@@ -14,16 +17,19 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
 BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS: Final = 60.0
+STARTED_SECONDS: Final = 10.0
+"""After this long a child has imported what it needs, which it does at normal priority."""
 _WAKE: Final = b"w"
 _STOP: Final = b"s"
 Target = Callable[..., None]
-"""A function of a module, called in the child with the arguments given, then `stop` and `wake` (threading.Event)."""
+"""A function of a module, called in the child with the arguments given, then whether to be idle, `stop` and `wake` (threading.Event)."""
 
 
 class Child:
@@ -31,24 +37,36 @@ class Child:
 
     def __init__(self, name: str, target: Target, arguments: tuple[Any, ...], *, prepare: Callable[[str], None] | None = None) -> None:
         self.name = name
+        self.idle = True
         self._target = target
         self._arguments = arguments
         self._prepare = prepare
         self._process: Any = None
         self._pipe: Connection | None = None
         self._stopping = threading.Event()
+        self._replacing = False
         self._failures = 0
         self._down = "not started"
+        self._started = 0.0
 
     def start(self) -> None:
         """Start the process."""
         context = multiprocessing.get_context("spawn")
         theirs, self._pipe = context.Pipe(duplex=False)
-        arguments = (self.name, self._target, self._arguments, theirs, self._prepare)
+        arguments = (self.name, self._target, self._arguments, theirs, self._prepare, self.idle)
         self._process = context.Process(target=_run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
         self._process.start()
+        self._started = time.monotonic()
         theirs.close()
         self._down = ""
+
+    def hurry(self) -> None:
+        """Go on at normal priority."""
+        self._replace(idle=False)
+
+    def relax(self) -> None:
+        """Go on at idle priority."""
+        self._replace(idle=True)
 
     @property
     def pid(self) -> int | None:
@@ -68,11 +86,14 @@ class Child:
     async def supervise(self) -> None:
         """Restart the process whenever it ends, until `stop`."""
         while True:
-            started = time.monotonic()
             await self._ended()
             if self._stopping.is_set():
                 return
-            self._failures = 0 if time.monotonic() - started > STABLE_SECONDS else self._failures
+            if self._replacing:
+                self._replacing = False
+                self.start()
+                continue
+            self._failures = 0 if time.monotonic() - self._started > STABLE_SECONDS else self._failures
             delay = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
             self._down = f"the {self.name} ended with exit code {self._process.exitcode} and is being restarted"
             structlog.get_logger(__name__).warning(
@@ -84,22 +105,49 @@ class Child:
                 return
             self.start()
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`."""
+    async def stop(self, grace_seconds: float, *, hurry: bool = False) -> None:
+        """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`.
+
+        With `hurry`, an idle one that starves in its first quarter is replaced by one of normal priority, which has the rest of the time.
+        """
         self._stopping.set()
         if self._process is None:
             return
         self._send(_STOP)
-        try:
-            async with asyncio.timeout(grace_seconds):
-                await self._ended()
-        except TimeoutError:
-            structlog.get_logger(__name__).warning("child process killed: it did not end in time", child=self.name)
-            self._process.kill()
-            await self._ended()
+        replaceable = hurry and self.idle and time.monotonic() - self._started > STARTED_SECONDS
+        ended = await self._ended_within(grace_seconds / 4 if replaceable else grace_seconds)
+        if not ended and replaceable:
+            await self._kill()
+            self.idle = False
+            self.start()
+            self._send(_STOP)
+            ended = await self._ended_within(grace_seconds * 3 / 4)
+        if not ended:
+            structlog.get_logger(__name__).info("child process killed: it did not end in time, its work is done later", child=self.name)
+            await self._kill()
         self._process.join()
         if self._pipe is not None:
             self._pipe.close()
+
+    def _replace(self, *, idle: bool) -> None:
+        if self.idle == idle or self._stopping.is_set() or self._process is None:
+            return
+        structlog.get_logger(__name__).info("child process changes its priority", child=self.name, idle=idle)
+        self.idle = idle
+        self._replacing = self._process.is_alive()
+        self._process.kill()
+
+    async def _kill(self) -> None:
+        self._process.kill()
+        await self._ended()
+
+    async def _ended_within(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended()
+        except TimeoutError:
+            return False
+        return True
 
     def _send(self, message: bytes) -> None:
         if self._pipe is not None:
@@ -119,29 +167,32 @@ class Child:
         self._process.join(1.0)
 
 
-def seal(data: Any, stop: threading.Event, wake: threading.Event) -> None:
+def seal(data: Path, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
     """The sealer process."""
     from collector.sealer import run_sealer
 
+    _lower_priority(idle=idle and not stop.is_set())
     run_sealer(data, stop, wake)
 
 
-def compact(data: Any, interval_seconds: float, grace_seconds: float, stop: threading.Event, _wake: threading.Event) -> None:
+def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: bool, stop: threading.Event, _wake: threading.Event) -> None:
     """The compactor process."""
     from storage.compactor import run_compactor
 
+    _lower_priority(idle=idle)
     run_compactor(data, stop, interval_seconds=interval_seconds, grace_seconds=grace_seconds)
 
 
-def _run(name: str, target: Target, arguments: tuple[Any, ...], pipe: Connection, prepare: Callable[[str], None] | None) -> None:
+def _run(
+    name: str, target: Target, arguments: tuple[Any, ...], pipe: Connection, prepare: Callable[[str], None] | None, idle: bool
+) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    _lower_priority()
     stop, wake = threading.Event(), threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop, wake), name="parent", daemon=True).start()
     if prepare is not None:
         prepare(name)
-    target(*arguments, stop, wake)
+    target(*arguments, idle, stop, wake)
 
 
 def _listen(pipe: Connection, stop: threading.Event, wake: threading.Event) -> None:
@@ -155,8 +206,13 @@ def _listen(pipe: Connection, stop: threading.Event, wake: threading.Event) -> N
         wake.set()
 
 
-def _lower_priority() -> None:
-    """Run only when nothing else wants the processor: an acknowledgement never waits for sealing."""
+def _lower_priority(*, idle: bool) -> None:
+    """Run only when nothing else wants the processor: an acknowledgement never waits for sealing.
+
+    Called when everything is imported: a process that is still starting does not compete for long, and starves for longer.
+    """
+    if not idle:
+        return
     if sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     else:

@@ -41,8 +41,12 @@ from storage.wal import BatchHeader, WalWriter, closed_segments
 TELEMETRY_SECONDS: Final = 10.0
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
-SEALER_GRACE_SECONDS: Final = 5.0
-COMPACTOR_GRACE_SECONDS: Final = 4.0
+SEALER_GRACE_SECONDS: Final = 6.0
+COMPACTOR_GRACE_SECONDS: Final = 1.0
+HURRY_SECONDS: Final = 3.0
+"""A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
+RELAX_SECONDS: Final = 30.0
+"""Without such a segment for this long, the sealer is idle again."""
 BACKLOG_SECONDS: Final = 60.0
 """The sealer counts as down when a closed segment has waited this long."""
 
@@ -90,6 +94,7 @@ class Collector:
             "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=prepare_child
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._hurried_at = 0.0
 
     async def __aenter__(self) -> "Collector":
         try:
@@ -161,7 +166,7 @@ class Collector:
             self._spawn(child.name, child.supervise())
 
     async def _stop_children(self) -> None:
-        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
+        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
 
     async def _rotate_regularly(self) -> None:
         """Close a segment every seal interval if anything is in it, earlier when it grows large, and wake the sealer."""
@@ -169,10 +174,28 @@ class Collector:
         due = time.monotonic() + interval
         while True:
             await asyncio.sleep(min(0.1, interval))
+            if time.monotonic() >= due:
+                await self._mind_the_backlog()
             if time.monotonic() >= due or self._committer.segment_bytes > SEGMENT_BYTES:
                 due = time.monotonic() + interval
                 if await self._committer.rotate() is not None:
                     self._sealer.wake()
+
+    async def _mind_the_backlog(self) -> None:
+        """Give the sealer the priority that its backlog needs."""
+        now = time.monotonic()
+        if await asyncio.to_thread(self._oldest_segment_seconds) > HURRY_SECONDS:
+            self._hurried_at = now
+            self._sealer.hurry()
+        elif now - self._hurried_at > RELAX_SECONDS:
+            self._sealer.relax()
+
+    def _oldest_segment_seconds(self) -> float:
+        """Return how long the oldest closed segment has waited, 0 when none waits."""
+        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+            for segment in closed_segments(self._data)[:1]:
+                return time.time() - segment.path.stat().st_mtime
+        return 0.0
 
     async def _report_regularly(self) -> None:
         while True:
@@ -225,12 +248,9 @@ class Collector:
         state = self._sealer.state()
         if state != OK:
             return state
-        waiting = closed_segments(self._data)
-        if waiting:
-            with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
-                age = time.time() - waiting[0].path.stat().st_mtime
-                if age > BACKLOG_SECONDS:
-                    return f"down: {len(waiting)} segments wait, the oldest for {age:.0f} s"
+        seconds = self._oldest_segment_seconds()
+        if seconds > BACKLOG_SECONDS:
+            return f"down: segments wait to be sealed, the oldest for {seconds:.0f} s"
         return OK
 
     def _catalog_state(self) -> str:

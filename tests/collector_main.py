@@ -8,28 +8,31 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import structlog
-
-from collector.config import load
-from collector.errors import CollectorError
-from collector.listening import Ports
-from collector.service import serve
-from storage.errors import StorageError
+if TYPE_CHECKING:
+    from collector.listening import Ports
 
 
 def log_to_stderr(_name: str) -> None:
     """Keep stdout for the line with the ports."""
+    import structlog
+
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
-def announce(ports: Ports) -> None:
+def announce(ports: "Ports") -> None:
     """Say that requests are taken, and where."""
     print(json.dumps(asdict(ports)), flush=True)
 
 
 def main() -> None:
-    """Run until SIGTERM."""
+    """Run until SIGTERM. Imports happen here: the children import this module, too."""
+    from collector.config import load
+    from collector.errors import CollectorError
+    from collector.service import serve
+    from storage.errors import StorageError
+
     log_to_stderr("collector")
     config, data = Path(sys.argv[1]), Path(sys.argv[2])
     try:

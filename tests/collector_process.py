@@ -10,7 +10,9 @@ from typing import Self
 
 import httpx
 
+from collector.sealer import seal_pending
 from collector.signals import TRACES
+from storage.catalog import Catalog
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 30.0
@@ -92,6 +94,13 @@ class CollectorProcess:
     def _close_output(self) -> None:
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+def settle(data: Path) -> None:
+    """Seal what a collector that was stopped on a busy machine left to the next one."""
+    catalog = Catalog.open(data)
+    seal_pending(data, catalog)
+    catalog.close()
 
 
 def trace_of(names: list[str]) -> bytes:

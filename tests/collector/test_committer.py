@@ -1,0 +1,72 @@
+"""Group commit against the real WAL: a full disk refuses, and what was acknowledged before stays readable."""
+
+import asyncio
+import errno
+from pathlib import Path
+
+import pytest
+
+from collector.committer import Committer
+from collector.errors import Unavailable
+from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments, read_segment
+from tests.failing_disk import FailingDisk
+
+
+def header(number: int) -> BatchHeader:
+    return BatchHeader(signal="traces", tenant=None, received_ns=number, policy_hash="p", records=1)
+
+
+@pytest.mark.parametrize("operation", ["write", "sync"])
+def test_a_full_disk_refuses_and_loses_nothing_acknowledged(tmp_path: Path, operation: str) -> None:
+    """Whatever call fails: acknowledged batches are read back, refused ones are not."""
+    for at in range(2, 9):
+        data = tmp_path / f"{operation}-{at}"
+        disk = FailingDisk(at, operations=(operation,), error=errno.ENOSPC)
+        writer = WalWriter(data, "n/collector", fs=disk)
+        acknowledged = asyncio.run(commit_until_refused(writer))
+        assert disk.failed
+        reopened = WalWriter(data, "n/collector")
+        reopened.close()
+        read = [
+            BatchHeader.from_bytes(record.header).received_ns
+            for segment in closed_segments(data)
+            for record in read_segment(segment, data / "quarantine")
+            if record.type == RecordType.BATCH
+        ]
+        assert read == acknowledged
+
+
+async def commit_until_refused(writer: WalWriter) -> list[int]:
+    committer = Committer(writer)
+    task = asyncio.create_task(committer.run())
+    acknowledged = []
+    for number in range(20):
+        try:
+            await committer.submit(header(number), b"payload")
+        except Unavailable:
+            break
+        acknowledged.append(number)
+        if number % 3 == 2:
+            await committer.rotate()
+    assert committer.failure
+    assert await committer.rotate() is None
+    await committer.close()
+    await task
+    return acknowledged
+
+
+def test_what_is_queued_at_close_is_committed(tmp_path: Path) -> None:
+    async def main() -> None:
+        committer = Committer(WalWriter(tmp_path, "n/collector"))
+        task = asyncio.create_task(committer.run())
+        commits = [committer.submit(header(number), b"payload") for number in range(50)]
+        await committer.close()
+        await task
+        assert all(commit.done() and commit.exception() is None for commit in commits)
+        with pytest.raises(Unavailable):
+            committer.submit(header(99), b"payload")
+
+    asyncio.run(main())
+    (segment,) = closed_segments(tmp_path)
+    types = [record.type for record in read_segment(segment, tmp_path / "quarantine")]
+    assert types == [RecordType.BATCH] * 50 + [RecordType.COUNTERS]
