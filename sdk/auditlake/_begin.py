@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from auditlake import _state
 from auditlake import vocabulary as names
 from auditlake._steps import Agent, Memory, ModelCall, Retrieval, Run, SideEffect, ToolCall
 from auditlake._values import as_json
@@ -26,17 +25,15 @@ def run(
     every record inside carries the run's id and a number, so that a gap is seen. The event `run.started` is sent at once.
     `run_id` and `after_seq` continue a run that began elsewhere (after an approval, say).
     """
-    client = _state.current()
     common = {
-        names.AGENT_NAME: agent_name or (client.settings.agent_name if client else None),
-        names.AGENT_ID: agent_id or (client.settings.agent_id if client else None),
-        names.AGENT_VERSION: agent_version or (client.settings.agent_version if client else None),
+        names.AGENT_NAME: agent_name,
+        names.AGENT_ID: agent_id,
+        names.AGENT_VERSION: agent_version,
         names.CONVERSATION_ID: session_id,
         names.USER_ID: actor,
     }
-    name = common[names.AGENT_NAME] or (client.settings.service_name if client else None)
     values = {names.OPERATION_NAME: "invoke_agent", names.TASK_TYPE: task_type, names.INPUT_REF: input_ref}
-    return Run(f"invoke_agent {name}" if name else "invoke_agent", values, common=common, run_id=run_id, after_seq=after_seq)
+    return Run(values, common=common, run_id=run_id, after_seq=after_seq)
 
 
 def agent(name: str, *, agent_id: str | None = None, version: str | None = None) -> Agent:

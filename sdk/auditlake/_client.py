@@ -110,8 +110,7 @@ class Client:
         deadline = time.monotonic() + timeout_seconds
         settled = [batcher.flush(_left(deadline)) for batcher in (self._logs, self._spans)]
         self._report_drops(_left(deadline))
-        metrics = self.meter_provider.force_flush(_left(deadline) * 1000)
-        return all(settled) and metrics
+        return self._flush_metrics(_left(deadline)) and all(settled)
 
     def close(self, timeout_seconds: float) -> bool:
         """Send what waits and stop; what could not be sent in time is counted. Idempotent."""
@@ -123,11 +122,20 @@ class Client:
         settled &= self._logs.close(_left(deadline))
         settled &= self._spans.close(_left(deadline))
         self._report_drops(_left(deadline))
+        self._metrics.timeout_seconds = _left(deadline)
         self.meter_provider.shutdown(_left(deadline) * 1000)
         if self.spool is not None:
             self.spool.close(_left(deadline))
         self.transport.close()
         return settled
+
+    def _flush_metrics(self, timeout_seconds: float) -> bool:
+        usual = self.settings.timeout_seconds
+        self._metrics.timeout_seconds = min(usual, timeout_seconds)
+        try:
+            return self.meter_provider.force_flush(timeout_seconds * 1000)
+        finally:
+            self._metrics.timeout_seconds = usual
 
     def _open_spool(self) -> Spool | None:
         key = self.settings.key()
@@ -178,9 +186,9 @@ class Client:
         self.logger = self.logger_provider.get_logger(_SCOPE_NAME, self._scope.version)
 
     def _wire_metrics(self) -> None:
-        exporter = Metrics(self.transport, self.drops, timeout_seconds=self.settings.timeout_seconds)
+        self._metrics = Metrics(self.transport, self.drops, timeout_seconds=self.settings.timeout_seconds)
         reader = PeriodicExportingMetricReader(
-            exporter, self.settings.metrics_interval_seconds * 1000, self.settings.timeout_seconds * 1000
+            self._metrics, self.settings.metrics_interval_seconds * 1000, self.settings.timeout_seconds * 1000
         )
         self.meter_provider = MeterProvider([reader], self._resource, shutdown_on_exit=False)
         meter = self.meter_provider.get_meter(_SCOPE_NAME, self._scope.version)

@@ -95,11 +95,11 @@ class Metrics(MetricExporter):
         super().__init__()
         self._transport = transport
         self._drops = drops
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds  # of one request; a flush lowers it to what is left of its own time
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **_: Any) -> MetricExportResult:
         """Send one collection, once: retrying is the next interval's work."""
-        timeout_seconds = min(self._timeout_seconds, timeout_millis / 1000)
+        timeout_seconds = min(self.timeout_seconds, timeout_millis / 1000)
         payload = bytes(encode_metrics(metrics_data).SerializeToString())
         outcome = self._transport.send("metrics", payload, timeout_seconds)
         if outcome.rejected:

@@ -60,7 +60,7 @@ class Settings:
     agent_name: str | None = None  # gen_ai.agent.name on every record; the collector falls back to service.name
     agent_id: str | None = None  # gen_ai.agent.id
     agent_version: str | None = None  # gen_ai.agent.version
-    headers: Mapping[str, str] = field(default_factory=dict)  # sent with each request, such as authorization
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # sent with each request, such as authorization
     resource_attributes: Mapping[str, object] = field(default_factory=dict)  # more attributes of the resource
     compression: Literal["none", "gzip"] = "none"  # of request bodies
     certificate_file: str | None = None  # CA certificates (PEM) for https, instead of the system's
@@ -72,7 +72,7 @@ class Settings:
     request_bytes: int = 8 * 1024 * 1024  # larger batches are split into several requests
     metrics_interval_seconds: float = 10.0  # how often metrics are sent
     spool_dir: str | Path | None = None  # where audit() keeps encrypted records while the collector is away
-    spool_key: bytes | str | None = None  # 32 bytes, or their base64 text
+    spool_key: bytes | str | None = field(default=None, repr=False)  # 32 bytes, or their base64 text
     spool_bytes: int = 64 * 1024 * 1024  # how much the spool may hold; then audit() raises
     set_global: bool = True  # make our providers OpenTelemetry's global ones, unless others are set
     structlog: bool = True  # add our processor to structlog's, before the renderer

@@ -132,11 +132,9 @@ class Run(Step):
 
     _kind = "run"
 
-    def __init__(
-        self, name: str, values: Mapping[str, object], *, common: Mapping[str, object], run_id: str | None, after_seq: int
-    ) -> None:
+    def __init__(self, values: Mapping[str, object], *, common: Mapping[str, object], run_id: str | None, after_seq: int) -> None:
         """Describe the run; `common` is what every record in it carries."""
-        super().__init__(name, values)
+        super().__init__("invoke_agent", values)
         self._common = common
         self._given_id = run_id
         self._after_seq = after_seq
@@ -149,9 +147,12 @@ class Run(Step):
         self.id = self._given_id or uuid.uuid4().hex
         self._stop_reason = None
         self._numbering = Numbering(self._after_seq)
-        scope = Scope(run_id=self.id, numbering=self._numbering, attributes=attributes(self._common))
-        self._begin({names.RUN_ID: self.id, **scope.attributes}, outside(otel_context.get_current()), scope)
         client = _state.current()
+        common = {**(client.settings.common() if client is not None else {}), **attributes(self._common)}
+        agent = common.get(names.AGENT_NAME) or (client.settings.service_name if client is not None else None)
+        self._name = f"invoke_agent {agent}" if agent else "invoke_agent"
+        scope = Scope(run_id=self.id, numbering=self._numbering, attributes=common)
+        self._begin({names.RUN_ID: self.id, **scope.attributes}, outside(otel_context.get_current()), scope)
         if client is not None:
             client.emit(names.EVENT_RUN_STARTED, self._values)
         return self

@@ -87,7 +87,7 @@ def test_a_hanging_collector_ends_in_an_error_in_time(server: OtlpServer, config
     before = time.monotonic()
     with pytest.raises(auditlake.AuditError, match="timeout"):
         auditlake.audit("a", "b", "success", timeout_seconds=0.3)
-    assert time.monotonic() - before < 1.0
+    assert time.monotonic() - before < 2.5
 
 
 def test_without_configure_an_audit_is_an_error() -> None:

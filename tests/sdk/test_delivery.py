@@ -49,10 +49,10 @@ def test_a_dead_endpoint_costs_the_agent_nothing_but_is_counted(configure: Confi
         for _ in range(100):
             with auditlake.tool_call("burst"):
                 pass
-    assert time.monotonic() - before < 0.5
+    assert time.monotonic() - before < 2.0
     before = time.monotonic()
     handle.shutdown()
-    assert time.monotonic() - before < 2.5
+    assert time.monotonic() - before < 4.0
     assert {reason for _, reason in counts(handle)} >= {"queue_full", "export_failed"}
     assert sum(counts(handle).values()) == auditlake.dropped() == 102
     assert sum("dropped telemetry" in record.message for record in caplog.records) == 1
@@ -142,13 +142,14 @@ def test_one_record_that_cannot_be_encoded_takes_no_other_with_it(server: OtlpSe
 
 def test_flush_returns_in_time_when_the_collector_hangs(server: OtlpServer, configure: Configure) -> None:
     """A collector that accepts and never answers does not hold the agent."""
-    server.delay_seconds = 3.0
-    handle = configure(timeout_seconds=0.3)
+    server.delay_seconds = 10.0
+    handle = configure(timeout_seconds=8.0)
     auditlake.heartbeat()
+    auditlake.queue_depth("q", 1)
     before = time.monotonic()
-    assert not handle.flush()
-    assert not handle.shutdown()
-    assert time.monotonic() - before < 1.5
+    assert not handle.flush(0.3)
+    assert not handle.shutdown(0.3)
+    assert time.monotonic() - before < 3.0
 
 
 def test_a_connection_closed_while_idle_is_replaced(configure: Configure) -> None:

@@ -115,6 +115,13 @@ def test_shutdown_says_that_the_agent_ended_on_purpose(server: OtlpServer, confi
     assert server.events("agent.shutdown")[0].message.body.string_value == "maintenance"
 
 
+def test_settings_do_not_show_secrets() -> None:
+    """A token or key in a traceback or a log would be a leak."""
+    settings = auditlake.Settings(service_name="x", headers={"authorization": "Bearer t0ken"}, spool_dir="s", spool_key=b"k" * 32)
+    assert "t0ken" not in repr(settings)
+    assert "kkkk" not in repr(settings)
+
+
 def test_configure_is_idempotent(server: OtlpServer, configure: Configure) -> None:
     """The same settings give the same connection; other settings are refused with the remedy."""
     first = configure()

@@ -234,6 +234,23 @@ def test_decorators_record_each_call(server: OtlpServer, configure: Configure) -
     assert [span.name for span in server.spans].count("execute_tool later") == 2
 
 
+def test_what_is_decorated_before_configure_is_recorded_after_it(server: OtlpServer, configure: Configure) -> None:
+    """Modules are imported before the process is configured; each call asks anew."""
+
+    @auditlake.run("nightly")
+    def nightly() -> None:
+        with auditlake.tool_call("tidy"):
+            pass
+
+    nightly()
+    handle = configure(agent_name="janitor")
+    nightly()
+    nightly()
+    handle.flush()
+    assert [span.name for span in server.spans].count("invoke_agent janitor") == 2
+    assert len({span.attributes[names.RUN_ID] for span in server.spans}) == 2
+
+
 def test_a_sub_agent_belongs_to_the_run(server: OtlpServer, configure: Configure) -> None:
     """Its steps carry its own name, and the run's id and numbers."""
     handle = configure(agent_name="lead", agent_version="2")
