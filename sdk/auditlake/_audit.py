@@ -10,6 +10,7 @@ from opentelemetry import trace
 
 from auditlake import _state
 from auditlake import vocabulary as names
+from auditlake._client import Client
 from auditlake._delivery import deliver
 from auditlake._errors import AuditError
 from auditlake._export import log_bytes, run_of_log
@@ -69,16 +70,10 @@ def audit(
     }
     record = client.record(names.EVENT_ACTION, values, message=message)
     payload = log_bytes([record])
-    deadline = time.monotonic() + (client.settings.timeout_seconds if timeout_seconds is None else timeout_seconds)
-    result = deliver(client.transport, "logs", payload, remaining=lambda: deadline - time.monotonic())
-    durable = result.delivered and not result.rejected
-    if not durable:
-        if client.spool is None or not _may_be_spooled(result):
-            raise _not_durable(action, result)
-        client.spool.put(payload)
+    result = _settle(client, action, payload, client.settings.timeout_seconds if timeout_seconds is None else timeout_seconds)
     trace_id = record.log_record.trace_id
     return Receipt(
-        acknowledged=durable,
+        acknowledged=result.delivered,
         digest=hashlib.sha256(payload).hexdigest(),
         recorded_ns=record.log_record.timestamp or 0,
         settled_ns=time.time_ns(),
@@ -86,6 +81,18 @@ def audit(
         run_id=run_of_log(record),
         trace_id=trace.format_trace_id(trace_id) if trace_id else None,
     )
+
+
+def _settle(client: Client, action: str, payload: bytes, timeout_seconds: float) -> Outcome:
+    """Make `payload` durable, with the collector or else in the spool; raises AuditError when it is in neither."""
+    deadline = time.monotonic() + timeout_seconds
+    result = deliver(client.transport, "logs", payload, remaining=lambda: deadline - time.monotonic())
+    if result.delivered and not result.rejected:
+        return result
+    if client.spool is None or not _may_be_spooled(result):
+        raise _not_durable(action, result)
+    client.spool.put(payload)
+    return result
 
 
 def _may_be_spooled(result: Outcome) -> bool:

@@ -15,7 +15,7 @@ from tests.sdk.otlp_server import OtlpServer, serving, wait_for
 
 Configure = Callable[..., auditlake.Handle]
 DEAD = "http://127.0.0.1:1"
-SECRET = "order-of-a-person-nobody-may-read"
+PERSONAL = "order-of-a-person-nobody-may-read"
 
 
 def spooled(directory: Path) -> list[Path]:
@@ -61,8 +61,8 @@ def test_a_refusal_raises_with_the_remedy(server: OtlpServer, configure: Configu
     server.status = status
     configure()
     with pytest.raises(auditlake.AuditError, match=hint) as raised:
-        auditlake.audit("refund.issue", SECRET, "success")
-    assert SECRET not in str(raised.value)
+        auditlake.audit("refund.issue", PERSONAL, "success")
+    assert PERSONAL not in str(raised.value)
 
 
 def test_a_rejected_record_is_not_acknowledged(server: OtlpServer, configure: Configure) -> None:
@@ -109,14 +109,14 @@ def test_the_spool_keeps_records_encrypted_and_sends_them(configure: Configure, 
     with serving() as gone:
         port = int(gone.endpoint.rsplit(":", 1)[1])
     handle = configure(endpoint=gone.endpoint, spool_dir=tmp_path / "spool", spool_key=os.urandom(32), timeout_seconds=0.2)
-    receipts = [auditlake.audit("refund.issue", SECRET, "success", details={"number": number}) for number in range(5)]
+    receipts = [auditlake.audit("refund.issue", PERSONAL, "success", details={"number": number}) for number in range(5)]
     assert [receipt.acknowledged for receipt in receipts] == [False] * 5
     assert handle.spooled == 5
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) == 5
     for path in files:
         content = path.read_bytes()
-        assert SECRET.encode() not in content
+        assert PERSONAL.encode() not in content
         assert b"refund.issue" not in content
         assert path.stat().st_mode & 0o777 == 0o600
     with serving(port=port) as back:
