@@ -91,7 +91,7 @@ def _define_views(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(schema.empty_table(), path)
         connection.execute(f"SET VARIABLE lake_{table} = $paths", {"paths": [str(path)]})
-    for value in ("now = TIMESTAMP '2000-01-01'", "silence_seconds = 0.0", "by_name = false"):
+    for value in ("now = TIMESTAMP '2000-01-01'", "silence_seconds = 0.0", "by_name = false", "from_ns = 0::BIGINT", "to_ns = 0::BIGINT"):
         connection.execute(f"SET VARIABLE lake_{value}")
     for name in CREATED:
         connection.execute(create_view(name))

@@ -32,6 +32,9 @@ from storage.views import query_sql
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
 
+_BEGINNING: Final = -(2**63)
+_END: Final = 2**63 - 1
+
 Window = tuple[int | None, int | None]
 """Unix ns, both ends included; None is open."""
 
@@ -127,11 +130,13 @@ class Lake:
         from_ns: int | None = None,
         to_ns: int | None = None,
         paths: Mapping[str, list[str]] | None = None,
+        rows: Window = (None, None),
     ) -> pa.Table:
         """Run trusted SQL over the views and return its rows; `params` fill `$name`, those that it does not use are ignored.
 
         `from_ns` and `to_ns` (unix ns, both inclusive) leave out files that have no row in between; rows outside may remain.
-        `paths` reads other Parquet files of a table in place of the lake's, below `scratch`. Raises `StorageError`.
+        `paths` reads other Parquet files of a table in place of the lake's, below `scratch`. `rows` leaves out all spans and log
+        records that begin outside of it. Raises `StorageError`.
         """
 
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -139,7 +144,7 @@ class Lake:
             used = {name: value for name, value in (params or {}).items() if name in names}
             return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
 
-        return self._read(read, text, (from_ns, to_ns), paths=paths)
+        return self._read(read, text, (from_ns, to_ns), paths=paths, rows=rows)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
@@ -166,12 +171,13 @@ class Lake:
         window: Window,
         *,
         paths: Mapping[str, list[str]] | None = None,
+        rows: Window = (None, None),
     ) -> pa.Table:
         """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
-            cursor = self._prepare({**selection.paths, **(paths or {})}, text)
+            cursor = self._prepare({**selection.paths, **(paths or {})}, rows, text)
             try:
                 return read(cursor)
             except duckdb.Error as error:
@@ -188,7 +194,7 @@ class Lake:
                 cursor.close()
         raise _explained(problem, self.data) from problem
 
-    def _prepare(self, paths: Mapping[str, list[str]], text: str) -> duckdb.DuckDBPyConnection:
+    def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str) -> duckdb.DuckDBPyConnection:
         if "ingest_log" in text.lower():
             self._load_entries()
         cursor = self._connection.cursor()
@@ -198,6 +204,8 @@ class Lake:
         values["lake_now"] = datetime.fromtimestamp(self._clock() / 1e9, UTC).replace(tzinfo=None)
         values["lake_silence_seconds"] = self._silence_seconds
         values["lake_by_name"] = self._older_files
+        values["lake_from_ns"] = _BEGINNING if rows[0] is None else rows[0]
+        values["lake_to_ns"] = _END if rows[1] is None else rows[1]
         for name, value in values.items():
             cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
         return cursor

@@ -1,0 +1,16 @@
+-- run_newest: which runs are on a page of the list by their beginning, without looking at what they did.
+-- {order} is ASC or DESC. Parameters, each NULL for any: since, until (naive UTC), agent, tenant, release, environment, session;
+-- page_size, page_start. Columns: run_id, first_ns and last_ns (beginnings of its first and last record), total.
+SELECT run_id, min(start_ns) AS first_ns, max(start_ns) AS last_ns, count(*) OVER () AS total
+FROM (SELECT *, source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top FROM internal.all_steps WHERE run_id IS NOT NULL)
+GROUP BY run_id
+HAVING bool_or(kind <> 'heartbeat')
+  AND ($since::TIMESTAMP IS NULL OR min(started_at) >= $since)
+  AND ($until::TIMESTAMP IS NULL OR min(started_at) <= $until)
+  AND ($agent::VARCHAR IS NULL OR coalesce(min(agent_name) FILTER (top), min(agent_name)) = $agent)
+  AND ($tenant::VARCHAR IS NULL OR min(tenant) = $tenant)
+  AND ($release::VARCHAR IS NULL OR min(release) = $release)
+  AND ($environment::VARCHAR IS NULL OR min(environment) = $environment)
+  AND ($session::VARCHAR IS NULL OR min(session_id) = $session)
+ORDER BY min(started_at) {order}, run_id
+LIMIT $page_size OFFSET $page_start
