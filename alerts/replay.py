@@ -8,7 +8,7 @@ from alerts.evaluate import Alert, Waits, step
 from alerts.rules import LoadedRule
 from alerts.samples import Clean, Queryable, read_samples
 
-MOST_STEPS: Final = 30
+MOST_STEPS: Final = 10
 
 
 def replay(rule: LoadedRule, lake: Queryable, *, at: datetime, eval_ts: datetime, interval: timedelta, clean: Clean) -> Mapping[str, Alert]:

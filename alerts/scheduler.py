@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -64,18 +65,14 @@ def run_scheduler(
     A second scheduler on the same data directory waits as a standby; a lake that is not there yet is waited for. `reload` set: the
     files are read again, and a bad one keeps the rules that run. `clean` is the redaction policy, `policy_hash` its name.
     """
-
-    def load() -> Sequence[LoadedGroup]:
-        return load_rules(rules, check_sql=check_sql)
-
+    load = partial(load_rules, rules, check_sql=check_sql)
     groups = load()
     _check_names(receivers)
     with ExitStack() as stack:
-        if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop)) is None:
+        opened = _open(data, stop, stack)
+        if opened is None:
             return
-        stack.callback(lake.close)
-        store = AlertStore.open(data)
-        stack.callback(store.close)
+        lake, store = opened
         context = Context(
             data=data,
             lake=lake,
@@ -147,6 +144,16 @@ def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[
         courier.start()
         stack.callback(courier.close)
     return couriers
+
+
+def _open(data: Path, stop: threading.Event, stack: ExitStack) -> tuple[Lake, AlertStore] | None:
+    """Return lake and state once this process is the one that evaluates and there is a lake; None: stopped."""
+    if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop)) is None:
+        return None
+    stack.callback(lake.close)
+    store = AlertStore.open(data)
+    stack.callback(store.close)
+    return lake, store
 
 
 def _take_lease(data: Path, stop: threading.Event, stack: ExitStack) -> bool:

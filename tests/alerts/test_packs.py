@@ -303,9 +303,9 @@ def days_of_cost(lake: AgentLake, days: int, *, usual: float = 2.0, swing: float
 @pytest.mark.parametrize(
     ("days", "today", "fires"),
     [
-        (30, 5.0, True),
-        (30, 4.05, True),
-        (30, 3.95, False),  # not twice the average
+        (16, 5.0, True),
+        (16, 4.05, True),
+        (16, 3.95, False),  # not twice the average
         (14, 5.0, True),
         (13, 5.0, False),  # no average yet
     ],
@@ -317,7 +317,7 @@ def test_cost_spike(agents: AgentLake, days: int, today: float, fires: bool) -> 
 
 
 def test_cents_are_no_spike(agents: AgentLake) -> None:
-    days_of_cost(agents, 30, usual=0.2, swing=0.02)
+    days_of_cost(agents, 16, usual=0.2, swing=0.02)
     agents.cost(HOUR, 0.99)
     assert found(agents, "CostSpike") == []
 
@@ -333,7 +333,7 @@ def test_days_without_cost_are_days_that_cost_nothing(agents: AgentLake) -> None
 
 
 def test_series_that_swing_widely_need_more(agents: AgentLake) -> None:
-    days_of_cost(agents, 30, usual=3.0, swing=2.5)
+    days_of_cost(agents, 16, usual=3.0, swing=2.5)
     agents.cost(HOUR, 7.0)
     assert found(agents, "CostSpike") == [], "more than twice the average of 3, but within the usual swing"
     agents.cost(HOUR, 20.0)
@@ -341,24 +341,24 @@ def test_series_that_swing_widely_need_more(agents: AgentLake) -> None:
 
 
 def test_saturdays_are_compared_with_saturdays(agents: AgentLake) -> None:
-    for day in range(1, 43):
+    for day in range(1, 37):
         agents.cost(day * DAY, 10.0 if day % 7 == 0 else 2.0)
     agents.cost(HOUR, 11.0)
     assert found(agents, "CostSpike") == [], "every Saturday costs 10"
 
 
 def test_calls_that_are_not_counted_cost_nothing(agents: AgentLake) -> None:
-    days_of_cost(agents, 30)
+    days_of_cost(agents, 16)
     for number in range(2):
         agents.span("model", HOUR, cost_usd=3.9, response_id="the same", span_id=f"{number:016x}")
     assert found(agents, "CostSpike") == []
 
 
 def test_cost_of_agents_is_told_apart(agents: AgentLake) -> None:
-    days_of_cost(agents, 20)
+    days_of_cost(agents, 14)
     agents.cost(HOUR, 2.0)
     agents.agent = "research"
-    days_of_cost(agents, 20)
+    days_of_cost(agents, 14)
     agents.cost(HOUR, 9.0)
     [row] = found(agents, "CostSpike")
     assert row.annotations["summary"] == "research has spent $9.00 on models today, far above its usual day"
