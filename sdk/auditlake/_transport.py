@@ -39,6 +39,7 @@ _HINTS: Final = {
     413: "the record is larger than the collector's max_request_body_size: send a reference instead of the content, or raise the limit",
 }
 _UNREACHABLE: Final = "the collector cannot be reached: start it with `auditlake up`, or correct endpoint= of configure()"
+_NO_HTTP: Final = "something answers at this address, but not in HTTP: for OTLP/gRPC give endpoint='grpc://host:port' to configure()"
 _GZIP_FROM_BYTES: Final = 1024
 _IDLE_LIMIT: Final = 8
 
@@ -172,6 +173,8 @@ def delivered(signal: Signal, body: bytes) -> Outcome:
 
 
 def _unreachable(error: Exception) -> Outcome:
+    if isinstance(error, http.client.BadStatusLine) and not isinstance(error, http.client.RemoteDisconnected):
+        return Outcome(delivered=False, reason="no HTTP", hint=_NO_HTTP)
     return Outcome(
         delivered=False,
         retryable=not isinstance(error, ssl.SSLCertVerificationError),

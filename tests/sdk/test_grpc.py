@@ -86,6 +86,14 @@ def test_an_absent_server_is_an_error_in_time_or_the_spool_s_case(configure: Con
     wait_for(lambda: handle.spooled == 1)
 
 
+def test_http_to_a_grpc_port_says_what_to_give(services: tuple[Services, str], configure: Configure) -> None:
+    """A port other than 4317 does not tell the protocol; the error does."""
+    _, endpoint = services
+    configure(endpoint=endpoint.replace("grpc://", "http://"))
+    with pytest.raises(auditlake.AuditError, match="grpc://"):
+        auditlake.audit("a", "b", "success")
+
+
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4317", "grpc://collector:9000", "grpcs://collector"])
 def test_the_endpoint_decides_the_protocol(configure: Configure, endpoint: str) -> None:
     """Port 4317 is gRPC everywhere, and so is the scheme grpc://."""
