@@ -27,7 +27,7 @@ processors:
   memory_limiter: {{limit_mib: 512, spike_limit_mib: 64}}
   redaction: {{}}
 exporters:
-  parquet: {{path: unused, seal_interval: 200ms, node: {node}}}
+  parquet: {{path: unused, seal_interval: {interval}, node: {node}}}
 extensions:
   health_check: {{endpoint: "127.0.0.1:{health}"}}
 service:
@@ -42,11 +42,13 @@ service:
 class CollectorProcess:
     """One collector on `data`; use as a context manager, which kills what is still running."""
 
-    def __init__(self, folder: Path, *, data: Path | None = None, grpc: int = 0, http: int = 0, node: str = "n1") -> None:
+    def __init__(
+        self, folder: Path, *, data: Path | None = None, grpc: int = 0, http: int = 0, node: str = "n1", interval: str = "200ms"
+    ) -> None:
         self.data = data or folder / "data"
         self.log = folder / f"collector-{node}.log"
         self.config = folder / f"{node}.yaml"
-        self.config.write_text(CONFIG.format(grpc=grpc, http=http, health=0, node=node))
+        self.config.write_text(CONFIG.format(grpc=grpc, http=http, health=0, node=node, interval=interval))
         self.command = [sys.executable, "-m", "tests.collector_main", str(self.config), str(self.data)]
         self.ports: dict[str, int] = {}
 
@@ -85,7 +87,7 @@ class CollectorProcess:
     def post(self, signal_name: str, body: bytes) -> httpx.Response:
         """Send one request."""
         headers = {"content-type": "application/x-protobuf"}
-        return httpx.post(f"http://127.0.0.1:{self.ports['http']}/v1/{signal_name}", content=body, headers=headers, timeout=10)
+        return httpx.post(f"http://127.0.0.1:{self.ports['http']}/v1/{signal_name}", content=body, headers=headers, timeout=60)
 
     def health(self) -> httpx.Response:
         """Ask the health check."""

@@ -1,0 +1,232 @@
+"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; under a minute by default.
+
+Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Three phases: 5,000 spans a
+second over HTTP (latencies, freshness, memory), then as fast as acknowledgements come over HTTP and over gRPC (throughput). Beside the
+spans, single audit events are sent five times a second: their acknowledgement and the time until a query shows them are measured.
+"""
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import psutil
+
+from benchmarks.load import Body, Load, Sent, generate
+from collector.signals import LOGS
+from storage.catalog import Catalog
+from storage.lake import Lake
+from tests.collector_process import CollectorProcess, settle
+
+PACED_SPANS_PER_SECOND = 5_000
+PROBE_SECONDS = 0.2
+VISIBLE_SECONDS = 60.0
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
+"""Ids without digits: what might be a number goes to the scanner, which is measured in benchmarks.redaction."""
+Measure = dict[str, float | str]
+
+
+class Probe:
+    """Single audit events beside the load: how fast they are durable, and when a query shows them."""
+
+    def __init__(self, collector: CollectorProcess) -> None:
+        self._collector = collector
+        self._pending: dict[str, float] = {}
+        self.acks: list[float] = []
+        self.visible: list[float] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._send), threading.Thread(target=self._look)]
+
+    def __enter__(self) -> "Probe":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def missing(self) -> int:
+        """Events that no query has shown in time."""
+        return len(self._pending)
+
+    def _send(self) -> None:
+        url = f"http://127.0.0.1:{self._collector.ports['http']}/v1/logs"
+        with httpx.Client(headers={"content-type": "application/x-protobuf"}, timeout=60) as client:
+            while not self._stop.wait(PROBE_SECONDS):
+                name = f"probe-{uuid.uuid4().hex.translate(LETTERS)}"
+                body = audit_event(name)
+                begun = time.monotonic()
+                client.post(url, content=body).raise_for_status()
+                self.acks.append(time.monotonic() - begun)
+                self._pending[name] = time.monotonic()
+
+    def _look(self) -> None:
+        """Query whenever the catalog has changed, until nothing is missing."""
+        while not (self._collector.data / "catalog.sqlite").exists():
+            time.sleep(0.1)
+        with Lake.open(self._collector.data) as lake:
+            seen, ended = -1, 0.0
+            while not self._stop.is_set() or (self._pending and time.monotonic() - ended < VISIBLE_SECONDS):
+                ended = ended if self._stop.is_set() and ended else time.monotonic()
+                if (version := lake.version) == seen or not self._pending:
+                    time.sleep(0.05)
+                    continue
+                seen = version
+                since = time.time_ns() - 120 * 10**9
+                rows = lake.sql("SELECT body FROM events WHERE body LIKE 'probe-%'", from_ns=since)
+                now = time.monotonic()
+                for name in set(rows.column("body").to_pylist()) & set(self._pending):
+                    self.visible.append(now - self._pending.pop(name))
+
+
+class Usage:
+    """Memory and processor time of the collector and its children."""
+
+    def __init__(self, collector: CollectorProcess) -> None:
+        self._main = psutil.Process(collector.process.pid)
+        self._cpu = self._seconds()
+        self.peak_bytes = 0
+        self.peak_all_bytes = 0
+
+    def sample(self) -> None:
+        """Remember the highest memory."""
+        self.peak_bytes = max(self.peak_bytes, self._main.memory_info().rss)
+        everything = sum(process.memory_info().rss for process in (self._main, *self._main.children(recursive=True)))
+        self.peak_all_bytes = max(self.peak_all_bytes, everything)
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Processor time since the start: of the collector alone, and with its children."""
+        now = self._seconds()
+        return now[0] - self._cpu[0], now[1] - self._cpu[1]
+
+    def _seconds(self) -> tuple[float, float]:
+        own = sum(self._main.cpu_times()[:2])
+        return own, own + sum(sum(process.cpu_times()[:2]) for process in self._main.children(recursive=True))
+
+
+def audit_event(text: str) -> bytes:
+    """A request with one audit event."""
+    message = LOGS.request()
+    record = message.resource_logs.add().scope_logs.add().log_records.add(event_name="agent_action")
+    record.time_unix_nano, record.body.string_value = time.time_ns(), text
+    return bytes(message.SerializeToString())
+
+
+def phase(folder: Path, protocol: str, seconds: float, rate: int) -> Iterator[Measure]:
+    """Run one collector under one load and yield what was measured."""
+    name = f"{protocol}, {rate:,} spans/s" if rate else f"{protocol}, as fast as it goes"
+    with CollectorProcess(folder, node="bench", interval="1s") as collector:
+        collector.post("traces", Body(0).patched())  # what everyone repeats is known then
+        collector.post("logs", audit_event("call 212 555 0123"))  # and the scanner is loaded
+        load = Load(protocol=protocol, port=collector.ports[protocol], seconds=seconds, rate=rate, connections=4)
+        usage = Usage(collector)
+        with Probe(collector) as probe:
+            sent = run(load, usage)
+            acknowledged = time.monotonic()
+            own_cpu, all_cpu = usage.cpu_seconds()
+            backlog_seconds = wait_until_sealed(collector.data, acknowledged)
+        collector.terminate(30)
+        yield from throughput(name, sent, backlog_seconds)
+        yield from latencies(name, "request of 512 spans, in → acknowledged", sent.latencies)
+        yield from latencies(name, "audit event beside it, in → acknowledged", probe.acks)
+        yield from latencies(name, "audit event, acknowledged → visible in a query", probe.visible)
+        yield measure(name, "audit events that no query showed", probe.missing, "")
+        yield measure(name, "processor time a span, collector", own_cpu / sent.spans * 1e6, "µs")
+        yield measure(name, "processor time a span, with its children", all_cpu / sent.spans * 1e6, "µs")
+        yield measure(name, "processor time a span, generator", sent.cpu_seconds / sent.spans * 1e6, "µs")
+        yield measure(name, "memory, collector", usage.peak_bytes / (1 << 20), "MiB")
+        yield measure(name, "memory, with its children", usage.peak_all_bytes / (1 << 20), "MiB")
+        settle(collector.data)
+        yield from sizes(name, collector.data, sent.spans + 512)
+
+
+def run(load: Load, usage: Usage) -> Sent:
+    """Run the generator and sample memory meanwhile."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    generator = context.Process(target=generate, args=(load, theirs))
+    generator.start()
+    theirs.close()
+    while not ours.poll(0.25):
+        usage.sample()
+    sent: Sent = ours.recv()
+    generator.join()
+    return sent
+
+
+def wait_until_sealed(data: Path, acknowledged: float) -> float:
+    """Return how long after the last acknowledgement everything was sealed."""
+    while any((data / "wal").rglob("*.wal")) or any(path.stat().st_size > 16 for path in (data / "wal").rglob("*.open")):
+        if time.monotonic() - acknowledged > VISIBLE_SECONDS:
+            break
+        time.sleep(0.05)
+    return time.monotonic() - acknowledged
+
+
+def throughput(name: str, sent: Sent, backlog_seconds: float) -> Iterator[Measure]:
+    yield measure(name, "acknowledged", sent.spans / sent.seconds, "spans/s")
+    yield measure(name, "acknowledged and sealed", sent.spans / (sent.seconds + backlog_seconds), "spans/s")
+    yield measure(name, "sealed completely after the last acknowledgement", backlog_seconds, "s")
+    yield measure(name, "requests refused", sent.failures, "")
+
+
+def latencies(name: str, what: str, seconds: Sequence[float]) -> Iterator[Measure]:
+    ordered = sorted(seconds) or [float("nan")]
+    yield measure(name, f"{what}: p50", statistics.median(ordered) * 1e3, "ms")
+    yield measure(name, f"{what}: p99", ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1e3, "ms")
+    yield measure(name, f"{what}: max", ordered[-1] * 1e3, "ms")
+
+
+def sizes(name: str, data: Path, spans: int) -> Iterator[Measure]:
+    catalog = Catalog.open(data, read_only=True)
+    files = catalog.live_files("spans")
+    catalog.close()
+    stored = sum(file.rows for file in files)
+    yield measure(name, "OTLP bytes a span as sent", Body(0).size_bytes / 512, "B")
+    yield measure(name, "stored bytes a span", sum(file.bytes for file in files) / max(stored, 1), "B")
+    yield measure(name, "live span files", len(files), "")
+    yield measure(name, "spans stored − spans acknowledged", stored - spans, "")
+
+
+def measure(phase_name: str, what: str, value: float, unit: str) -> Measure:
+    return {"phase": phase_name, "what": what, "value": round(value, 3), "unit": unit}
+
+
+def measures(seconds: float) -> Iterator[Measure]:
+    """Yield every measure of the three phases."""
+    for protocol, rate in (("http", PACED_SPANS_PER_SECOND), ("http", 0), ("grpc", 0)):
+        with tempfile.TemporaryDirectory() as folder:
+            yield from phase(Path(folder), protocol, seconds, rate)
+
+
+def main() -> None:
+    """Print the table, and write the JSON when asked for."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--seconds", type=float, default=10.0, help="length of each of the three phases")
+    options.add_argument("--json", type=Path, help="also write the measures to this file")
+    chosen = options.parse_args()
+    rows = []
+    for row in measures(chosen.seconds):
+        rows.append(row)
+        print(f"{row['phase']:<26}{row['what']:<56}{row['value']:>14,.2f} {row['unit']}", flush=True)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
+    failed = [
+        row for row in rows if row["what"] in {"spans stored − spans acknowledged", "audit events that no query showed"} and row["value"]
+    ]
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""A load generator in a process of its own: agent spans over real OTLP, as an instrumented fleet sends them.
+
+Request bodies are built once and patched before every send (ids, times, and a text that nobody has seen before in one span of 16), so
+that generating costs little beside what is measured. Conversations repeat, as agents send the whole of them with every model call.
+"""
+
+import asyncio
+import os
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import grpc
+import httptools
+
+from collector.signals import TRACES
+
+Send = Callable[[bytes], Awaitable[bool]]
+Connect = Callable[[], Awaitable[Send]]
+
+SPANS = 512
+BODIES = 24
+FRESH_EVERY = 16
+_FRESH = "qqqqqqqqqqqq"
+_LETTERS = "abcdefghijklmnop"
+
+QUESTIONS = (
+    "Where is my order? It should have been delivered on Monday, and the tracking page still says that it is being prepared.",
+    "The export to a spreadsheet stops after the first page. Can you check whether the report service is healthy today?",
+    "Please summarise the incident of last night for the weekly review, with causes, impact and follow-up actions.",
+    "Compare the three offers and tell me which one is the cheapest over two years when we need forty seats.",
+)
+
+
+@dataclass(slots=True)
+class Load:
+    """What is sent, and how: `rate` spans a second (0: as fast as acknowledgements come), `connections` requests under way."""
+
+    protocol: str
+    port: int
+    seconds: float
+    rate: int
+    connections: int
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of it."""
+
+    spans: int
+    seconds: float
+    latencies: list[float]
+    failures: int
+    cpu_seconds: float
+
+
+class Body:
+    """One patchable request."""
+
+    def __init__(self, number: int) -> None:
+        self._id_positions: list[tuple[int, int]] = []
+        message = TRACES.request()
+        resource = message.resource_spans.add()
+        for key, value in {
+            "service.name": "support-agent",
+            "service.version": "1.4.2",
+            "deployment.environment.name": "production",
+        }.items():
+            resource.resource.attributes.add(key=key).value.string_value = value
+        scope = resource.scope_spans.add()
+        scope.scope.name = "opentelemetry.instrumentation.openai_v2"
+        markers = [os.urandom(16) for _ in range(SPANS // 8)]
+        spans = [os.urandom(8) for _ in range(SPANS)]
+        for index in range(SPANS):
+            self._add_span(scope.spans, index, number, markers[index // 8], spans)
+        self._content = bytearray(message.SerializeToString())
+        self._traces = [self._positions(marker) for marker in markers]
+        self._spans = [self._positions(marker) for marker in spans]
+        self._times = self._positions(struct.pack("<Q", 1 << 60))
+        self._fresh = self._positions(_FRESH.encode())
+        self._counter = 0
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._content)
+
+    def _add_span(self, spans: object, index: int, number: int, trace_id: bytes, ids: list[bytes]) -> None:
+        parent = b"" if index % 8 == 0 else ids[index - index % 8]
+        span = spans.add(trace_id=trace_id, span_id=ids[index], parent_span_id=parent, name="chat gpt-4o-mini", kind=3)  # type: ignore[attr-defined]
+        span.start_time_unix_nano = span.end_time_unix_nano = 1 << 60
+        question = QUESTIONS[(number + index) % len(QUESTIONS)]
+        said = f"{question} {_FRESH}" if index % FRESH_EVERY == 0 else f"{question} Conversation {number}, turn {index % 40}."
+        texts = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": "gpt-4o-mini",
+            "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
+            "gen_ai.conversation.id": f"conversation-{number}-{index // 8}",
+            "gen_ai.agent.name": "support",
+            "gen_ai.input.messages": f'[{{"role":"user","parts":[{{"type":"text","content":"{said}"}}]}}]',
+            "gen_ai.output.messages": '[{"role":"assistant","parts":[{"type":"text","content":"I am looking into it."}]}]',
+        }
+        for key, value in texts.items():
+            span.attributes.add(key=key).value.string_value = value
+        for key, count in {
+            "gen_ai.usage.input_tokens": 1200 + index,
+            "gen_ai.usage.output_tokens": 90,
+            "auditlake.seq": index % 8 + 1,
+        }.items():
+            span.attributes.add(key=key).value.int_value = count
+
+    def _positions(self, marker: bytes) -> list[int]:
+        found, position = [], self._content.find(marker)
+        while position >= 0:
+            found.append(position)
+            position = self._content.find(marker, position + 1)
+        return found
+
+    def patched(self) -> bytes:
+        """Return the request with new ids, the time now, and texts that were never sent before."""
+        content = self._content
+        for size, groups in ((16, self._traces), (8, self._spans)):
+            fresh = os.urandom(size * len(groups))
+            for index, positions in enumerate(groups):
+                value = fresh[index * size : index * size + size]
+                for position in positions:
+                    content[position : position + size] = value
+        now = struct.pack("<Q", time.time_ns())
+        for position in self._times:
+            content[position : position + 8] = now
+        for position in self._fresh:
+            content[position : position + 12] = "".join(_LETTERS[byte & 15] for byte in os.urandom(12)).encode()
+        return bytes(content)
+
+
+def generate(load: Load, results: Connection) -> None:
+    """Send until the time is over; the main function of the generator process."""
+    results.send(asyncio.run(_run(load)))
+
+
+async def _run(load: Load) -> Sent:
+    bodies = [Body(number) for number in range(BODIES)]
+    connect = _http(load.port) if load.protocol == "http" else _grpc(load.port)
+    sent = Sent(spans=0, seconds=0.0, latencies=[], failures=0, cpu_seconds=0.0)
+    clients = [await connect() for _ in range(load.connections)]
+    begun, cpu = time.monotonic(), time.process_time()
+    turn = 0
+
+    async def sender(send: Send) -> None:
+        nonlocal turn
+        while (now := time.monotonic()) < begun + load.seconds:
+            number, turn = turn, turn + 1
+            if load.rate and (due := begun + number * SPANS / load.rate) > now:
+                await asyncio.sleep(due - now)
+            body = bodies[number % BODIES].patched()
+            started = time.monotonic()
+            if await send(body):
+                sent.spans += SPANS
+                sent.latencies.append(time.monotonic() - started)
+            else:
+                sent.failures += 1
+                await asyncio.sleep(0.2)
+
+    await asyncio.gather(*[sender(client) for client in clients])
+    sent.seconds, sent.cpu_seconds = time.monotonic() - begun, time.process_time() - cpu
+    return sent
+
+
+def _http(port: int) -> Connect:
+    """Return a factory of senders over one connection each: a minimal client, since the generator shares the machine."""
+
+    async def connect() -> Send:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def post(body: bytes) -> bool:
+            head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
+            await writer.drain()
+            done = asyncio.Event()
+            parser = httptools.HttpResponseParser(_Until(done))
+            while not done.is_set():
+                parser.feed_data(await reader.read(65536))
+            return bool(parser.get_status_code() == 200)
+
+        return post
+
+    return connect
+
+
+class _Until:
+    def __init__(self, done: asyncio.Event) -> None:
+        self._done = done
+
+    def on_message_complete(self) -> None:
+        self._done.set()
+
+
+def _grpc(port: int) -> Connect:
+    async def connect() -> Send:
+        channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
+        call = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+
+        async def export(body: bytes) -> bool:
+            try:
+                await call(body)
+            except grpc.aio.AioRpcError:
+                return False
+            return True
+
+        return export
+
+    return connect
