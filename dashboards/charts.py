@@ -75,7 +75,7 @@ def run_outcomes(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], 
             tooltip=[*_WHEN, alt.Tooltip("status:N", title="Status"), alt.Tooltip("runs:Q", title="Runs", format=",")],
         )
     )
-    return _layered([bars, _edges(domain)])
+    return _layered([bars, _edges(domain)], height=HEIGHT + 46)
 
 
 def ingest(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket_seconds: int) -> alt.LayerChart:
@@ -111,7 +111,7 @@ def ingest(rows: Sequence[Row], theme: Theme, *, domain: tuple[int, int], bucket
 def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
     """Spend by name, largest first, with the amount written at each bar. Rows: `name cost_usd calls unknown` (calls without a price)."""
     top = max((row["cost_usd"] for row in rows), default=0.0) or 1.0
-    scale, axis = alt.Scale(domain=[0, top * 1.5]), alt.Axis(labelExpr=_MONEY, tickCount=4)
+    scale, axis = alt.Scale(domain=[0, top * 1.5]), alt.Axis(labelExpr=_MONEY, tickCount=4, labelFlush=True)
     base = alt.Chart(_data([{**row, "amount": _amount(row)} for row in rows])).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, ticks=False, domain=False)),
         x=alt.X("cost_usd:Q", title="US dollars", axis=axis, scale=scale),
@@ -130,7 +130,7 @@ def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
 
 def _amount(row: Row) -> str:
     if row["unknown"] == row["calls"]:
-        return f"unknown ({row['unknown']:,} calls)"
+        return f"unknown ({row['unknown']:,} {'call' if row['unknown'] == 1 else 'calls'})"
     known = f"${row['cost_usd']:,.4f}" if row["cost_usd"] < 1 else f"${row['cost_usd']:,.2f}"
     return known + (f" + {row['unknown']:,} unpriced" if row["unknown"] else "")
 

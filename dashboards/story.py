@@ -15,10 +15,11 @@ from dashboards.messages import Message
 CUT: Final = 1200
 Step = Mapping[str, Any]
 
-_TONES: Final = {
+TONES: Final = {
     "deny": "bad", "denied": "bad", "expired": "bad", "failed": "bad", "error": "bad", "block": "bad", "blocked": "bad",
-    "allow": "good", "granted": "good", "passed": "good", "requested": "warn",
+    "allow": "good", "granted": "good", "passed": "good", "requested": "warn", "redacted": "warn",
 }  # fmt: skip
+"""How the words at a step are coloured, beside being words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def loops(ordered: Sequence[Step], *, times: int = 3) -> list[Step]:
 def _item(step: Step, origin: datetime, blocks: list[dict[str, Any]], waited: float | None) -> dict[str, Any]:
     look = design.kind_look(step["kind"])
     offset = (step["started_at"] - origin).total_seconds() * 1000
-    tags = [{"text": mark, "tone": _TONES.get(mark, "plain")} for mark in waterfall.marks(step)]
+    tags = [{"text": mark, "tone": TONES.get(mark, "plain")} for mark in waterfall.marks(step)]
     if waited is not None:
         tags.append({"text": f"waited {units.duration(waited)}", "tone": "warn"})
     if retry_count(step):

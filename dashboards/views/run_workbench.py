@@ -14,17 +14,6 @@ WATERFALL_HEIGHT = 430
 STORY_HEIGHT = 760
 STORY_ITEMS = 150
 COLUMNS = (11, 9)
-TONES = {
-    "deny": "bad",
-    "denied": "bad",
-    "expired": "bad",
-    "failed": "bad",
-    "allow": "good",
-    "granted": "good",
-    "passed": "good",
-    "requested": "warn",
-    "redacted": "warn",
-}
 
 
 def show(found: dict[str, Any], key: str) -> None:
@@ -105,7 +94,7 @@ def _waterfall(steps: list[dict[str, Any]], chosen: str, key: str) -> None:
     if drawn.hidden:
         _banner(drawn)
     name = f"waterfall-{key}"
-    data = {"rows": drawn.rows, "ticks": drawn.ticks, "selected": chosen, "height": WATERFALL_HEIGHT, "tones": TONES}
+    data = {"rows": drawn.rows, "ticks": drawn.ticks, "selected": chosen, "height": WATERFALL_HEIGHT, "tones": story.TONES}
     components.waterfall(data, key=name, on_select=_selected(name))
 
 

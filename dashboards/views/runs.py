@@ -5,7 +5,7 @@ from typing import Any, Final
 import streamlit as st
 
 from dashboards import reads, units
-from dashboards.design import SIGNS
+from dashboards.design import BADGES, SIGNS
 from dashboards.panels import download_rows, empty, show_sql
 from dashboards.reads import Answer
 from dashboards.views.context import Context, as_of
@@ -20,27 +20,32 @@ TEXT_LENGTH: Final = 200
 
 def page(context: Context) -> None:
     """Filters, the totals of what they choose, and one page of rows; a click on a row opens its run."""
-    st.title("Runs", anchor=False)
-    name = st.segmented_control(
-        "Time range", list(RANGES), default=DEFAULT, required=True, key="range", bind="query-params", label_visibility="collapsed"
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Runs", anchor=False, width="content")
+        name = st.segmented_control("Time range", list(RANGES), default=DEFAULT, required=True, key="range", bind="query-params")
     window = context.window(name)
-    chosen = _filters(context, window)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        sort = st.selectbox("First", SORTS, key="sort", bind="query-params", width=200, help="The whole list is sorted, not this page")
-        size = st.selectbox("Rows a page", PAGE_SIZES, index=1, key="size", bind="query-params", width=130)
-        st.space("stretch")
-        st.button("Refresh", icon=":material/refresh:")
+    text, order, rows = st.columns([6, 2, 1])
+    chosen = {**_filters(context, window), "text": _text(text)}
+    sort = order.selectbox("Sort by", SORTS, key="sort", bind="query-params", help="The whole list is sorted, not this page")
+    size = rows.selectbox("Rows", PAGE_SIZES, index=1, key="size", bind="query-params")
     _list(context, window, chosen, str(sort), int(size or 50))
+
+
+def _text(where: Any) -> str | None:
+    text = where.text_input(
+        "Text",
+        key="text",
+        bind="query-params",
+        icon=":material/search:",
+        max_chars=TEXT_LENGTH,
+        placeholder="Text in ids, names, messages, arguments, results, errors …",
+    )
+    return (text or "").strip() or None
 
 
 def _filters(context: Context, window: Window) -> dict[str, Any]:
     """The widgets, as the parameters of the query."""
     offered = reads.filter_options(context.data, window.start)
-    text = st.text_input(
-        "Text", key="text", bind="query-params", icon=":material/search:", max_chars=TEXT_LENGTH, label_visibility="collapsed",
-        placeholder="Text in ids, names, messages, arguments, results, errors …",
-    )  # fmt: skip
     first, second = st.columns(4), st.columns(4)
     chosen = {
         "statuses": first[0].multiselect("Status", STATUSES, key="statuses", bind="query-params", placeholder="any"),
@@ -60,12 +65,7 @@ def _filters(context: Context, window: Window) -> dict[str, Any]:
             "Min. duration, s", min_value=0.0, value=None, key="min_seconds", bind="query-params", placeholder="any"
         )
     lists = {key: list(value) or None for key, value in chosen.items()}
-    return {
-        **lists,
-        "min_cost": min_cost,
-        "min_duration": None if seconds is None else seconds * 1000,
-        "text": (text or "").strip() or None,
-    }
+    return {**lists, "min_cost": min_cost, "min_duration": None if seconds is None else seconds * 1000}
 
 
 def _choice(where: Any, label: str, key: str, offered: list[str]) -> list[str]:
@@ -75,7 +75,7 @@ def _choice(where: Any, label: str, key: str, offered: list[str]) -> list[str]:
 
 
 def _status(status: str) -> str:
-    return f"{SIGNS[status]} {status}"
+    return f"{SIGNS.get(status, SIGNS['unset'])} {status}"
 
 
 def _list(context: Context, window: Window, chosen: dict[str, Any], sort: str, size: int) -> None:
@@ -115,6 +115,7 @@ def _totals(answer: Answer, size: int, number: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"{said}{cost} · {units.count(answer.first['total_failed'])} failed", width="content")
         with st.container(horizontal=True, horizontal_alignment="right", width="content"):
+            st.button("Refresh", icon=":material/refresh:")
             download_rows(answer.rows, key="runs")
             show_sql(answer, key="runs")
 
@@ -130,6 +131,7 @@ def _table(context: Context, answer: Answer, number: int) -> None:
         selection_mode="single-cell",
         height="content" if len(shown) <= 20 else 780,
         column_config=_COLUMNS,
+        placeholder=units.UNKNOWN,
         alt=f"{len(shown)} runs; choose a cell to open its run",
     )
     st.caption("Choose any cell of a row to open the run. Sort with the box above: a click on a column's head sorts this page only.")
@@ -139,7 +141,7 @@ def _table(context: Context, answer: Answer, number: int) -> None:
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     return {
-        "status": _status(row["status"]) if row["status"] in SIGNS else row["status"],
+        "status": [_status(row["status"])],
         "started": row["started_at"],
         "agent": row["agent_name"],
         "name": row["name"],
@@ -161,7 +163,9 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 _COLUMNS: Final = {
-    "status": st.column_config.TextColumn("Status", pinned=True, width=100),
+    "status": st.column_config.MultiselectColumn(
+        "Status", options=[_status(status) for status in BADGES], color=list(BADGES.values()), pinned=True, width=115
+    ),
     "started": st.column_config.DatetimeColumn("Started, UTC", format="YYYY-MM-DD HH:mm:ss", width=150),
     "agent": st.column_config.TextColumn("Agent"),
     "name": st.column_config.TextColumn("Name"),

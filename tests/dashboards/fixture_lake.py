@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from storage import schema
+from storage.catalog import Catalog, EntryRecord
+from storage.writer import publish_entry
 from tests.dashboards import fixture_records as records
 from tests.dashboards.fixture_records import NS, Row
 
@@ -274,34 +276,39 @@ def publish(data: Path, rows: Rows, now_ns: int, *, entry: int = 1) -> None:
 
 
 def publish_tables(data: Path, tables: dict[str, pa.Table], now_ns: int, *, entry: int) -> None:
-    from storage.catalog import Catalog, EntryRecord
-    from storage.writer import publish_entry
-
-    stored = sum(table.num_rows for table in tables.values())
+    """The same for tables."""
     files = publish_entry(data, ORIGIN, entry, tables)
-    record = EntryRecord(
-        origin=ORIGIN,
-        entry=entry,
-        sealed_ns=now_ns,
-        first_received_ns=now_ns - 2 * NS,
-        last_received_ns=now_ns - NS,
-        received=stored + 3,
-        stored=stored,
-        rejected=2,
-        deduplicated=1,
-        quarantined=0,
-        withheld=1,
-        own=0,
-        bytes=stored * 300,
-        policy_hash="fixture",
-        descriptor={"tables": {}},
-    )
-    catalog = Catalog.open(data)
     spans: dict[str, tuple[int, int]] = {}
     for run, first, last in _run_times(tables):
         before = spans.get(run, (first, last))
         spans[run] = (min(first, before[0]), max(last, before[1]))
+    stored = sum(table.num_rows for table in tables.values())
+    catalog = Catalog.open(data)
+    record = _entry(ORIGIN, entry, now_ns, stored + 3, rejected=2, deduplicated=1, withheld=1)
     catalog.commit_entry(record, files, runs=spans, trace_runs={}, batches=[])
+    catalog.close()
+
+
+def _entry(
+    origin: str, entry: int, sealed_ns: int, received: int, *, rejected: int = 0, deduplicated: int = 0, withheld: int = 0
+) -> EntryRecord:
+    return EntryRecord(
+        origin=origin,
+        entry=entry,
+        sealed_ns=sealed_ns,
+        first_received_ns=sealed_ns - 2 * NS,
+        last_received_ns=sealed_ns - NS,
+        received=received,
+        stored=received - rejected - deduplicated,
+        rejected=rejected,
+        deduplicated=deduplicated,
+        quarantined=0,
+        withheld=withheld,
+        own=0,
+        bytes=received * 300,
+        policy_hash="fixture",
+        descriptor={"tables": {}},
+    )
 
 
 def _run_times(tables: dict[str, pa.Table]) -> Iterator[tuple[Any, Any, Any]]:
@@ -311,3 +318,14 @@ def _run_times(tables: dict[str, pa.Table]) -> Iterator[tuple[Any, Any, Any]]:
             for run, first, last in zip(table["run_id"].to_pylist(), table[start].to_pylist(), table[end].to_pylist(), strict=True):
                 if run:
                     yield run, first, last
+
+
+def publish_ingest_history(data: Path, now_ns: int, *, hours: int = 24, seed: int = 3) -> None:
+    """Entries without rows every twenty minutes, as if another collector had worked all day and its rows had expired."""
+    rng, catalog = random.Random(seed), Catalog.open(data)
+    for number in range(hours * 3):
+        sealed, received = now_ns - number * 1200 * NS, rng.randint(9000, 16_000)
+        catalog.commit_entry(
+            _entry("fixture/second", number + 1, sealed, received, rejected=rng.randint(0, 2)), [], runs={}, trace_runs={}, batches=[]
+        )
+    catalog.close()

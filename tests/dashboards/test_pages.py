@@ -84,7 +84,7 @@ def test_runs_filters_come_from_the_address_and_add_up(full_lake: Path) -> None:
     app = show("runs", full_lake, statuses="error", agents="billing-agent", tools="charge_card", models="gpt-4o-mini", min_seconds="0.01")
     table = app.dataframe[0].value
     assert set(table["agent"]) == {"billing-agent"}
-    assert {status.split()[-1] for status in table["status"]} == {"error"}
+    assert {status[0] for status in table["status"]} == {"✗ error"}
 
 
 def test_runs_find_text_in_arguments(full_lake: Path) -> None:
