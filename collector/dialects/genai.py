@@ -141,6 +141,7 @@ def read_log(record: LogView) -> Fields | None:
         fields["finish_reason"] = finish_reason(record.body.get("finish_reason"))
     response_id, reason = fields.get("response_id"), fields.get("finish_reason")
     without_call(fields)
+    fields.pop("error_type", None)  # the failure is the span's
     return {**fields, "step_kind": "message", "response_id": response_id, "finish_reason": reason}
 
 

@@ -112,6 +112,9 @@ def test_inference_details_are_a_message_in_a_span_and_the_call_itself_without_o
     details = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.usage.output_tokens": 1, "gen_ai.response.id": "r"}
     subset(log(genai.DETAILS, details), step_kind="message", input_tokens=None, response_id="r")
     subset(log(genai.DETAILS, details, in_span=False), step_kind="model", input_tokens=5)
+    failed = {"gen_ai.operation.name": "chat", "error.type": "timeout"}
+    subset(log(genai.DETAILS, failed), error_type=None)  # one failure is one error: the span's
+    subset(log(genai.DETAILS, failed, in_span=False), error_type="timeout")
 
 
 def test_legacy_message_events():
