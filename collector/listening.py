@@ -16,6 +16,7 @@ from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.web import WebServer, bind, port_error
 
 GRACE_SECONDS: Final = 2.0
+BODY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,9 @@ class Listeners:
         if http is not None:
             paths = {http.traces_url_path: TRACES, http.logs_url_path: LOGS, http.metrics_url_path: METRICS}
             taken = {path: signal for path, signal in paths.items() if signal.name in self._config.signals}
-            receiver = HttpReceiver(self.gate, self._limiter, paths=taken, max_body_bytes=http.max_request_body_size)
+            receiver = HttpReceiver(
+                self.gate, self._limiter, paths=taken, max_body_bytes=http.max_request_body_size, body_seconds=BODY_SECONDS
+            )
             self._servers.append(WebServer(receiver, self._sockets["http"], grace_seconds=GRACE_SECONDS))
         if health is not None and "health" in self._sockets:
             self._servers.append(WebServer(health, self._sockets["health"], grace_seconds=1.0))

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import re
+import resource
 import signal
 import socket
 import sys
@@ -279,7 +280,9 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _tune() -> None:
-    """Short slices for the threads that sync and inflate, and rare collections: both decide the latency of single events."""
+    """Short slices for the thread that syncs and rare collections: both decide the latency of single events. All file descriptors."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()

@@ -1,16 +1,27 @@
-"""Serving an ASGI application with uvicorn inside our own event loop: sockets bound by us, signals handled by us."""
+"""Serving an ASGI application with uvicorn inside our own event loop: sockets bound by us, signals handled by us.
 
+uvicorn bounds neither how long a request's head may take, nor how long it may be, nor how many connections there are; we do, so that
+slow or greedy clients cannot take the memory or the file descriptors that the WAL needs.
+"""
+
+import asyncio
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.config import host_port
 from collector.errors import PortTaken
 
 BACKLOG: Final = 1024
 KEEP_ALIVE_SECONDS: Final = 75
+HEAD_SECONDS: Final = 20.0
+HEAD_BYTES: Final = 128 << 10
+OWN_DESCRIPTORS: Final = 256
+"""File descriptors that connections must leave free: WAL, catalog, pipes of the children, gRPC."""
 
 
 def bind(endpoint: str, what: str) -> socket.socket:
@@ -36,6 +47,59 @@ def port_error(endpoint: str, what: str, why: str) -> PortTaken:
     )
 
 
+def max_connections() -> int:
+    """Return how many HTTP connections this process may hold."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(64, soft - OWN_DESCRIPTORS)
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """A connection that is closed when its head is late or too long, or when there are too many connections."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Count the connection and start its clock."""
+        super().connection_made(transport)
+        self._head_bytes = 0
+        self._late: asyncio.TimerHandle | None = None
+        if len(self.connections) > max_connections():
+            transport.abort()
+        else:
+            self._start_clock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._stop_clock()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came of a head that is not whole yet."""
+        super().data_received(data)
+        if self._late is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._start_clock()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._stop_clock()
+        super().on_headers_complete()
+
+    def _start_clock(self) -> None:
+        self._head_bytes = 0
+        if self._late is None:
+            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _stop_clock(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
 class WebServer:
     """One uvicorn server on one bound socket."""
 
@@ -43,7 +107,7 @@ class WebServer:
         self._socket = bound
         config = uvicorn.Config(
             application,
-            http="httptools",
+            http=BoundedConnection,
             ws="none",
             lifespan="off",
             interface="asgi3",

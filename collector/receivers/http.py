@@ -21,7 +21,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-BODY_SECONDS: Final = 60.0
 _DRAINED_BYTES: Final = 256 << 20
 _DRAIN_SECONDS: Final = 10.0
 
@@ -43,7 +42,7 @@ class HttpReceiver:
         *,
         paths: Mapping[str, Signal],
         max_body_bytes: int,
-        body_seconds: float = BODY_SECONDS,
+        body_seconds: float,
     ) -> None:
         self._exporter = exporter
         self._limiter = limiter

@@ -1,10 +1,12 @@
 """OTLP over real sockets: the official exporters, both protocols and encodings, and every way to be refused."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -307,8 +309,9 @@ def raw(served: Served, *pieces: bytes) -> bytes:
         for piece in pieces:
             connection.sendall(piece)
         answer = b""
-        while chunk := connection.recv(65536):
-            answer += chunk
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                answer += chunk
         return answer
 
 
@@ -323,6 +326,45 @@ def test_http_1_0_chunked_bodies_and_expect_continue(shared: Served) -> None:
     answer = raw(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + length + b"Expect: 100-continue\r\nConnection: close\r\n\r\n", body)
     assert answer.startswith(b"HTTP/1.1 100 ")
     assert b" 200 " in answer
+
+
+def test_a_head_that_is_late_or_too_long_costs_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.web.HEAD_SECONDS", 0.3)
+    served = Served()
+    for pieces in ([b""], [b"POST /v1/traces HTTP/1.1\r\nHost"], [b"POST / HTTP/1.1\r\n", b"A: b\r\n" * 100_000]):
+        try:
+            assert raw(served, *pieces) == b""
+        except ConnectionError:
+            continue
+    assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200
+    served.close()
+
+
+def test_a_body_that_is_late_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.listening.BODY_SECONDS", 0.3)
+    served = Served()
+    answer = raw(served, b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    assert b" 408 " in answer
+    assert b'"code":4' in answer
+    served.close()
+
+
+def test_connections_beyond_the_limit_are_closed_and_the_others_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.web.max_connections", lambda: 5)
+    served = Served()
+    port = served.listeners.ports.http or 0
+    connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(5)]
+    assert raw(served, b"") == b""
+    connections.pop().close()
+    deadline = time.monotonic() + 5
+    status = 0
+    while status != 200 and time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            status = served.post("/v1/traces", a_trace(), PROTOBUF).status_code
+    assert status == 200
+    for connection in connections:
+        connection.close()
+    served.close()
 
 
 def test_a_sender_that_goes_away_in_the_middle_harms_nothing(shared: Served) -> None:
