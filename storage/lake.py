@@ -151,18 +151,26 @@ class Lake:
         return self.sql(query_sql(name), params, from_ns=from_ns, to_ns=to_ns)
 
     def query(
-        self, text: str, *, params: Mapping[str, Any] | None = None, timeout_seconds: float = 60, max_rows: int = 100_000
+        self,
+        text: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        max_rows: int = 100_000,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
     ) -> pa.Table:
         """Run a user's SQL, exactly one SELECT over the views, and return at most `max_rows` rows (see `sandbox.truncated_at`).
 
-        Raises `QueryRefused` when it is anything else or DuckDB does not understand it, `StorageError` when it takes too much.
+        `from_ns` and `to_ns` leave out files, as in `sql`. Raises `QueryRefused` when it is anything else or DuckDB does not understand
+        it, `StorageError` when it takes too much.
         """
         checked = sandbox.check(text)
 
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
             return sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
 
-        return self._read(read, text, (None, None))
+        return self._read(read, text, (from_ns, to_ns))
 
     def _read(
         self,

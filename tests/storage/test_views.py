@@ -230,3 +230,22 @@ def test_ingest_log_has_every_entry_and_sees_new_ones(data: Path) -> None:
         second = lake.sql("SELECT * FROM ingest_log ORDER BY entry").to_pylist()
     assert [(row["entry"], row["stored"], row["lag_ms"]) for row in first] == [(1, 1, 1000.0)]
     assert [(row["entry"], row["stored"]) for row in second] == [(1, 1), (2, 2)]
+
+
+def test_an_approval_that_a_span_states_is_an_approval(data: Path) -> None:
+    """Some frameworks leave no record of its own: the agent's span says that it waits."""
+    write_lake(data, spans=[span("agent", step_kind="agent", approval_state="requested", action="refund")])
+    assert one(data, "SELECT approval_state, action FROM approvals") == {"approval_state": "requested", "action": "refund"}
+
+
+def test_a_message_does_not_repeat_the_error_of_its_call(data: Path) -> None:
+    said = event("gen_ai.client.inference.operation.details", trace="trace-1", inside="m", step_kind="message", error_type="429")
+    write_lake(data, spans=[model("m", status_code=2, error_type="429")], events=[said])
+    assert one(data, "SELECT errors FROM runs")["errors"] == 1
+
+
+def test_documents_are_found_where_a_dialect_spreads_them(data: Path) -> None:
+    spread = {"retrieval.documents.0.document.id": "doc-1", "other": "x"}
+    write_lake(data, spans=[span("r", step_kind="retrieval", attributes=spread), span("s", step_kind="retrieval", at=1)])
+    found = [row["documents"] for row in rows(data, "SELECT documents FROM retrievals ORDER BY started_at")]
+    assert found == ['{"retrieval.documents.0.document.id":"doc-1"}', None]

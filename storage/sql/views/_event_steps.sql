@@ -11,7 +11,8 @@ SELECT
     time_ns AS end_ns,
     latency_ms AS duration_ms,
     CASE
-        WHEN severity_number >= 17 OR error_type IS NOT NULL OR outcome = 'failure' THEN 'error'
+        WHEN severity_number >= 17 OR outcome = 'failure' THEN 'error'
+        WHEN error_type IS NOT NULL AND step_kind <> 'message' THEN 'error' -- a message repeats the error of the call it belongs to
         WHEN outcome = 'success' THEN 'ok'
         ELSE 'unset'
     END AS status,

@@ -1,4 +1,4 @@
--- approvals: one row each time an approval was requested, granted, denied or expired.
+-- approvals: one row each time an approval was requested, granted, denied or expired: records of their own, and spans that say so.
 SELECT
     record_id, started_at AS time, run_id, session_id, tenant, environment, agent_name, actor,
     tool_name, tool_call_id, coalesce(action, attributes['auditlake.approval.action']) AS action, approval_state, approver,
@@ -6,4 +6,4 @@ SELECT
     try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
     trace_id, span_id, parent_span_id
 FROM internal.all_steps
-WHERE kind = 'approval'
+WHERE kind = 'approval' OR approval_state IS NOT NULL

@@ -49,7 +49,7 @@ WITH by_run AS (
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
             CASE WHEN cardinality(redactions) > 0 THEN list_sum(map_values(redactions)) END AS found,
             CASE WHEN cardinality(redactions) > 0 THEN redactions['WITHHELD'] END AS withheld
-        FROM steps
+        FROM internal.counted_steps
         WHERE run_id IS NOT NULL
     )
     GROUP BY run_id
