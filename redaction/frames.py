@@ -41,6 +41,16 @@ class Pipe:
             except OSError as error:
                 raise PipeLost from error
 
+    def readable(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the beginning of a message, or for the end of the stream."""
+        if self._received:
+            return True
+        try:
+            _wait(self._reading, select.POLLIN, time.monotonic() + seconds)
+        except PipeTimeout:
+            return False
+        return True
+
     def receive(self, *, deadline: float | None = None) -> Any:
         """Return the next message. Raises `PipeLost` at the end of the stream, `PipeTimeout` at `deadline`."""
         length = _LENGTH.unpack(self._take(_LENGTH.size, deadline))[0]

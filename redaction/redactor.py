@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-import structlog
-
 from redaction import structure
 from redaction.cache import Cache
 from redaction.composition import Composition, Rules, Scan
 from redaction.findings import ERROR, Cleaned, Verdict, withheld
+from redaction.log import warn
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.scan import Scanner
@@ -116,20 +115,20 @@ class Redactor:
             try:
                 composition.ask(text, self._keys.attribute(key))
             except Exception as error:  # noqa: BLE001 - fail closed: `answer` meets the same error and withholds
-                structlog.get_logger(__name__).error("a text could not be taken apart", error=type(error).__name__)
+                warn("a text could not be taken apart", error=type(error).__name__)
         return composition
 
     def _answers(self, composition: Composition, items: Sequence[Item], verdicts: Mapping[Scan, Verdict]) -> list[Cleaned]:
         reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str))
         if reasons:
-            structlog.get_logger(__name__).warning("texts were withheld", reasons=dict(reasons))
+            warn("texts were withheld", reasons=dict(reasons))
         return [self._answer(composition, text, key, verdicts) for text, key in items]
 
     def _answer(self, composition: Composition, text: str, key: str | None, verdicts: Mapping[Scan, Verdict]) -> Cleaned:
         try:
             return composition.answer(text, self._keys.attribute(key), verdicts)
         except Exception as error:  # noqa: BLE001 - the boundary that must not let a text through: fail closed
-            structlog.get_logger(__name__).error("a text is withheld", error=type(error).__name__)
+            warn("a text is withheld", error=type(error).__name__)
             return withheld(ERROR)
 
     def _local_scanner(self) -> Scanner:

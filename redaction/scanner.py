@@ -18,6 +18,7 @@ from redaction.scan import Finder, Scanner
 
 READY: Final = "ready"
 FAILED: Final = "failed"
+PARENT_CHECK_SECONDS: Final = 2.0
 WARM_UP: Final = "warm up: nobody@example.com, 4111 1111 1111 1111, +1 415 555 0132"
 
 
@@ -43,6 +44,7 @@ def build(policy: str) -> Scanner:
 
 def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
     """Answer every text of every batch, one message each, in order."""
+    parent = os.getppid()
     try:
         try:
             scanner = build_scanner(pipe.receive())
@@ -50,11 +52,19 @@ def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
             pipe.send((FAILED, type(error).__name__))
             return
         pipe.send((READY, os.getpid()))
-        while True:
+        while _next_batch(pipe, parent):
             for text, context in pipe.receive():
                 pipe.send(encoded(scanner.verdict(text, context)))
     except (PipeLost, PipeTimeout):
         return
+
+
+def _next_batch(pipe: Pipe, parent: int) -> bool:
+    """Wait for work; False when the parent is gone while a process that it forked still holds the pipe open."""
+    while not pipe.readable(PARENT_CHECK_SECONDS):
+        if os.getppid() != parent:
+            return False
+    return True
 
 
 def encoded(verdict: Verdict) -> object:

@@ -15,11 +15,10 @@ from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from redaction.composition import Scan
 from redaction.findings import TIMEOUT, WORKER, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
+from redaction.log import warn
 from redaction.policy import RedactionConfig
 from redaction.scan import CHUNK_CHARS
 from redaction.scanner import READY, decoded
@@ -31,9 +30,12 @@ COMMAND: Final = (
     str(Path(__file__).resolve().parent.parent),
 )
 START_SECONDS: Final = 60.0
-BACKOFF_SECONDS: Final = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
-BATCH_TEXTS: Final = 256
-BATCH_CHARS: Final = 1 << 18
+START_ATTEMPTS: Final = 2
+BACKOFF_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+BATCH_TEXTS: Final = 32
+BATCH_CHARS: Final = 1 << 16
+SMALL_CALL_TEXTS: Final = 8
+"""A call with so few texts, such as one audit event, does not queue behind whole requests: batches are taken in turn from both."""
 
 
 class ScannerProcess:
@@ -80,17 +82,25 @@ class ScannerProcess:
         """Return the pipe to a process that is ready, starting one if need be; None while it cannot be started."""
         if self._closing.is_set() or self._pipe is not None or time.monotonic() < self._not_before:
             return None if self._closing.is_set() else self._pipe
-        try:
-            self._start()
-        except (OSError, PipeLost, PipeTimeout, RuntimeError) as error:
-            self.problem = str(error) if isinstance(error, RuntimeError) else type(error).__name__
-            self.kill()
-            self._failures += 1
-            self._not_before = time.monotonic() + BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+        for attempt in range(START_ATTEMPTS):
             if self._closing.is_set():
-                return None
-            structlog.get_logger(__name__).error("the redaction scanner does not start: texts are withheld", problem=self.problem)
+                break
+            try:
+                self._start()
+            except (OSError, PipeLost, PipeTimeout, RuntimeError) as error:
+                self.kill()
+                if attempt == START_ATTEMPTS - 1 or isinstance(error, RuntimeError):
+                    self._give_up(str(error) if isinstance(error, RuntimeError) else type(error).__name__)
+                    break
+            else:
+                break
         return self._pipe
+
+    def _give_up(self, problem: str) -> None:
+        self.problem = problem
+        self._not_before = time.monotonic() + BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
+        self._failures += 1
+        warn("the redaction scanner does not start: texts are withheld", problem=problem)
 
     def interrupt(self) -> None:
         """End the process for good, from another thread: the one that uses it notices, and cleans up."""
@@ -126,7 +136,7 @@ class ScannerProcess:
         self._pipe, self._failures, self.problem = pipe, 0, ""
 
     def _restart(self, why: str) -> None:
-        structlog.get_logger(__name__).warning("the redaction scanner is started again", why=why)
+        warn("the redaction scanner is started again", why=why)
         self.kill()
 
     def _patience(self, text: str) -> float:
@@ -159,7 +169,9 @@ class ScannerPool:
         self._processes = [ScannerProcess(config, command) for _ in range(config.presidio.workers)]
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
-        self._queue: deque[Scan] = deque()
+        self._queues: tuple[deque[Scan], deque[Scan]] = (deque(), deque())  # of small calls, of the others
+        self._turn = 0
+        self._running = 0
         self._waiting: dict[Scan, list[_Call]] = {}
         self._closed = False
 
@@ -171,6 +183,7 @@ class ScannerPool:
             self._threads = [
                 threading.Thread(target=self._run, args=(process,), name="redaction-scanner", daemon=True) for process in self._processes
             ]
+            self._running = len(self._threads)
         for thread in self._threads:
             thread.start()
 
@@ -182,10 +195,11 @@ class ScannerPool:
         with self._changed:
             if self._closed:
                 return dict.fromkeys(texts, WORKER)
+            queue = self._queues[len(texts) > SMALL_CALL_TEXTS]
             for scan in texts:
                 if scan not in self._waiting:
                     self._waiting[scan] = []
-                    self._queue.append(scan)
+                    queue.append(scan)
                 self._waiting[scan].append(call)
             self._changed.notify_all()
         self.start()
@@ -217,6 +231,11 @@ class ScannerPool:
                 self._scan(process, batch)
         finally:
             process.kill()
+            with self._changed:
+                self._running -= 1
+                self._closed = self._closed or not self._running  # without a thread nobody may wait
+            if self._closed:
+                self._fail_all()
 
     def _scan(self, process: ScannerProcess, batch: list[Scan]) -> None:
         delivered = 0
@@ -225,36 +244,38 @@ class ScannerPool:
                 self._deliver(scan, verdict)
                 delivered += 1
         except Exception as error:  # noqa: BLE001 - nobody may wait for ever; messages may hold text
-            structlog.get_logger(__name__).error("a batch of texts is withheld", error=type(error).__name__)
-            process.kill()
             for scan in batch[delivered:]:
                 self._deliver(scan, WORKER)
+            process.kill()
+            warn("a batch of texts is withheld", error=type(error).__name__)
 
     def _take(self) -> list[Scan]:
         """Wait for texts and return a fair share of them; empty when closed."""
         with self._changed:
-            while not self._queue and not self._closed:
+            while not any(self._queues) and not self._closed:
                 self._changed.wait()
             if self._closed:
                 return []
-            count = min(BATCH_TEXTS, -(-len(self._queue) // len(self._processes)))
+            self._turn ^= 1
+            queue = self._queues[self._turn] or self._queues[1 - self._turn]
+            count = min(BATCH_TEXTS, -(-len(queue) // len(self._processes)))
             batch: list[Scan] = []
             size = 0
             while len(batch) < count and size < BATCH_CHARS:
-                batch.append(self._queue.popleft())
+                batch.append(queue.popleft())
                 size += len(batch[-1][0])
             return batch
 
     def _deliver(self, scan: Scan, verdict: Verdict) -> None:
-        with self._changed:
-            calls = self._waiting.pop(scan, [])
-        for call in calls:
-            call.deliver(scan, verdict)
+        with self._changed:  # threads of several processes answer parts of one call
+            for call in self._waiting.pop(scan, []):
+                call.deliver(scan, verdict)
 
     def _fail_all(self) -> None:
         with self._changed:
-            waiting, self._waiting = self._waiting, {}
-            self._queue.clear()
-        for scan, calls in waiting.items():
-            for call in calls:
-                call.deliver(scan, WORKER)
+            for queue in self._queues:
+                queue.clear()
+            for scan, calls in self._waiting.items():
+                for call in calls:
+                    call.deliver(scan, WORKER)
+            self._waiting.clear()

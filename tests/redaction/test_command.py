@@ -1,9 +1,11 @@
 """`auditlake redact`: text in, what may be stored out."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 from typer.testing import CliRunner
 
@@ -15,9 +17,12 @@ redact.register(APP)
 
 
 @pytest.fixture(autouse=True)
-def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No otel-config.yaml nearby."""
+def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No otel-config.yaml nearby, and no logging configuration left behind."""
     monkeypatch.chdir(tmp_path)
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def run(text: str | bytes, *options: str, code: int = 0) -> tuple[str, str]:

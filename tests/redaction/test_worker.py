@@ -1,6 +1,7 @@
 """The scanner processes: whatever happens to them, a text is checked or withheld, and nothing is left behind."""
 
 import asyncio
+import io
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 from structlog.testing import LogCapture
 
 from redaction.composition import Scan
@@ -102,17 +104,21 @@ def test_killing_the_process_in_the_middle_lets_nothing_pass(scanner_command: Co
 
     async def run() -> list[Verdict]:
         scanners = pool(command)
-        calls = [asyncio.create_task(scanners.scan([(f"text {call} {number}", ()) for number in range(20)])) for call in range(20)]
-        for _ in range(3):
-            await asyncio.sleep(0.3)
+        answers: list[Verdict] = []
+        for attempt in range(3):
+            await scanners.scan([(f"ready {attempt}", ())])
+            calls = [
+                asyncio.create_task(scanners.scan([(f"text {attempt} {call} {number}", ()) for number in range(20)])) for call in range(5)
+            ]
+            await asyncio.sleep(0.05)
             for child in psutil.Process().children():
                 child.kill()
-        answers = await asyncio.gather(*calls)
+            answers += [verdict for answer in await asyncio.gather(*calls) for verdict in answer.values()]
         await scanners.close()
-        return [verdict for answer in answers for verdict in answer.values()]
+        return answers
 
     verdicts = asyncio.run(run())
-    assert len(verdicts) == 400
+    assert len(verdicts) == 300
     assert all(verdict == "worker" or verdict[0].entity == "X" for verdict in verdicts)  # type: ignore[union-attr]
     assert sum(verdict == "worker" for verdict in verdicts) <= 3
 
@@ -151,6 +157,18 @@ def test_calls_that_come_together_are_answered_together(scanner_command: Command
         assert len(file.read()) == 51
 
 
+def test_a_log_that_cannot_be_written_keeps_nobody_waiting(scanner_command: Command) -> None:
+    """A closed log stream is no reason to hang, and none to let a text through."""
+    before = structlog.get_config()
+    stream = io.StringIO()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(stream))
+    stream.close()
+    try:
+        assert scan(scanner_command(BY_NAME), ["die canary", "after"]) == {"die canary": "worker", "after": ()}
+    finally:
+        structlog.configure(**before)
+
+
 def test_closing_withholds_what_waits_and_ends_the_processes(scanner_command: Command) -> None:
     """Nobody waits for ever, and later calls are withheld at once."""
 
@@ -165,6 +183,25 @@ def test_closing_withholds_what_waits_and_ends_the_processes(scanner_command: Co
     waited, later = asyncio.run(run())
     assert set(waited) == set(later) == {"worker"}
     assert psutil.Process().children() == []
+
+
+def test_a_small_call_does_not_wait_behind_a_large_one(scanner_command: Command) -> None:
+    """One audit event is checked while a bulk request of many texts still is."""
+
+    async def run() -> tuple[float, float]:
+        scanners = pool(scanner_command("time.sleep(0.002)\nreturn ()"))
+        await scanners.scan([("start", ())])
+        begun = time.monotonic()
+        bulk = asyncio.create_task(scanners.scan([(f"bulk {number}", ()) for number in range(1000)]))
+        await asyncio.sleep(0.05)
+        await scanners.scan([("audit", ())])
+        small_seconds = time.monotonic() - begun
+        await bulk
+        await scanners.close()
+        return small_seconds, time.monotonic() - begun
+
+    small_seconds, bulk_seconds = asyncio.run(run())
+    assert small_seconds < bulk_seconds / 3
 
 
 def test_a_cancelled_call_leaves_the_others_alone(scanner_command: Command) -> None:
@@ -183,12 +220,14 @@ def test_a_cancelled_call_leaves_the_others_alone(scanner_command: Command) -> N
     assert asyncio.run(run()) == ()
 
 
-@pytest.mark.parametrize("busy", [False, True])
-def test_the_process_ends_when_its_parent_is_killed(scanner_command: Command, busy: bool) -> None:
-    """kill -9 of the collector leaves no orphan with texts in its memory."""
+@pytest.mark.parametrize(
+    "then", ["await asyncio.sleep(60)", "await pool.scan([('b', ())])", "os.fork() or time.sleep(60)\n    await asyncio.sleep(60)"]
+)
+def test_the_process_ends_when_its_parent_is_killed(scanner_command: Command, then: str) -> None:
+    """kill -9 of the collector leaves no orphan with texts in its memory: idle, at work, or with its pipe held open by a fork."""
     command = scanner_command('time.sleep(0.5 if text == "b" else 0)\nreturn ()')
     program = f"""
-import asyncio, sys
+import asyncio, os, sys, time
 sys.path.insert(0, {ROOT!r})
 from redaction.policy import RedactionConfig
 from redaction.worker import ScannerPool
@@ -196,16 +235,18 @@ async def main():
     pool = ScannerPool(RedactionConfig(), command={command!r})
     await pool.scan([("a", ())])
     print("ready", flush=True)
-    await pool.scan([("b", ())] * {int(busy)})
-    await asyncio.sleep(60)
+    {then}
 asyncio.run(main())
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "ready\n"
-        (child,) = psutil.Process(parent.pid).children()
+        time.sleep(0.2)
+        child, *forked = sorted(psutil.Process(parent.pid).children(), key=lambda each: each.create_time())
         os.kill(parent.pid, signal.SIGKILL)
     assert psutil.wait_procs([child], timeout=10)[1] == []
+    for each in forked:
+        each.kill()
 
 
 def test_signals_for_the_group_do_not_end_the_process(scanner_command: Command) -> None:
