@@ -30,12 +30,6 @@ class MapColumn:
         self._items += [value if type(value) is str else as_text(value) for value in values.values()]
         self._ends.append(len(self._keys))
 
-    def truncate(self, rows: int) -> None:
-        """Forget the rows from number `rows` on."""
-        del self._ends[rows:]
-        end = self._ends[-1] if self._ends else 0
-        del self._keys[end:], self._items[end:]
-
     def to_arrow(self) -> pa.Array:
         """Return the column; no row is NULL."""
         offsets = pa.array(array("i", (0, *self._ends)), pa.int32())
@@ -64,13 +58,6 @@ class ListColumn:
         missing = rows - len(self._ends)
         if missing > 0:
             self._ends.extend([len(self._rows)] * missing)
-
-    def truncate(self, rows: int) -> None:
-        """Forget the rows from number `rows` on."""
-        del self._ends[rows:]
-        end = self._ends[-1] if self._ends else 0
-        del self._rows[end:]
-        self._attributes.truncate(end)
 
     def to_arrow(self) -> pa.Array:
         """Return the column; no row is NULL."""

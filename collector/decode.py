@@ -42,7 +42,10 @@ class Decoder:
         self._chunks: dict[str, list[pa.Table]] = {signal: [] for signal in TABLE_OF_SIGNAL}
 
     def add(self, header: BatchHeader, payload: bytes) -> int:
-        """Decode one batch and return its number of rows. Raises `Undecodable`, and then nothing of it is kept."""
+        """Decode one batch and return its number of rows. Raises `Undecodable`, and then nothing of it is kept.
+
+        Any other exception is a defect of ours, after which the decoder must not be used any more.
+        """
         signal = SIGNALS.get(header.signal)
         if signal is None:
             raise Undecodable("unknown signal")
@@ -61,11 +64,7 @@ class Decoder:
             own=header.own,
             redactions=header.redactions,
         )
-        try:
-            rows.add_batch(message, batch)
-        except BaseException:
-            rows.truncate(before)
-            raise
+        rows.add_batch(message, batch)
         added = len(rows) - before
         if len(rows) >= CHUNK_ROWS:
             self._flush(header.signal)

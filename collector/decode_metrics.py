@@ -39,13 +39,6 @@ class MetricRows:
     def __len__(self) -> int:
         return len(self._fields)
 
-    def truncate(self, rows: int) -> None:
-        """Forget the rows from number `rows` on."""
-        del self._fields[rows:], self._flagged[rows:]
-        for column in (self._metadata, self._attributes, self._numbers):
-            column.truncate(rows)
-        self._redactions = {row: counts for row, counts in self._redactions.items() if row < rows}
-
     def add_batch(self, message: Message, batch: Batch) -> None:
         """Append the data points of an export request, in its order."""
         begin = len(self)

@@ -41,13 +41,6 @@ class SpanRows:
     def __len__(self) -> int:
         return len(self._scalars)
 
-    def truncate(self, rows: int) -> None:
-        """Forget the rows from number `rows` on."""
-        del self._scalars[rows:], self._flagged[rows:], self._fields[rows:]
-        for column in (self._attributes, self._events, self._links, self._numbers):
-            column.truncate(rows)
-        self._redactions = {row: counts for row, counts in self._redactions.items() if row < rows}
-
     def add_batch(self, message: Message, batch: Batch) -> None:
         """Append the spans of an export request, in its order."""
         begin = len(self)

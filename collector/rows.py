@@ -76,10 +76,6 @@ class Numbers:
         self.scopes.append(scope)
         self.batches.append(batch)
 
-    def truncate(self, rows: int) -> None:
-        """Forget the rows from number `rows` on."""
-        del self.resources[rows:], self.scopes[rows:], self.batches[rows:]
-
 
 def clamped(time_ns: int) -> int:
     """Return a time that 64 bits with a sign can hold."""

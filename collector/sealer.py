@@ -1,41 +1,37 @@
-"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode, normalise and price, publish, commit, delete.
+"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode (normalised, priced), publish, commit, delete.
 
 After a crash the same code runs again: a segment is deleted last, its files are named after its entry, and the catalog takes an
 entry once. So nothing is lost and nothing is stored twice, wherever it stopped.
 """
 
 import gc
-import hashlib
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
 import pyarrow as pa
 import structlog
 
 from collector import pricing
-from collector.decode import Decoder, Undecodable
 from collector.joins import resolve
 from collector.rows import RunIndex
+from collector.segment import Content, Salts, decode_segment
 from storage.catalog import Catalog
-from storage.durable import FileLock, write_file
+from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
-from storage.layout import EntryRecord, FileRecord, origin_name
+from storage.layout import EntryRecord, FileRecord
 from storage.schema import SCHEMA_VERSION
-from storage.wal import BatchHeader, Counters, Damage, RecordType, Segment, WalRecord, closed_segments, read_segment
+from storage.wal import Segment, closed_segments
 from storage.writer import publish_entry
 
 POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 5.0
 LOCK: Final = "seal.lock"
 Clock = Callable[[], int]
-Salts = Callable[[int], bytes]
 
 
 def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -103,8 +99,7 @@ def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, s
 def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts) -> None:
     """Turn one segment into one entry."""
     if not catalog.has_entry(segment.origin, segment.entry):
-        content = _decode(data, segment)
-        tables = content.decoder.tables(salts)
+        content, tables = decode_segment(data, segment, salts)
         files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns)
         trace_runs = resolve(content.runs.joins.values(), catalog)
         catalog.commit_entry(
@@ -119,102 +114,7 @@ def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts:
         segment.path.unlink()
 
 
-@dataclass(slots=True)
-class _Content:
-    """What a segment held."""
-
-    decoder: Decoder
-    batches: list[tuple[str, int]] = field(default_factory=list)
-    counters: Counters = field(default_factory=Counters)
-    counted: bool = False  # a COUNTERS record was there
-    promised: int = 0  # records of users that batches said they held
-    stored: int = 0
-    own: int = 0
-    undecoded: int = 0
-    damaged: int = 0  # WAL records that are no longer readable
-    withheld: int = 0
-    received_ns: list[int] = field(default_factory=list)
-    policies: set[str] = field(default_factory=set)
-
-    @property
-    def runs(self) -> RunIndex:
-        """The runs that it has rows of."""
-        return self.decoder.runs
-
-
-def _decode(data: Path, segment: Segment) -> _Content:
-    """Decode all batches; one that cannot be decoded goes to quarantine, and the next one follows."""
-    content = _Content(Decoder(segment.origin, segment.entry))
-
-    def damaged(damage: Damage) -> None:
-        content.damaged += damage.lost
-
-    for record in read_segment(segment, data / "quarantine", on_damage=damaged):
-        if record.type == RecordType.COUNTERS:
-            content.counters = _sum(content.counters, Counters.from_bytes(record.header))
-            content.counted = True
-        else:
-            _decode_batch(data, segment, record, content)
-    return content
-
-
-def _decode_batch(data: Path, segment: Segment, record: WalRecord, content: _Content) -> None:
-    header: BatchHeader | None = None
-    try:
-        header = BatchHeader.from_bytes(record.header)
-        rows = content.decoder.add(header, record.payload)
-    except Exception as error:  # noqa: BLE001  (one batch must not stop the lake: it is kept aside, logged and counted)
-        records = header.records if header is not None else 1
-        _quarantine(data, segment, record, reason=str(error) if isinstance(error, Undecodable) else type(error).__name__, records=records)
-        content.undecoded += 0 if header is not None and header.own else records
-        content.promised += 0 if header is not None and header.own else records
-        return
-    content.received_ns.append(header.received_ns)
-    content.policies.add(header.policy_hash)
-    content.withheld += header.withheld
-    if header.own:
-        content.own += rows
-        return
-    content.stored += rows
-    content.promised += rows
-    if header.digest:
-        content.batches.append((header.digest, header.received_ns))
-
-
-def _quarantine(data: Path, segment: Segment, record: WalRecord, *, reason: str, records: int) -> None:
-    """Keep the batch (it is redacted) with a JSON beside it that says why; sealing again writes the same names."""
-    name = f"{origin_name(segment.origin)}-{segment.entry:012d}-batch-{record.end}"
-    why = {
-        "origin": segment.origin,
-        "entry": segment.entry,
-        "end_offset": record.end,
-        "bytes": len(record.payload),
-        "records": records,
-        "reason": reason,
-        "sha256": hashlib.sha256(record.payload).hexdigest(),
-    }
-    try:
-        write_file(data / "quarantine" / f"{name}.bin", record.payload)
-        write_file(data / "quarantine" / f"{name}.json", orjson.dumps(why, option=orjson.OPT_INDENT_2))
-    except OSError as error:
-        raise StorageError("quarantine a batch", data / "quarantine", hint=error.strerror or "check the data directory") from error
-    structlog.get_logger(__name__).error("batch quarantined", origin=segment.origin, entry=segment.entry, reason=reason, records=records)
-
-
-def _sum(one: Counters, other: Counters) -> Counters:
-    reasons = dict(one.reasons)
-    for reason, count in other.reasons.items():
-        reasons[reason] = reasons.get(reason, 0) + count
-    return Counters(
-        received=one.received + other.received,
-        rejected=one.rejected + other.rejected,
-        deduplicated=one.deduplicated + other.deduplicated,
-        quarantined=one.quarantined + other.quarantined,
-        reasons=reasons,
-    )
-
-
-def _entry(segment: Segment, content: _Content, tables: Mapping[str, pa.Table], files: Sequence[FileRecord], sealed_ns: int) -> EntryRecord:
+def _entry(segment: Segment, content: Content, tables: Mapping[str, pa.Table], files: Sequence[FileRecord], sealed_ns: int) -> EntryRecord:
     """The entry's numbers: received = stored + rejected + deduplicated + quarantined."""
     counters = content.counters
     # what the acknowledgement path counted and the segment no longer holds stood in damaged records

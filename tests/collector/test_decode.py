@@ -170,28 +170,6 @@ def test_undecodable_batch_leaves_nothing_behind(signal, payload):
     assert decoder.tables(os.urandom)["spans"].num_rows == 2
 
 
-def test_batch_that_fails_halfway_is_taken_back_whole(monkeypatch):
-    decoder = Decoder("node/collector", 0)
-    good = traces({"events": [("e", {"k": "v"})], "links": [(b"\3" * 16, b"\4" * 8)]})
-    bad = traces({"events": [("lost", {})], "attributes": {"lost": "x"}}, {"name": "boom"})
-    from collector import dialects
-
-    def read_span(span: Any) -> dict[str, Any]:
-        if span.name == "boom":
-            raise RuntimeError("a defect")
-        return {"step_kind": "other"}
-
-    monkeypatch.setattr(dialects, "read_span", read_span)
-    decoder.add(header("traces", redactions={0: {"A": 1}}), good.SerializeToString())
-    with pytest.raises(RuntimeError):
-        decoder.add(header("traces", redactions={0: {"B": 1}}), bad.SerializeToString())
-    decoder.add(header("traces"), good.SerializeToString())
-    rows = decoder.tables(os.urandom)["spans"].to_pylist(maps_as_pydicts="strict")
-    assert [row["redactions"] for row in rows] == [{"A": 1}, {}]
-    assert [[event["name"] for event in row["events"]] for row in rows] == [["e"], ["e"]]
-    assert [len(row["links"]) for row in rows] == [1, 1]
-
-
 def test_rows_of_many_chunks_stay_in_order():
     decoder = Decoder("node/collector", 0)
     number = 3

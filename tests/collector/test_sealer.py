@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from collector import sealer
+from collector import dialects, sealer
 from collector.sealer import run_sealer, seal_pending
 from storage.catalog import Catalog
 from storage.durable import FileLock
@@ -109,6 +109,26 @@ def test_an_undecodable_batch_is_kept_aside_and_the_next_one_follows(data, catal
     assert kept.read_bytes() == b"\xff\xff"
     assert (why["records"], why["origin"], why["entry"]) == (7, ORIGIN, 0)
     assert catalog.entries()[0].quarantined == 7
+    check_lake(data)
+
+
+@pytest.mark.parametrize(
+    "defect", [lambda _: 1 / 0, lambda _: {"step_kind": "other", "latency_ms": "no number"}], ids=["raises", "wrong type"]
+)
+def test_a_defect_of_a_dialect_costs_one_batch_not_the_segment(data, catalog, monkeypatch, defect):
+    real = dialects.read_span
+
+    def read_span(span: Any) -> dict[str, Any]:
+        return defect(span) if span.name == "boom" else real(span)
+
+    monkeypatch.setattr(dialects, "read_span", read_span)
+    write(data, batch(spans("a"), 1), batch(spans("b", "boom"), 2), batch(spans("c"), 1), counters(received=4))
+    assert seal_pending(data, catalog) == 1
+    assert sorted(row["name"] for row in rows(data)) == ["a", "c"]
+    (entry,) = catalog.entries()
+    assert (entry.received, entry.stored, entry.quarantined) == (4, 2, 2)
+    (kept,) = (data / "quarantine").glob("*.json")
+    assert "defect of the decoder" in json.loads(kept.read_text())["reason"]
     check_lake(data)
 
 
