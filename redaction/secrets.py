@@ -65,8 +65,8 @@ RULES: Final[tuple[SecretRule, ...]] = (
     SecretRule(
         name="OpenAI key",
         entity="OPENAI_API_KEY",
-        shape="sk-[A-Za-z0-9]{20}",
-        expression=r"(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}(?![A-Za-z0-9])",
+        shape="sk-(?:[a-z]{2,10}-){0,2}[A-Za-z0-9]{16}",
+        expression=r"(?<![A-Za-z0-9])sk-(?:[a-z]{2,10}-){0,2}[A-Za-z0-9]{16,}(?![A-Za-z0-9])",
         accept=_has_digit,
     ),
     SecretRule(

@@ -91,8 +91,9 @@ def _explain(text: str, cleaned: "Cleaned") -> None:
         _write("nothing found")
         return
     width = max(len(row["entity"]) for row in rows)
-    for row in rows:
-        _write(f"{row['entity']:<{width}}  {row['start']}–{row['end']}  score {row['score']:.2f}  {row['rule']}")
+    places = [f"{row['start']}–{row['end']}" for row in rows]
+    for row, place in zip(rows, places, strict=True):
+        _write(f"{row['entity']:<{width}}  {place:<{max(map(len, places))}}  score {row['score']:.2f}  {row['rule']}")
 
 
 def _write(line: str) -> None:

@@ -28,6 +28,7 @@ FOUND = [
     ("ANTHROPIC_API_KEY", "sk-ant-admin01-" + _random(WORD, 40), "ANTHROPIC_API_KEY={}"),
     ("OPENAI_API_KEY", "sk-proj-" + _random(WORD + "-_", 60) + "T3BlbkFJ9" + _random(WORD, 60), "use {} please"),
     ("OPENAI_API_KEY", "sk-" + _random(WORD, 48) + "1", "{}"),
+    ("OPENAI_API_KEY", "sk-demo-4f9a8b7c6d5e4f3a", "key {}"),
     ("OPENAI_API_KEY", "sk-svcacct-" + _random(WORD, 50) + "7", '"{}"'),
     ("AWS_ACCESS_KEY_ID", AWS_ID, "id {}."),
     ("AWS_ACCESS_KEY_ID", AWS_ID.replace("AKIA", "ASIA"), "AWS_ACCESS_KEY_ID={}"),
