@@ -38,9 +38,9 @@ receivers:
 
 processors:
   memory_limiter: {check_interval: 1s, limit_mib: 1024, spike_limit_mib: 256}
-  redaction: # contrib-compatible options, plus ours under `presidio` and `secrets`
-    blocked_key_patterns: ["(?i)passw(or)?d|secret|api[-_]?key|authorization|cookie|set-cookie"]
+  redaction: # contrib-compatible options, plus ours; what the defaults look for and block stands in docs/configuration.md
     presidio: {language: en, nlp_engine: none, entities: default, score_threshold: 0.4}
+    secrets: {enabled: true}
 
 exporters:
   parquet: {path: "${env:AUDITLAKE_DATA:-./auditlake-data}", seal_interval: 1s}

@@ -149,9 +149,7 @@ class BatchConfig(Section):
 class ParquetExporterConfig(Section):
     path: Path = Path("auditlake-data")  # the data directory, relative to the working directory
     seal_interval: Duration = Field(1.0, ge=0.1, le=60)  # how often what was acknowledged becomes Parquet
-    node: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = (
-        None  # name of this collector in origins; default: host name
-    )
+    node: NodeName | None = None  # name of this collector in origins; unset: the host name
     compact_interval: Duration = Field(10.0, ge=1)  # how often small files are looked for
     retired_grace: Duration = Field(600.0, ge=0)  # how long files that compaction replaced stay for readers that hold the old list
 

@@ -73,7 +73,7 @@ def test_a_doubled_dollar_is_a_dollar() -> None:
     [
         ("max_recv_msg_size_mib", "max_recv_message_mib", "receivers.otlp.protocols.grpc.max_recv_message_mib", 4, "max_recv_msg_size_mib"),
         ("spike_limit_mib", "spike_limits_mib", "processors.memory_limiter.spike_limits_mib", 8, "spike_limit_mib"),
-        ("score_threshold: 0.4", "score_treshold: 0.4", "processors.redaction.presidio.score_treshold", 11, "score_threshold"),
+        ("score_threshold: 0.4", "score_treshold: 0.4", "processors.redaction.presidio.score_treshold", 10, "score_threshold"),
         ("limit_mib: 1024", "limit_mib: many", "processors.memory_limiter.limit_mib", 8, "integer"),
         ("seal_interval: 1s", "seal_interval: soon", "exporters.parquet.seal_interval", 14, "duration"),
         ("  health_check: {endpoint", "  health_chek: {endpoint", "extensions.health_chek", 17, "health_check"),
@@ -94,7 +94,7 @@ def test_all_problems_are_reported_together_in_the_order_of_their_lines() -> Non
     text = changed("max_recv_msg_size_mib", "max_size").replace("score_threshold", "treshold").replace("seal_interval", "seal_every")
     found = problems(text)
     assert len(found) == 3
-    assert [problem.split(":")[0] for problem in found] == ["line 4", "line 11", "line 14"]
+    assert [problem.split(":")[0] for problem in found] == ["line 4", "line 10", "line 14"]
 
 
 def test_a_pipeline_that_stores_without_redaction_is_refused_unless_it_says_so() -> None:

@@ -25,7 +25,7 @@ def test_the_vocabulary_is_documented_as_it_is_registered() -> None:
     for name, event in REGISTRY["events"].items():
         assert f"| `{name}` | {event['kind']} | {event['text']} |" in SDK_PAGE
     for name, attribute in REGISTRY["attributes"].items():  # YAML 1.1 reads the key `on` as true
-        assert f"| `{name}` | {attribute['type']} | {attribute[True]} | {attribute['text']} |" in SDK_PAGE
+        assert f"| `{name}` | {attribute['type']} | {attribute['record']} | {attribute['text']} |" in SDK_PAGE
     for name, metric in REGISTRY["metrics"].items():
         assert f"| `{name}` | {metric['type']} | `{metric['unit']}` |" in SDK_PAGE
 

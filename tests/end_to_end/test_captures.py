@@ -1,0 +1,123 @@
+"""Real frameworks' OTLP in, the truth out: `auditlake run ID --format json` says what the recorded endpoint served.
+
+The truth is captures/INDEX.md: the endpoint answered every chat call with 1,200 input tokens, 1,024 of them cached, and 90 output
+tokens, 64 of them reasoning; embeddings cost 8 input tokens.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from collector.signals import SIGNALS
+from tests.collector_process import ROOT, CollectorProcess, settle
+
+pytestmark = pytest.mark.xdist_group("captures")
+
+CAPTURES = sorted((ROOT / "tests/captures").glob("*.pb"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """A row of INDEX.md."""
+
+    runs: int
+    chats: int
+    embeddings: int = 0
+    failed_chats: int = 0
+    tools: int = 0
+    sessions: set[str] = field(default_factory=set)
+
+
+TRUTH = {
+    "otel-genai-openai": Truth(runs=5, chats=4, embeddings=1, failed_chats=1, tools=1, sessions={"conv-1"}),
+    "openinference-openai": Truth(runs=3, chats=2, embeddings=1, sessions={"sess-1"}),
+    "pydantic-ai": Truth(runs=1, chats=2, tools=1, sessions={"conv-7"}),
+}
+
+
+@pytest.fixture(scope="module", params=["http", "grpc"])
+def lakes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Callable[..., Any]]]:
+    """For each client a lake that holds its captures alone, filled over one protocol."""
+    return {client: _lake(tmp_path_factory.mktemp(client), client, request.param) for client in TRUTH}
+
+
+def _lake(folder: Path, client: str, protocol: str) -> Callable[..., Any]:
+    with CollectorProcess(folder) as collector, grpc.insecure_channel(f"127.0.0.1:{collector.ports['grpc']}") as channel:
+        for capture in CAPTURES:
+            if not capture.name.startswith(client + "-0"):
+                continue
+            signal = SIGNALS[capture.stem.rpartition("-")[2]]
+            if protocol == "http":
+                assert collector.post(signal.name, capture.read_bytes()).status_code == 200
+            else:
+                channel.unary_unary(f"/{signal.grpc_service}/Export")(capture.read_bytes(), timeout=30)
+        assert collector.terminate() == 0
+    settle(folder / "data")
+
+    def read(*words: str) -> Any:
+        command = [sys.executable, "-m", "cli", *words, "--data", str(folder / "data"), "--format", "json"]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert run.returncode == 0, run.stderr
+        return json.loads(run.stdout)
+
+    return read
+
+
+@pytest.mark.parametrize("client", TRUTH)
+def test_the_reconstruction_says_what_the_endpoint_served(lakes: dict[str, Callable[..., Any]], client: str) -> None:
+    truth, read = TRUTH[client], lakes[client]
+    runs = read("runs", "--since", "36500d", "--limit", "100")
+    assert len(runs) == truth.runs
+    assert {run["session_id"] for run in runs if run["session_id"]} == truth.sessions
+    assert sum(run["input_tokens"] or 0 for run in runs) == 1200 * truth.chats + 8 * truth.embeddings
+    assert sum(run["output_tokens"] or 0 for run in runs) == 90 * truth.chats
+    for column, each in (("cache_read_tokens", 1024), ("reasoning_tokens", 64)):
+        told = [run[column] for run in runs if run[column] is not None]
+        assert sum(told) in {0, each * truth.chats}, column
+    assert sum(run["tool_calls"] for run in runs) == truth.tools
+    assert sum(run["model_calls"] for run in runs) == truth.chats + truth.embeddings + truth.failed_chats
+    for run in runs:
+        assert run["cost_usd"] is None or run["cost_usd"] > 0
+
+
+def test_cached_and_reasoning_tokens_are_those_served_where_the_framework_tells_them(lakes: dict[str, Callable[..., Any]]) -> None:
+    told = {client: lakes[client]("runs", "--since", "36500d", "--limit", "100") for client in TRUTH}
+    cached = {client: sum(run["cache_read_tokens"] or 0 for run in runs) for client, runs in told.items()}
+    assert cached["openinference-openai"] == 2048
+    assert cached["pydantic-ai"] == 2048
+
+
+def test_the_weather_flow_has_its_tokens_tool_retrieval_and_the_failed_call_is_an_error(lakes: dict[str, Callable[..., Any]]) -> None:
+    read = lakes["otel-genai-openai"]
+    whole = [read("run", run["run_id"]) for run in read("runs", "--since", "36500d", "--limit", "100")]
+    flow = next(each for each in whole if any("weather_flow" in (step["name"] or "") for step in each["steps"]))
+    assert flow["run"]["input_tokens"] == 2400
+    assert [step["tool_name"] for step in flow["steps"] if step["kind"] == "tool"] == ["get_weather"]
+    retrievals = [step for each in whole for step in each["steps"] if step["kind"] == "retrieval"]
+    text = json.dumps(retrievals)
+    for word in ("doc-1", "0.9", "doc-2", "0.4"):
+        assert word in text
+    failed = [step for each in whole for step in each["steps"] if step["kind"] == "model" and step["status"] == "error"]
+    assert len(failed) == 1
+    assert "429" in json.dumps(failed) or "RateLimit" in json.dumps(failed)
+
+
+def test_approve_and_resume_is_one_run_with_an_approval_before_the_tool(lakes: dict[str, Callable[..., Any]]) -> None:
+    read = lakes["pydantic-ai"]
+    (run,) = read("runs", "--since", "36500d", "--limit", "100")
+    assert len(run["trace_ids"]) == 2
+    steps = read("run", run["run_id"])["steps"]
+    (tool,) = [step for step in steps if step["kind"] == "tool"]
+    asked, granted = sorted((step for step in steps if step["approval_state"]), key=lambda step: step["started_at"])
+    assert (asked["approval_state"], granted["approval_state"]) == ("requested", "granted")
+    assert (asked["tool_name"], granted["tool_name"]) == ("get_weather", "get_weather")
+    assert asked["trace_id"] != tool["trace_id"] == granted["trace_id"]
+    states = read("query", "SELECT approval_state FROM approvals ORDER BY time")
+    assert [row["approval_state"] for row in states] == ["requested", "granted"]
