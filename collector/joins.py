@@ -5,6 +5,7 @@ was stated is kept in the catalog, because the other trace may be sealed earlier
 was stated and when the records say they happened, never on the order of arrival.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
@@ -29,7 +30,7 @@ def resolve(stated: Iterable[JoinRecord], known: Stated) -> dict[str, str | None
     """Return the run of every trace that is joined with a trace in `stated`; None for one that must be in no other run."""
     statements = _Statements(stated, known)
     runs: dict[str, str | None] = {}
-    for trace in sorted(statements.given):
+    for trace in sorted(statements.given | statements.left()):
         if trace not in runs:
             component = statements.component(trace)
             runs |= _runs_of(component, statements)
@@ -43,12 +44,14 @@ class _Statements:
         self._known = known
         self._by_trace: dict[str, dict[str, JoinRecord]] = {}
         self._by_key: dict[str, dict[str, JoinRecord]] = {}
+        self._before: dict[str, dict[str, JoinRecord]] = {}  # by key, of the catalog alone
         self._loaded_traces: set[str] = set()
         self._loaded_keys: set[str] = set()
         for join in stated:
             self._note(join)
         self.given = frozenset(self._by_trace)
-        self.load(self.given)
+        self.load(sorted(self.given))
+        self.load(sorted({key.removeprefix(_TRACE) for key in self._by_key if key.startswith(_TRACE)}))  # at once, not one by one
 
     def _note(self, join: JoinRecord) -> None:
         earlier = self._by_trace.get(join.trace_id, {}).get(join.key)
@@ -69,6 +72,7 @@ class _Statements:
         keys -= self._loaded_keys
         self._loaded_keys |= keys
         for join in self._known.joins(keys=sorted(keys)):
+            self._before.setdefault(join.key, {})[join.trace_id] = join
             self._note(join)
 
     def of(self, trace: str) -> Mapping[str, JoinRecord]:
@@ -94,18 +98,27 @@ class _Statements:
                 neighbours.add(key.removeprefix(_TRACE))
             elif join.role == SAME_RUN and not key.startswith(_RUN):
                 neighbours |= {other for other, stated in self._by_key[key].items() if stated.role == SAME_RUN}
-            elif join.role == ADOPTS:
-                neighbours |= {offerer for offerer in (self._adopter_joins(join),) if offerer is not None}
-            elif join.role == OFFERS:
-                adopters = (stated for stated in self._by_key[key].values() if stated.role == ADOPTS)
-                neighbours |= {adopter.trace_id for adopter in adopters if self._adopter_joins(adopter) == trace}
+            else:
+                pairs = _adoptions(self._by_key.get(key, {}))
+                neighbours |= {other for pair in pairs if trace in pair for other in pair}
         return neighbours
 
-    def _adopter_joins(self, adopter: JoinRecord) -> str | None:
-        """The trace that first offers, at or after the adopter's time, what the adopter waits for."""
-        offers = (stated for stated in self._by_key[adopter.key].values() if stated.role == OFFERS and stated.ns >= adopter.ns)
-        first = min(offers, key=lambda offer: (offer.ns, offer.trace_id), default=None)
-        return None if first is None else first.trace_id
+    def left(self) -> set[str]:
+        """Return the traces whose run an adopter leaves, because what is new was offered to it earlier."""
+        changed = (key for key, stated in self._by_key.items() if any(join.role != SAME_RUN for join in stated.values()))
+        lost = (_adoptions(self._before.get(key, {})) - _adoptions(self._by_key[key]) for key in changed)
+        return {trace for pairs in lost for pair in pairs for trace in pair}
+
+
+def _adoptions(stated: Mapping[str, JoinRecord]) -> set[tuple[str, str]]:
+    """Pairs of an adopter and the trace that first offers, at or after the adopter's time, what it waits for."""
+    offers = sorted((join.ns, trace) for trace, join in stated.items() if join.role == OFFERS)
+    pairs = set()
+    for trace, join in stated.items():
+        place = bisect_left(offers, (join.ns, "")) if join.role == ADOPTS else len(offers)
+        if place < len(offers):
+            pairs.add((trace, offers[place][1]))
+    return pairs
 
 
 def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | None]:
@@ -114,7 +127,7 @@ def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | No
     names = {name for of_trace in named.values() for name in of_trace}
     if not names:
         root = _root(component, statements)
-        return dict.fromkeys(component, root) if len(component) > 1 else {}
+        return dict.fromkeys(component, root if len(component) > 1 else None)
     if len(names) == 1:
         return dict.fromkeys(component, names.pop())
     # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.dialects.record import ADOPTS, OFFERS, SAME_RUN
@@ -99,6 +99,7 @@ STATEMENTS = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=200)
 @given(STATEMENTS, st.randoms(use_true_random=False))
 def test_the_answer_does_not_depend_on_the_order_of_arrival(joins, random):
     together = sealed(joins)
