@@ -4,6 +4,7 @@
 distinct text once, JSON by its leaves, and goes to the scanner processes; whatever does not come back checked is withheld.
 """
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from redaction import structure
 from redaction.cache import Cache
 from redaction.composition import Composition, Rules, Scan
 from redaction.findings import ERROR, Cleaned, Verdict, withheld
+from redaction.keys import Handling
 from redaction.log import warn
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
@@ -25,6 +27,10 @@ Item = tuple[str, str | None]
 
 AT_ONCE_CHARS: Final = 2048
 """Up to this length a text that nothing can match is answered by `lookup` itself, within microseconds."""
+
+
+IN_LOOP_CHARS: Final = 1 << 16
+"""Taking more than this apart (a megabyte of JSON costs 0.2 s) happens beside the event loop, so that other requests go on."""
 
 
 class Scanners(Protocol):
@@ -66,6 +72,8 @@ class Redactor:
             return known
         decided = self._rules.decided(text, key_class)
         if isinstance(decided, Cleaned):
+            if key_class.handling is Handling.EXEMPT and decided.text is text:  # model, tool and service names come again
+                self._cache.put((text, key_class), decided)
             return decided
         if decided is not key_class and (known := self._cache.get((text, decided))) is not None:
             return known
@@ -81,8 +89,11 @@ class Redactor:
 
     async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
         """Return the result for every item, in order. Never raises because of a text; what could not be checked is withheld."""
-        composition = self._asked(items)
+        large = sum(len(text) for text, _ in items) > IN_LOOP_CHARS
+        composition = await asyncio.to_thread(self._asked, items) if large else self._asked(items)
         verdicts = await self._scanners.scan(list(composition.missing)) if composition.missing else {}
+        if large:
+            return await asyncio.to_thread(self._answers, composition, items, verdicts)
         return self._answers(composition, items, verdicts)
 
     def clean_now(self, items: Sequence[Item]) -> list[Cleaned]:

@@ -1,5 +1,6 @@
 """The policy applied: keys, identities, JSON, the cache; each promise of `redaction.redactor` has a test here."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -258,3 +259,22 @@ def test_lone_surrogates_and_nul_are_texts_like_others(redactor: Redactor) -> No
     """JSON can escape what UTF-8 cannot say."""
     assert cleaned(redactor, "\ud800 a@example.com \0").text == "\ud800 <EMAIL_ADDRESS> \0"
     assert json.loads(cleaned(redactor, '["\\ud800 a@example.com"]').text) == ["\ud800 <EMAIL_ADDRESS>"]
+
+
+def test_a_large_document_does_not_stop_the_event_loop(make_redactor: Make) -> None:
+    """Other requests go on while a megabyte of JSON is taken apart."""
+    text = json.dumps([{"role": "user", "content": f"message number {number} of many"} for number in range(20_000)])
+
+    async def run() -> tuple[str, int]:
+        redactor = make_redactor()
+        task = asyncio.create_task(redactor.clean([(text, "gen_ai.input.messages")]))
+        turns = 0
+        while not task.done():  # noqa: ASYNC110 - the turns are what is counted
+            await asyncio.sleep(0.005)
+            turns += 1
+        await redactor.close()
+        return (await task)[0].text, turns
+
+    result, turns = asyncio.run(run())
+    assert result == text
+    assert turns >= 5
