@@ -55,7 +55,7 @@ class Pipe:
         """Return the next message. Raises `PipeLost` at the end of the stream, `PipeTimeout` at `deadline`."""
         length = _LENGTH.unpack(self._take(_LENGTH.size, deadline))[0]
         try:
-            return marshal.loads(self._take(length, deadline))  # noqa: S302 - from our own process over a private pipe
+            return marshal.loads(self._take(length, deadline))  # noqa: S302  # nosec B302 - our own process, a private pipe
         except (EOFError, ValueError, TypeError) as error:
             raise PipeLost from error
 
