@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboards import reads
+from dashboards import reads, units
 from dashboards.views import overview, run, runs
 from dashboards.views.context import Context
 from storage.errors import StorageError
@@ -47,10 +47,22 @@ def _named(show: Callable[[], None], name: str) -> Callable[[], None]:
 def _guarded(show: Callable[[Context], None], context: Context) -> None:
     """A lake that is not there or cannot be read is an answer with a remedy, not a stack of frames."""
     try:
-        reads.lake(context.data)
+        _left_out(context)
         show(context)
     except StorageError as error:
         st.error(f"Could not {error.attempted}.", icon=":material/database_off:")
         st.code(error.subject, language=None)
         st.info(f"What to do: {error.hint}.", icon=":material/lightbulb:")
         st.button("Try again", icon=":material/refresh:")
+
+
+def _left_out(context: Context) -> None:
+    """Damaged files are in no answer: every page says so before it answers anything."""
+    damaged = reads.lake(context.data).damaged
+    if damaged:
+        rows = sum(damage.rows or 0 for damage in damaged)
+        st.warning(
+            f"{units.plural(len(damaged), 'file')} of the lake cannot be read and {'is' if len(damaged) == 1 else 'are'} in no answer here "
+            f"({units.plural(rows, 'row')}). `auditlake doctor` names them.",
+            icon=":material/broken_image:",
+        )

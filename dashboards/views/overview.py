@@ -12,6 +12,7 @@ from dashboards.views.context import Context, as_of
 from dashboards.views.overview_data import Overview, load
 from dashboards.window import DEFAULT, RANGES
 
+LOADING_HEIGHT = 600
 REFRESH_SECONDS = {"15m": 5, "1h": 10, "6h": 15, "24h": 15, "7d": 60, "30d": 60}
 
 
@@ -29,7 +30,12 @@ def page(context: Context) -> None:
 
 def _body(context: Context, name: str | None) -> None:
     window = context.window(name)
+    waiting = st.empty()
+    if "overview_seen" not in st.session_state:
+        waiting.skeleton(height=LOADING_HEIGHT)
     seen = load(context, window)
+    st.session_state["overview_seen"] = True
+    waiting.empty()
     if seen.nothing:
         _first_steps()
         return

@@ -271,6 +271,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], *, alt
         list(rows),
         hide_index=True,
         column_config=dict(columns),
+        placeholder=units.UNKNOWN,
         alt=alt,
         height="content" if len(rows) <= ROWS_SHOWN else 38 + 35 * ROWS_SHOWN,
     )

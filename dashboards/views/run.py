@@ -13,6 +13,7 @@ from dashboards.views.context import Context, as_of, local_zone
 
 REFRESH_SECONDS = 4
 ID_LENGTH = 512
+LOADING_HEIGHT = 600
 
 
 def page(context: Context) -> None:
@@ -21,7 +22,12 @@ def page(context: Context) -> None:
     if not run_id:
         _ask(context)
         return
+    waiting = st.empty()
+    with waiting.container():
+        st.title("Run", anchor=False)
+        st.skeleton(height=LOADING_HEIGHT)
     found = reads.run(context.data, run_id) if len(run_id) <= ID_LENGTH else None
+    waiting.empty()
     if found is None:
         _unknown(run_id)
         _ask(context)
