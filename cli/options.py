@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from rich.console import Console
 
 DEFAULT_DATA = Path("auditlake-data")
 DEFAULT_CONFIG = Path("otel-config.yaml")
@@ -125,7 +126,6 @@ def _print_csv(records: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -136,10 +136,17 @@ def _print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in names:
         numeric = all(isinstance(record.get(name), int | float) or record.get(name) is None for record in records)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name.endswith("_id") or name == "started")
     for record in records:
         table.add_row(*[Text(_cell(plain(record.get(name)))) for name in names])
-    Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty()).print(table)
+    console().print(table)
+
+
+def console() -> "Console":
+    """Return a console on stdout: as wide as the terminal, or as wide as the rows need when there is none."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000)
 
 
 def _cell(value: object) -> str:
