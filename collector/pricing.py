@@ -46,8 +46,9 @@ def price(fields: Fields, time_ns: int) -> None:
     fields["price_version"] = version() if source == SOURCE else None
 
 
+@cache
 def load() -> None:
-    """Read the price list now instead of at the first call that is priced."""
+    """Read the price list now instead of at the first call that is priced; once."""
     calculate(None, "gpt-4o", 0, (0, 0, 0, 0))
     version()
 

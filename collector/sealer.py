@@ -40,32 +40,30 @@ def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
     """
     gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles
-    pricing.load()  # half a second that no segment should wait for
     catalog = Catalog.open(data)
     try:
         while True:
             stopping = stop.is_set()
             wake.clear()
-            failed = _seal_or_log(data, catalog)
+            sealed = _seal_or_log(data, catalog)
             if stopping:
                 return
-            if failed:
+            if sealed is None:
                 stop.wait(RETRY_SECONDS)
-            else:
-                wake.wait(poll_seconds)
+            elif not wake.wait(poll_seconds) and not sealed and not stop.is_set():
+                pricing.load()  # half a second, once, that no segment should wait for
     finally:
         catalog.close()
 
 
-def _seal_or_log(data: Path, catalog: Catalog) -> bool:
+def _seal_or_log(data: Path, catalog: Catalog) -> int | None:
     try:
-        seal_pending(data, catalog)
+        return seal_pending(data, catalog)
     except StorageError as error:
         structlog.get_logger(__name__).error(
             "sealing failed, it is tried again", attempted=error.attempted, subject=error.subject, hint=error.hint
         )
-        return True
-    return False
+        return None
 
 
 def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, salts: Salts = secrets.token_bytes) -> int:
