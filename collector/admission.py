@@ -21,6 +21,9 @@ _NO_SPAN: Final = bytes(SPAN_ID_BYTES)
 MEMORY_PER_BYTE: Final = 3
 """Bytes of memory that a request's byte costs while it is in flight: the body, the parsed message, and the redacted copy."""
 
+JSON_MEMORY_PER_BYTE: Final = 12
+"""The same for JSON, whose values are Python objects for a moment."""
+
 AUDIT_EVENTS: Final = frozenset({"agent_action", "run.started", "policy.decision", "approval", "checkpoint", "security"})
 """Events whose sender waits for durability (collector/dialects/vocabulary.yaml): they are never queued behind bulk data."""
 
@@ -145,9 +148,9 @@ class Reservation:
         self._limiter = limiter
         self.held_bytes = 0
 
-    def grow_to(self, body_bytes: int) -> None:
+    def grow_to(self, body_bytes: int, memory_per_byte: int = MEMORY_PER_BYTE) -> None:
         """Hold what a body of this size costs; raises Overloaded when that is more than there is."""
-        wanted = body_bytes * MEMORY_PER_BYTE
+        wanted = body_bytes * memory_per_byte
         if wanted > self.held_bytes:
             self._limiter.take(wanted - self.held_bytes)
             self.held_bytes = wanted

@@ -132,8 +132,9 @@ class Committer:
             except StorageError as error:
                 self.failure = error.hint
                 structlog.get_logger(__name__).error("the WAL failed: nothing is accepted any more", hint=error.hint)
-                self._refuse(waiting)
                 self._rotations += rotations
+            finally:
+                self._refuse(waiting)  # those that are not durable by now, whatever went wrong
 
     def _take(self) -> list[_Waiting]:
         """Take all audit batches and as many others as fit into one append."""

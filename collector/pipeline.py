@@ -7,7 +7,6 @@ Nothing raw reaches a disk, and nothing is acknowledged that is not durable. Wha
 import asyncio
 import time
 from collections.abc import Callable, Collection
-from typing import Protocol
 
 from collector.admission import admit, is_audit
 from collector.committer import Committer
@@ -23,20 +22,13 @@ UNREDACTED = "unredacted"
 """The policy hash of records whose pipeline says `allow_unredacted`."""
 
 
-class Policy(Protocol):
-    """What is needed of `redaction.redactor.Redactor` beside the walk."""
-
-    @property
-    def policy_hash(self) -> str: ...
-
-
 class Pipeline:
     """One collector's flow; every receiver calls `export`, from one event loop."""
 
     def __init__(
         self,
         *,
-        policy: Policy,
+        policy_hash: str,
         walker: Walker,
         committer: Committer,
         resends: Resends,
@@ -44,7 +36,7 @@ class Pipeline:
         unredacted_signals: Collection[str] = (),
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._policy = policy
+        self._policy_hash = policy_hash
         self._walker = walker
         self._committer = committer
         self._resends = resends
@@ -59,7 +51,7 @@ class Pipeline:
         admitted = admit(signal, message)
         audit = is_audit(signal, message)
         redaction_begun = time.perf_counter()
-        findings = await self._redact(signal, message)
+        findings = Findings() if signal.name in self._unredacted_signals else await self._walker.clean(signal, message)
         redaction_seconds = time.perf_counter() - redaction_begun
         if admitted.records:
             await self._make_durable(signal, message, admitted.records, findings, received_ns, audit=audit)
@@ -81,11 +73,6 @@ class Pipeline:
         """Count a request that was not taken."""
         self._telemetry.refused(error.reason)
 
-    async def _redact(self, signal: Signal, message: Message) -> Findings:
-        if signal.name in self._unredacted_signals:
-            return Findings()
-        return await self._walker.clean(signal, message)
-
     async def _make_durable(
         self, signal: Signal, message: Message, records: int, findings: Findings, received_ns: int, *, audit: bool
     ) -> None:
@@ -102,7 +89,7 @@ class Pipeline:
             signal=signal.name,
             tenant=None,
             received_ns=received_ns,
-            policy_hash=UNREDACTED if signal.name in self._unredacted_signals else self._policy.policy_hash,
+            policy_hash=UNREDACTED if signal.name in self._unredacted_signals else self._policy_hash,
             records=records,
             withheld=findings.withheld,
             redactions=findings.by_record,

@@ -134,7 +134,7 @@ class Collector:
         self._spawn("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
         pipeline = Pipeline(
-            policy=self._redactor,
+            policy_hash=self._redactor.policy_hash,
             walker=Walker(self._redactor),
             committer=self._committer,
             resends=resends,

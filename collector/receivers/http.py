@@ -7,11 +7,12 @@ arrives, so neither a gzip bomb nor a slow sender holds more than was reserved f
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
 from typing import Any, Final, Protocol
 
 import structlog
 
-from collector.admission import MemoryLimiter, Reservation
+from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLimiter
 from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, UnknownPath
 from collector.receivers.encoding import Body, Encoding, encode_response, encode_status, encoding_of
 from collector.signals import Message, Signal
@@ -63,7 +64,8 @@ class HttpReceiver:
             signal = self._route(scope)
             encoding = encoding_of(headers.get("content-type", ""))
             with self._limiter.reserve() as reservation:
-                body = await self._read(incoming, headers, reservation)
+                memory_per_byte = JSON_MEMORY_PER_BYTE if encoding is Encoding.JSON else MEMORY_PER_BYTE
+                body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte))
                 response = await self._exporter.export(signal, encoding, body)
             await _respond(send, 200, encoding, encode_response(signal, response, encoding))
         except _SenderGone:
@@ -85,7 +87,7 @@ class HttpReceiver:
             raise MethodNotAllowed("only POST is allowed")
         return signal
 
-    async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reservation: Reservation) -> bytes:
+    async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reserve: Callable[[int], None]) -> bytes:
         """Read and decompress the body within its limits of size, memory and time."""
         body = Body(headers.get("content-encoding", ""), self._max_body_bytes)
         announced = headers.get("content-length", "")
@@ -95,7 +97,7 @@ class HttpReceiver:
             async with asyncio.timeout(self._body_seconds):
                 while incoming.more:
                     body.feed(await incoming.chunk())
-                    reservation.grow_to(body.size_bytes)
+                    reserve(body.size_bytes)
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
         return body.finish()

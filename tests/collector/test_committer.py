@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from collector.committer import Committer
 from collector.errors import Unavailable
 from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments, read_segment
 from tests.failing_disk import FailingDisk
+from tests.fakes import FakeWriter
 
 
 def header(number: int) -> BatchHeader:
@@ -70,3 +72,23 @@ def test_what_is_queued_at_close_is_committed(tmp_path: Path) -> None:
     (segment,) = closed_segments(tmp_path)
     types = [record.type for record in read_segment(segment, tmp_path / "quarantine")]
     assert types == [RecordType.BATCH] * 50 + [RecordType.COUNTERS]
+
+
+class BrokenWriter(FakeWriter):
+    """A WAL with a defect: its appends end in an error that nobody expects."""
+
+    def append(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> None:
+        raise ZeroDivisionError
+
+
+def test_a_defect_refuses_instead_of_leaving_senders_waiting() -> None:
+    async def main() -> None:
+        committer = Committer(BrokenWriter())
+        task = asyncio.create_task(committer.run())
+        with pytest.raises(Unavailable):
+            await asyncio.wait_for(committer.submit(header(1), b"payload"), 5)
+        with pytest.raises(ZeroDivisionError):
+            await task
+        assert committer.failure == "the committer stopped"
+
+    asyncio.run(main())

@@ -42,7 +42,7 @@ class Bench:
         self.telemetry = Telemetry("node", NOW_NS)
         cleaner = FakeCleaner()
         self.pipeline = Pipeline(
-            policy=cleaner,
+            policy_hash=cleaner.policy_hash,
             walker=Walker(cleaner),
             committer=self.committer,
             resends=self.resends,

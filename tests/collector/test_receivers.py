@@ -83,7 +83,9 @@ class Served:
         self.listeners.bind()
         cleaner, committer = FakeCleaner(), Committer(self.writer)
         self.telemetry = Telemetry("node", 0)
-        pipeline = Pipeline(policy=cleaner, walker=Walker(cleaner), committer=committer, resends=Resends(), telemetry=self.telemetry)
+        pipeline = Pipeline(
+            policy_hash=cleaner.policy_hash, walker=Walker(cleaner), committer=committer, resends=Resends(), telemetry=self.telemetry
+        )
         task = asyncio.create_task(committer.run())
         health = HealthApp({name: lambda name=name: self.health[name] for name in self.health}, ready=lambda: self.listeners.gate.is_open)
         await self.listeners.start(pipeline, health)

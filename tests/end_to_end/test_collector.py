@@ -135,8 +135,8 @@ def leaking(signal: Signal, secret: str) -> bytes:
 
 
 def test_nothing_raw_is_on_the_disk_neither_in_the_wal_nor_in_the_lake(tmp_path: Path) -> None:
-    """The sealer is kept from running first, so that the WAL itself is scanned; then the sealed lake, and the log."""
-    with CollectorProcess(tmp_path) as collector:
+    """Nothing is rotated at first, so that the WAL itself is scanned; then the sealed lake, and the log."""
+    with CollectorProcess(tmp_path, interval="60s") as collector:
         for signal in SIGNALS.values():
             for secret in SECRETS:
                 assert collector.post(signal.name, leaking(signal, secret)).status_code == 200
@@ -146,6 +146,7 @@ def test_nothing_raw_is_on_the_disk_neither_in_the_wal_nor_in_the_lake(tmp_path:
     assert {secret: places for secret, places in found.items() if places and secret != CONTROL} == {}
     with CollectorProcess(tmp_path) as collector:
         assert collector.terminate() == 0
+    settle(tmp_path / "data")
     found = scan(tmp_path, [*SECRETS, "4111111111111111", CONTROL])
     assert any("column" in place for place in found[CONTROL])
     assert {secret: places for secret, places in found.items() if places and secret != CONTROL} == {}
