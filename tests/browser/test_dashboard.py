@@ -89,13 +89,13 @@ def test_the_waterfall_chooses_a_step_by_mouse_and_by_keyboard(page: Page, site:
 def test_a_branch_folds_and_opens_by_keyboard(page: Page, site: str) -> None:
     opened(page, site + RUN)
     rows = page.get_by_role("treeitem")
-    before = rows.count()
+    expect(rows).to_have_count(14)
     page.get_by_role("tree").focus()
     page.keyboard.press("Home")
     page.keyboard.press("ArrowLeft")
-    expect(rows).not_to_have_count(before)
+    expect(rows).to_have_count(2)
     page.keyboard.press("ArrowRight")
-    expect(rows).to_have_count(before)
+    expect(rows).to_have_count(14)
 
 
 def test_a_deep_link_opens_the_step_it_names(page: Page, site: str) -> None:
