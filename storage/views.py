@@ -12,8 +12,8 @@ VIEWS: Final = (
 """The views that every reader gets, as documented in docs/query.md."""
 
 CREATED: Final = (
-    "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_all_steps",
-    "_uncounted", "_counted_steps", *VIEWS[3:],
+    "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
+    "_all_steps", "_uncounted", "_counted_steps", *VIEWS[3:],
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 

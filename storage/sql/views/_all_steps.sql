@@ -2,3 +2,5 @@
 SELECT * FROM internal.span_steps
 UNION ALL BY NAME
 SELECT * FROM internal.event_steps
+UNION ALL BY NAME
+SELECT * FROM internal.approval_steps

@@ -1,0 +1,23 @@
+-- internal.approval_steps: approvals that frameworks record only as a trait of another span, as steps of their own.
+-- An agent that stopped to ask did so at its end; one that was resumed with the answer was so at its start, and its answer is
+-- a decision only where the run also asked for it. A step is a record's second reading, so its record_id is the record's with a suffix.
+WITH found AS (
+    SELECT * FROM spans WHERE approval_state IS NOT NULL AND step_kind <> 'approval'
+)
+SELECT
+    * EXCLUDE (
+        kind, step_kind, start_time, end_time, start_ns, end_ns, status_code, parent_span_id, record_id, name, latency_ms, redactions
+    ),
+    record_id || '#approval' AS record_id,
+    span_id AS parent_span_id,
+    'approval' AS kind,
+    concat_ws(' ', 'approval', approval_state, tool_name) AS name,
+    CASE approval_state WHEN 'requested' THEN end_time ELSE start_time END AS started_at,
+    CASE approval_state WHEN 'requested' THEN end_time ELSE start_time END AS ended_at,
+    CASE approval_state WHEN 'requested' THEN end_ns ELSE start_ns END AS start_ns,
+    CASE approval_state WHEN 'requested' THEN end_ns ELSE start_ns END AS end_ns,
+    'unset' AS status,
+    'event' AS source
+FROM found
+WHERE approval_state = 'requested'
+    OR (run_id, tool_call_id) IN (SELECT (run_id, tool_call_id) FROM found WHERE approval_state = 'requested')
