@@ -6,7 +6,7 @@ that is not understood is shown as it is rather than dropped.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +74,34 @@ def outputs(attributes: Attributes) -> list[Message]:
     return []
 
 
+def of_events(events: Sequence[Mapping[str, Any]]) -> tuple[list[Message], list[Message]]:
+    """What a model was given and answered, where a framework says so in span events instead of attributes."""
+    given: list[Message] = []
+    answered: list[Message] = []
+    for event in events:
+        name, attributes = str(event.get("name") or ""), dict(event.get("attributes") or {})
+        if name == "gen_ai.client.inference.operation.details":
+            given, answered = given + inputs(attributes), answered + outputs(attributes)
+        elif name == "gen_ai.choice":
+            answered += _of_json(str(attributes.get("message") or attributes.get("content") or ""), "assistant")
+        elif match := _ROLE_EVENT.match(name):
+            given += _of_json(str(attributes.get("content") or ""), match[1])
+    return given, answered
+
+
+_ROLE_EVENT: Final = re.compile(r"^gen_ai\.(system|user|assistant|tool)\.message$")
+
+
+def spoken(step: Mapping[str, Any]) -> tuple[list[Message], list[Message]]:
+    """What the model of a step was given and what it answered: from its attributes, else from its span events."""
+    attributes = step.get("attributes") or {}
+    given, answered = inputs(attributes), outputs(attributes)
+    if given and answered:
+        return given, answered
+    given_too, answered_too = of_events(step.get("events") or [])
+    return given or given_too, answered or answered_too
+
+
 def arguments(attributes: Attributes) -> str | None:
     """A tool's arguments, pretty where they are JSON."""
     return _first(attributes, _ARGUMENTS)
@@ -125,6 +153,8 @@ def _system(attributes: Attributes) -> list[Message]:
 
 
 def _of_json(text: str, role: str) -> list[Message]:
+    if not text:
+        return []
     try:
         value = json.loads(text)
     except ValueError:
@@ -139,7 +169,7 @@ def _of_message(item: Any, role: str) -> list[Message]:
     if not isinstance(item, dict):
         return [Message(role, _text(item))]
     role = str(item.get("role") or item.get("type") or role)
-    parts = item.get("parts", item.get("content"))
+    parts = item.get("parts", item.get("content", item.get("text")))
     found: list[Message] = []
     for part in parts if isinstance(parts, list) else [parts]:
         found += _of_part(role, part)

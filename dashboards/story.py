@@ -42,8 +42,9 @@ def items(steps: Sequence[Step]) -> list[dict[str, Any]]:
     waits = waiting_times(ordered)
     spoken: dict[tuple[str | None, str | None], list[Message]] = {}
     found = []
+    wrappers = {step.get("parent_record_id") for step in ordered}
     for step in ordered:
-        blocks = _model_blocks(step, spoken) if step["kind"] == "model" else _blocks(step)
+        blocks = _model_blocks(step, spoken) if step["kind"] == "model" else _blocks(step, wraps=step["record_id"] in wrappers)
         found.append(_item(step, origin, blocks, waits.get(step["record_id"])))
     return found
 
@@ -158,8 +159,7 @@ def _tokens(step: Step) -> str:
 
 
 def _model_blocks(step: Step, spoken: dict[tuple[str | None, str | None], list[Message]]) -> list[dict[str, Any]]:
-    attributes = step.get("attributes") or {}
-    given, answered = messages.inputs(attributes), messages.outputs(attributes)
+    given, answered = messages.spoken(step)
     speaker = (step.get("agent_name"), step.get("agent_id"))
     new, known = messages.new_since(spoken.get(speaker, []), given)
     spoken[speaker] = [*given, *answered]
@@ -169,14 +169,15 @@ def _model_blocks(step: Step, spoken: dict[tuple[str | None, str | None], list[M
     return blocks + _failure(step)
 
 
-def _blocks(step: Step) -> list[dict[str, Any]]:
+def _blocks(step: Step, *, wraps: bool) -> list[dict[str, Any]]:
+    """What a step says. A wrapper repeats what the steps within it say, so its own input and output are left to the step's panel."""
     attributes = step.get("attributes") or {}
-    kind, blocks = step["kind"], []
+    kind = step["kind"]
+    blocks: list[dict[str, Any]] = []
     given, gave = messages.arguments(attributes), messages.result(attributes)
-    if given and kind not in {"run", "agent"}:
-        blocks.append(_text("arguments", given))
-    if gave and kind not in {"run", "agent"}:
-        blocks.append(_text("result", gave))
+    if kind not in {"run", "agent"} and not (kind == "other" and wraps):
+        words = ("arguments", "result") if kind == "tool" else ("input", "output")
+        blocks += [_text(word, text) for word, text in zip(words, (given, gave), strict=True) if text]
     for name, key in _SAID.get(kind, ()):
         value = step.get(key) if key in step else attributes.get(key)
         if value not in {None, ""}:

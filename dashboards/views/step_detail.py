@@ -78,12 +78,13 @@ def _content(step: Step) -> None:
     attributes = step.get("attributes") or {}
     shown = False
     if step["kind"] == "model":
-        given, answered = messages.inputs(attributes), messages.outputs(attributes)
+        given, answered = messages.spoken(step)
         _messages("Given", given)
         _messages("Answered", answered)
         shown = bool(given or answered)
     else:
-        for label, text in (("Arguments", messages.arguments(attributes)), ("Result", messages.result(attributes))):
+        words = ("Arguments", "Result") if step["kind"] == "tool" else ("Input", "Output")
+        for label, text in zip(words, (messages.arguments(attributes), messages.result(attributes)), strict=True):
             if text:
                 _text(label, text)
                 shown = True

@@ -61,3 +61,12 @@ def test_arguments_and_results_of_tools() -> None:
     assert messages.arguments({"gen_ai.tool.call.arguments": '{"a":1}'}) == '{\n  "a": 1\n}'
     assert messages.result({"traceloop.entity.output": "done"}) == "done"
     assert messages.arguments({}) is None
+
+
+def test_messages_in_span_events_are_read() -> None:
+    events = [
+        {"name": "gen_ai.user.message", "attributes": {"content": '[{"text": "Hi"}]'}},
+        {"name": "gen_ai.choice", "attributes": {"message": "Hello", "finish_reason": "stop"}},
+        {"name": "exception", "attributes": {"exception.type": "X"}},
+    ]
+    assert messages.spoken({"attributes": {}, "events": events}) == ([Message("user", "Hi")], [Message("assistant", "Hello")])
