@@ -128,12 +128,12 @@ class _Builder:
         expanded = _REFERENCE.sub(lambda match: self._expand(match, node, path), text)
         if node.style in ("'", '"'):
             return expanded
-        tag = self._scalars.resolve(yaml.ScalarNode, expanded, (True, False))
+        tag = self._scalars.resolve(yaml.ScalarNode, expanded, (True, False))  # type: ignore[no-untyped-call]
         return self._typed(yaml.ScalarNode(tag, expanded, node.start_mark), expanded, path)
 
     def _typed(self, node: yaml.ScalarNode, text: str, path: KeyPath) -> Any:
         try:
-            return self._scalars.construct_object(node)  # type: ignore[no-untyped-call]
+            return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
             self._report(path, node, f"{text[:40]!r} is not a value that YAML knows: put it in quotes")
             return None
