@@ -222,12 +222,12 @@ class _Walk:
             if pair.key_strindex:
                 pair.key_strindex = 0
             value = pair.value
-            if blocked is not None:
-                self._block(value, blocked)
-                continue
             text = value.string_value
             if not text:
-                self._value(value, key)
+                if blocked is None:
+                    self._value(value, key)
+                else:
+                    self._block(value, blocked)
                 continue
             cleaned = lookup(text, key)
             if cleaned is None:
