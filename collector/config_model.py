@@ -32,7 +32,7 @@ def host_port(endpoint: str) -> tuple[str, int]:
     host, separator, port = endpoint.rpartition(":")
     if not separator or not port.isdigit() or int(port) > 65535:
         raise ValueError("must be host:port, such as 127.0.0.1:4318")
-    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - the Collector's meaning of ":4318"
+    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - the Collector's meaning of ":4318"  # nosec B104
 
 
 def is_loopback(endpoint: str) -> bool:

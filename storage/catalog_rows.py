@@ -29,7 +29,7 @@ class CatalogRows:
 
     def new_entries(self) -> pa.Table:
         """Return the entries that were committed since the last call. Raises `StorageError`."""
-        query = f"SELECT rowid, {', '.join(_NAMES)} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608
+        query = f"SELECT rowid, {', '.join(_NAMES)} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608  # nosec B608
         rows = self._all(query, (self._seen,))
         if rows:
             self._seen = rows[-1][0]

@@ -45,7 +45,7 @@ def dashboard(
     search = os.pathsep.join(part for part in (str(PACKAGES), os.environ.get("PYTHONPATH", "")) if part)
     arguments = command(directory, address, number, allowed_hosts=allowed_host or ())
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the server's own banner; what goes wrong goes to stderr
-    os.execve(arguments[0], arguments, {**os.environ, "PYTHONPATH": search})  # noqa: S606 - an absolute path and arguments of our own
+    os.execve(arguments[0], arguments, {**os.environ, "PYTHONPATH": search})  # noqa: S606 - an absolute path and arguments of our own  # nosec B606
 
 
 def command(data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = ()) -> list[str]:
@@ -76,7 +76,7 @@ def command(data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = 
 
 def url(host: str, port: int) -> str:
     """Return the address to open: a wildcard address is reached by name."""
-    name = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - what was asked for
+    name = "localhost" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - what was asked for  # nosec B104
     return f"http://{name}:{port}"
 
 
