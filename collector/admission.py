@@ -25,7 +25,7 @@ JSON_MEMORY_PER_BYTE: Final = 12
 """The same for JSON, whose values are Python objects for a moment."""
 
 AUDIT_EVENTS: Final = frozenset({"agent_action", "run.started", "policy.decision", "approval", "checkpoint", "security"})
-"""Events whose sender waits for durability (collector/dialects/vocabulary.yaml): they are never queued behind bulk data."""
+"""Events whose sender waits for durability (collector/dialects/vocabulary.yaml): a request of these is not queued behind bulk data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +62,20 @@ def admit(signal: Signal, message: Message) -> Admitted:
 
 
 def is_audit(signal: Signal, message: Message) -> bool:
-    """Say whether a request holds an audit event, by the event name of its log records."""
+    """Say whether a request holds audit events alone, by the event names of its log records: what a sender waits for.
+
+    An SDK's batch that has some among other records is bulk data: nobody waits for it.
+    """
     if signal is not LOGS:
         return False
-    return any(
-        record.event_name in AUDIT_EVENTS
-        for resource in message.resource_logs
-        for scope in resource.scope_logs
-        for record in scope.log_records
-    )
+    found = False
+    for resource in message.resource_logs:
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                if record.event_name not in AUDIT_EVENTS:
+                    return False
+                found = True
+    return found
 
 
 def data_points(metric: Message) -> Any:

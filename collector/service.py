@@ -8,7 +8,6 @@ segment, the sealer. Everything acknowledged is in the WAL by then, so a stop th
 import asyncio
 import contextlib
 import gc
-import re
 import resource
 import signal
 import socket
@@ -26,6 +25,7 @@ from collector.config import Config
 from collector.errors import CollectorError, Unavailable
 from collector.health import OK, HealthApp, disk
 from collector.listening import Listeners, Ports
+from collector.node import node_name
 from collector.pipeline import Pipeline
 from collector.recovery import recent_digests
 from collector.redact import Walker
@@ -266,12 +266,6 @@ class Collector:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_log_failure)
         return task
-
-
-def node_name(hostname: str) -> str:
-    """Return a host name as the node part of an origin: letters, digits, dot, dash and underscore, at most 63."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", hostname).lstrip("._-")[:63]
-    return name or "node"
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -99,7 +99,7 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
     from alerts.scheduler import run_scheduler
     from cli.configuration import load_or_fail, rule_files
     from cli.logs import configure_logs
-    from collector.service import node_name
+    from collector.node import node_name
 
     configure_logs("alerts")
     loaded = load_or_fail(config)

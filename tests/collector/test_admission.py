@@ -76,15 +76,17 @@ def test_every_point_of_every_metric_type_is_a_record() -> None:
     assert admit(METRICS, message).records == 10
 
 
-def test_audit_is_decided_by_event_names() -> None:
+def test_a_request_is_audit_when_all_of_its_records_are_audit_events() -> None:
     def logs(*names: str) -> Message:
         message = LOGS.request()
         for name in names:
             message.resource_logs.add().scope_logs.add().log_records.add(event_name=name)
         return message
 
-    assert is_audit(LOGS, logs("heartbeat", "approval"))
-    assert not is_audit(LOGS, logs("heartbeat", ""))
+    assert is_audit(LOGS, logs("approval"))
+    assert is_audit(LOGS, logs("agent_action", "checkpoint"))
+    for other in (("heartbeat", "approval"), ("approval", "heartbeat"), ("approval", ""), ("heartbeat",), ()):
+        assert not is_audit(LOGS, logs(*other)), "all records, or it is somebody's batch"
     assert not is_audit(TRACES, spans((TRACE, SPAN, b"")))
 
 
