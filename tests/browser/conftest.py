@@ -23,7 +23,7 @@ FLAGS = [
 START_SECONDS = 60
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running `auditlake dashboard`."""
     data = tmp_path_factory.mktemp("lake")
@@ -56,7 +56,7 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the dashboard did not start")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Chromium of the system where there is one, else Playwright's."""
     found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)

@@ -18,8 +18,6 @@ import pytest
 from collector.signals import SIGNALS
 from tests.collector_process import ROOT, CollectorProcess, settle
 
-pytestmark = pytest.mark.xdist_group("captures")
-
 CAPTURES = sorted((ROOT / "tests/captures").glob("*.pb"))
 
 

@@ -17,12 +17,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from cli.demo.expectations import EXPECTATIONS
 from cli.demo.leaks import CONTROL, LEAKS
-
 from tests.leak_scan import scan
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 ROOT = Path(__file__).parents[2]
 WARM_SECONDS = 20.0

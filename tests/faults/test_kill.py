@@ -103,8 +103,8 @@ def test_the_children_die_with_a_killed_collector(tmp_path: Path) -> None:
     assert len(children) >= 2
     collector.kill()
     gone, alive = psutil.wait_procs(children, timeout=10)
-    assert not alive
-    assert gone
+    assert gone or alive
+    assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == [], "a zombie only waits for its new parent to look"
 
 
 def test_a_killed_sealer_is_replaced_and_health_says_so_meanwhile(tmp_path: Path) -> None:
