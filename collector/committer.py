@@ -6,8 +6,9 @@ what the disk then holds is unknown until the collector starts anew and reads it
 """
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, Protocol
 
@@ -42,8 +43,10 @@ class _Waiting(NamedTuple):
 class Committer:
     """The queue before the WAL. `run` must be running as a task; everything else is called from the same event loop."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._writer = writer
+        self._clock = clock
+        self._segment_since: float | None = None  # when the first append to the current segment began
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wal")
         self._audit: deque[_Waiting] = deque()
         self._bulk: deque[_Waiting] = deque()
@@ -83,6 +86,11 @@ class Committer:
         """Durable bytes of the segment being written."""
         return self._writer.size_bytes
 
+    @property
+    def segment_seconds(self) -> float:
+        """How long the current segment has held something that is not sealed; an append that does not end counts, too."""
+        return 0.0 if self._segment_since is None else self._clock() - self._segment_since
+
     async def close(self) -> None:
         """Commit what is queued, rotate, close the writer. Nothing can be submitted afterwards."""
         self._closing = True
@@ -105,8 +113,12 @@ class Committer:
             for rotation in self._rotations:
                 rotation.cancel()
 
+    @property
+    def _queued(self) -> bool:
+        return bool(self._audit or self._bulk)
+
     def _idle(self) -> bool:
-        return not (self._audit or self._bulk or self._rotations)
+        return not (self._queued or self._rotations)
 
     async def _request_rotation(self) -> Segment | None:
         future: asyncio.Future[Segment | None] = asyncio.get_running_loop().create_future()
@@ -122,17 +134,13 @@ class Committer:
     async def _commit_waiting(self) -> None:
         while self.failure is None and not self._idle():
             waiting = self._take()
-            rotations, self._rotations = self._rotations if not (self._audit or self._bulk) else [], []
             try:
                 await self._append(waiting)
-                if rotations:
-                    segment = await self._rotate()
-                    for rotation in rotations:
-                        rotation.set_result(segment)
+                if self._rotations and not (self._closing and self._queued):  # the last rotation closes over all that is queued
+                    await self._rotate()
             except StorageError as error:
                 self.failure = error.hint
                 structlog.get_logger(__name__).error("the WAL failed: nothing is accepted any more", hint=error.hint)
-                self._rotations += rotations
             finally:
                 self._refuse(waiting)  # those that are not durable by now, whatever went wrong
 
@@ -150,21 +158,29 @@ class Committer:
         if not waiting:
             return
         records = [(RecordType.BATCH, batch.header_bytes, batch.payload) for batch in waiting]
+        self._segment_since = self._clock() if self._segment_since is None else self._segment_since
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.append, records)
         for batch in waiting:
             self._counts.received += 0 if batch.header.own else batch.header.records
             if not batch.done.done():
                 batch.done.set_result(None)
 
-    async def _rotate(self) -> Segment | None:
-        counts, self._counts = self._counts, _Counts()
+    async def _rotate(self) -> None:
+        """Close the segment for all who asked so far; who asks meanwhile waits for the next."""
+        rotations, counts = tuple(self._rotations), self._counts
+        self._counts = _Counts()
 
         def close_segment() -> Segment | None:
             if counts.received:
                 self._writer.append([(RecordType.COUNTERS, counts.counters().to_bytes(), b"")])
             return self._writer.rotate()
 
-        return await asyncio.get_running_loop().run_in_executor(self._thread, close_segment)
+        segment = await asyncio.get_running_loop().run_in_executor(self._thread, close_segment)
+        self._segment_since = None
+        del self._rotations[: len(rotations)]
+        for rotation in rotations:
+            if not rotation.done():  # who asked may be gone
+                rotation.set_result(segment)
 
     def _refuse(self, waiting: Iterable[_Waiting]) -> None:
         for batch in waiting:

@@ -49,7 +49,7 @@ HURRY_SECONDS: Final = 3.0
 RELAX_SECONDS: Final = 30.0
 """Without such a segment for this long, the sealer is idle again."""
 BACKLOG_SECONDS: Final = 60.0
-"""The sealer counts as down when a closed segment has waited this long."""
+"""The sealer counts as down when a closed segment has waited this long, the WAL when its open segment is that much overdue."""
 
 
 async def serve(
@@ -236,7 +236,7 @@ class Collector:
             return None
         checks = {
             "receiver": lambda: OK if self._listeners.gate.is_open else "down: requests are not taken",
-            "wal": lambda: OK if self._committer.failure is None else f"down: {self._committer.failure}",
+            "wal": self._wal_state,
             "sealer": self._sealer_state,
             "catalog": self._catalog_state,
             "redaction": self._redactor.state,
@@ -244,6 +244,14 @@ class Collector:
         }
         ready = lambda: self._listeners.gate.is_open and self._committer.failure is None  # noqa: E731
         return HealthApp(checks, ready=ready, path=section.path)
+
+    def _wal_state(self) -> str:
+        if self._committer.failure is not None:
+            return f"down: {self._committer.failure}"
+        seconds = self._committer.segment_seconds
+        if seconds > self._config.parquet.seal_interval + BACKLOG_SECONDS:
+            return f"down: the current segment was not closed for {seconds:.0f} s"
+        return OK
 
     def _sealer_state(self) -> str:
         state = self._sealer.state()

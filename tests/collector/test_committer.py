@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.committer import Committer
+from collector.committer import APPEND_BYTES, Committer
 from collector.errors import Unavailable
 from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments, read_segment
 from tests.failing_disk import FailingDisk
@@ -90,5 +90,57 @@ def test_a_defect_refuses_instead_of_leaving_senders_waiting() -> None:
         with pytest.raises(ZeroDivisionError):
             await task
         assert committer.failure == "the committer stopped"
+
+    asyncio.run(main())
+
+
+def test_a_rotation_asked_for_under_load_happens() -> None:
+    """More is queued than fits into one append: the segment is closed all the same, and what comes later is sealed as well."""
+
+    async def main() -> None:
+        writer = FakeWriter()
+        committer = Committer(writer)
+        task = asyncio.create_task(committer.run())
+        commits = [committer.submit(header(number), bytes(APPEND_BYTES // 2)) for number in range(8)]
+        await asyncio.wait_for(committer.rotate(), 5)
+        await asyncio.gather(*commits)
+        assert writer.rotations == 1
+        commits = [committer.submit(header(number), bytes(APPEND_BYTES // 2)) for number in range(8)]
+        await asyncio.wait_for(committer.close(), 5)
+        await task
+        assert all(commit.done() and commit.exception() is None for commit in commits)
+        assert [kind for kind, _, _ in writer.records][-1] == RecordType.COUNTERS
+
+    asyncio.run(main())
+
+
+def test_who_asked_for_a_rotation_may_go_away() -> None:
+    async def main() -> None:
+        committer = Committer(FakeWriter())
+        task = asyncio.create_task(committer.run())
+        asking = asyncio.create_task(committer.rotate())
+        await asyncio.sleep(0)
+        asking.cancel()
+        await committer.submit(header(1), b"payload")
+        await committer.close()
+        await task
+
+    asyncio.run(main())
+
+
+def test_the_age_of_an_open_segment_is_known() -> None:
+    async def main() -> None:
+        now = 100.0
+        committer = Committer(FakeWriter(), clock=lambda: now)
+        task = asyncio.create_task(committer.run())
+        assert committer.segment_seconds == 0
+        await committer.submit(header(1), b"payload")
+        now = 190.0
+        await committer.submit(header(2), b"payload")
+        assert committer.segment_seconds == 90
+        await committer.rotate()
+        assert committer.segment_seconds == 0
+        await committer.close()
+        await task
 
     asyncio.run(main())
