@@ -20,7 +20,10 @@ def parse_duration(text: str) -> timedelta:
     if not text or match is None:
         raise ValueError("not a duration: write it like 30s, 5m, 1h30m or 2d")
     milliseconds = sum(int(digits) * size for digits, size in zip(match.groups(), _MILLISECONDS, strict=True) if digits)
-    return timedelta(milliseconds=milliseconds)
+    try:
+        return timedelta(milliseconds=milliseconds)
+    except OverflowError:
+        raise ValueError("a duration this long cannot be counted") from None
 
 
 def format_duration(duration: timedelta) -> str:

@@ -16,7 +16,7 @@ from alerts.notify import Receiver, notifications
 from alerts.rules import LoadedGroup, LoadedRule
 from alerts.samples import Clean, Queryable, read_samples
 from alerts.state import AlertStore, Evaluation, Message, RuleStatus
-from alerts.transitions import error_message, transition_message
+from alerts.transitions import error_message, transition_messages
 from alerts.watermark import evaluation_time, ingest_watermark
 from storage.errors import StorageError
 
@@ -137,7 +137,7 @@ class GroupRunner:
             missed=missed,
             alerts=result.alerts,
         )
-        messages = [transition_message(evaluation, transition) for transition in result.transitions]
+        messages = [message for transition in result.transitions for message in transition_messages(evaluation, transition)]
         if error and known is None:
             messages.append(error_message(evaluation, error, at=at, since=at))
             structlog.get_logger(__name__).warning("rule failed", alertname=rule.rule.alert, group=rule.group, error=error)
@@ -181,7 +181,7 @@ class GroupRunner:
         at = now.replace(microsecond=0)
         left = {key: alerts for key, alerts in self._alerts.items() if key in present}
         ends = [(status, end) for status in removed for end in dropped(self._alerts.get(status.rule, {}), at=at)]
-        messages = [transition_message(status, end) for status, end in ends]
+        messages = [message for status, end in ends for message in transition_messages(status, end)]
         messages += self._notifications(left, [end for _, end in ends], at)
         self._context.store.forget([status.rule for status in removed], messages)
         self._alerts = left

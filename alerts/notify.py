@@ -13,7 +13,6 @@ from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 import httpx
-import structlog
 
 from alerts.errors import DeliveryFailed
 from alerts.evaluate import Alert, State
@@ -67,25 +66,6 @@ class WebhookReceiver:
                 raise DeliveryFailed(self.name, type(error).__name__, retryable=False) from None
             if not 200 <= status < 300:
                 raise DeliveryFailed(self.name, f"status {status}", retryable=status >= 500 or status in RETRYABLE_STATUS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogReceiver:
-    """Writes one structured log line an alert."""
-
-    name: str = "log"
-    send_resolved: bool = True
-    most_at_once: int = 1
-
-    def send(self, messages: Sequence[Message]) -> None:
-        """Log every alert of the payloads."""
-        log = structlog.get_logger(__name__)
-        for message in messages:
-            for alert in json.loads(message.body)["alerts"]:
-                tell = log.warning if alert["status"] == "firing" else log.info
-                labels = dict(alert["labels"])
-                name = labels.pop("alertname")
-                tell("alert", alertname=name, status=alert["status"], labels=labels, since=alert["startsAt"], key=message.key)
 
 
 def notifications(

@@ -1,8 +1,9 @@
 """Rule files: Prometheus' grammar with SQL where PromQL would stand.
 
-`groups: [{name, type: duckdb, interval, query_offset, limit, labels, params, rules: [{alert, expr, for, keep_firing_for, labels,
-annotations}]}]`. `params` is the one addition: values bound to `$name` in the expressions of the group, so that thresholds stand
-in one place. An expression is one read-only SELECT: its numeric column `value` is the alert's value, every other column a label.
+`groups: [{name, type: duckdb, interval, query_offset, lookback, limit, labels, params, rules: [{alert, expr, for, keep_firing_for,
+labels, annotations}]}]`. Two keys are additions: `params`, values bound to `$name` in the expressions of the group, so that
+thresholds stand in one place, and `lookback`, how far back the expressions look, so that older files are not opened. An expression
+is one read-only SELECT: its numeric column `value` is the alert's value, every other column a label.
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alerts.documents import Document, KeyPath, read_document, unknown
-from alerts.durations import parse_duration
+from alerts.durations import format_duration, parse_duration
 from alerts.errors import AlertsError, Problem, RuleFileError
 from alerts.expressions import EVAL_TS, findings, parameter_line, parameters
 from alerts.templates import template_problem
@@ -79,6 +80,7 @@ class Group(_Section):
     type: Literal["duckdb"] = "duckdb"  # the language of the expressions
     interval: Annotated[Duration, Field(gt=timedelta())] | None = None  # how often; default: the scheduler's interval
     query_offset: Annotated[Duration, Field(ge=timedelta())] | None = None  # how far $eval_ts lies behind; default: the scheduler's
+    lookback: Annotated[Duration, Field(gt=timedelta())] | None = None  # how far behind $eval_ts expressions look; default: everything
     limit: int = Field(0, ge=0)  # most alerts a rule may have; more is an error and clears them; 0: no limit
     labels: dict[str, Text] = {}  # added to every alert of the group; a rule's own labels win
     params: dict[str, Parameter] = {}  # values of $name in the expressions
@@ -100,6 +102,7 @@ class LoadedRule:
     rule: Rule
     labels: Mapping[str, str]  # of group and rule
     parameters: Mapping[str, Any]  # those that the expression uses, without $eval_ts
+    lookback: timedelta | None  # of the group; None: everything
     limit: int
 
     def bind(self, eval_ts: object) -> dict[str, Any]:
@@ -108,6 +111,12 @@ class LoadedRule:
         if EVAL_TS in parameters(self.rule.expr):
             bound[EVAL_TS] = eval_ts
         return bound
+
+    def from_ns(self, eval_ts: datetime) -> int | None:
+        """Return from when on (unix ns) the expression needs records when it is evaluated at `eval_ts` (naive UTC); None: all."""
+        if self.lookback is None:
+            return None
+        return max((eval_ts - EPOCH - self.lookback) // timedelta(microseconds=1) * 1000, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +180,7 @@ def _loaded(path: Path, group: Group) -> LoadedGroup:
                 rule=rule,
                 labels=labels,
                 parameters={name: value for name, value in group.params.items() if name in used},
+                lookback=group.lookback,
                 limit=group.limit,
             )
         )
@@ -232,6 +242,17 @@ def _check_parameters(document: Document, here: KeyPath, group: Group) -> Iterat
             yield document.problem(path, "a parameter's name is letters, digits and _")
         elif name not in used:
             yield document.problem(path, f"no expression of the group uses ${name}")
+        elif group.lookback is not None and (window := _window(group.params[name])) > group.lookback:
+            message = f"the lookback {format_duration(group.lookback)} is shorter than ${name} ({format_duration(window)}): make it as long"
+            yield document.problem((*here, "lookback"), message)
+
+
+def _window(value: object) -> timedelta:
+    """Return a parameter that is a duration, such as the length of a window; zero for all others."""
+    try:
+        return parse_duration(value) if isinstance(value, str) else timedelta()
+    except ValueError:
+        return timedelta()
 
 
 def _check_rule(document: Document, place: KeyPath, rule: Rule, group: Group, check_sql: CheckSql | None) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from alerts.errors import AlertsError
 from alerts.evaluate import Sample
 from alerts.rules import NAME, VALUE_COLUMN, LoadedRule
 from alerts.templates import render
+from storage.damage import Damage
 from storage.sandbox import truncated_at
 
 if TYPE_CHECKING:
@@ -28,9 +29,19 @@ class Queryable(Protocol):
     """Answers a rule's SQL: `storage.lake.Lake`."""
 
     def query(
-        self, text: str, *, params: Mapping[str, Any] | None = None, timeout_seconds: float = 60, max_rows: int = 100_000
+        self,
+        text: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        max_rows: int = 100_000,
+        from_ns: int | None = None,
     ) -> "pa.Table":
-        """Run one read-only SELECT over the views; raises StorageError."""
+        """Run one read-only SELECT over the views, without files whose rows are all before `from_ns`; raises StorageError."""
+
+    @property
+    def damaged(self) -> Sequence[Damage]:
+        """The files that are left out of every answer."""
 
 
 def read_samples(
@@ -40,7 +51,10 @@ def read_samples(
 
     A label that is NULL is no label; a value that is NULL or NaN means "no data".
     """
-    table = lake.query(rule.rule.expr, params=rule.bind(eval_ts.replace(tzinfo=None)), timeout_seconds=timeout_seconds, max_rows=max_rows)
+    moment = eval_ts.replace(tzinfo=None)
+    table = lake.query(
+        rule.rule.expr, params=rule.bind(moment), timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=rule.from_ns(moment)
+    )
     if truncated_at(table) is not None:
         raise AlertsError("read the answer of the rule", rule.rule.alert, hint=f"more than {max_rows} rows: group by fewer columns")
     check_columns(rule.rule.alert, {field.name: str(field.type) for field in table.schema})

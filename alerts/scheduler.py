@@ -24,7 +24,7 @@ from alerts.notify import Receiver
 from alerts.rules import CheckSql, LoadedGroup, load_rules
 from alerts.samples import Clean
 from alerts.state import AlertStore
-from alerts.transitions import RECEIVER, LakeReceiver
+from alerts.transitions import OWN_RECEIVERS, LakeReceiver, LogReceiver
 from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
@@ -85,7 +85,7 @@ def run_scheduler(
             stop=stop,
         )
         journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
-        couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal)], clock, stack)
+        couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal), LogReceiver()], clock, stack)
         _loop(context, groups, load, couriers, reload or threading.Event(), clock)
 
 
@@ -99,6 +99,7 @@ def _loop(
 ) -> None:
     log = structlog.get_logger(__name__)
     runner = GroupRunner(context, groups)
+    damage = _DamageWatch(context)
     pruned = datetime.min.replace(tzinfo=UTC)
     log.info("alert scheduler started", rules=runner.size, groups=len(groups))
     while not context.stop.is_set():
@@ -107,6 +108,8 @@ def _loop(
             runner = _reloaded(runner, context, load)
         try:
             committed = runner.tick(clock())
+            if committed:
+                damage.look()
             if clock() - pruned > PRUNE_EVERY:
                 pruned = clock()
                 context.store.prune(pruned - KEEP)
@@ -118,6 +121,29 @@ def _loop(
             for courier in couriers:
                 courier.wake()
         context.stop.wait(runner.seconds_until_due(clock()))
+
+
+class _DamageWatch:
+    """Tells once of each file that no rule sees because it is damaged: in the log, and to `auditlake alerts list`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known = {file.path: file for file in context.store.damaged()}
+
+    def look(self) -> None:
+        """Look at what the last evaluations left out. Raises DatabaseError."""
+        try:
+            left_out = {file.path: file for file in self._context.lake.damaged}
+        except StorageError:  # the catalog cannot be read: the rules say so
+            return
+        if left_out.keys() == self._known.keys():
+            return
+        self._context.store.set_damaged(list(left_out.values()))
+        log = structlog.get_logger(__name__)
+        for path in sorted(left_out.keys() - self._known.keys()):
+            file = left_out[path]
+            log.warning("rules do not see a damaged file", path=path, reason=file.reason, rows=file.rows)
+        self._known = left_out
 
 
 def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence[LoadedGroup]]) -> GroupRunner:
@@ -132,9 +158,10 @@ def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence
 
 
 def _check_names(receivers: Sequence[Receiver]) -> None:
-    names = [RECEIVER, *(receiver.name for receiver in receivers)]
+    names = [*OWN_RECEIVERS, *(receiver.name for receiver in receivers)]
     for name in sorted({name for name in names if names.count(name) > 1}):
-        raise AlertsError("start the receivers", name, hint=f"two have this name ({RECEIVER} and log are auditlake's own): rename one")
+        own = " and ".join(OWN_RECEIVERS)
+        raise AlertsError("start the receivers", name, hint=f"two have this name ({own} are auditlake's own): rename one")
 
 
 def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[[], datetime], stack: ExitStack) -> list[Courier]:

@@ -6,10 +6,10 @@ the evaluation is repeated. A message stays in the outbox until its receiver too
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, exists, func, select, text, update
@@ -18,7 +18,10 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from alerts.errors import AlertsError
 from alerts.evaluate import Alert, State
-from alerts.tables import ALERTS, EVALUATIONS, METADATA, OUTBOX, RULES, SCHEMA_VERSION
+from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, OUTBOX, RULES, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from storage.damage import Damage
 
 FILE_NAME: Final = "alerts.sqlite"
 BUSY_SECONDS: Final = 10.0
@@ -148,6 +151,23 @@ class AlertStore:
         with self._engine.begin() as connection:
             connection.execute(delete(RULES).where(RULES.c.rule.in_(rules)))
             _post(connection, messages)
+
+    def damaged(self) -> "list[Damage]":
+        """Return the files of the lake that no rule sees, as the alert process last knew them."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(DAMAGED).order_by(DAMAGED.c.path)).mappings().all()
+        if not rows:
+            return []
+        from storage.damage import Damage  # brings DuckDB, which `auditlake alerts list` seldom needs
+
+        return [Damage(**row) for row in rows]
+
+    def set_damaged(self, files: "Sequence[Damage]") -> None:
+        """Remember these files, and no others, as ones that no rule sees."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(DAMAGED))
+            if files:
+                connection.execute(insert(DAMAGED), [asdict(file) for file in files])
 
     def due(self, now: datetime, receiver: str, *, most: int = 100) -> list[Delivery]:
         """Return messages to deliver now, oldest first; never two of one group, so that their order holds."""

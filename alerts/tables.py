@@ -77,6 +77,14 @@ EVALUATIONS: Final = Table(
     Index("evaluations_rule_at", "rule", "at"),
 )
 
+DAMAGED: Final = Table(
+    "damaged",
+    METADATA,
+    Column("path", Text, primary_key=True),  # of a file that no rule sees
+    Column("reason", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+)
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,

@@ -1,15 +1,17 @@
-"""Transitions as events of the lake: `alert.transition`, which the view `alert_log` shows.
+"""Transitions, each told once: to the lake as events `alert.transition`, which the view `alert_log` shows, and to the log as lines.
 
-They wait in the outbox like notifications, so that every transition which was committed reaches the lake, at least once. A sealed
-lake holds them as it holds everyone's records: redacted, in the ledger, in the story of the run that they name.
+They wait in the outbox like notifications, so that every transition which was committed reaches both, at least once. A sealed lake
+holds them as it holds everyone's records: redacted, in the ledger, in the story of the run that they name.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+import structlog
 
 from alerts.errors import DeliveryFailed
 from alerts.evaluate import State, Transition, fingerprint
@@ -18,7 +20,11 @@ from alerts.tables import rfc3339
 from storage.errors import StorageError
 from storage.journal import AttributeValue, Journal, JournalEvent
 
-RECEIVER: Final = "lake"
+LAKE: Final = "lake"
+LOG: Final = "log"
+OWN_RECEIVERS: Final = (LAKE, LOG)
+"""Names of the receivers that every alert process has."""
+
 EVENT_NAME: Final = "alert.transition"
 INFO, WARNING, ERROR = 9, 13, 17
 """OTLP severity numbers."""
@@ -47,7 +53,7 @@ class LakeReceiver:
     """Writes events into the journal; the running sealer seals them."""
 
     journal: Journal
-    name: str = RECEIVER
+    name: str = LAKE
     send_resolved: bool = True
     most_at_once: int = 100
 
@@ -59,17 +65,43 @@ class LakeReceiver:
             raise DeliveryFailed(self.name, str(error), retryable=True) from None
 
 
-def transition_message(rule: Named, transition: Transition) -> Message:
-    """Return the event of an alert's transition."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogReceiver:
+    """Writes one structured line a transition: firing as a warning, resolved as information, pending and its end for debugging."""
+
+    name: str = LOG
+    send_resolved: bool = True
+    most_at_once: int = 100
+
+    def send(self, messages: Sequence[Message]) -> None:
+        """Log them in order."""
+        log = structlog.get_logger(__name__)
+        tell = {State.FIRING: log.warning, State.RESOLVED: log.info}
+        for message in messages:
+            told: dict[str, Any] = json.loads(message.body)["attributes"]
+            labels = json.loads(told["auditlake.alert.labels"])
+            tell.get(State(told["auditlake.alert.state"]), log.debug)(
+                "alert",
+                alertname=labels.pop("alertname"),
+                state=told["auditlake.alert.state"],
+                labels=labels,
+                value=told["auditlake.alert.value"],
+                since=told["auditlake.alert.active_at"],
+            )
+
+
+def transition_messages(rule: Named, transition: Transition) -> list[Message]:
+    """Return the event of an alert's transition, for the lake and for the log."""
     alert = transition.alert
     attributes = _attributes(rule, transition.state, transition.at, alert.fingerprint, alert.labels, alert.active_at)
     attributes["auditlake.alert.summary"] = alert.annotations.get("summary", "")
     attributes["auditlake.alert.value"] = float(alert.value)
-    return _message(rule, transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
+    event = _message(rule, transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
+    return [event, replace(event, receiver=LOG, key=f"{event.key}/{LOG}")]
 
 
 def error_message(rule: Named, error: str | None, *, at: datetime, since: datetime) -> Message:
-    """Return the event of a rule that can no longer be evaluated (state error), or can again (`error` None: state inactive)."""
+    """Return the lake's event of a rule that can no longer be evaluated (state error), or can again (`error` None: state inactive)."""
     labels = {"alertname": rule.alertname, "rule_group": rule.rule_group}
     state = State.ERROR if error else State.INACTIVE
     attributes = _attributes(rule, state, at, fingerprint(labels), labels, since)
@@ -104,7 +136,7 @@ def _message(
         "attributes": dict(attributes),
     }
     key = sha256(json.dumps([rule.rule, identity, str(state), rfc3339(at)]).encode()).hexdigest()[:32]
-    return Message(key=key, receiver=RECEIVER, group_key=key, body=json.dumps(event), created_at=at)
+    return Message(key=key, receiver=LAKE, group_key=key, body=json.dumps(event), created_at=at)
 
 
 def _severity(state: State, labels: Mapping[str, str]) -> int:

@@ -1,7 +1,7 @@
 """How the reading commands open the lake: quietly, and with what is wrong with it said on stderr."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 from cli.options import data_directory, fail
 
 if TYPE_CHECKING:
+    from storage.damage import Damage
     from storage.lake import Lake
 
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -21,14 +22,22 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 def opened(data: Path | None, command: str) -> Iterator["Lake"]:
     """Open the lake for a command; files that are left out of its answer are named on stderr at the end."""
     from cli.logs import configure_logs
-    from storage.damage import REMEDY
     from storage.lake import Lake
 
     configure_logs(command, level=logging.ERROR)  # the warnings below say it better
     with Lake.open(data_directory(data)) as lake:
         yield lake
-        for damage in lake.damaged:
-            typer.echo(f"warning: {damage.path} is left out with its {damage.rows} rows: {damage.reason}\n  → {REMEDY}", err=True)
+        tell_damage(lake.damaged)
+
+
+def tell_damage(damaged: Sequence["Damage"]) -> None:
+    """Name files that an answer lacks, on stderr."""
+    if not damaged:
+        return
+    from storage.damage import REMEDY
+
+    for damage in damaged:
+        typer.echo(f"warning: {damage.path} is left out with its {damage.rows} rows: {damage.reason}\n  → {REMEDY}", err=True)
 
 
 def moment(text: str | None, option: str, now: datetime) -> datetime | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cli.commands._lake import tell_damage
 from cli.options import EXIT_USAGE, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def evaluate(
     groups = load_rules(files or _configured_files(config))
     with Lake.open(data_directory(data, config)) as lake:
         rows, errors = _evaluated(lake, groups, instant, behind_watermark=at is None)
+        damaged = lake.damaged
     columns = ["alert", "state", "labels", "value", "active_since", "summary"]
     print_rows(rows, output, columns=columns)
+    tell_damage(damaged)
     for error in errors:
         typer.echo(f"auditlake: {error}", err=True)
     if errors:
@@ -84,13 +87,14 @@ def list_state(data: DataOption = None, config: ConfigOption = None, output: For
 
     store = AlertStore.open(data_directory(data, config), read_only=True)
     try:
-        listed = list_alerts(store, now=datetime.now(UTC))
+        listed, damaged = list_alerts(store, now=datetime.now(UTC)), store.damaged()
     finally:
         store.close()
     if output is OutputFormat.table:
         _print_list(listed)
     else:
         print_rows([row.as_row() for row in listed], output)
+    tell_damage(damaged)
 
 
 def run(config: ConfigOption = None, data: DataOption = None) -> None:
@@ -236,10 +240,10 @@ def _cleaning(loaded: "Config", data: Path) -> tuple["Clean", str]:
 
 
 def _receivers(loaded: "Config") -> list["Receiver"]:
-    """Return the log, and the webhooks of the configuration; the second webhook of a receiver is called `name/2`, and so on."""
-    from alerts.notify import LogReceiver, WebhookReceiver
+    """Return the webhooks of the configuration; the second one of a receiver is called `name/2`, and so on."""
+    from alerts.notify import WebhookReceiver
 
-    found: list[Receiver] = [LogReceiver()]
+    found: list[Receiver] = []
     for receiver in loaded.alerts.receivers if loaded.alerts is not None else ():
         for number, webhook in enumerate(receiver.webhook_configs, 1):
             name = receiver.name if number == 1 else f"{receiver.name}/{number}"

@@ -16,6 +16,7 @@ from alerts.groups import Context, GroupRunner
 from alerts.notify import Receiver
 from alerts.rules import load_rules
 from alerts.state import AlertStore
+from storage.damage import Damage
 from storage.errors import StorageError
 
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -34,17 +35,26 @@ groups:
 
 
 class FakeLake:
-    """Answers each query with `rows`, or fails with `error`; remembers the parameters."""
+    """Answers each query with `rows`, or fails with `error`; remembers the parameters and from when on files were opened."""
 
     def __init__(self) -> None:
         self.rows: Sequence[Mapping[str, Any]] = []
         self.error: str | None = None
         self.asked: list[Mapping[str, Any]] = []
+        self.opened_from: list[int | None] = []
+        self.damaged: Sequence[Damage] = ()
 
     def query(
-        self, text: str, *, params: Mapping[str, Any] | None = None, timeout_seconds: float = 60, max_rows: int = 100_000
+        self,
+        text: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        max_rows: int = 100_000,
+        from_ns: int | None = None,
     ) -> pa.Table:
         self.asked.append(dict(params or {}))
+        self.opened_from.append(from_ns)
         if self.error:
             raise StorageError("read the lake", "here", hint=self.error)
         if not self.rows:

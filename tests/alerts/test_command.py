@@ -16,6 +16,7 @@ from cli.commands import alerts as command
 from collector.config import DEFAULT
 from collector.sealer import seal_pending
 from storage.catalog import Catalog
+from storage.damage import Damage
 from storage.lake import Lake
 from storage.wal import closed_segments
 from tests.alerts.agent_lake import NOW, AgentLake
@@ -44,8 +45,8 @@ def run(app: typer.Typer, *words: object) -> Result:
 def test_check_of_good_files_and_of_the_configured_ones(auditlake: typer.Typer) -> None:
     result = run(auditlake, "check", PACK, PACK.with_name("demo.yaml"))
     assert result.exit_code == 0, result.output
-    assert [line.split(": ")[1] for line in result.stdout.splitlines()] == ["ok, 6 rules in 3 groups"] * 2
-    assert run(auditlake, "check").stdout.endswith("agent-ops.yaml: ok, 6 rules in 3 groups\n")
+    assert [line.split(": ")[1] for line in result.stdout.splitlines()] == ["ok, 6 rules in 6 groups"] * 2
+    assert run(auditlake, "check").stdout.endswith("agent-ops.yaml: ok, 6 rules in 6 groups\n")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,16 @@ def test_list_shows_the_live_state(auditlake: typer.Typer, tmp_path: Path) -> No
     table = run(auditlake, "list", "--data", tmp_path).stdout
     assert "agent=support severity=critical" in table
     assert "2026-11-21 12:00:00Z (late)" in table
+
+
+def test_list_says_which_files_no_rule_sees(auditlake: typer.Typer, tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.tick([])
+    process.store.set_damaged([Damage(path="data/spans/x.parquet", reason="it is missing", rows=7)])
+    process.store.close()
+    result = run(auditlake, "list", "--data", tmp_path, "--format", "json")
+    assert len(json.loads(result.stdout)) == 1
+    assert "warning: data/spans/x.parquet is left out with its 7 rows: it is missing\n  → restore it" in result.stderr
 
 
 def test_list_without_a_scheduler(auditlake: typer.Typer, tmp_path: Path) -> None:

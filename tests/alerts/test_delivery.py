@@ -13,11 +13,13 @@ import structlog
 
 from alerts.delivery import GIVE_UP_AFTER, Courier, delay
 from alerts.errors import DeliveryFailed
-from alerts.notify import LogReceiver, Receiver, WebhookReceiver
-from tests.alerts.fakes import START, Process, Webhook, webhook
+from alerts.notify import Receiver, WebhookReceiver
+from alerts.transitions import LogReceiver
+from tests.alerts.fakes import RULES, START, Process, Webhook, webhook
 
 MINUTE = timedelta(minutes=1)
 ROW = {"agent": "support", "run_id": "run/1", "value": 5}
+NOWHERE = WebhookReceiver(name="nowhere", url="http://127.0.0.1:1/")
 
 
 def courier(process: Process, receiver: Receiver) -> Courier:
@@ -59,10 +61,13 @@ def test_a_message_holds_all_that_fires_and_what_just_resolved(tmp_path: Path) -
 
 
 def test_pending_alerts_and_unchanged_ones_are_not_told(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[LogReceiver()])
+    process = Process(tmp_path, receivers=[NOWHERE], rules=RULES % {"wait": "2m", "keep": "0s"})
+    for _ in range(2):
+        process.tick([ROW])
+    assert process.bodies("nowhere") == []
     for _ in range(3):
         process.tick([ROW])
-    assert len(process.bodies("log")) == 1
+    assert len(process.bodies("nowhere")) == 1
     process.store.close()
 
 
@@ -134,22 +139,37 @@ def test_delays_grow_to_five_minutes() -> None:
 
 
 def test_messages_to_a_receiver_that_was_removed_are_given_up(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[LogReceiver()])
+    process = Process(tmp_path, receivers=[NOWHERE])
     process.tick([ROW])
-    assert process.store.abandon(["lake"]) == 1
-    assert process.store.due(process.now, "log") == []
+    assert process.store.abandon(["lake", "log"]) == 1
+    assert process.store.due(process.now, "nowhere") == []
     process.store.close()
 
 
-def test_the_log_receiver_writes_a_line_an_alert(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[LogReceiver()])
-    process.tick([ROW])
+def test_the_log_has_one_line_a_transition_however_often_its_group_changes(tmp_path: Path) -> None:
+    """A webhook is told all that fires each time one more does; the log is not."""
+    process = Process(tmp_path, receivers=[NOWHERE], rules=RULES % {"wait": "1m", "keep": "0s"})
+    other, third = {**ROW, "agent": "b"}, {**ROW, "agent": "c"}
+    for rows in ([ROW], [ROW, other], [ROW, other, third], [ROW, other, third], [other], []):
+        process.tick(rows)
     with structlog.testing.capture_logs() as lines:
-        courier(process, LogReceiver()).deliver_due()
+        assert courier(process, LogReceiver()).deliver_due() == 9
+        assert courier(process, LogReceiver()).deliver_due() == 0
+    assert [len(body["alerts"]) for body in process.bodies("nowhere")] == [1, 2, 3, 3, 1]
     process.store.close()
-    [line] = lines
-    assert (line["event"], line["alertname"], line["status"], line["log_level"]) == ("alert", "Down", "firing", "warning")
-    assert line["labels"] == {"agent": "support", "run_id": "run/1", "severity": "critical"}
+    told = [(line["log_level"], line["state"], line["labels"]["agent"]) for line in lines]
+    for agent in ("support", "b", "c"):
+        mine = [(level, state) for level, state, name in told if name == agent]
+        assert mine == [("debug", "pending"), ("warning", "firing"), ("info", "resolved")]
+    assert next(line for line in lines if line["state"] == "firing") == {
+        "event": "alert",
+        "log_level": "warning",
+        "alertname": "Down",
+        "state": "firing",
+        "labels": {"agent": "support", "run_id": "run/1", "severity": "critical"},
+        "value": 5.0,
+        "since": "2026-11-21T12:00:00.000000Z",
+    }
 
 
 def test_no_address_is_in_the_words_of_a_failure(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from alerts.groups import align
 from alerts.listing import list_alerts
-from alerts.notify import LogReceiver
+from alerts.notify import WebhookReceiver
 from alerts.state import AlertStore
 from tests.alerts.fakes import RULES, START, Process
 from tests.alerts.test_evaluate import CASES, LETTERS
@@ -59,6 +59,21 @@ def test_a_group_may_have_an_offset_of_its_own(tmp_path: Path) -> None:
     process = Process(tmp_path, rules=rules)
     process.tick([])
     assert process.store.evaluations()[0]["eval_ts"] == START - timedelta(seconds=30)
+    process.store.close()
+
+
+def test_a_group_opens_only_what_its_expressions_look_back_to(tmp_path: Path) -> None:
+    """From `lookback` behind $eval_ts on; without one, everything."""
+    rules = RULES % ON_TIME
+    process = Process(tmp_path, rules=rules)
+    process.tick([])
+    process = process.restarted(rules=rules.replace("    rules:", "    lookback: 1d\n    query_offset: 5s\n    rules:"))
+    process.tick([])
+    begin = START + MINUTE - timedelta(days=1, seconds=5)
+    assert process.lake.opened_from == [None, int(begin.timestamp()) * 10**9]
+    process = process.restarted(rules=rules.replace("    rules:", "    lookback: 900y\n    rules:"))
+    process.tick([])
+    assert process.lake.opened_from[2] == 0
     process.store.close()
 
 
@@ -178,14 +193,14 @@ def test_nothing_is_remembered_of_an_evaluation_that_was_not_committed(tmp_path:
 
 
 def test_alerts_of_a_rule_that_was_removed_end(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[LogReceiver()])
+    process = Process(tmp_path, receivers=[WebhookReceiver(name="on-call", url="http://127.0.0.1:1/")])
     process.tick([ROW])
     process = process.restarted(rules="groups: []")
     process.tick()
     assert process.store.alerts() == {}
     assert process.store.rules() == []
     assert [state for state, _ in process.events()] == ["firing", "resolved"]
-    assert [body["status"] for body in process.bodies("log")] == ["firing", "resolved"]
+    assert [body["status"] for body in process.bodies("on-call")] == ["firing", "resolved"]
     process.store.close()
 
 

@@ -1,5 +1,6 @@
 """The packs: each rule fires at its threshold, not just below it, not without data, and recovers."""
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,14 @@ from tests.alerts.fakes import as_it_is
 
 PACKS = Path(alerts.__file__).parent / "packs"
 SIX = {"AgentDown", "HighErrorRate", "CostSpike", "AuditWriteLatency", "RunawayAgent", "UnapprovedSideEffect"}
-RULES: Mapping[str, LoadedRule] = {rule.rule.alert: rule for group in load_rules([PACKS / "agent-ops.yaml"]) for rule in group.rules}
+
+
+def rules_of(pack: str) -> Mapping[str, LoadedRule]:
+    """Return alert → rule."""
+    return {rule.rule.alert: rule for group in load_rules([PACKS / pack]) for rule in group.rules}
+
+
+RULES = rules_of("agent-ops.yaml")
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 INF = float("inf")
 
@@ -50,7 +58,7 @@ def test_the_packs_pass_their_own_check(pack: str) -> None:
 def test_the_demo_has_the_same_rules_with_other_parameters() -> None:
     def without_waits(pack: str) -> Iterator[object]:
         for group in yaml.safe_load((PACKS / pack).read_text())["groups"]:
-            yield group["name"], set(group["params"])
+            yield group["name"], set(group["params"]), "lookback" in group
             for rule in group["rules"]:
                 yield {key: part for key, part in rule.items() if key not in ("for", "keep_firing_for")}
 
@@ -67,6 +75,45 @@ def test_every_rule_has_a_severity_a_summary_and_a_runbook(rule: LoadedRule) -> 
     assert rule.labels["severity"] in ("critical", "warning", "info")
     assert {"summary", "description", "runbook"} <= rule.rule.annotations.keys()
     assert (Path(alerts.__file__).parent.parent / rule.rule.annotations["runbook"]).exists()
+
+
+def long_history(agents: AgentLake) -> AgentLake:
+    """Sixty days of records, in files by day and, near now, by minutes; late ones of old times came with the newest."""
+    for day in range(60, 0, -4):
+        agents.cost(day * DAY, 2.0)
+        agents.approval(day * DAY, "granted", run=f"run-{day % 4}", action=f"tool-{day % 4}")
+    agents.beat(8 * DAY, interval_seconds=60)
+    agents.seal()
+    for hours in (169, 167, 25, 24, 23, 2):
+        agents.beat(hours * HOUR, interval_seconds=60)
+        for number in range(3):
+            agents.tool(hours * HOUR, run="run-1", arguments={"order": 81}, tool_call_id=f"{hours}-{number}")
+        agents.approval(hours * HOUR, "granted" if hours % 2 else "denied", run=f"run-{hours % 4}", action=f"tool-{hours % 4}")
+        agents.seal()
+    for minutes in range(41, 0, -5):
+        agents.acks(minutes * MINUTE, {5.0: 20, 50.0: minutes % 3})
+        for number in range(4):
+            agents.tool(minutes * MINUTE, run=f"run-{number}", requires_approval=True, tool_name=f"tool-{number}", error=minutes > 12)
+            agents.cost(minutes * MINUTE, 0.2, run=f"run-{number}", input_tokens=400_000)
+        agents.tool(minutes * MINUTE + DAY, run="run-2", error=True, arguments={"order": 82})  # late
+        agents.seal()
+    return agents
+
+
+def test_files_that_the_lookback_leaves_out_change_no_verdict(agents: AgentLake) -> None:
+    """Each rule says the same of the whole lake, at any instant: also of runs that began before its lookback."""
+    rules = {(rule.rule.alert, rule.lookback): rule for rule in (*RULES.values(), *rules_of("demo.yaml").values())}
+    fired = set()
+    with Lake.open(long_history(agents).data, threads=1) as reader:
+        for rule in rules.values():
+            for ago in (timedelta(), 11 * MINUTE, DAY):
+                both = (rule, dataclasses.replace(rule, lookback=None))
+                few, whole = (read_samples(one, reader, eval_ts=NOW - ago, clean=as_it_is) for one in both)
+                assert sorted(few, key=str) == sorted(whole, key=str), (rule.rule.alert, ago)
+                fired |= {rule.rule.alert} if few else set()
+            opened = reader.catalog.live_files("spans", from_ns=rule.from_ns(NOW.replace(tzinfo=None)))
+            assert len(opened) < len(reader.catalog.live_files("spans")), "and it leaves some out"
+    assert fired == SIX
 
 
 # AgentDown

@@ -7,7 +7,7 @@ import pytest
 
 from alerts.durations import format_duration, parse_duration
 from alerts.errors import RuleFileError
-from alerts.rules import load_rules
+from alerts.rules import EPOCH, load_rules
 from alerts.templates import render, template_problem
 from storage.errors import QueryRefused
 
@@ -32,6 +32,7 @@ groups:
         annotations: {summary: "{{ labels.agent_name }} has {{ value | number }} runs"}
       - alert: Any
         expr: SELECT 1 AS value
+    lookback: 1h
 """
 
 
@@ -49,6 +50,7 @@ def test_a_good_file_is_read_whole(tmp_path: Path) -> None:
     [group] = load_rules([path])
     busy, any_rule = group.rules
     assert (group.key, group.interval, group.query_offset) == ("rules.yaml;agents", timedelta(seconds=30), timedelta(seconds=5))
+    assert (busy.lookback, busy.from_ns(EPOCH + timedelta(hours=3))) == (timedelta(hours=1), 2 * 3600 * 10**9)
     assert (busy.rule.wait, busy.rule.keep_firing_for, busy.limit) == (timedelta(seconds=90), timedelta(minutes=2), 10)
     assert busy.labels == {"team": "support", "severity": "warning"}
     assert busy.bind("T") == {"window": "15m", "most": 3, "eval_ts": "T"}
@@ -79,6 +81,9 @@ MISTAKES = {
     "zero interval": ("interval: 30s", "interval: 0", 4, "groups[0].interval", "greater than"),
     "another language": ("type: duckdb", "type: promql", 3, "groups[0].type", "must be 'duckdb'"),
     "negative limit": ("limit: 10", "limit: -1", 6, "groups[0].limit", "greater than or equal to 0"),
+    "zero lookback": ("lookback: 1h", "lookback: 0", 21, "groups[0].lookback", "greater than"),
+    "lookback shorter than a window": ("lookback: 1h", "lookback: 14m", 21, "groups[0].lookback", "14m is shorter than $window (15m)"),
+    "duration beyond all counting": ("lookback: 1h", "lookback: 99999999999999y", 21, "groups[0].lookback", "cannot be counted"),
     "number as a label": ("severity: warning", "severity: 1", 17, "groups[0].rules[0].labels.severity", "put it in quotes"),
     "list as a parameter": ("most: 3", "most: [3]", 8, "groups[0].params.most", "a parameter is one number, text, true or false"),
     "unused parameter": ("most: 3", "most: 3, least: 1", 8, "groups[0].params.least", "no expression of the group uses $least"),

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from alerts.errors import AlertsError, RuleFileError
-from alerts.notify import LogReceiver, Receiver, WebhookReceiver
+from alerts.notify import Receiver, WebhookReceiver
 from alerts.scheduler import run_scheduler
 from alerts.state import AlertStore
 from alerts.watermark import MAX_LAG, evaluation_time, ingest_watermark
@@ -93,7 +94,7 @@ def rules(tmp_path: Path) -> Path:
 
 def test_from_a_lake_that_is_not_there_to_webhook_and_journal(tmp_path: Path, rules: Path) -> None:
     data = tmp_path / "data"
-    with webhook() as hook, scheduler(data, rules, receivers=(LogReceiver(), WebhookReceiver(name="on-call", url=hook.url))):
+    with webhook() as hook, scheduler(data, rules, receivers=(WebhookReceiver(name="on-call", url=hook.url),)):
         until((data / "alerts.lock").exists, "the lease")
         assert evaluated(data) == [], "there is no lake yet"
         AgentLake(data).seal()
@@ -124,6 +125,33 @@ def test_a_restart_tells_nothing_again(tmp_path: Path, rules: Path) -> None:
             until(lambda: len(store.evaluations()) > before + 1, "two evaluations after the restart")
         store.close()
     assert len(hook.requests) == 1
+
+
+def test_a_damaged_file_is_told_once_and_remembered(tmp_path: Path, rules: Path) -> None:
+    """The rules go on with what there is; the log and `alerts list` say what they do not see. A file that is back is not."""
+    lake = AgentLake(tmp_path)
+    lake.tool(timedelta())
+    whole = {path: path.read_bytes() for path in lake.seal().data.rglob("data/spans/**/*.parquet")}
+    [path] = whole
+    lake.tool(timedelta(), run="run-2")
+    lake.seal()
+    path.write_bytes(b"scrambled")
+
+    def said() -> list[tuple[str, int]]:
+        return [(file.path, file.rows) for file in store.damaged()]
+
+    store = AlertStore.open(tmp_path)
+    with structlog.testing.capture_logs() as lines:
+        with scheduler(tmp_path, rules):
+            until(lambda: said() == [(str(path.relative_to(tmp_path)), 1)], "it is remembered")
+            until(lambda: len(store.evaluations()) >= 3, "three evaluations")
+        assert [status.error for status in store.rules()] == [None]
+        path.write_bytes(whole[path])
+        with scheduler(tmp_path, rules):
+            until(lambda: said() == [], "it is back")
+    store.close()
+    told = [line for line in lines if line["event"] == "rules do not see a damaged file"]
+    assert [(line["path"], line["log_level"]) for line in told] == [(str(path.relative_to(tmp_path)), "warning")]
 
 
 def test_two_schedulers_never_both_evaluate(tmp_path: Path, rules: Path) -> None:
@@ -180,9 +208,9 @@ def test_bad_rules_are_refused_at_the_start(tmp_path: Path, rules: Path) -> None
         run_scheduler(data=tmp_path, rules=[rules], interval_seconds=1, external_url="http://auditlake.test", **settings)
 
 
-@pytest.mark.parametrize("names", [["log", "log"], ["lake"], ["a", "b", "a"]])
+@pytest.mark.parametrize("names", [["log"], ["lake"], ["a", "b", "a"]])
 def test_two_receivers_of_one_name_are_refused(tmp_path: Path, rules: Path, names: list[str]) -> None:
-    receivers = [LogReceiver(name=name) for name in names]
+    receivers = [WebhookReceiver(name=name, url="http://127.0.0.1:1/") for name in names]
     settings: dict[str, Any] = {"stop": threading.Event(), "node": "n", "clean": as_it_is, "policy_hash": "p"}
     with pytest.raises(AlertsError, match="rename one"):
         run_scheduler(data=tmp_path, rules=[rules], interval_seconds=1, receivers=receivers, external_url="http://x", **settings)
