@@ -4,5 +4,5 @@ They need no model and no network: what the models, tools and users "say" comes 
 and failures are plausible. Half of them use the SDK, half plain OpenTelemetry, as real fleets do.
 """
 
-AGENTS = ("support", "research", "report", "failing", "looping", "leaking", "silent")
+AGENTS = ("support", "research", "report", "failing", "looping", "leaking", "thorough", "silent")
 """In the order in which they are started; `backfill` (the history) goes before them."""

@@ -8,11 +8,17 @@ from typing import Final
 class Expectation:
     """One alert that the demo must raise."""
 
-    agent: str
+    agent: str  # whose doing it is
     alert: str
     state: str
     within_seconds: float  # after the start of the demo
     because: str
+    label: str = ""  # a text in its labels, where those do not name the agent
+
+    @property
+    def known_by(self) -> str:
+        """The text by which its labels are recognised."""
+        return self.label or self.agent
 
 
 EXPECTATIONS: Final = (
@@ -35,5 +41,9 @@ EXPECTATIONS: Final = (
     Expectation(
         agent="report", alert="CostSpike", state="firing", within_seconds=150,
         because="it spends some $30 on a dear model, after 30 days of about $1 a day",
+    ),
+    Expectation(
+        agent="thorough", alert="AuditWriteLatency", state="firing", within_seconds=150, label="/collector",
+        because="each of its audit records holds 40 kB that were never seen before, which redaction scans before it is acknowledged",
     ),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The report agent, with the SDK: soon after its start it spends in a minute what it usually spends in a month."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import auditlake
 
@@ -10,6 +11,8 @@ DEAR_MODEL = "claude-opus-4-1"
 USUAL_MODEL = "claude-haiku-4-5"
 BURST_RUNS = 3
 CALLS = 4
+BURST_SECONDS = 60.0
+"""From the start of the burst until the rule has seen it."""
 
 
 def main() -> None:
@@ -18,13 +21,20 @@ def main() -> None:
     auditlake.configure(
         "report", endpoint=process.endpoint, tenant=TENANT, environment=ENVIRONMENT, release=RELEASE, agent_name="report", delay_seconds=0.5
     )
-    process.pause(5.0)
+    process.pause(5.0 + until_a_day_with_room(datetime.now(UTC)))
     done = 0
     while process.more(done):
         write(process, burst=done < BURST_RUNS)
         done += 1
         process.pause(3.0 if done < BURST_RUNS else 45.0)
     auditlake.shutdown("the demo stops", timeout_seconds=2.0)
+
+
+def until_a_day_with_room(now: datetime) -> float:
+    """Return the seconds to wait so that the burst falls into one day (UTC): 0 unless midnight is near."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    left = (midnight - now).total_seconds()
+    return left if left < BURST_SECONDS else 0.0
 
 
 def write(process: Process, *, burst: bool) -> None:

@@ -11,15 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from alerts.rules import load_rules
 from cli.demo import AGENTS, backfill
 from cli.demo.expectations import EXPECTATIONS
 from cli.demo.history import days
 from cli.demo.leaks import CARD, CARD_WITH_SPACES, CONTROL, LEAKS
+from cli.demo.report import until_a_day_with_room
+from collector.admission import is_audit
+from collector.signals import LOGS
+from redaction.policy import RedactionConfig
+from redaction.prefilter import Prefilter
+from redaction.scan import chunks
 from tests.sdk.otlp_server import OtlpServer, Record, serving, wait_for
 
 ROOT = Path(__file__).parents[2]
-RUNS = {"support": 8, "research": 2, "report": 4, "failing": 25, "looping": 1, "leaking": 1, "silent": 1}
-SDK_AGENTS = {"support", "report", "looping", "silent"}
+RUNS = {"support": 8, "research": 2, "report": 4, "failing": 25, "looping": 1, "leaking": 1, "thorough": 3, "silent": 1}
+SDK_AGENTS = {"support", "report", "looping", "thorough", "silent"}
 
 
 def start(agent: str, server: OtlpServer, *words: str) -> "subprocess.Popen[bytes]":
@@ -156,6 +163,32 @@ def test_report_spends_a_month_in_a_minute(sent: dict[str, OtlpServer]) -> None:
     assert max(tokens.values()) / 5 < 200_000
 
 
+@pytest.mark.parametrize(
+    ("time_of_day", "waits"), [("00:00:00", 0), ("12:00:00", 0), ("23:58:59", 0), ("23:59:01", 59), ("23:59:59.5", 0.5)]
+)
+def test_the_burst_of_report_falls_into_one_day(time_of_day: str, waits: float) -> None:
+    """CostSpike compares days: a burst across midnight would be two halves."""
+    assert until_a_day_with_room(datetime.fromisoformat(f"2026-11-21T{time_of_day}+00:00")) == waits
+
+
+def test_the_audit_records_of_thorough_take_long_to_redact(sent: dict[str, OtlpServer]) -> None:
+    """AuditWriteLatency: requests of one audit event each, tens of kilobytes, never the same, of which every part has to be scanned."""
+    prefilter = Prefilter(RedactionConfig())
+    requests = [request for request in sent["thorough"].decoded("/v1/logs") if is_audit(LOGS, request)]
+    texts = {
+        record.body.string_value
+        for request in requests
+        for group in request.resource_logs
+        for scope in group.scope_logs
+        for record in scope.log_records
+        if record.event_name == "agent_action"
+    }
+    assert len(texts) == RUNS["thorough"]
+    for text in texts:
+        assert len(text) >= 40_000
+        assert all(prefilter.may_match(text[start:end], ()) for start, end in chunks(text))
+
+
 def test_leaking_leaks_every_value_everywhere(sent: dict[str, OtlpServer]) -> None:
     """Every planted value leaves the agent, beside the control value, in every place where a text can stand."""
     server = sent["leaking"]
@@ -189,10 +222,11 @@ def test_the_planted_cards_are_valid() -> None:
         assert sum(digit if index % 2 == 0 else sum(divmod(digit * 2, 10)) for index, digit in enumerate(digits)) % 10 == 0
 
 
-def test_the_table_covers_five_alerts_of_five_agents() -> None:
-    """Each expectation names an agent of the demo, once."""
-    assert {row.agent for row in EXPECTATIONS} <= set(AGENTS)
-    assert len({row.alert for row in EXPECTATIONS}) == len(EXPECTATIONS) == 5
+def test_the_table_covers_every_rule_of_the_pack() -> None:
+    """Each rule is shown, by an agent of its own."""
+    rules = [rule.rule.alert for group in load_rules([ROOT / "alerts/packs/demo.yaml"]) for rule in group.rules]
+    assert sorted(row.alert for row in EXPECTATIONS) == sorted(rules)
+    assert len({row.agent for row in EXPECTATIONS} & set(AGENTS)) == len(EXPECTATIONS) == 6
 
 
 @pytest.mark.parametrize("agent", ["support", "research", "silent"])

@@ -116,7 +116,7 @@ def test_the_pages_and_the_health_answer(demo: Demo) -> None:
 
 def test_every_expected_alert_reaches_its_state_by_its_deadline(demo: Demo) -> None:
     """The table of docs/demo.md: agent → alert → state → by when."""
-    missing = {(row.alert, row.agent): row for row in EXPECTATIONS}
+    missing = {(row.alert, row.known_by): row for row in EXPECTATIONS}
     last = max(row.within_seconds for row in EXPECTATIONS)
 
     def fired() -> bool:
