@@ -10,7 +10,7 @@ Importing this module costs about a second and 100 MB, so only the scanner proce
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import phonenumbers
@@ -30,7 +30,6 @@ from presidio_analyzer.predefined_recognizers import (
     CreditCardRecognizer,
     CryptoRecognizer,
     DateRecognizer,
-    EmailRecognizer,
     IbanRecognizer,
     IpRecognizer,
     MacAddressRecognizer,
@@ -44,17 +43,14 @@ from presidio_analyzer.predefined_recognizers import (
     UsSsnRecognizer,
     UuidRecognizer,
 )
-from tldextract import TLDExtract
 
 from redaction.budget import BudgetExceeded
+from redaction.emails import Emails
 from redaction.expressions import compiled
 from redaction.findings import Finding, Findings
 from redaction.policy import RedactionConfig
 from redaction.prefilter import PHONE_CANDIDATE
 from redaction.secrets import RULES, SecretRule
-
-PRIVATE_SUFFIXES: Final = ("corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test")
-"""Names that no public list knows and that addresses inside organisations end in (RFC 2606, 6761, 6762, 9476)."""
 
 _CONTEXT_WORDS: Final = 5
 _CONTEXT_CHARS: Final = 120
@@ -106,15 +102,29 @@ class _NearbyWords(ContextAwareEnhancer):
         return raw_results
 
 
-class OfflineEmailRecognizer(EmailRecognizer):
-    """Upstream's pattern; the domain is checked against the bundled suffix list and the private suffixes, never the network."""
+class _SpanRecognizer(LocalRecognizer):
+    """A finder of ours as a recognizer: `find` yields what is certain as (start, end)."""
 
-    def __init__(self) -> None:
-        super().__init__(name="EmailRecognizer")
-        self._extract = TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=PRIVATE_SUFFIXES)
+    def __init__(self, entity: str, name: str, find: Callable[[str], Iterable[tuple[int, int]]]) -> None:
+        self._find = find
+        super().__init__(supported_entities=[entity], name=name)
 
-    def validate_result(self, pattern_text: str) -> bool:
-        return bool(self._extract(pattern_text).fqdn)
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
+        return [_result(self, start, end, 1.0) for start, end in self._find(text)]
+
+
+def _result(recognizer: Any, start: int, end: int, score: float, pattern: str = "") -> Any:
+    return RecognizerResult(
+        entity_type=recognizer.supported_entities[0],
+        start=start,
+        end=end,
+        score=score,
+        analysis_explanation=AnalysisExplanation(recognizer=recognizer.name, original_score=score, pattern_name=pattern),
+        recognition_metadata={RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id},
+    )
 
 
 _PHONE_CONTEXT: Final = [
@@ -149,7 +159,7 @@ class RegionalPhoneRecognizer(LocalRecognizer):
         """Nothing to load."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
-        results = [self._result(start, end, score) for start, end, score in self._numbers(text)]
+        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in self._numbers(text)]
         return list(EntityRecognizer.remove_duplicates(results))
 
     def _numbers(self, text: str) -> Iterator[tuple[int, int, float]]:
@@ -179,16 +189,6 @@ class RegionalPhoneRecognizer(LocalRecognizer):
         for region in self._regions:
             for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=32):
                 yield offset + match.start, offset + match.end, score
-
-    def _result(self, start: int, end: int, score: float) -> Any:
-        return RecognizerResult(
-            entity_type="PHONE_NUMBER",
-            start=start,
-            end=end,
-            score=score,
-            analysis_explanation=AnalysisExplanation(recognizer=type(self).__name__, original_score=score, pattern_name="phonenumbers"),
-            recognition_metadata={RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id},
-        )
 
 
 class _SsnWithSamples(UsSsnRecognizer):
@@ -253,7 +253,7 @@ _RECOGNIZERS: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
     "CREDIT_CARD": lambda _: CreditCardRecognizer(),
     "CRYPTO": lambda _: CryptoRecognizer(),
     "DATE_TIME": lambda _: DateRecognizer(),
-    "EMAIL_ADDRESS": lambda _: OfflineEmailRecognizer(),
+    "EMAIL_ADDRESS": lambda _: _SpanRecognizer("EMAIL_ADDRESS", "EmailRecognizer", Emails().find),
     "IBAN_CODE": lambda _: IbanRecognizer(),
     "IP_ADDRESS": lambda _: IpRecognizer(),
     "MAC_ADDRESS": lambda _: MacAddressRecognizer(),
