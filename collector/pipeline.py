@@ -8,18 +8,17 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 
-from collector.admission import admit, is_audit
 from collector.committer import Committer
 from collector.errors import Refused
-from collector.receivers.encoding import Encoding, decode_request, response_message
+from collector.receivers.encoding import Encoding, response_message
 from collector.redact import Findings, Walker
-from collector.resends import Resends, digest
+from collector.request import Request, read_request
+from collector.resends import Resends
 from collector.signals import Message, Signal
 from collector.telemetry import Acknowledged, Telemetry
 from storage.wal import BatchHeader
 
-UNREDACTED = "unredacted"
-"""The policy hash of records whose pipeline says `allow_unredacted`."""
+UNREDACTED = "unredacted"  # the policy hash of records whose pipeline says allow_unredacted
 
 
 class Pipeline:
@@ -47,19 +46,14 @@ class Pipeline:
     async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message:
         """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
-        message = decode_request(signal, encoding, body)
-        admitted = admit(signal, message)
-        audit = is_audit(signal, message)
-        redaction_begun = time.perf_counter()
-        findings = Findings() if signal.name in self._unredacted_signals else await self._walker.clean(signal, message)
-        redaction_seconds = time.perf_counter() - redaction_begun
-        if admitted.records:
-            await self._make_durable(signal, message, admitted.records, findings, received_ns, audit=audit)
+        request = await read_request(signal, encoding, body, received_ns, self._resends)
+        admitted = request.admitted
+        redaction_seconds = await self._store_once(request) if admitted.records else 0.0
         self._committer.count_rejected(admitted.rejected)
         self._telemetry.acknowledged(
             Acknowledged(
                 signal=signal.name,
-                audit=audit,
+                audit=request.audit,
                 records=admitted.records,
                 rejected=sum(admitted.rejected.values()),
                 size_bytes=len(body),
@@ -73,28 +67,33 @@ class Pipeline:
         """Count a request that was not taken."""
         self._telemetry.refused(error.reason)
 
-    async def _make_durable(
-        self, signal: Signal, message: Message, records: int, findings: Findings, received_ns: int, *, audit: bool
-    ) -> None:
-        """Append the redacted message to the WAL, unless the same was appended within the window: then wait for that."""
-        payload: bytes = message.SerializeToString()
-        key = digest(signal.name, payload)
-        commit = self._resends.first_commit(key)
+    async def _store_once(self, request: Request) -> float:
+        """Store a request, unless the same is being stored or was within the window: then wait for that. Returns seconds of redaction."""
+        commit = self._resends.first_commit(request.identity)
         if commit is not None:
             await asyncio.shield(commit)
-            self._committer.count_deduplicated(records)
-            self._telemetry.deduplicated(records)
-            return
+            self._committer.count_deduplicated(request.admitted.records)
+            self._telemetry.deduplicated(request.admitted.records)
+            return 0.0
+        storing = asyncio.create_task(self._store(request))
+        self._resends.expect(request.identity, storing)
+        return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written
+
+    async def _store(self, request: Request) -> float:
+        """Redact and append to the WAL; done when that is durable."""
+        signal, message = request.signal, request.message
+        begun, redacted = time.perf_counter(), signal.name not in self._unredacted_signals
+        findings = await self._walker.clean(signal, message) if redacted else Findings()
+        redaction_seconds = time.perf_counter() - begun
         header = BatchHeader(
             signal=signal.name,
             tenant=None,
-            received_ns=received_ns,
-            policy_hash=UNREDACTED if signal.name in self._unredacted_signals else self._policy_hash,
-            records=records,
+            received_ns=request.received_ns,
+            policy_hash=self._policy_hash if redacted else UNREDACTED,
+            records=request.admitted.records,
             withheld=findings.withheld,
             redactions=findings.by_record,
-            digest=key.hex(),
+            digest=(request.identity or b"").hex(),
         )
-        commit = self._committer.submit(header, payload, audit=audit)
-        self._resends.expect(key, commit, received_ns)
-        await asyncio.shield(commit)  # a sender that goes away does not undo what is being written
+        await self._committer.submit(header, message.SerializeToString(), audit=request.audit)
+        return redaction_seconds

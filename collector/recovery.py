@@ -1,32 +1,34 @@
-"""What a starting collector knows of its past: the digests of recent batches, wherever they are by now."""
+"""What a starting collector does about the past: it closes what dead writers left open, and learns the digests of recent requests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from collector.resends import WINDOW_NS
+from collector.resends import WINDOW_SECONDS
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.wal import BatchHeader, RecordType, closed_segments, read_segment
 
 
-def recent_digests(data: Path, origin: str, catalog: Catalog, now_ns: int) -> Iterator[tuple[bytes, int]]:
-    """Yield (digest, receive time) of the batches of `origin` in the resend window before `now_ns`.
+def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[bytes, float]]:
+    """Yield (digest, age in seconds) of the requests that any collector of this lake took in the resend window before `now_ns`.
 
-    Segments are read before the catalog: one that is sealed in between is then found in the catalog. What the catalog knows has
-    no exact time any more and counts as received now, so the window is at most twice as long across a restart.
+    Segments are read before the catalog: one that is sealed in between is then found in the catalog. What another collector that is
+    alive has in its open segment is not known. A receive time in the future counts as now.
     """
-    since_ns = now_ns - WINDOW_NS
+    since_ns = now_ns - WINDOW_SECONDS * 1_000_000_000
+    found = [pair for pair in _of_segments(data) if pair[0]]
+    for digest, received_ns in (*found, *catalog.recent_batches(None, since_ns).items()):
+        if received_ns >= since_ns:
+            yield bytes.fromhex(digest), max(0.0, (now_ns - received_ns) / 1e9)
+
+
+def _of_segments(data: Path) -> Iterator[tuple[str, int]]:
     for segment in closed_segments(data):
-        if segment.origin != origin:
-            continue
         try:
             for record in read_segment(segment, data / "quarantine"):
                 if record.type == RecordType.BATCH:
                     header = BatchHeader.from_bytes(record.header)
-                    if header.received_ns >= since_ns and header.digest:
-                        yield bytes.fromhex(header.digest), header.received_ns
+                    if not header.own:
+                        yield header.digest, header.received_ns
         except (StorageError, ValueError, KeyError, TypeError):
             continue  # sealed meanwhile, or damaged: the sealer reports it
-    for digest in catalog.recent_batches(origin, since_ns):
-        if digest:
-            yield bytes.fromhex(digest), now_ns

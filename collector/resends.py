@@ -1,63 +1,99 @@
 """Exact resends: exporters send a request again when its answer was lost, and storing it twice would corrupt cost and counts.
 
-A batch is known by the digest of its redacted bytes. A resend that arrives while the first is still being committed waits for
-the same commit, so it is never acknowledged before the data is durable. What was committed is remembered for ten minutes, in
-sets by the minute, at most a million batches; the digests survive restarts in the WAL and the catalog.
+A request is known by a keyed digest of what was sent, before redaction: two requests that differ only in what is taken out of them
+are two, and the digest, which is kept with the batch, tells nothing about it to who has not the key. A resend that arrives while the
+first is still being redacted or committed waits for the same commit, so it is never acknowledged before the data is durable. What was
+committed is remembered for ten minutes, in sets by the minute; the digests survive restarts in the WAL and the catalog.
 """
 
 import asyncio
 import hashlib
+import time
 from collections import deque
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
-WINDOW_NS: Final = 600 * 1_000_000_000
-_BUCKET_NS: Final = 60 * 1_000_000_000
+from collector.signals import LOGS, Message, Signal
+
+WINDOW_SECONDS: Final = 600
+_BUCKET_SECONDS: Final = 60
 MAX_DIGESTS: Final = 1_000_000
 """About 110 bytes each; under a load that exceeds it the window shortens, oldest first."""
+_BUCKETS_AT_LEAST: Final = 16
+"""What is forgotten at once is at most this part of all, also when a million requests come within a minute."""
 
-
-def digest(signal: str, payload: bytes) -> bytes:
-    """Return the 16 bytes that identify a redacted payload of a signal."""
-    return hashlib.blake2b(payload, digest_size=16, person=signal.encode()).digest()
+Commit = asyncio.Future[Any]
 
 
 class Resends:
-    """The digests of recent batches. Not thread-safe: it belongs to the event loop."""
+    """The digests of recent requests. Not thread-safe, except `identity`: it belongs to the event loop.
 
-    def __init__(self) -> None:
-        self._in_commit: dict[bytes, asyncio.Future[None]] = {}
+    `key` keys the digests. `clock` is monotonic, in seconds: a wall clock that jumps must not change the window.
+    """
+
+    def __init__(self, key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._key = key
+        self._clock = clock
+        self._in_commit: dict[bytes, Commit] = {}
         self._buckets: deque[tuple[int, set[bytes]]] = deque()  # (minute, digests), oldest first
-        self._size = 0
 
-    def first_commit(self, key: bytes) -> asyncio.Future[None] | None:
-        """Return the commit of an earlier identical batch (done when it is durable), or None when there was none."""
-        pending = self._in_commit.get(key)
+    def identity(self, signal: Signal, message: Message) -> bytes | None:
+        """Return the 16 bytes that identify a request as it was sent; None for one that must be stored however often it comes.
+
+        That is a request with a log record that has no time at all: three equal heartbeats without a time are three.
+        """
+        if signal is LOGS and _has_untimed(message):
+            return None
+        payload = message.SerializeToString(deterministic=True)
+        return hashlib.blake2b(payload, digest_size=16, key=self._key, person=signal.name.encode()).digest()
+
+    def first_commit(self, identity: bytes | None) -> Commit | None:
+        """Return the commit of an earlier identical request (done when it is durable), or None when there was none."""
+        if identity is None:
+            return None
+        pending = self._in_commit.get(identity)
         if pending is not None:
             return pending
-        if any(key in digests for _, digests in self._buckets):
-            done = asyncio.get_running_loop().create_future()
+        self._forget()
+        if any(identity in digests for _, digests in self._buckets):
+            done: Commit = asyncio.get_running_loop().create_future()
             done.set_result(None)
             return done
         return None
 
-    def expect(self, key: bytes, commit: asyncio.Future[None], received_ns: int) -> None:
-        """Remember a batch while it is being committed, and afterwards only if that succeeds."""
-        self._in_commit[key] = commit
+    def expect(self, identity: bytes | None, commit: Commit) -> None:
+        """Remember a request while it is being stored, and afterwards only if that succeeded."""
+        if identity is None:
+            return
+        self._in_commit[identity] = commit
 
-        def settle(finished: asyncio.Future[None]) -> None:
-            del self._in_commit[key]
+        def settle(finished: Commit) -> None:
+            del self._in_commit[identity]
             if not finished.cancelled() and finished.exception() is None:
-                self.remember(key, received_ns)
+                self.remember(identity)
 
         commit.add_done_callback(settle)
 
-    def remember(self, key: bytes, received_ns: int) -> None:
-        """Remember a committed batch; forgets what left the window."""
-        minute = received_ns // _BUCKET_NS
-        if not self._buckets or self._buckets[-1][0] < minute:
+    def remember(self, identity: bytes, *, age_seconds: float = 0.0) -> None:
+        """Remember what was committed `age_seconds` ago, oldest first; forgets what left the window."""
+        minute = int((self._clock() - age_seconds) // _BUCKET_SECONDS)
+        full = bool(self._buckets) and len(self._buckets[-1][1]) >= max(1, MAX_DIGESTS // _BUCKETS_AT_LEAST)
+        if not self._buckets or full or self._buckets[-1][0] < minute:
             self._buckets.append((minute, set()))
-        self._buckets[-1][1].add(key)
-        self._size += 1
-        oldest = (received_ns - WINDOW_NS) // _BUCKET_NS
-        while len(self._buckets) > 1 and (self._buckets[0][0] < oldest or self._size > MAX_DIGESTS):
-            self._size -= len(self._buckets.popleft()[1])
+        self._buckets[-1][1].add(identity)
+        self._forget()
+
+    def _forget(self) -> None:
+        oldest = (self._clock() - WINDOW_SECONDS) // _BUCKET_SECONDS
+        size = sum(len(digests) for _, digests in self._buckets)
+        while self._buckets and (self._buckets[0][0] < oldest or size > MAX_DIGESTS):
+            size -= len(self._buckets.popleft()[1])
+
+
+def _has_untimed(message: Message) -> bool:
+    return any(
+        not record.time_unix_nano and not record.observed_time_unix_nano
+        for group in message.resource_logs
+        for scope in group.scope_logs
+        for record in scope.log_records
+    )

@@ -29,11 +29,11 @@ from collector.node import node_name
 from collector.pipeline import Pipeline
 from collector.recovery import recent_digests
 from collector.redact import Walker
-from collector.resends import Resends, digest
+from collector.resends import Resends
 from collector.signals import METRICS
 from collector.telemetry import Telemetry
 from redaction.errors import RedactionError
-from redaction.pseudonym import load_or_create_key
+from redaction.pseudonym import derived_key, load_or_create_key
 from redaction.redactor import Redactor
 from storage.catalog import Catalog
 from storage.errors import StorageError
@@ -122,10 +122,12 @@ class Collector:
         stack.callback(self._catalog.close)
         writer = await asyncio.to_thread(self._open_wal)
         stack.callback(writer.close)
-        resends = Resends()
-        for key, received_ns in await asyncio.to_thread(self._recent_digests):
-            resends.remember(key, received_ns)
-        self._redactor = self._open_redactor()
+        key = await asyncio.to_thread(self._load_key)
+        resends = Resends(derived_key(key, "resends"))
+        for identity, age_seconds in await asyncio.to_thread(self._recent_digests):
+            resends.remember(identity, age_seconds=age_seconds)
+        self._redactor = Redactor(self._config.redaction, pseudonym_key=key)
+        self._redactor.start()
         stack.push_async_callback(self._redactor.close)
         self._start_children()
         stack.push_async_callback(self._stop_children)
@@ -149,17 +151,14 @@ class Collector:
         last = self._catalog.last_entry(self.origin)
         return WalWriter(self._data, self.origin, first_entry=0 if last is None else last + 1)
 
-    def _recent_digests(self) -> list[tuple[bytes, int]]:
-        return list(recent_digests(self._data, self.origin, self._catalog, time.time_ns()))
+    def _recent_digests(self) -> list[tuple[bytes, float]]:
+        return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known[1])
 
-    def _open_redactor(self) -> Redactor:
+    def _load_key(self) -> bytes:
         try:
-            key = load_or_create_key(self._data / "keys" / "pseudonym.key")
+            return load_or_create_key(self._data / "keys" / "pseudonym.key")
         except RedactionError as error:
             raise CollectorError(error.attempted, error.subject, hint=error.hint) from None
-        redactor = Redactor(self._config.redaction, pseudonym_key=key)
-        redactor.start()
-        return redactor
 
     def _start_children(self) -> None:
         for child in (self._sealer, self._compactor):
@@ -216,7 +215,6 @@ class Collector:
             received_ns=now_ns,
             policy_hash=self._redactor.policy_hash,
             records=points,
-            digest=digest(METRICS.name, payload).hex(),
             own=True,
         )
         with contextlib.suppress(Unavailable):  # the WAL failed: health and the log say so

@@ -17,6 +17,11 @@ def pseudonym(key: bytes, entity: str, text: str) -> str:
     return f"<{entity}:{hmac.new(key, message, hashlib.sha256).hexdigest()[:16]}>"
 
 
+def derived_key(key: bytes, purpose: str) -> bytes:
+    """Return 32 bytes for another purpose than pseudonyms: knowing what one is used for tells nothing about the other."""
+    return hmac.new(key, f"auditlake {purpose}".encode(), hashlib.sha256).digest()
+
+
 def load_or_create_key(path: Path) -> bytes:
     """Return the lake's pseudonym key, made on first use: 32 random bytes, readable by the owner alone (0600).
 

@@ -111,10 +111,11 @@ class Catalog:
         rows = self._rows(query if origin is None else query.where(ENTRIES.c.origin == origin))
         return [EntryRecord(**{**row, "descriptor": orjson.loads(row["descriptor"])}) for row in rows]
 
-    def recent_batches(self, origin: str, since_ns: int) -> set[str]:
-        """Digests of the batches that an origin received at `since_ns` or later."""
-        rows = self._rows(sa.select(BATCHES.c.digest).where(BATCHES.c.origin == origin, BATCHES.c.received_ns >= since_ns))
-        return {row["digest"] for row in rows}
+    def recent_batches(self, origin: str | None, since_ns: int) -> dict[str, int]:
+        """Digests of the batches that an origin (None: any) received at `since_ns` or later, and when it did."""
+        query = sa.select(BATCHES.c.digest, BATCHES.c.received_ns).where(BATCHES.c.received_ns >= since_ns)
+        rows = self._rows(query.order_by(BATCHES.c.received_ns) if origin is None else query.where(BATCHES.c.origin == origin))
+        return {row["digest"]: row["received_ns"] for row in rows}
 
     # files
 

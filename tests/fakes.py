@@ -32,12 +32,15 @@ class FakeCleaner:
     def blocked(self, key: str | None) -> FakeCleaned | None:
         return FakeCleaned(text="<BLOCKED>", counts={"BLOCKED_KEY": 1}) if key in self.blocked_keys else None
 
+    def replace(self, text: str) -> str:
+        return text.replace(self.canary, "<CANARY>")
+
     async def clean(self, items: Sequence[tuple[str, str | None]]) -> list[FakeCleaned]:
         self.asked += items
         for text, key in items:
             found = text.count(self.canary)
             counts = {"CANARY": found} if found else {}
-            self.known[text, key] = FakeCleaned(text=text.replace(self.canary, "<CANARY>"), counts=counts)
+            self.known[text, key] = FakeCleaned(text=self.replace(text), counts=counts)
         return [self.known[item] for item in items]
 
 

@@ -11,13 +11,14 @@ from collector.errors import Unavailable
 from collector.pipeline import UNREDACTED, Pipeline
 from collector.receivers.encoding import Encoding
 from collector.redact import Walker
-from collector.resends import MAX_DIGESTS, WINDOW_NS, Resends, digest
+from collector.resends import MAX_DIGESTS, WINDOW_SECONDS, Resends
 from collector.signals import LOGS, TRACES, Message
 from collector.telemetry import Telemetry
 from storage.wal import BatchHeader, Counters, RecordType
-from tests.fakes import FakeCleaner, FakeWriter
+from tests.fakes import FakeCleaned, FakeCleaner, FakeWriter
 
 TRACE, SPAN = b"t" * 16, b"s" * 8
+KEY = b"k" * 32
 NOW_NS = 1_800_000_000_000_000_000
 
 
@@ -35,12 +36,12 @@ def traces(*names: str, bad: int = 0) -> bytes:
 class Bench:
     """A pipeline over a WAL in memory, with its committer running."""
 
-    def __init__(self, writer: FakeWriter | None = None, *, unredacted: Sequence[str] = ()) -> None:
+    def __init__(self, writer: FakeWriter | None = None, *, cleaner: FakeCleaner | None = None, unredacted: Sequence[str] = ()) -> None:
         self.writer = writer or FakeWriter()
         self.committer = Committer(self.writer)
-        self.resends = Resends()
+        self.resends = Resends(KEY)
         self.telemetry = Telemetry("node", NOW_NS)
-        cleaner = FakeCleaner()
+        self.cleaner = cleaner = cleaner or FakeCleaner()
         self.pipeline = Pipeline(
             policy_hash=cleaner.policy_hash,
             walker=Walker(cleaner),
@@ -87,7 +88,8 @@ def test_what_is_acknowledged_is_redacted_in_the_wal_with_its_header() -> None:
         assert (header.records, header.withheld, header.own) == (2, 0, False)
         assert (header.received_ns, header.policy_hash) == (NOW_NS, "fake-policy")
         assert header.redactions == {0: {"CANARY": 1}}
-        assert header.digest == digest("traces", payload).hex()
+        assert header.digest == Resends(KEY).identity(TRACES, TRACES.request.FromString(traces("my canary", "clean"))).hex()
+        assert header.digest != Resends(b"another key").identity(TRACES, TRACES.request.FromString(traces("my canary", "clean"))).hex()
 
     run(test)
 
@@ -225,29 +227,119 @@ def test_every_rotation_with_data_begins_new_counters() -> None:
     assert [counters.received for counters in bench.counters] == [1, 2]
 
 
+def log_records(*bodies: str, time_ns: int = 0, observed_ns: int = 0) -> bytes:
+    message = LOGS.request()
+    records = message.resource_logs.add().scope_logs.add().log_records
+    for body in bodies:
+        records.add(time_unix_nano=time_ns, observed_time_unix_nano=observed_ns).body.string_value = body
+    return message.SerializeToString()
+
+
+def test_requests_that_redaction_makes_equal_are_all_stored() -> None:
+    """Two people fail to log in at the same moment: that is two events, though both read the same afterwards."""
+
+    class People(FakeCleaner):
+        def replace(self, text: str) -> str:
+            return text.replace("alice", "<PERSON>").replace("bob", "<PERSON>")
+
+    async def test(bench: Bench) -> None:
+        for name in ("alice", "bob", "alice"):
+            await bench.pipeline.export(LOGS, Encoding.PROTOBUF, log_records(f"login failed for {name}", time_ns=NOW_NS))
+
+    bench = run(test, Bench(cleaner=People()))
+    (first, first_payload), (second, second_payload) = bench.batches
+    assert first_payload == second_payload
+    assert first.digest != second.digest
+    assert bench.counters[0].deduplicated == 1
+
+
+def test_records_without_any_time_are_never_taken_for_a_resend() -> None:
+    async def test(bench: Bench) -> None:
+        for _ in range(3):
+            await bench.pipeline.export(LOGS, Encoding.PROTOBUF, log_records("heartbeat"))
+        for _ in range(3):
+            await bench.pipeline.export(LOGS, Encoding.PROTOBUF, log_records("heartbeat", observed_ns=NOW_NS))
+
+    bench = run(test)
+    assert [bool(header.digest) for header, _ in bench.batches] == [False, False, False, True]
+    assert bench.counters[0].deduplicated == 2
+
+
+class HeldCleaner(FakeCleaner):
+    """A redactor whose slow path waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def clean(self, items: Sequence[tuple[str, str | None]]) -> list[FakeCleaned]:
+        await self.go.wait()
+        return await super().clean(items)
+
+
+@pytest.mark.parametrize("first_goes_away", [False, True])
+def test_a_resend_is_not_redacted_again(first_goes_away: bool) -> None:
+    """One that arrives while the first is being redacted waits for the same commit, whether or not the first still waits."""
+    cleaner = HeldCleaner()
+
+    async def test(bench: Bench) -> None:
+        sends = [asyncio.create_task(bench.send(traces("a"))) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        if first_goes_away:
+            sends.pop(0).cancel()
+        assert not any(send.done() for send in sends)
+        cleaner.go.set()
+        await asyncio.gather(*sends)
+        await bench.send(traces("a"))
+
+    bench = run(test, Bench(cleaner=cleaner))
+    assert len(bench.batches) == 1
+    assert cleaner.asked == [("a", None)]
+
+
+class Clock:
+    """A clock that is set."""
+
+    seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def test_digests_are_remembered_for_the_window_and_not_much_longer() -> None:
     async def test() -> None:
-        resends = Resends()
-        resends.remember(b"old", NOW_NS)
-        resends.remember(b"new", NOW_NS + WINDOW_NS - 1)
+        clock = Clock()
+        resends = Resends(KEY, clock=clock)
+        resends.remember(b"before a restart", age_seconds=300)
+        resends.remember(b"old")
+        clock.seconds += WINDOW_SECONDS - 1
+        assert resends.first_commit(b"before a restart") is None
         assert resends.first_commit(b"old") is not None
-        resends.remember(b"newer", NOW_NS + WINDOW_NS + 120 * 10**9)
+        resends.remember(b"new")
+        clock.seconds += 120
         assert resends.first_commit(b"old") is None
         assert resends.first_commit(b"new") is not None
+        clock.seconds += WINDOW_SECONDS + 60  # nothing arrived meanwhile
+        assert resends.first_commit(b"new") is None
 
     asyncio.run(test())
 
 
-def test_digests_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("seconds_apart", [0, 60])
+def test_digests_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, seconds_apart: int) -> None:
+    """However they are spread over time."""
     assert MAX_DIGESTS * 110 < 128 << 20
-    monkeypatch.setattr("collector.resends.MAX_DIGESTS", 10)
+    monkeypatch.setattr("collector.resends.MAX_DIGESTS", 100)
 
     async def test() -> None:
-        resends = Resends()
+        clock = Clock()
+        resends = Resends(KEY, clock=clock)
         for minute in range(5):
-            for number in range(5):
-                resends.remember(bytes([minute, number]), NOW_NS + minute * 60 * 10**9)
-        assert resends.first_commit(bytes([0, 0])) is None
-        assert resends.first_commit(bytes([4, 4])) is not None
+            for number in range(50):
+                resends.remember(bytes([minute, number]))
+            clock.seconds += seconds_apart
+        known = [resends.first_commit(bytes([minute, number])) is not None for minute in range(5) for number in range(50)]
+        assert 90 <= sum(known) <= 100
+        assert all(known[-90:])
 
     asyncio.run(test())

@@ -39,6 +39,7 @@ CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pb"))
 PROTOBUF = {"content-type": "application/x-protobuf"}
 JSON = {"content-type": "application/json"}
 LIMIT_BYTES = 1 << 20
+KEY = b"k" * 32
 
 CONFIG = """
 receivers:
@@ -84,7 +85,7 @@ class Served:
         cleaner, committer = FakeCleaner(), Committer(self.writer)
         self.telemetry = Telemetry("node", 0)
         pipeline = Pipeline(
-            policy_hash=cleaner.policy_hash, walker=Walker(cleaner), committer=committer, resends=Resends(), telemetry=self.telemetry
+            policy_hash=cleaner.policy_hash, walker=Walker(cleaner), committer=committer, resends=Resends(KEY), telemetry=self.telemetry
         )
         task = asyncio.create_task(committer.run())
         health = HealthApp({name: lambda name=name: self.health[name] for name in self.health}, ready=lambda: self.listeners.gate.is_open)

@@ -122,10 +122,11 @@ def test_runs_widen_and_the_newest_join_wins(catalog: Catalog) -> None:
 def test_batches_are_remembered_for_their_window(catalog: Catalog) -> None:
     """Digests of an origin are found while a resend is plausible, then dropped."""
     commit(catalog, 0, batches=[("a", 10), ("b", 20)])
-    assert catalog.recent_batches(ORIGIN, 15) == {"b"}
-    assert catalog.recent_batches("n/alerts", 0) == set()
+    assert catalog.recent_batches(ORIGIN, 15) == {"b": 20}
+    assert catalog.recent_batches(None, 0) == {"a": 10, "b": 20}
+    assert catalog.recent_batches("n/alerts", 0) == {}
     commit(catalog, 1, batches=[("c", BATCH_WINDOW_NS + 15)])
-    assert catalog.recent_batches(ORIGIN, 0) == {"b", "c"}
+    assert catalog.recent_batches(ORIGIN, 0) == {"b": 20, "c": BATCH_WINDOW_NS + 15}
 
 
 def test_swap_needs_all_its_inputs_live(catalog: Catalog) -> None:

@@ -1,0 +1,34 @@
+"""One request as it was sent: parsed, identified, and what of it is admitted; nothing of it is redacted yet."""
+
+import asyncio
+from typing import Final, NamedTuple
+
+from collector.admission import Admitted, admit, is_audit
+from collector.receivers.encoding import Encoding, decode_request
+from collector.resends import Resends
+from collector.signals import Message, Signal
+
+IN_LOOP_BYTES: Final = 1 << 20
+"""A body larger than this is parsed beside the event loop (a megabyte of JSON takes 0.1 s), so that other requests go on."""
+
+
+class Request(NamedTuple):
+    """What the pipeline stores. `identity` is that of a resend, None when every such request is to be stored."""
+
+    signal: Signal
+    message: Message
+    identity: bytes | None
+    admitted: Admitted
+    audit: bool
+    received_ns: int
+
+
+async def read_request(signal: Signal, encoding: Encoding, body: bytes, received_ns: int, resends: Resends) -> Request:
+    """Return the request in `body`, without what is not admitted; raises Malformed."""
+
+    def read() -> Request:
+        message = decode_request(signal, encoding, body)
+        identity = resends.identity(signal, message)  # of all that was sent: redaction makes different requests equal
+        return Request(signal, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
+
+    return read() if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(read)
