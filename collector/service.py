@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import structlog
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from collector.children import Child, compact, seal
 from collector.committer import Committer
@@ -36,7 +37,8 @@ from redaction.errors import RedactionError
 from redaction.pseudonym import derived_key, load_or_create_key
 from redaction.redactor import Redactor
 from storage.catalog import Catalog
-from storage.errors import StorageError
+from storage.errors import LakeLocked, StorageError
+from storage.orphans import close_orphans
 from storage.wal import BatchHeader, WalWriter, closed_segments
 
 TELEMETRY_SECONDS: Final = 10.0
@@ -48,6 +50,8 @@ HURRY_SECONDS: Final = 3.0
 """A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
 RELAX_SECONDS: Final = 30.0
 """Without such a segment for this long, the sealer is idle again."""
+LOCK_WAIT_SECONDS: Final = 1.0
+"""Another collector that starts may hold our WAL for a moment, to close what we left in it."""
 BACKLOG_SECONDS: Final = 60.0
 """The sealer counts as down when a closed segment has waited this long, the WAL when its open segment is that much overdue."""
 
@@ -148,8 +152,18 @@ class Collector:
         self._tasks += [self._spawn("rotation", self._rotate_regularly()), self._spawn("telemetry", self._report_regularly())]
 
     def _open_wal(self) -> WalWriter:
-        last = self._catalog.last_entry(self.origin)
-        return WalWriter(self._data, self.origin, first_entry=0 if last is None else last + 1)
+        """Open our WAL and close what dead writers left open, which is sealed then: our own, and those of nodes that come no more."""
+        attempts = Retrying(
+            retry=retry_if_exception_type(LakeLocked), wait=wait_fixed(0.05), stop=stop_after_delay(LOCK_WAIT_SECONDS), reraise=True
+        )
+        writer = attempts(WalWriter, self._data, self.origin, first_entry=self._first_entry(self.origin))
+        for origin in close_orphans(self._data, self._first_entry):
+            structlog.get_logger(__name__).info("the left-over segment of a dead writer is sealed now", origin=origin)
+        return writer
+
+    def _first_entry(self, origin: str) -> int:
+        last = self._catalog.last_entry(origin)
+        return 0 if last is None else last + 1
 
     def _recent_digests(self) -> list[tuple[bytes, float]]:
         return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known[1])

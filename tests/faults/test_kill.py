@@ -97,6 +97,27 @@ def test_acknowledged_spans_survive_kill_9_exactly_once(tmp_path: Path) -> None:
     check_lake(tmp_path / "data")
 
 
+def test_a_collector_of_another_name_finishes_what_a_killed_one_left(tmp_path: Path) -> None:
+    """A container comes again under another host name: what it acknowledged is sealed, and a resend of it is still one."""
+    body = trace_of(["left over"])
+    with CollectorProcess(tmp_path, node="a", interval="60s") as killed:
+        assert killed.post("traces", body).status_code == 200
+        killed.kill()
+    with CollectorProcess(tmp_path, node="b") as collector:
+        assert collector.post("traces", body).status_code == 200
+        wait_until(lambda: stored(tmp_path / "data")["left over"] == 1)
+        assert collector.terminate() == 0
+    settle(tmp_path / "data")
+    assert stored(tmp_path / "data")["left over"] == 1
+    check_lake(tmp_path / "data")
+    with CollectorProcess(tmp_path, node="a") as again:
+        assert again.post("traces", trace_of(["later"])).status_code == 200
+        assert again.terminate() == 0
+    settle(tmp_path / "data")
+    assert stored(tmp_path / "data")["later"] == 1
+    check_lake(tmp_path / "data")
+
+
 def test_the_children_die_with_a_killed_collector(tmp_path: Path) -> None:
     collector = CollectorProcess(tmp_path).start()
     children = psutil.Process(collector.process.pid).children(recursive=True)
