@@ -175,14 +175,19 @@ class Catalog:
 
     def trace_runs(self) -> dict[str, str]:
         """Every trace that joined a run of another name."""
-        return {row["trace_id"]: row["run_id"] for row in self._rows(sa.select(TRACE_RUNS))}
+        return {row["trace_id"]: row["run_id"] for row in self._rows(sa.select(TRACE_RUNS).where(TRACE_RUNS.c.run_id.is_not(None)))}
+
+    def traces_of_run(self, run_id: str) -> list[str]:
+        """The traces that joined a run, in order; its own is among them when another one joined it."""
+        query = sa.select(TRACE_RUNS.c.trace_id).where(TRACE_RUNS.c.run_id == run_id).order_by(TRACE_RUNS.c.trace_id)
+        return [row["trace_id"] for row in self._rows(query)]
 
     def run_of_traces(self, trace_ids: Sequence[str]) -> dict[str, str]:
         """The same for these traces only."""
         found: dict[str, str] = {}
         for chunk in _chunks(trace_ids):
-            rows = self._rows(sa.select(TRACE_RUNS).where(TRACE_RUNS.c.trace_id.in_(chunk)))
-            found.update((row["trace_id"], row["run_id"]) for row in rows)
+            known = sa.and_(TRACE_RUNS.c.trace_id.in_(chunk), TRACE_RUNS.c.run_id.is_not(None))
+            found.update((row["trace_id"], row["run_id"]) for row in self._rows(sa.select(TRACE_RUNS).where(known)))
         return found
 
     def run_spans(self, run_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
@@ -310,11 +315,17 @@ def _upsert_runs(connection: sa.Connection, runs: Mapping[str, tuple[int, int]])
 
 
 def _map_traces(connection: sa.Connection, trace_runs: Mapping[str, str | None]) -> None:
-    replace_run = insert(TRACE_RUNS)
-    replace_run = replace_run.on_conflict_do_update(index_elements=["trace_id"], set_={"run_id": replace_run.excluded.run_id})
-    _insert_all(connection, replace_run, [{"trace_id": trace, "run_id": run} for trace, run in trace_runs.items() if run is not None])
+    version = sa.select(META.c.value + 1).where(META.c.key == "version").scalar_subquery()
+    statement = insert(TRACE_RUNS).values(trace_id=sa.bindparam("trace_id"), run_id=sa.bindparam("run_id"), changed=version)
+    newest = statement.on_conflict_do_update(
+        index_elements=["trace_id"],
+        set_={"run_id": statement.excluded.run_id, "changed": statement.excluded.changed},
+        where=TRACE_RUNS.c.run_id.is_distinct_from(statement.excluded.run_id),
+    )
+    _insert_all(connection, newest, [{"trace_id": trace, "run_id": run} for trace, run in trace_runs.items() if run is not None])
     for chunk in _chunks([trace for trace, run in trace_runs.items() if run is None]):
-        connection.execute(sa.delete(TRACE_RUNS).where(TRACE_RUNS.c.trace_id.in_(chunk)))
+        joined = sa.and_(TRACE_RUNS.c.trace_id.in_(chunk), TRACE_RUNS.c.run_id.is_not(None))
+        connection.execute(sa.update(TRACE_RUNS).where(joined).values(run_id=None, changed=version))
 
 
 def _keep_joins(connection: sa.Connection, joins: Sequence[JoinRecord]) -> None:

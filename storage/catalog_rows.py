@@ -1,4 +1,4 @@
-"""What readers need of the catalog in bulk: its entries as they are added (none ever changes), and run ids by prefix."""
+"""What readers need of the catalog in bulk: what is new in it since they looked last, and run ids by prefix."""
 
 import sqlite3
 from pathlib import Path
@@ -24,11 +24,12 @@ class CatalogRows:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = 0
+        self._seen = 0  # row of the newest entry that was returned
+        self._changed = -1  # version of the newest change to traces that was returned
         self._connection: sqlite3.Connection | None = None
 
     def new_entries(self) -> pa.Table:
-        """Return the entries that were committed since the last call. Raises `StorageError`."""
+        """Return the entries that were committed since the last call; none ever changes. Raises `StorageError`."""
         query = f"SELECT rowid, {', '.join(_NAMES)} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608  # nosec B608
         rows = self._all(query, (self._seen,))
         if rows:
@@ -36,6 +37,14 @@ class CatalogRows:
         columns = list(zip(*rows, strict=True))[1:] if rows else [()] * len(_NAMES)
         types = [pa.string() if name in _TEXT else pa.int64() for name in _NAMES]
         return pa.table([pa.array(column, kind) for column, kind in zip(columns, types, strict=True)], names=list(_NAMES))
+
+    def new_trace_runs(self) -> pa.Table:
+        """Return `trace_id` and `run_id` of the traces whose run changed since the last call, NULL for none. Raises `StorageError`."""
+        rows = self._all("SELECT changed, trace_id, run_id FROM trace_runs WHERE changed > ? ORDER BY changed", (self._changed,))
+        if rows:
+            self._changed = rows[-1][0]
+        names = ("trace_id", "run_id")
+        return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names, 1)})
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return at most `limit` names of runs that begin with `prefix`, as rows carry them. Raises `StorageError`."""

@@ -60,7 +60,15 @@ BATCHES: Final = Table(
     Index("batches_by_time", "origin", "received_ns"),
 )
 
-TRACE_RUNS: Final = Table("trace_runs", METADATA, Column("trace_id", Text, primary_key=True), Column("run_id", Text, nullable=False))
+TRACE_RUNS: Final = Table(
+    "trace_runs",
+    METADATA,
+    Column("trace_id", Text, primary_key=True),
+    Column("run_id", Text),  # NULL: it was taken out of the run again
+    Column("changed", BigInteger, nullable=False),  # the catalog's version that said so first: readers fetch what is newer
+    Index("trace_runs_by_change", "changed"),
+    Index("trace_runs_by_run", "run_id"),
+)
 
 RUNS: Final = Table(
     "runs",

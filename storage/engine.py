@@ -1,10 +1,14 @@
-"""The DuckDB instance behind a `Lake`: bounded, sealed off from everything but the lake's files, with the views defined.
+"""The DuckDB instances behind a `Lake`: bounded, sealed off from everything but the lake's files.
 
-Views are defined once. What changes from query to query (the files, the time, the rows to look at) they take from variables of the
-cursor that runs the query, which DuckDB folds into constants before it plans.
+What changes from query to query (the files, the time, the rows to look at) views take from a variable of the cursor that runs the
+query, which DuckDB folds into constants before it plans. Views are defined when a query first names them: a view costs milliseconds
+to define, and most readers need a few.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -13,14 +17,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog_rows import CatalogRows
+from storage.damage import can_mean_damage
+from storage.errors import StorageError
 from storage.schema import TABLES
-from storage.views import CREATED, create_view
+from storage.views import create_view, needed, qualified, view_sql
 
-_INSERT: Final = {
-    "trace_runs": "INSERT INTO internal.trace_runs SELECT * FROM incoming",
-    "entries": "INSERT INTO internal.entries SELECT * FROM incoming",
+_FILL: Final = {
+    "trace_runs": (
+        "DELETE FROM internal.trace_runs WHERE trace_id IN (SELECT trace_id FROM incoming)",
+        "INSERT INTO internal.trace_runs SELECT * FROM incoming WHERE run_id IS NOT NULL",
+    ),
+    "entries": ("INSERT INTO internal.entries SELECT * FROM incoming",),
+    "span_rows": ("INSERT INTO internal.span_rows BY NAME SELECT * FROM incoming",),
+    "event_rows": ("INSERT INTO internal.event_rows BY NAME SELECT * FROM incoming",),
 }
-_EMPTY: Final = {"trace_runs": "DELETE FROM internal.trace_runs", "entries": "DELETE FROM internal.entries"}
+TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows")
+"""The views that are tables in the instance of `connect_tables`."""
 _SETTINGS: Final = (
     "TimeZone = 'UTC'",
     "parquet_metadata_cache = true",
@@ -36,11 +48,81 @@ class Limits:
 
 
 def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    """Return a connection whose views read the lake in `data`; `folder` takes its temporary files.
+    """Return a connection that can read the lake in `data`, as yet without views; `folder` takes its temporary files.
 
     It reaches no file but those below `data/data` and `folder`, loads no extension, and its configuration cannot be changed. It
     could still write there: SQL that was not checked by `storage.sandbox` must be ours.
     """
+    connection = _instance(folder, limits)
+    for table, schema in TABLES.items():
+        path = empty_file(folder, table)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(schema.empty_table(), path)
+    _seal(connection, data.absolute() / "data", folder)
+    return connection
+
+
+def connect_tables(folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the views `steps` and `runs` over empty tables in place of the lake's rows of spans and events.
+
+    They have the columns of the lake's; `connect` was called with the same folder before. It reaches no file but those in `folder`.
+    """
+    connection = _instance(folder, limits)
+    with _of_no_files(connection, folder) as cursor:
+        for name in TABLES_OF_EXCERPTS:
+            cursor.execute(f"CREATE TABLE {qualified(name)} AS\n{view_sql(name)}")
+    define(connection, [view for view in needed("runs steps") if view not in TABLES_OF_EXCERPTS], folder)
+    _seal(connection, folder)
+    return connection
+
+
+def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path) -> None:
+    """Define views of `storage.views.CREATED`; those that they read are defined already, or among them and before them."""
+    with _of_no_files(connection, folder) as cursor:
+        for view in views:
+            cursor.execute(create_view(view))
+
+
+def empty_file(folder: Path, table: str) -> Path:
+    """The Parquet file without rows that stands first in every list of files: it gives the view its columns and types."""
+    return folder / "empty" / table / "date=1970-01-01" / "empty.parquet"
+
+
+def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Add rows to a table of the schema `internal` in one transaction; queries that run keep what they saw.
+
+    A trace of `trace_runs` has its newest run only, and none where that is NULL.
+    """
+    if not rows.num_rows:
+        return
+    cursor = connection.cursor()
+    try:
+        cursor.execute("BEGIN")
+        insert(cursor, table, rows)
+        cursor.execute("COMMIT")
+    finally:
+        cursor.close()
+
+
+def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """The same within the cursor's transaction."""
+    cursor.register("incoming", rows)
+    for statement in _FILL[table]:
+        cursor.execute(statement)
+    cursor.unregister("incoming")
+
+
+def explained(error: duckdb.Error | None, data: Path) -> StorageError:
+    """Return what a query's failure means to whoever asked."""
+    message = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return StorageError("read the lake", data, hint="out of memory: ask for a shorter time range")
+    if can_mean_damage(error):
+        return StorageError("read the lake", data, hint=f"{message}; `auditlake doctor` names damaged files")
+    return StorageError("read the lake", data, hint=message)
+
+
+def _instance(folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -53,48 +135,32 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
             "python_enable_replacements": False,
         },
     )
-    allowed = ", ".join(_quoted(f"{path}/") for path in (data.absolute() / "data", folder))
-    last = (f"allowed_directories = [{allowed}]", "enable_external_access = false", "lock_configuration = true")
-    for setting in (*_SETTINGS, *last):
+    for setting in _SETTINGS:
         connection.execute(f"SET {setting}")
     connection.execute("CREATE SCHEMA internal")
     connection.execute("CREATE TABLE internal.trace_runs (trace_id VARCHAR, run_id VARCHAR)")
     connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
-    _define_views(connection, folder)
     return connection
 
 
-def empty_file(folder: Path, table: str) -> Path:
-    """The Parquet file without rows that stands first in every list of files: it gives the view its columns and types."""
-    return folder / "empty" / table / "date=1970-01-01" / "empty.parquet"
-
-
-def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, *, empty_first: bool = False) -> None:
-    """Add rows to a table of the schema `internal`, or replace all of its rows; queries that run keep what they saw."""
+@contextmanager
+def _of_no_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield a cursor to which the lake is empty: what is defined with it does not depend on what is in the lake now."""
+    nothing = {table: [str(empty_file(folder, table))] for table in TABLES}
     cursor = connection.cursor()
     try:
-        cursor.execute("BEGIN")
-        if empty_first:
-            cursor.execute(_EMPTY[table])
-        if rows.num_rows:
-            cursor.register("incoming", rows)
-            cursor.execute(_INSERT[table])
-            cursor.unregister("incoming")
-        cursor.execute("COMMIT")
+        value = {**nothing, "by_name": False, "from_ns": 0, "to_ns": 0, "now": datetime(2000, 1, 1), "silence_seconds": 0.0}  # noqa: DTZ001 - naive UTC
+        cursor.execute("SET VARIABLE lake = $value", {"value": value})
+        yield cursor
     finally:
         cursor.close()
 
 
-def _define_views(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    for table, schema in TABLES.items():
-        path = empty_file(folder, table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(schema.empty_table(), path)
-        connection.execute(f"SET VARIABLE lake_{table} = $paths", {"paths": [str(path)]})
-    for value in ("now = TIMESTAMP '2000-01-01'", "silence_seconds = 0.0", "by_name = false", "from_ns = 0::BIGINT", "to_ns = 0::BIGINT"):
-        connection.execute(f"SET VARIABLE lake_{value}")
-    for name in CREATED:
-        connection.execute(create_view(name))
+def _seal(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """Leave the connection these folders and no way back."""
+    allowed = ", ".join(_quoted(f"{path}/") for path in folders)
+    for setting in (f"allowed_directories = [{allowed}]", "enable_external_access = false", "lock_configuration = true"):
+        connection.execute(f"SET {setting}")
 
 
 def _quoted(text: str) -> str:

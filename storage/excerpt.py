@@ -1,20 +1,21 @@
-"""One run out of the lake, whatever its size: its traces are copied out once, and every view then reads only the copy.
+"""One run out of the lake, whatever its size: its traces are copied out once, and the views then read only the copy.
 
 A run's rows are found by their ids (Bloom filters and statistics skip the rest), in the files of its time. Views cannot do that, as
-the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent.
+the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent. It
+stands in the tables of a DuckDB instance of its own, in a transaction that is never committed: nobody else sees it, and it leaves
+nothing behind. Tables are also quicker to plan over than files, and planning is most of what reading one run costs.
 """
 
-import shutil
-import uuid
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from storage import engine
 from storage.views import query_sql
 
 if TYPE_CHECKING:
@@ -24,56 +25,93 @@ _MARGIN_NS: Final = 3600 * 1_000_000_000
 """Around the run's own time: a parent that is not of the run may begin before it."""
 
 
+class ExcerptTables:
+    """The instance that excerpts are read in; made when it is first needed. May be used from several threads."""
+
+    def __init__(self, folder: Path, limits: engine.Limits) -> None:
+        """`folder` is the lake's own: `engine.connect` put the empty files there that give the tables their columns."""
+        self._folder = folder
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    @contextmanager
+    def holding(self, rows: Mapping[str, pa.Table], moment: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor whose views read these rows, by table of `engine.fill`; `moment` is the time that runs are judged at."""
+        cursor = self._cursor()
+        try:
+            cursor.execute("SET VARIABLE lake = $value", {"value": moment})
+            cursor.execute("BEGIN")
+            for table, some in rows.items():
+                engine.insert(cursor, table, some)
+            yield cursor
+        except (duckdb.FatalException, duckdb.InternalException):
+            self.close()  # this instance is of no more use: the next excerpt makes another
+            raise
+        finally:
+            with suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            cursor.close()
+
+    def close(self) -> None:
+        """Give the instance back."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            if self._connection is None:
+                self._connection = engine.connect_tables(self._folder, self._limits)
+            return self._connection.cursor()
+
+
 class Excerpt:
-    """A run's traces under the views of the lake. `run_id` is the final one."""
+    """A run's traces under the views `steps` and `runs`. `run_id` is the final one."""
 
-    def __init__(self, lake: "Lake", run_id: str, paths: Mapping[str, list[str]]) -> None:
+    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection) -> None:
         self.run_id = run_id
-        self._lake = lake
-        self._paths = paths
+        self._cursor = cursor
 
-    def named(self, name: str, **params: Any) -> pa.Table:
-        """Run a named query on the excerpt, with `run_id` among its parameters."""
-        return self._lake.sql(query_sql(name), {"run_id": self.run_id, **params}, paths=self._paths)
+    def named(self, name: str) -> list[dict[str, Any]]:
+        """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
+        text = query_sql(name)
+        self._cursor.execute(text, {"run_id": self.run_id} if "$run_id" in text else None)
+        names = [column[0] for column in self._cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
 
 
 @contextmanager
 def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
-    """Copy a run's traces out for as long as the context lasts. `run_id` may also be a trace that joined a run of another name."""
+    """Copy a run's traces out for as long as the context lasts; `run_id` may also be a trace that joined a run of another name.
+
+    Raises `StorageError`.
+    """
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
-    window = _window(lake, final)
+    joined = lake.catalog.traces_of_run(final)
+    from_ns, to_ns = _window(lake, final, joined)
 
-    def rows(query: str, **params: str) -> pa.Table:
-        return lake.named(query, from_ns=window[0], to_ns=window[1], **params)
+    def rows(query: str, **params: Any) -> pa.Table:
+        return lake.named(query, from_ns=from_ns, to_ns=to_ns, **params)
 
-    traces = rows("run_traces", run_id=final).column("trace_id").to_pylist()
-    spans = [rows("trace_spans", trace_id=trace) for trace in traces]
-    events = [rows("trace_events", trace_id=trace) for trace in traces]
-    events.append(rows("untraced_events", run_id=final))
-    place = lake.scratch / f"excerpt-{uuid.uuid4().hex}"
+    traces = sorted({*joined, *rows("run_traces", run_id=final).column("trace_id").to_pylist()})
+    others = lake.catalog.run_of_traces(traces)
+    copied = {
+        "span_rows": rows("trace_spans", trace_ids=traces),
+        "event_rows": rows("trace_events", trace_ids=traces, run_id=final),
+        "trace_runs": pa.table({"trace_id": list(others), "run_id": list(others.values())}) if others else None,
+    }
     try:
-        yield Excerpt(lake, final, {"spans": _write(place / "spans", spans), "events": _write(place / "events", events)})
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+        with lake.excerpts.holding({name: some for name, some in copied.items() if some}, lake.moment()) as cursor:
+            yield Excerpt(final, cursor)
+    except duckdb.Error as error:
+        raise engine.explained(error, lake.data) from error
 
 
-def _window(lake: "Lake", run_id: str) -> "Window":
+def _window(lake: "Lake", run_id: str, joined: list[str]) -> "Window":
     """The time in which a run can have rows; open when the catalog does not know it for all parts of the run."""
-    joined = lake.named("joined_traces", run_id=run_id).column("trace_id").to_pylist()
-    spans = [lake.catalog.run_span(name) for name in {run_id, *joined}]
-    known = [span for span in spans if span is not None]
+    known = lake.catalog.run_spans([run_id, *joined])
     if not known or len(known) < len(joined):
         return (None, None)
-    return min(first for first, _ in known) - _MARGIN_NS, max(last for _, last in known) + _MARGIN_NS
-
-
-def _write(place: Path, tables: list[pa.Table]) -> list[str]:
-    """Write rows as Parquet files by date, as in the lake; returns their paths."""
-    paths: list[str] = []
-    for number, table in enumerate(table for table in tables if table.num_rows):
-        for day in pc.unique(table.column("date")).to_pylist():
-            path = place / f"date={day}" / f"{number}.parquet"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pq.write_table(table.filter(pc.equal(table.column("date"), day)).drop_columns(["date"]), path)
-            paths.append(str(path))
-    return paths
+    return min(first for first, _ in known.values()) - _MARGIN_NS, max(last for _, last in known.values()) + _MARGIN_NS

@@ -24,10 +24,10 @@ from storage import engine, sandbox
 from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
 from storage.damage import Damage, can_mean_damage, damage_in
-from storage.errors import StorageError
+from storage.excerpt import ExcerptTables
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
-from storage.views import query_sql
+from storage.views import needed, query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
@@ -65,6 +65,8 @@ class Lake:
         self._older_files = False  # some file lacks a column that was added since
         self._rows = CatalogRows(catalog.path)
         self._connection = engine.connect(self.data, self.scratch, self._limits)
+        self._defined: set[str] = set()  # the views that queries have asked for so far
+        self.excerpts = ExcerptTables(self.scratch, limits)
 
     @classmethod
     def open(
@@ -92,6 +94,7 @@ class Lake:
 
     def close(self) -> None:
         """Give connections and temporary files back; queries that still run are interrupted."""
+        self.excerpts.close()
         self._connection.close()
         self._rows.close()
         self._catalog.close()
@@ -115,6 +118,11 @@ class Lake:
             found = list(self._found_damage.values())
         return (*aside, *(damage for damage in found if damage.path not in {other.path for other in aside}))
 
+    def moment(self) -> dict[str, Any]:
+        """What decides whether a run that has not ended is running or abandoned: `now` and `silence_seconds`."""
+        now = datetime.fromtimestamp(self._clock() / 1e9, UTC).replace(tzinfo=None)
+        return {"now": now, "silence_seconds": self._silence_seconds}
+
     def run_ids(self, prefix: str, *, limit: int) -> list[str]:
         """Return the ids of at most `limit` runs that begin with `prefix`. Raises `StorageError`."""
         with self._lock:
@@ -129,14 +137,12 @@ class Lake:
         *,
         from_ns: int | None = None,
         to_ns: int | None = None,
-        paths: Mapping[str, list[str]] | None = None,
         rows: Window = (None, None),
     ) -> pa.Table:
         """Run trusted SQL over the views and return its rows; `params` fill `$name`, those that it does not use are ignored.
 
         `from_ns` and `to_ns` (unix ns, both inclusive) leave out files that have no row in between; rows outside may remain.
-        `paths` reads other Parquet files of a table in place of the lake's, below `scratch`. `rows` leaves out all spans and log
-        records that begin outside of it. Raises `StorageError`.
+        `rows` leaves out all spans and log records that begin outside of it. Raises `StorageError`.
         """
 
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
@@ -144,7 +150,7 @@ class Lake:
             used = {name: value for name, value in (params or {}).items() if name in names}
             return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
 
-        return self._read(read, text, (from_ns, to_ns), paths=paths, rows=rows)
+        return self._read(read, text, (from_ns, to_ns), rows)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
@@ -177,15 +183,13 @@ class Lake:
         read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
         text: str,
         window: Window,
-        *,
-        paths: Mapping[str, list[str]] | None = None,
         rows: Window = (None, None),
     ) -> pa.Table:
         """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
-            cursor = self._prepare({**selection.paths, **(paths or {})}, rows, text)
+            cursor = self._prepare(selection.paths, rows, text)
             try:
                 return read(cursor)
             except duckdb.Error as error:
@@ -200,22 +204,20 @@ class Lake:
                     break
             finally:
                 cursor.close()
-        raise _explained(problem, self.data) from problem
+        raise engine.explained(problem, self.data) from problem
 
     def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str) -> duckdb.DuckDBPyConnection:
         if "ingest_log" in text.lower():
             self._load_entries()
-        cursor = self._connection.cursor()
-        values: dict[str, Any] = {
-            f"lake_{table}": [str(engine.empty_file(self.scratch, table)), *listed] for table, listed in paths.items()
-        }
-        values["lake_now"] = datetime.fromtimestamp(self._clock() / 1e9, UTC).replace(tzinfo=None)
-        values["lake_silence_seconds"] = self._silence_seconds
-        values["lake_by_name"] = self._older_files
-        values["lake_from_ns"] = _BEGINNING if rows[0] is None else rows[0]
-        values["lake_to_ns"] = _END if rows[1] is None else rows[1]
-        for name, value in values.items():
-            cursor.execute(f"SET VARIABLE {name} = $value", {"value": value})
+        values: dict[str, Any] = {table: [str(engine.empty_file(self.scratch, table)), *listed] for table, listed in paths.items()}
+        values |= {"from_ns": _BEGINNING if rows[0] is None else rows[0], "to_ns": _END if rows[1] is None else rows[1]}
+        values |= {"by_name": self._older_files, **self.moment()}
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.execute("SET VARIABLE lake = $value", {"value": values})
+            if missing := [name for name in needed(text) if name not in self._defined]:
+                engine.define(self._connection, missing, self.scratch)
+                self._defined.update(missing)
         return cursor
 
     def _select(self, window: Window, *, fresh: bool) -> _Selection:
@@ -223,7 +225,7 @@ class Lake:
             version = self._catalog.version
             if version != self._selected_version or fresh:
                 self._selections.clear()
-                self._load_trace_runs()
+                engine.fill(self._connection, "trace_runs", self._rows.new_trace_runs())
                 self._selected_version = version
             selection = self._selections.get(window)
             if selection is None:
@@ -258,21 +260,8 @@ class Lake:
             self._rows = CatalogRows(self._catalog.path)
             self._selected_version = -1
             self._connection = engine.connect(self.data, self.scratch, self._limits)
-
-    def _load_trace_runs(self) -> None:
-        pairs = self._catalog.trace_runs()
-        rows = pa.table({"trace_id": pa.array(pairs.keys(), pa.string()), "run_id": pa.array(pairs.values(), pa.string())})
-        engine.fill(self._connection, "trace_runs", rows, empty_first=True)
+            self._defined.clear()
 
     def _load_entries(self) -> None:
         with self._lock:
             engine.fill(self._connection, "entries", self._rows.new_entries())
-
-
-def _explained(error: duckdb.Error | None, data: Path) -> StorageError:
-    message = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return StorageError("read the lake", data, hint="out of memory: ask for a shorter time range")
-    if can_mean_damage(error):
-        return StorageError("read the lake", data, hint=f"{message}; `auditlake doctor` names damaged files")
-    return StorageError("read the lake", data, hint=message)

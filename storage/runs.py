@@ -5,9 +5,10 @@ and what cannot be known is None.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from storage.errors import StorageError
@@ -107,14 +108,13 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
     top) and `parent_record_id` (None at the top). Times are naive UTC datetimes, maps are dictionaries. Raises `StorageError`.
     """
     with excerpt(lake, run_id) as found:
-        rows = found.named("run_row").to_pylist()
+        rows = found.named("run_row")
         if not rows:
             return None
         run = rows[0]
-        known = {tuple(row.values()) for row in found.named("known_spans").to_pylist()}
-        steps = _tree(found.named("run_steps").to_pylist(maps_as_pydicts="lossy"), known)
+        known = {tuple(row.values()) for row in found.named("known_spans")}
+        steps = _tree(found.named("run_steps"), known)
     completeness = _completeness(run, steps, _dropped(lake, run))
-    run["gaps"] = completeness["gaps"]
     return {"run": run, "steps": steps, "completeness": completeness, "integrity": _integrity(steps)}
 
 
@@ -132,7 +132,7 @@ def _whole(lake: Lake, row: dict[str, Any], from_ns: int | None, since: datetime
     if span is None or from_ns is None or since is None or span[0] >= from_ns:
         return row
     with excerpt(lake, row["run_id"]) as found:
-        rows: list[dict[str, Any]] = found.named("run_row").to_pylist()
+        rows = found.named("run_row")
     return rows[0] if rows and rows[0]["started_at"] >= since else None
 
 
@@ -180,13 +180,15 @@ def _completeness(run: Mapping[str, Any], steps: Sequence[Step], dropped: Mappin
     orphans = [step for step in steps if step["orphan"]]
     started = sum(1 for step in steps if step["source"] == "event" and step["event_name"] == "run.started")
     ended = [step for step in spans if step["kind"] == "run" or (step["parent_span_id"] is None and step["kind"] != "other")]
-    missing, highest = _missing_numbers(steps)
+    numbers = {step["sequence"] for step in steps if step["sequence"]}
+    highest = max((step[name] or 0 for step in steps for name in ("sequence", "sequence_last")), default=0)
     end_ns = max((step["end_ns"] or 0 for step in ended), default=None)
     late = [step["record_id"] for step in steps if end_ns and run["ended_at"] is not None and step["start_ns"] > end_ns]
     redactions: Counter[str] = Counter()
     for step in steps:
         redactions.update(step["redactions"] or {})
-    unended = max(started - len(ended), 0)
+    running = run["status"] == "running"
+    unended = max(started - len(ended), int(running))
     result = {
         "records": len(steps),
         "spans": len(spans),
@@ -195,32 +197,22 @@ def _completeness(run: Mapping[str, Any], steps: Sequence[Step], dropped: Mappin
         "missing_parents": sorted({str(step["parent_span_id"]) for step in orphans})[:_NAMED_AT_MOST],
         "unended": unended,
         "numbered": sum(1 for step in steps if step["sequence"] is not None),
-        "highest_number": highest,
-        "gaps": len(missing),
-        "missing_numbers": missing[:_NAMED_AT_MOST],
+        "highest_number": highest or None,
+        "gaps": run["gaps"],
+        "missing_numbers": [] if running else list(islice(_missing(numbers, highest), _NAMED_AT_MOST)),
         "withheld": redactions.get("WITHHELD", 0),
         "redactions": {entity: count for entity, count in sorted(redactions.items()) if entity != "WITHHELD"},
         "dropped": dict(dropped),
         "after_end": late[:_NAMED_AT_MOST],
         "sampled": any("th:" in (step.get("trace_state") or "") for step in spans),
     }
-    nothing_missing = not (orphans or missing or unended or dropped or result["sampled"])
+    nothing_missing = not (orphans or run["gaps"] or unended or dropped or result["sampled"])
     return {"complete": nothing_missing and bool(result["withheld"] == 0), **result}
 
 
-def _missing_numbers(steps: Iterable[Step]) -> tuple[list[int], int | None]:
-    """The numbers that no record has, up to the highest that came or that the run's end declared."""
-    numbers: set[int] = set()
-    last = 0
-    for step in steps:
-        if step["sequence"] is not None:
-            numbers.add(step["sequence"])
-        declared = (step["attributes"] or {}).get("auditlake.seq.last") if step["source"] == "span" else None
-        last = max(last, int(declared) if declared and declared.isdecimal() else 0, step["sequence"] or 0)
-    if not last:
-        return [], None
-    span = range(1, min(last, 1_000_000) + 1)
-    return [number for number in span if number not in numbers], last
+def _missing(numbers: Set[int], highest: int) -> Iterator[int]:
+    """The numbers from 1 to the highest that no record has, one by one: a false end may declare any."""
+    return (number for number in range(1, highest + 1) if number not in numbers)
 
 
 def _dropped(lake: Lake, run: Mapping[str, Any]) -> dict[str, int]:

@@ -189,6 +189,7 @@ CANONICAL: Final[Fields] = (
     ("eval_passed", BOOL),
     ("latency_ms", DOUBLE),
     ("sequence", INT64),  # the number an SDK gave this record within its run
+    ("sequence_last", INT64),  # on the run's span: the last number that was given
     ("dialect", TEXT),
     ("dialect_version", INT32),
     ("price_version", TEXT),

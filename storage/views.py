@@ -1,5 +1,6 @@
 """The SQL that readers share: which views there are, in the order in which they build on each other, and where their text is."""
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -13,9 +14,12 @@ VIEWS: Final = (
 
 CREATED: Final = (
     "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
-    "_all_steps", "_uncounted", "_counted_steps", *VIEWS[3:],
+    "_all_steps", "_step_keys", "_uncounted", "_counted_steps", *VIEWS[3:],
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
+
+_WORD: Final = re.compile(r"\w+")
+_COMMENT: Final = re.compile(r"--.*")
 
 
 @cache
@@ -31,8 +35,30 @@ def query_sql(name: str) -> str:
 
 
 def create_view(name: str) -> str:
-    """Return the statement that creates a view of `CREATED`."""
-    return f"CREATE VIEW {f'internal.{name[1:]}' if name.startswith('_') else name} AS\n{view_sql(name)}"
+    """Return the statement that creates a view of `CREATED`, whether it is there or not."""
+    return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{view_sql(name)}"
+
+
+def qualified(name: str) -> str:
+    """Return the name of a view of `CREATED` as SQL writes it."""
+    return f"internal.{name[1:]}" if name.startswith("_") else name
+
+
+@cache
+def needed(text: str) -> tuple[str, ...]:
+    """Return the views that a query can read, in the order of `CREATED`: those that it names anywhere, and those that they read."""
+    words = set(_WORD.findall(text.lower()))
+    wanted = {name for name in CREATED if name.removeprefix("_") in words}
+    for name in reversed(CREATED):
+        if name in wanted:
+            wanted |= _read_by(name)
+    return tuple(name for name in CREATED if name in wanted)
+
+
+@cache
+def _read_by(name: str) -> frozenset[str]:
+    sql = _COMMENT.sub("", view_sql(name))
+    return frozenset(other for other in CREATED if re.search(rf"\b(FROM|JOIN)\s+{re.escape(qualified(other))}\b", sql))
 
 
 def _read(folder: str, name: str) -> str:

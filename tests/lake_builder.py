@@ -64,7 +64,7 @@ def write_lake(
     spans: Sequence[Row] = (),
     events: Sequence[Row] = (),
     metrics: Sequence[Row] = (),
-    trace_runs: Mapping[str, str] | None = None,
+    trace_runs: Mapping[str, str | None] | None = None,
     origin: str = "node/collector",
 ) -> list[FileRecord]:
     """Seal these rows as the next entry of an origin and return its files; creates the lake where there is none."""

@@ -16,6 +16,7 @@ Names = Mapping[str, tuple[Converter, tuple[str, ...]]]
 VOCABULARY: Final[Names] = {
     "run_id": (text, ("auditlake.run.id",)),
     "sequence": (integer, ("auditlake.seq",)),
+    "sequence_last": (integer, ("auditlake.seq.last",)),
     "tenant": (text, ("auditlake.tenant",)),
     "project": (text, ("auditlake.project",)),
     "task_type": (text, ("auditlake.task.type",)),

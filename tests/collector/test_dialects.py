@@ -129,8 +129,9 @@ def test_evaluation_results():
 
 
 def test_sdk_span_and_events():
-    run = span({"auditlake.kind": "run", "auditlake.run.id": "r-1", "auditlake.seq": 1, "auditlake.stop_reason": "completed"}, root=True)
-    subset(run, step_kind="run", run_id="r-1", sequence=1, stop_reason="completed", dialect="auditlake")
+    numbers = {"auditlake.seq": 7, "auditlake.seq.last": 7}
+    run = span({"auditlake.kind": "run", "auditlake.run.id": "r-1", "auditlake.stop_reason": "completed", **numbers}, root=True)
+    subset(run, step_kind="run", run_id="r-1", sequence=7, sequence_last=7, stop_reason="completed", dialect="auditlake")
     call = span({"auditlake.kind": "model", "gen_ai.usage.input_tokens": 7, "gen_ai.request.model": "m", "operation.cost": 0.25})
     subset(call, step_kind="model", input_tokens=7, model_requested="m", sent_cost=0.25)
     policy = log(

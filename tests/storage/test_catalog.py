@@ -117,6 +117,9 @@ def test_runs_widen_and_the_newest_join_wins(catalog: Catalog) -> None:
     assert catalog.run_span("nobody") is None
     assert catalog.trace_runs() == {"t1": "s", "t2": "r"}
     assert catalog.run_of_traces(["t1", "unknown", *map(str, range(2000))]) == {"t1": "s"}
+    commit(catalog, 2, trace_runs={"t1": None, "t3": None})
+    assert catalog.trace_runs() == catalog.run_of_traces(["t1", "t2", "t3"]) == {"t2": "r"}
+    assert (catalog.traces_of_run("r"), catalog.traces_of_run("s")) == (["t2"], [])
 
 
 def test_batches_are_remembered_for_their_window(catalog: Catalog) -> None:

@@ -1,6 +1,7 @@
 """The lake reads what the catalog lists, while it changes, and survives a damaged file."""
 
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -8,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from storage.catalog import Catalog
+from storage.catalog_rows import CatalogRows
 from storage.compactor import compact
 from storage.errors import StorageError
 from storage.lake import Lake
+from storage.views import VIEWS
 from tests.lake_builder import START_NS, event, span, write_lake
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -123,6 +126,40 @@ def test_a_file_older_than_a_column_reads_as_null(tmp_path: Path) -> None:
         found = lake.sql("SELECT name, stop_reason FROM spans ORDER BY name").to_pylist()
     catalog.close()
     assert [tuple(row.values()) for row in found] == [("new", "completed"), ("old", None)]
+
+
+def test_a_reader_fetches_only_traces_that_changed_their_run(tmp_path: Path) -> None:
+    """Joined, joined again to the same run, to another one, and taken out."""
+    write_lake(tmp_path, spans=[span("a", run="t1", trace="t1"), span("b", run="t2", trace="t2")])
+    rows = CatalogRows(tmp_path / "catalog.sqlite")
+    seen = []
+    with Lake.open(tmp_path) as lake, closing(rows):
+        for said in ({}, {"t1": "r", "t2": "r"}, {"t1": "r"}, {"t2": "s"}, {"t1": None, "never": None}, {"t1": "r"}):
+            write_lake(tmp_path, trace_runs=said)
+            fetched = {row["trace_id"]: row["run_id"] for row in rows.new_trace_runs().to_pylist()}
+            runs = [row["run_id"] for row in lake.sql("SELECT run_id FROM spans ORDER BY name").to_pylist()]
+            seen.append((fetched, *runs))
+    assert seen == [
+        ({}, "t1", "t2"), ({"t1": "r", "t2": "r"}, "r", "r"), ({}, "r", "r"), ({"t2": "s"}, "r", "s"), ({"t1": None}, "t1", "s"),
+        ({"t1": "r"}, "r", "s"),
+    ]  # fmt: skip
+
+
+def test_views_are_defined_when_a_query_first_names_them(tmp_path: Path) -> None:
+    """Whatever its case and place, and with those that it reads."""
+    write_lake(tmp_path, spans=[span("a")])
+    for view in VIEWS:
+        with Lake.open(tmp_path) as lake:
+            lake.query(f'SELECT * FROM (SELECT 1) AS "one", {view.upper()} LIMIT 1')
+
+
+def test_a_view_of_a_lake_with_a_missing_file_is_defined(tmp_path: Path) -> None:
+    """Definitions look at no file of the lake, so nothing in it can keep a view from being defined."""
+    for file in write_lake(tmp_path, spans=[span("a")], events=[event("x")]):
+        (tmp_path / file.path).unlink()
+    with Lake.open(tmp_path) as lake:
+        assert lake.sql("SELECT * FROM runs").num_rows == 0
+        assert len(lake.damaged) == 2
 
 
 def test_many_threads_read_at_once(tmp_path: Path) -> None:

@@ -126,13 +126,58 @@ def test_a_cycle_hides_no_step(tmp_path: Path) -> None:
     assert sorted(step["name"] for step in found["steps"]) == ["a", "b", "c"]
 
 
+def numbered(first: int | None, last: int, *, declared: int | None = None) -> dict[str, Any]:
+    """A run that began (number 1) with a step of number 4; it ended unless `first` is None."""
+    root = span("run", step_kind="run", sequence=first, took=9, sequence_last=declared)
+    step = span("a", parent="run", sequence=last)
+    return {"spans": [step] if first is None else [root, step], "events": [event("run.started", sequence=1)]}
+
+
 def test_missing_numbers_include_those_that_the_end_declared(tmp_path: Path) -> None:
-    root = span("run", step_kind="run", sequence=2, took=9, attributes={"auditlake.seq.last": "6"})
-    with lake_of(tmp_path, spans=[root, span("a", parent="run", sequence=4)], events=[event("run.started", sequence=1)]) as lake:
+    """The last records of a run are lost like any other: the list and the reconstruction say the same."""
+    with lake_of(tmp_path, **numbered(2, 4, declared=6)) as lake:
+        found = reconstruct(lake, "run-1")
+        (row,) = list_runs(lake, RunFilter())
+    assert found is not None
+    complete = found["completeness"]
+    assert (complete["missing_numbers"], complete["gaps"], complete["highest_number"]) == ([3, 5, 6], 3, 6)
+    assert (found["run"]["gaps"], row["gaps"], complete["complete"]) == (3, 3, False)
+
+
+def test_a_false_end_that_declares_any_number_costs_nothing(tmp_path: Path) -> None:
+    with lake_of(tmp_path, **numbered(2, 3, declared=2**63 - 1)) as lake:
         found = reconstruct(lake, "run-1")
     assert found is not None
     complete = found["completeness"]
-    assert (complete["missing_numbers"], complete["gaps"], complete["highest_number"], found["run"]["gaps"]) == ([3, 5, 6], 3, 6, 3)
+    assert (complete["gaps"], len(complete["missing_numbers"]), complete["missing_numbers"][0]) == (2**63 - 4, 100, 4)
+
+
+def test_numbers_of_a_live_run_are_not_missing_yet(tmp_path: Path) -> None:
+    """A step has its number when it begins and its record when it ends: open steps are no gaps. When the run is given up they are."""
+    write_lake(tmp_path, **numbered(None, 4))
+    for minutes, status, gaps, missing in ((10, "running", None, []), (60, "abandoned", 2, [2, 3])):
+        with Lake.open(tmp_path, clock=lambda: START_NS + minutes * 60_000_000_000) as lake:  # noqa: B023
+            found = reconstruct(lake, "run-1")
+            assert found is not None
+            complete = found["completeness"]
+            assert (found["run"]["status"], found["run"]["gaps"], complete["gaps"], complete["missing_numbers"]) == (
+                status, gaps, gaps, missing,
+            )  # fmt: skip
+            assert [row["gaps"] for row in list_runs(lake, RunFilter())] == [gaps]
+            assert (complete["unended"], complete["complete"]) == (1, False)
+
+
+def test_a_run_whose_root_has_not_come_is_running(tmp_path: Path) -> None:
+    """OpenTelemetry exports children before their root; after a silence their records are all there is, and they are judged."""
+    write_lake(tmp_path, spans=[span("call", parent="root", step_kind="model"), span("step", parent="call", at=1)])
+    for minutes, status, ended_at, unended in ((10, "running", None, 1), (20, "ok", NOON + timedelta(seconds=2), 0)):
+        with Lake.open(tmp_path, clock=lambda: START_NS + minutes * 60_000_000_000) as lake:  # noqa: B023
+            found = reconstruct(lake, "run-1")
+            assert found is not None
+            (row,) = list_runs(lake, RunFilter(status=status))
+            for run in (found["run"], row):
+                assert (run["status"], run["ended_at"], run["orphans"], run["duration_ms"]) == (status, ended_at, 1, 2000.0)
+            assert (found["completeness"]["unended"], found["completeness"]["orphans"]) == (unended, 1)
 
 
 def test_what_is_not_whole_is_said(tmp_path: Path) -> None:

@@ -133,10 +133,47 @@ def test_a_run_fails_with_its_root_not_with_a_step(data: Path) -> None:
 
 
 def test_orphans_and_gaps_are_counted(data: Path) -> None:
-    spans = [span("a", sequence=2), span("b", parent="gone", sequence=5), span("c", parent="a", sequence=5)]
+    spans = [span("a", sequence=2, step_kind="agent"), span("b", parent="gone", sequence=5), span("c", parent="a", sequence=5)]
     write_lake(data, spans=spans, events=[started(sequence=1, inside="never came")])
     run = one(data, "SELECT orphans, gaps FROM runs")
     assert run == {"orphans": 2, "gaps": 2}  # `b` and run.started; the numbers 3 and 4
+
+
+def test_gaps_reach_to_the_number_that_the_end_declared(data: Path) -> None:
+    """A run of two parts (an approval between them) declares twice."""
+    first = [span("run", step_kind="run", sequence=3, sequence_last=3), span("a", parent="run", sequence=2)]
+    second = [span("run again", trace="trace-2", step_kind="run", sequence=6, sequence_last=6, at=9)]
+    write_lake(data, spans=first, events=[started(sequence=1)])
+    assert one(data, "SELECT status, gaps FROM runs") == {"status": "ok", "gaps": 0}
+    write_lake(data, spans=second, events=[started(sequence=4, at=8)])
+    assert one(data, "SELECT status, gaps FROM runs") == {"status": "ok", "gaps": 1}
+
+
+def test_runs_that_are_not_numbered_have_no_gaps(data: Path) -> None:
+    write_lake(data, spans=[span("a")])
+    assert one(data, "SELECT gaps FROM runs")["gaps"] == 0
+
+
+@pytest.mark.parametrize(
+    ("rows_of", "young", "old"),
+    [
+        ({"spans": [span("child", parent="to come")]}, "running", "ok"),
+        ({"spans": [span("child", parent="to come", status_code=2)]}, "running", "error"),
+        ({"events": [event("log", trace="trace-1", inside="to come")]}, "running", "ok"),
+        ({"events": [event("agent_action")]}, "running", "ok"),
+        ({"spans": [span("root"), span("child", parent="never came")]}, "ok", "ok"),
+        ({"spans": [span("run", parent="never came", step_kind="run")]}, "ok", "ok"),
+        ({"spans": [span("child", parent="a"), span("a", run="run-2")]}, "ok", "ok"),
+        ({"spans": [span("child", parent="to come")], "events": [event("run.started", trace="trace-1")]}, "running", "abandoned"),
+    ],
+    ids=["child", "failed child", "log record in a span", "log record", "root", "run span", "root of another run", "sdk"],
+)  # fmt: skip
+def test_a_run_is_running_while_its_root_may_come(data: Path, rows_of: dict[str, Any], young: str, old: str) -> None:
+    write_lake(data, **rows_of)
+    query = "SELECT status, ended_at IS NULL AS open FROM runs WHERE run_id = 'run-1'"
+    for minutes, status in ((14, young), (16, old)):
+        run = one(data, query, now_ns=START_NS + minutes * 60_000_000_000)
+        assert run == {"status": status, "open": status in {"running", "abandoned"}}, minutes
 
 
 def test_a_parent_in_another_run_is_no_orphan(data: Path) -> None:

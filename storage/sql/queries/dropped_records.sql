@@ -2,8 +2,9 @@
 -- Parameters: agent_name, from_time, to_time. Columns: signal, dropped.
 SELECT coalesce(attributes['auditlake.dropped.signal'], 'unknown') AS signal,
        sum(try_cast(attributes['auditlake.dropped.count'] AS BIGINT))::BIGINT AS dropped
-FROM internal.event_steps
+FROM internal.event_rows
 WHERE event_name = 'telemetry.dropped' AND agent_name IS NOT DISTINCT FROM $agent_name
-  AND started_at BETWEEN $from_time AND $to_time + INTERVAL 5 MINUTE
+  AND time BETWEEN $from_time AND $to_time + INTERVAL 5 MINUTE
+  AND NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
 GROUP BY ALL
 ORDER BY signal

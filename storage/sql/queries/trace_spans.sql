@@ -1,2 +1,2 @@
--- trace_spans: the spans of one trace, as stored. Parameters: trace_id.
-SELECT * FROM internal.span_rows WHERE trace_id = $trace_id
+-- trace_spans: the spans of some traces, as stored. Parameters: trace_ids (list).
+SELECT * FROM internal.span_rows WHERE trace_id IN $trace_ids

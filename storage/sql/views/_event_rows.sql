@@ -1,7 +1,7 @@
 -- internal.event_rows: the rows of the live files of OpenTelemetry log records, as stored.
--- Parameters: the variables lake_events, lake_by_name, lake_from_ns and lake_to_ns (see _span_rows.sql).
+-- Parameters: events, by_name, from_ns and to_ns of the variable `lake` (see _span_rows.sql).
 SELECT *
 FROM read_parquet(
-    getvariable('lake_events'), union_by_name = getvariable('lake_by_name'), hive_partitioning = true, hive_types = {'date': DATE}
+    getvariable('lake').events, union_by_name = getvariable('lake').by_name, hive_partitioning = true, hive_types = {'date': DATE}
 )
-WHERE time_ns >= getvariable('lake_from_ns') AND time_ns <= getvariable('lake_to_ns')
+WHERE time_ns >= getvariable('lake').from_ns AND time_ns <= getvariable('lake').to_ns

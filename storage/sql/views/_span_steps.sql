@@ -1,7 +1,7 @@
 -- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself.
 SELECT
-    * EXCLUDE (kind, step_kind, start_time, end_time, status_code, approval_state),
-    CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state,  -- else see _approval_steps.sql
+    * EXCLUDE (kind, step_kind, start_time, end_time, status_code)
+    REPLACE (CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state),  -- else see _approval_steps.sql
     kind AS span_kind,
     coalesce(step_kind, 'other') AS kind,
     start_time AS started_at,

@@ -6,20 +6,15 @@
 -- Columns: record_key (hash of origin, entry, entry_row).
 WITH model AS MATERIALIZED (
     SELECT
-        hash(origin, entry, entry_row) AS record_key,
-        CASE WHEN source = 'span' THEN hash(trace_id, span_id) END AS span_key,
-        CASE WHEN parent_span_id IS NOT NULL THEN hash(trace_id, parent_span_id) END AS parent_key,
-        CASE WHEN response_id IS NOT NULL THEN hash(run_id, response_id) END AS call_key,
-        coalesce(input_tokens, output_tokens) IS NOT NULL AS informed,
-        source = 'span' AS is_span,
-        start_ns
-    FROM internal.all_steps
+        record_key, span_key, parent_key, CASE WHEN response_id IS NOT NULL THEN hash(run_id, response_id) END AS call_key, informed,
+        source = 'span' AS is_span, start_ns
+    FROM internal.step_keys
     WHERE kind = 'model'
 ),
 between_them AS (
-    SELECT hash(trace_id, span_id) AS span_key, hash(trace_id, parent_span_id) AS parent_key
-    FROM internal.span_steps
-    WHERE kind = 'other' AND parent_span_id IS NOT NULL
+    SELECT span_key, parent_key
+    FROM internal.step_keys
+    WHERE kind = 'other' AND source = 'span' AND parent_key IS NOT NULL
 ),
 pairs AS (
     SELECT i.record_key AS inner_key, i.informed AS inner_informed, o.record_key AS outer_key, o.informed AS outer_informed

@@ -1,8 +1,12 @@
 -- runs: one row a run: every record that carries its run_id, or whose trace joined it.
 -- Tokens and cost are those of counted steps; a sum is NULL when no part of it is known, and unpriced_calls says how many calls
--- the cost lacks. gaps are numbers missing between the numbered records that came (the SDK numbers them); orphans are steps whose
--- parent never came. ended_at is NULL and duration_ms runs to the last record while a run has not ended.
--- Parameters: the variables lake_now (TIMESTAMP) and lake_silence_seconds (a run without an end is abandoned after this silence).
+-- the cost lacks. gaps are numbers that no record has, up to the highest that came or that the run's end declared (the SDK numbers
+-- records when they begin); NULL while a run is running, as a step that has not ended has a number and no record yet. orphans are
+-- steps whose parent never came. ended_at is NULL and duration_ms runs to the last record while a run has not ended.
+-- A run is running from its run.started to its end; where neither was sent, while its root has not come (a root is exported last:
+-- children without a parent, or log records alone) and it was not silent for long. After that its records are all there will be.
+-- Parameters: now (TIMESTAMP) and silence_seconds (after so long without a record a run that has not ended is abandoned) of the
+-- variable `lake`.
 WITH by_run AS (
     SELECT
         run_id,
@@ -30,12 +34,14 @@ WITH by_run AS (
         coalesce(arg_max(stop_reason, end_ns) FILTER (top), arg_max(stop_reason, end_ns)) AS stop_reason,
         count(*) FILTER (started) AS starts,
         count(*) FILTER (ended) AS ends,
+        bool_or(top) AS rooted,
+        bool_or(source = 'span') AS traced,
         coalesce(
             arg_max(status, end_ns) FILTER (source = 'span' AND kind = 'run'),
             arg_max(status, end_ns) FILTER (top),
             arg_max(status, end_ns)
         ) AS last_status,
-        (max(sequence) - list_unique(list(sequence) FILTER (sequence IS NOT NULL)))::BIGINT AS gaps,
+        (greatest(max(sequence), max(sequence_last)) - coalesce(list_unique(list(sequence) FILTER (sequence > 0)), 0))::BIGINT AS gaps,
         sum(found)::BIGINT AS redactions,
         sum(withheld)::BIGINT AS withheld,
         list_sort(list_distinct(
@@ -57,31 +63,39 @@ WITH by_run AS (
 ),
 by_orphans AS (
     SELECT run_id, count(*) AS orphans
-    FROM (
-        SELECT run_id, hash(trace_id, parent_span_id) AS parent_key
-        FROM internal.all_steps
-        WHERE run_id IS NOT NULL AND parent_span_id IS NOT NULL
-    )
+    FROM (SELECT run_id, parent_key FROM internal.step_keys WHERE run_id IS NOT NULL AND parent_key IS NOT NULL)
     ANTI JOIN (SELECT hash(trace_id, span_id) AS parent_key FROM internal.span_rows) USING (parent_key)
     GROUP BY run_id
+),
+judged AS (
+    SELECT
+        * EXCLUDE (orphans), coalesce(orphans, 0) AS orphans,
+        last_at < getvariable('lake').now - to_seconds(getvariable('lake').silence_seconds) AS silent,
+        starts > ends AS open,
+        NOT rooted AND (coalesce(orphans, 0) > 0 OR NOT traced) AS rootless
+    FROM by_run
+    LEFT JOIN by_orphans USING (run_id)
 )
 SELECT
     run_id, session_id, tenant, project, environment, release, agent_name, actor, name, task_type,
     started_at,
-    CASE WHEN ends >= starts THEN last_at END AS ended_at,
+    CASE WHEN status NOT IN ('running', 'abandoned') THEN last_at END AS ended_at,
     date_diff('microsecond', started_at, last_at) / 1e3 AS duration_ms,
-    CASE
-        WHEN starts > ends AND last_at < getvariable('lake_now') - to_seconds(getvariable('lake_silence_seconds')) THEN 'abandoned'
-        WHEN starts > ends THEN 'running'
-        WHEN last_status = 'error' OR stop_reason IN ('error', 'timeout', 'killed') THEN 'error'
-        ELSE 'ok'
-    END AS status,
-    stop_reason, steps, model_calls, tool_calls, errors,
+    status, stop_reason, steps, model_calls, tool_calls, errors,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd, unpriced_calls,
-    coalesce(orphans, 0) AS orphans,
-    coalesce(gaps, 0) AS gaps,
+    orphans,
+    CASE WHEN status <> 'running' THEN coalesce(gaps, 0) END AS gaps,
     coalesce(withheld, 0) AS withheld,
     coalesce(redactions, 0) - coalesce(withheld, 0) AS redactions,
     trace_ids, last_at
-FROM by_run
-LEFT JOIN by_orphans USING (run_id)
+FROM (
+    SELECT
+        *,
+        CASE
+            WHEN open AND silent THEN 'abandoned'
+            WHEN open OR (rootless AND NOT silent) THEN 'running'
+            WHEN last_status = 'error' OR stop_reason IN ('error', 'timeout', 'killed') THEN 'error'
+            ELSE 'ok'
+        END AS status
+    FROM judged
+)
