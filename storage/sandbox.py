@@ -35,6 +35,8 @@ REFUSED_FUNCTIONS: Final = frozenset({
     "in_search_path", "nextval", "currval", "setval", "setseed", "sleep_ms", "stats", "vector_type", "write_log", "query", "query_table",
     "json_execute_serialized_sql", "json_deserialize_sql", "json_serialize_sql", "json_serialize_plan", "user_agent", "enable_profile",
     "disable_profile", "current_catalog", "current_user", "session_user", "user", "parse_duckdb_log_message",
+    # one value of these can take gigabytes or minutes: the limits of memory and time take effect only between vectors
+    "repeat", "lpad", "rpad", "levenshtein", "editdist3", "damerau_levenshtein",
 })  # fmt: skip
 REFUSED_PREFIXES: Final = ("pg_", "duckdb_", "pragma_", "read_", "parquet_", "__internal", "_", "icu_", "arrow_", "pandas_", "python_")
 _PLAIN_NAME: Final = re.compile(r"\w+")
@@ -63,12 +65,18 @@ def check(text: str, *, tables: Collection[str] = VIEWS) -> CheckedQuery:
         parser.close()
     if len(statements) != 1:
         raise QueryRefused("run the query", f"{len(statements)} statements", hint=f"exactly one is allowed: {HINT}")
-    tree: dict[str, Any] = orjson.loads(serialized[0]) if serialized else {"error": True}
+    try:
+        tree: dict[str, Any] = orjson.loads(serialized[0]) if serialized else {"error": True}
+    except orjson.JSONDecodeError as error:
+        raise _too_deep() from error
     if statements[0].type is not duckdb.StatementType.SELECT or tree.get("error"):
         raise QueryRefused("run the query", statements[0].type.name, hint=f"only SELECT is allowed (not PIVOT either): {HINT}")
     walk = _Walk(allowed=frozenset(name.lower() for name in tables))
-    for statement in tree["statements"]:
-        walk.value(statement, frozenset())
+    try:
+        for statement in tree["statements"]:
+            walk.value(statement, frozenset())
+    except RecursionError as error:
+        raise _too_deep() from error
     return CheckedQuery(
         text=text, tables=frozenset(walk.tables), functions=frozenset(walk.functions), parameters=frozenset(statements[0].named_parameters)
     )
@@ -92,7 +100,7 @@ def run(
         except duckdb.InterruptException as error:
             hint = "narrow it (a time range on started_at, fewer columns) or raise the limit with --timeout"
             raise StorageError("finish the query", f"stopped after {timeout_seconds:g} s", hint=hint) from error
-        except duckdb.OutOfMemoryException as error:
+        except (duckdb.OutOfMemoryException, OSError) as error:  # Arrow's reader reports the former as the latter
             raise StorageError("finish the query", "out of memory", hint="narrow it: a time range, fewer columns, a LIMIT") from error
         except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
             if isinstance(error, duckdb.InvalidInputException) and "parquet" in str(error).lower():
@@ -145,6 +153,10 @@ def _parser() -> duckdb.DuckDBPyConnection:
     for setting in ("python_enable_replacements = false", "enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection
+
+
+def _too_deep() -> QueryRefused:
+    return QueryRefused("read the query", "SQL", hint="it is nested too deeply: use WITH, or fewer levels")
 
 
 def _first_line(error: Exception) -> str:

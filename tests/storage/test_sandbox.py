@@ -10,6 +10,11 @@ from storage.lake import Lake
 from tests.lake_builder import span, write_lake
 
 HOSTILE = (
+    "SELECT length(repeat('abcdefgh', 500000000))",
+    "SELECT length(lpad('a', 2000000000, 'b'))",
+    "SELECT levenshtein(run_id, run_id) FROM runs",
+    "SELECT " + "abs(" * 600 + "1" + ")" * 600,
+    "SELECT * FROM " + "(SELECT * FROM " * 300 + "runs" + ")" * 300,
     "SELECT * FROM read_csv('/etc/passwd')",
     "SELECT * FROM read_csv_auto('/etc/passwd')",
     "FROM sniff_csv('/etc/passwd')",
