@@ -1,7 +1,6 @@
 """The flow up to the acknowledgement: receive, parse, admit, redact, append, acknowledge. Read `export` from top to bottom.
 
-Nothing raw reaches a disk, and nothing is acknowledged that is not durable. What happens behind the acknowledgement is in
-`collector.sealer`.
+Nothing raw reaches a disk, and nothing is acknowledged that is not durable. Behind the acknowledgement goes on `collector.sealer`.
 """
 
 import asyncio
@@ -10,8 +9,9 @@ from collections.abc import Callable, Collection
 
 from collector.committer import Committer
 from collector.errors import Refused
+from collector.findings import Findings
 from collector.receivers.encoding import Encoding, response_message
-from collector.redact import Findings, Walker
+from collector.redact import Walker
 from collector.request import Request, read_request
 from collector.resends import Resends
 from collector.signals import Message, Signal

@@ -7,12 +7,14 @@ is forgotten, so a field of a newer protocol version cannot slip through.
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
 from collector.admission import data_points
+from collector.findings import Findings
 from collector.signals import LOGS, TRACES, Message, Signal
 
 SLICE_RECORDS: Final = 64
@@ -21,11 +23,15 @@ SLICE_RECORDS: Final = 64
 KNOWN_KEYS: Final = 20_000
 """Attribute keys remembered as clean; more than any sane fleet uses."""
 
-SCANNED_DIGITS: Final = 12
-"""Whole numbers from this many digits on are scanned as text: card and account numbers are sent as numbers, too."""
+SLICE_ITEMS: Final = 512
+"""Attributes, events, links or data points of one record between two such chances."""
+
+SCANNED_DIGITS: Final = 7
+"""Numbers from this many digits on may be scanned as text: social security, phone and card numbers are sent as numbers, too."""
 
 _SCANNED_FROM: Final = 10 ** (SCANNED_DIGITS - 1)
-_WITHHELD: Final = "WITHHELD"
+_IDS: Final = ("trace_id", "span_id")
+_SPAN_IDS: Final = (*_IDS, "parent_span_id")
 Item = tuple[str, str | None]
 
 
@@ -53,45 +59,40 @@ class Cleaner(Protocol):
 
     def lookup(self, text: str, key: str | None) -> CleanedText | None: ...
     def blocked(self, key: str) -> CleanedText | None: ...
+    def may_hold(self, number: str, key: str | None) -> bool: ...
     async def clean(self, items: Sequence[Item]) -> Sequence[CleanedText]: ...
 
 
-@dataclass(slots=True, kw_only=True)
-class Findings:
-    """Entity counts by record index (document order), and the number of withheld values."""
-
-    by_record: dict[int, dict[str, int]] = field(default_factory=dict)
-    withheld: int = 0
-
-    def add(self, records: range, counts: Mapping[str, int]) -> None:
-        """Count `counts` on each of `records`: what stands in a resource or scope concerns all of its records."""
-        self.withheld += counts.get(_WITHHELD, 0)
-        for index in records:
-            found = self.by_record.setdefault(index, {})
-            for entity, number in counts.items():
-                found[entity] = found.get(entity, 0) + number
-
-
 class Walker:
-    """Cleans whole requests. Remembers which attribute keys are clean, for as long as the policy is the same."""
+    """Cleans whole requests. Remembers which attribute keys are clean, for as long as the policy is the same.
 
-    def __init__(self, cleaner: Cleaner) -> None:
+    `id_key` keys what replaces ids that hold text: the same everywhere, so that what belonged together still does.
+    """
+
+    def __init__(self, cleaner: Cleaner, *, id_key: bytes) -> None:
         self._cleaner = cleaner
+        self._id_key = id_key
         self._keys: dict[str, CleanedText | None] = {}  # clean attribute key → what stands for its values when they are blocked
 
     async def clean(self, signal: Signal, message: Message) -> Findings:
         """Clean `message` in place and return what was found; lets other tasks run between slices of a long request."""
-        walk = _Walk(self._cleaner, self._keys)
+        walk = _Walk(self._cleaner, self._keys, self._id_key)
         for _ in walk.steps(signal, message):
             await asyncio.sleep(0)
         if walk.pending:
             items = list(dict.fromkeys((slot.text, slot.key) for slot in walk.pending))
             cleaned = dict(zip(items, await self._cleaner.clean(items), strict=True))
-            walk.put_in_place(cleaned)
+            for _ in walk.put_in_place(cleaned):
+                await asyncio.sleep(0)
         walk.separate_keys()
         if len(self._keys) > KNOWN_KEYS:
             self._keys.clear()
         return walk.findings
+
+
+def _all(walk: Callable[[Any], None], items: Any) -> None:
+    for item in items:
+        walk(item)
 
 
 @dataclass(slots=True)
@@ -107,9 +108,12 @@ class _Slot:
 class _Walk:
     """One walk over one message."""
 
-    def __init__(self, cleaner: Cleaner, keys: dict[str, CleanedText | None]) -> None:
+    def __init__(self, cleaner: Cleaner, keys: dict[str, CleanedText | None], id_key: bytes) -> None:
         self._lookup = cleaner.lookup
         self._blocked = cleaner.blocked
+        self._may_hold = cleaner.may_hold
+        self._id_key = id_key
+        self._long: deque[Iterator[None]] = deque()  # what is too long to be walked at once, slice by slice
         self._keys = keys
         self._records = range(0)  # those that the field under the cursor concerns
         self._changed: dict[int, Any] = {}  # attribute lists with cleaned keys, by identity
@@ -126,12 +130,16 @@ class _Walk:
             yield from self._groups(
                 message.resource_metrics, "scope_metrics", "metrics", self._metric, lambda metric: len(data_points(metric))
             )
+        while self._long:
+            yield from self._long.popleft()
 
-    def put_in_place(self, cleaned: Mapping[Item, CleanedText]) -> None:
-        """Put the cleaned forms of all pending texts in place."""
-        for slot in self.pending:
+    def put_in_place(self, cleaned: Mapping[Item, CleanedText]) -> Iterator[None]:
+        """Put the cleaned forms of all pending texts in place; yields after every slice."""
+        for number, slot in enumerate(self.pending, 1):
             self._records = slot.records
             self._apply(cleaned[slot.text, slot.key], slot.text, slot.put)
+            if number % SLICE_ITEMS == 0:
+                yield
 
     def separate_keys(self) -> None:
         """Give keys that became equal by cleaning the suffixes #2, #3 …, so that no value replaces another."""
@@ -181,19 +189,26 @@ class _Walk:
         self._attributes(group.scope.attributes)
 
     def _span(self, span: Message) -> None:
+        self._ids(span, _SPAN_IDS)
         self._field(span, "name")
         self._field(span, "trace_state")
         if span.HasField("status"):
             self._field(span.status, "message")
         self._attributes(span.attributes)
-        for event in span.events:
-            self._field(event, "name")
-            self._attributes(event.attributes)
-        for link in span.links:
-            self._field(link, "trace_state")
-            self._attributes(link.attributes)
+        self._each(span.events, self._event)
+        self._each(span.links, self._link)
+
+    def _event(self, event: Message) -> None:
+        self._field(event, "name")
+        self._attributes(event.attributes)
+
+    def _link(self, link: Message) -> None:
+        self._ids(link, _IDS)
+        self._field(link, "trace_state")
+        self._attributes(link.attributes)
 
     def _log_record(self, record: Message) -> None:
+        self._ids(record, _IDS)
         self._field(record, "event_name")
         self._field(record, "severity_text")
         if record.HasField("body"):
@@ -204,17 +219,43 @@ class _Walk:
         for name in ("name", "description", "unit"):
             self._field(metric, name)
         self._attributes(metric.metadata)
-        first = self._records.start
-        for index, point in enumerate(data_points(metric)):
-            self._records = range(first + index, first + index + 1)
-            self._attributes(point.attributes)
-            for exemplar in getattr(point, "exemplars", ()):
-                self._attributes(exemplar.filtered_attributes)
+        self._each(list(enumerate(data_points(metric), self._records.start)), self._point)
 
-    def _attributes(self, attributes: Any) -> None:
-        """Clean a list of KeyValue: the hot loop; strings whose key and text are known cost one lookup."""
+    def _point(self, numbered: tuple[int, Message]) -> None:
+        index, point = numbered
+        self._records = range(index, index + 1)
+        self._attributes(point.attributes)
+        self._each(getattr(point, "exemplars", ()), self._exemplar)
+
+    def _exemplar(self, exemplar: Message) -> None:
+        self._ids(exemplar, _IDS)
+        self._attributes(exemplar.filtered_attributes)
+
+    def _each(self, items: Any, walk: Callable[[Any], None]) -> None:
+        """Walk all of `items`: now, or later in slices when there are many."""
+        if len(items) > SLICE_ITEMS:
+            self._long.append(self._slices(items, partial(_all, walk)))
+        else:
+            _all(walk, items)
+
+    def _slices(self, items: Any, walk: Callable[[Any], object]) -> Iterator[None]:
+        records = self._records
+
+        def steps() -> Iterator[None]:
+            for start in range(0, len(items), SLICE_ITEMS):
+                self._records = records
+                walk(items[start : start + SLICE_ITEMS])
+                yield
+
+        return steps()
+
+    def _attributes(self, attributes: Any, part: Any = None) -> None:
+        """Clean a list of KeyValue, or a part of it: the hot loop; strings whose key and text are known cost one lookup."""
+        if part is None and len(attributes) > SLICE_ITEMS:
+            self._long.append(self._slices(attributes, partial(self._attributes, attributes)))
+            return
         lookup, keys = self._lookup, self._keys
-        for pair in attributes:
+        for pair in attributes if part is None else part:
             key = pair.key
             blocked = keys.get(key, _UNSEEN)
             if blocked is _UNSEEN:
@@ -235,6 +276,20 @@ class _Walk:
             elif cleaned.counts or cleaned.text != text:
                 self.findings.add(self._records, cleaned.counts)
                 value.string_value = cleaned.text
+
+    def _ids(self, holder: Message, names: tuple[str, ...]) -> None:
+        """Look into ids that are text: nearly all are random bytes and cost one check."""
+        for name in names:
+            data = getattr(holder, name)
+            if data and data.isascii():
+                self._text_id(holder, name, data)
+
+    def _text_id(self, holder: Message, name: str, data: bytes) -> None:
+        text = data.strip(b"\0").decode("ascii")
+        if text.isprintable() and text:
+            size_bytes = min(len(data), hashlib.blake2b.MAX_DIGEST_SIZE)
+            replacement = partial(hashlib.blake2b, data, digest_size=size_bytes, key=self._id_key)
+            self._text(text, None, lambda _: setattr(holder, name, replacement().digest()))
 
     def _key(self, pair: Message, key: str, attributes: Any) -> CleanedText | None:
         """Clean an attribute key that is not known to be clean; returns what stands for its values when they are blocked."""
@@ -267,8 +322,7 @@ class _Walk:
         elif kind == "kvlist_value":
             self._attributes(value.kvlist_value.values)
         elif kind == "array_value":
-            for item in value.array_value.values:
-                self._value(item, key)
+            self._each(value.array_value.values, lambda item: self._value(item, key))
         elif kind == "bytes_value":
             self._bytes(value, key)
         elif kind in {"int_value", "double_value"}:
@@ -278,9 +332,11 @@ class _Walk:
 
     def _number(self, value: Message, kind: str, key: str | None) -> None:
         number = getattr(value, kind)
-        if not _SCANNED_FROM <= abs(number) < 1e300 or number != int(number):
+        if not _SCANNED_FROM <= abs(number) < 1e300:
             return
-        text = str(int(number))
+        text = str(int(number))  # a fraction is no part of what people call a number
+        if not self._may_hold(text, key):
+            return
 
         def replace(cleaned: str) -> None:
             if cleaned != text:

@@ -141,7 +141,7 @@ class Collector:
         stack.push_async_callback(self._finish_writing)
         pipeline = Pipeline(
             policy_hash=self._redactor.policy_hash,
-            walker=Walker(self._redactor),
+            walker=Walker(self._redactor, id_key=derived_key(key, "ids")),
             committer=self._committer,
             resends=resends,
             telemetry=self._telemetry,

@@ -16,6 +16,7 @@ from redaction.composition import Composition, Rules, Scan
 from redaction.findings import ERROR, Cleaned, Verdict, withheld
 from redaction.keys import Handling
 from redaction.log import warn
+from redaction.numbers import Numbers
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.scan import Scanner
@@ -58,6 +59,7 @@ class Redactor:
         self._keys = self._rules.keys
         self._cache = Cache(config.cache_bytes)
         self._prefilter = Prefilter(config)
+        self._numbers = Numbers(config)
         self._scanners: Scanners = scanners or ScannerPool(config)
         self._local: Scanner | None = None
         self._local_lock = threading.Lock()
@@ -86,6 +88,11 @@ class Redactor:
     def blocked(self, key: str) -> Cleaned | None:
         """Return the constant that stands for the value of a blocked or not allowed key, whatever its type; None for other keys."""
         return self._rules.constant(self._keys.attribute(key))
+
+    def may_hold(self, number: str, key: str | None) -> bool:
+        """Whether a whole number (digits, perhaps a minus) under `key` has to be looked up as text; False is certain."""
+        key_class = self._keys.attribute(key)
+        return key_class.handling is not Handling.SCAN or self._numbers.may_match(number, key_class.context)
 
     async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
         """Return the result for every item, in order. Never raises because of a text; what could not be checked is withheld."""

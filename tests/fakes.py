@@ -32,6 +32,9 @@ class FakeCleaner:
     def blocked(self, key: str | None) -> FakeCleaned | None:
         return FakeCleaned(text="<BLOCKED>", counts={"BLOCKED_KEY": 1}) if key in self.blocked_keys else None
 
+    def may_hold(self, number: str, key: str | None) -> bool:
+        return len(number) >= len(self.canary)
+
     def replace(self, text: str) -> str:
         return text.replace(self.canary, "<CANARY>")
 

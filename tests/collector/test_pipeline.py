@@ -17,7 +17,7 @@ from collector.telemetry import Telemetry
 from storage.wal import BatchHeader, Counters, RecordType
 from tests.fakes import FakeCleaned, FakeCleaner, FakeWriter
 
-TRACE, SPAN = b"t" * 16, b"s" * 8
+TRACE, SPAN = b"\xf1" * 16, b"\xf2" * 8
 KEY = b"k" * 32
 NOW_NS = 1_800_000_000_000_000_000
 
@@ -44,7 +44,7 @@ class Bench:
         self.cleaner = cleaner = cleaner or FakeCleaner()
         self.pipeline = Pipeline(
             policy_hash=cleaner.policy_hash,
-            walker=Walker(cleaner),
+            walker=Walker(cleaner, id_key=KEY),
             committer=self.committer,
             resends=self.resends,
             telemetry=self.telemetry,

@@ -85,7 +85,11 @@ class Served:
         cleaner, committer = FakeCleaner(), Committer(self.writer)
         self.telemetry = Telemetry("node", 0)
         pipeline = Pipeline(
-            policy_hash=cleaner.policy_hash, walker=Walker(cleaner), committer=committer, resends=Resends(KEY), telemetry=self.telemetry
+            policy_hash=cleaner.policy_hash,
+            walker=Walker(cleaner, id_key=KEY),
+            committer=committer,
+            resends=Resends(KEY),
+            telemetry=self.telemetry,
         )
         task = asyncio.create_task(committer.run())
         health = HealthApp({name: lambda name=name: self.health[name] for name in self.health}, ready=lambda: self.listeners.gate.is_open)
