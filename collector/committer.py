@@ -14,9 +14,10 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from collector.errors import Unavailable
+from collector.errors import TooLarge, Unavailable
 from storage.errors import StorageError
 from storage.wal import BatchHeader, Counters, RecordType, Segment
+from storage.wal_format import MAX_PAYLOAD_BYTES, record_bytes
 
 APPEND_BYTES: Final = 8 << 20
 APPEND_BYTES_BESIDE_AUDIT: Final = 1 << 20
@@ -57,12 +58,18 @@ class Committer:
         self.failure: str | None = None
 
     def submit(self, header: BatchHeader, payload: bytes, *, audit: bool = False) -> asyncio.Future[None]:
-        """Queue a batch; the future is done when it is durable and fails with Unavailable when it cannot become so."""
+        """Queue a batch; the future is done when it is durable and fails with Unavailable when it cannot become so.
+
+        Raises Unavailable at once when nothing is accepted any more, TooLarge for a batch that no WAL record can hold.
+        """
         if self.failure is not None or self._closing:
             raise Unavailable("nothing can be stored now: send again later")
+        header_bytes = header.to_bytes()
+        if record_bytes(header_bytes, payload) > MAX_PAYLOAD_BYTES:
+            raise TooLarge("the request is larger than a record of the WAL can be: send smaller batches")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_retrieve)
-        (self._audit if audit else self._bulk).append(_Waiting(header, header.to_bytes(), payload, done))
+        (self._audit if audit else self._bulk).append(_Waiting(header, header_bytes, payload, done))
         self._work.set()
         return done
 

@@ -10,7 +10,7 @@ from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
 from collector.pipeline import Pipeline
 from collector.receivers.encoding import Encoding
-from collector.receivers.grpc import GrpcReceiver, open_server
+from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
 from collector.receivers.http import HttpReceiver
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.web import WebServer, bind, port_error
@@ -61,7 +61,8 @@ class Listeners:
         self._grpc: Any = None
         self._grpc_port: int | None = None
         self.gate = Gate()
-        self._limiter = MemoryLimiter(config.memory_limiter.limit_bytes if config.memory_limiter else None)
+        self._limit_bytes = config.memory_limiter.limit_bytes if config.memory_limiter else None
+        self._limiter = MemoryLimiter(self._limit_bytes)
 
     @property
     def ports(self) -> Ports:
@@ -117,8 +118,9 @@ class Listeners:
     def _bind_grpc(self, endpoint: str, max_message_bytes: int, max_concurrent_streams: int | None) -> None:
         bind(endpoint, "OTLP/gRPC").close()  # for a clear error: gRPC's own says nothing
         signals = [signal for signal in SIGNALS.values() if signal.name in self._config.signals]
-        receiver = GrpcReceiver(self.gate, self._limiter, signals=signals)
-        self._grpc = open_server(receiver, max_message_bytes=max_message_bytes, max_concurrent_streams=max_concurrent_streams)
+        limits = GrpcLimits.within(self._limit_bytes, message_bytes=max_message_bytes, seconds=BODY_SECONDS)
+        receiver = GrpcReceiver(self.gate, self._limiter, signals=signals, limits=limits)
+        self._grpc = open_server(receiver, limits=limits, max_concurrent_streams=max_concurrent_streams)
         host, port = host_port(endpoint)
         try:
             self._grpc_port = self._grpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

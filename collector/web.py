@@ -59,7 +59,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Count the connection and start its clock."""
         super().connection_made(transport)
-        self._head_bytes = 0
+        self._bare_bytes = 0
+        self._progressed = False
         self._late: asyncio.TimerHandle | None = None
         if len(self.connections) > max_connections():
             transport.abort()
@@ -72,12 +73,12 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count what came of a head that is not whole yet."""
+        """Count what came since a head was whole or a part of a body came: heads, trailers and chunk extensions are bounded alike."""
+        self._progressed = False
         super().data_received(data)
-        if self._late is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self.transport.abort()
+        self._bare_bytes = 0 if self._progressed else self._bare_bytes + len(data)
+        if self._bare_bytes > HEAD_BYTES:
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -86,11 +87,17 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        self._progressed = True
         self._stop_clock()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A part of the body came."""
+        self._progressed = True
+        super().on_body(body)
+
     def _start_clock(self) -> None:
-        self._head_bytes = 0
+        self._bare_bytes = 0
         if self._late is None:
             self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 

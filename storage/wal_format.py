@@ -118,11 +118,16 @@ def segment_header(first_seq: int) -> bytes:
     return start + _LENGTH.pack(google_crc32c.value(start))
 
 
+def record_bytes(header: bytes, body: bytes) -> int:
+    """The size of a record's payload, at most `MAX_PAYLOAD_BYTES`."""
+    return _LENGTH.size + len(header) + len(body)
+
+
 def encode(seq: int, records: Sequence[tuple[RecordType, bytes, bytes]]) -> bytes:
     """Frame (type, header, body) records with consecutive numbers from `seq`. Raises ValueError for a payload over 1 GiB."""
     parts: list[bytes] = []
     for number, (kind, header, body) in enumerate(records, seq):
-        size = _LENGTH.size + len(header) + len(body)
+        size = record_bytes(header, body)
         if size > MAX_PAYLOAD_BYTES:
             raise ValueError(f"a WAL record of {size} bytes is larger than {MAX_PAYLOAD_BYTES}")
         crc = _checksum(VERSION, kind, size, number, header, body)

@@ -1,6 +1,7 @@
 """Bytes ↔ OTLP messages: protobuf and JSON, gzip and deflate, with the size bounded after decompression."""
 
 import zlib
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
@@ -8,12 +9,13 @@ import orjson
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
-from collector.errors import Malformed, TooLarge, UnsupportedMedia
+from collector.errors import Malformed, Refused, TooLarge, UnsupportedMedia
 from collector.receivers import otlp_json
 from collector.signals import Message, Signal
 
 _STEP_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_ZLIB_METHOD: Final = 0x78
 
 
 class Encoding(StrEnum):
@@ -36,13 +38,15 @@ class Body:
     """A request body as it arrives: decompressed chunk by chunk, never more than `limit_bytes` of it in memory.
 
     `content_encoding` is the HTTP header's value; gzip may have several members (RFC 1952 section 2.2), trailing garbage is refused.
+    `reserve` is called with the size at every step, before the step's bytes are kept, and may raise.
     """
 
-    def __init__(self, content_encoding: str, limit_bytes: int) -> None:
+    def __init__(self, content_encoding: str, limit_bytes: int, reserve: Callable[[int], None] = lambda _: None) -> None:
         self._name = content_encoding.strip().lower()
         if self._name not in {"", "identity", "gzip", "x-gzip", "deflate"}:
             raise UnsupportedMedia("Content-Encoding must be gzip, deflate or identity")
         self._limit_bytes = limit_bytes
+        self._reserve = reserve
         self._chunks: list[bytes] = []
         self.size_bytes = 0
         self._stream = None if self._name in {"", "identity"} else _decompressor(self._name)
@@ -83,13 +87,25 @@ class Body:
 
     def _add(self, data: bytes) -> None:
         self.size_bytes += len(data)
-        if self.size_bytes > self._limit_bytes:
-            raise TooLarge(f"the body is larger than {self._limit_bytes} bytes after decompression")
+        try:
+            if self.size_bytes > self._limit_bytes:
+                raise TooLarge(f"the body is larger than {self._limit_bytes} bytes after decompression")
+            self._reserve(self.size_bytes)
+        except Refused:
+            self._chunks.clear()  # the error lives on until it is answered, and with it this body
+            raise
         self._chunks.append(data)
 
 
 def _decompressor(name: str) -> "zlib._Decompress":
     return zlib.decompressobj(zlib.MAX_WBITS if name == "deflate" else 16 + zlib.MAX_WBITS)
+
+
+def compression_of(message: bytes) -> str:
+    """Return the compression of a gRPC message by how it begins: no OTLP message begins like gzip's or zlib's header (RFC 1952, 1950)."""
+    if message.startswith(_GZIP_MAGIC):
+        return "gzip"
+    return "deflate" if len(message) > 1 and message[0] == _ZLIB_METHOD and int.from_bytes(message[:2], "big") % 31 == 0 else ""
 
 
 def decode_request(signal: Signal, encoding: Encoding, body: bytes) -> Message:

@@ -1,31 +1,60 @@
 """OTLP/gRPC: the three Export methods as generic byte handlers, so that a malformed message is answered by us (OTLP 1.11, "OTLP/gRPC").
 
-gRPC itself decompresses and bounds the size after decompression (RESOURCE_EXHAUSTED). A refusal that may be retried carries RetryInfo
-in its details: without it, senders do not retry RESOURCE_EXHAUSTED.
+gRPC would receive and inflate a message before anybody can say that there is no room for it. So its own decompression is off, and a
+message is read only when one of a few places is free; it is inflated here, step by step against its reservation. A refusal that may be
+retried carries RetryInfo in its details: without it, senders do not retry RESOURCE_EXHAUSTED.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Final, NoReturn
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, Self
 
 import grpc
 import structlog
 
-from collector.admission import MemoryLimiter
-from collector.errors import Refused
-from collector.receivers.encoding import Encoding
+from collector.admission import MEMORY_PER_BYTE, MemoryLimiter
+from collector.errors import Malformed, Overloaded, Refused, TooSlow
+from collector.receivers.encoding import Body, Encoding, compression_of
 from collector.receivers.http import Exporter
 from collector.signals import Signal
 from collector.status import answer, status_message, where
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
+_STEP_BYTES: Final = 64 << 10
+MAX_CALLS: Final = 1024
+"""Calls at a time, nearly all of them waiting for a place; gRPC holds a window of each (64 KiB, more on fast connections)."""
+FEWEST_RECEIVING: Final = 4
+MOST_RECEIVING: Final = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrpcLimits:
+    """How large a message may be, before and after decompression, how many are received at once, and how long that may take."""
+
+    message_bytes: int
+    receiving: int
+    seconds: float
+
+    @classmethod
+    def within(cls, limit_bytes: int | None, *, message_bytes: int, seconds: float) -> Self:
+        """Derive the limits from the memory limiter's: a message that could never be reserved is too large; all places take half of it."""
+        if limit_bytes is None:
+            return cls(message_bytes=message_bytes, receiving=MOST_RECEIVING, seconds=seconds)
+        possible = min(message_bytes, limit_bytes // MEMORY_PER_BYTE)
+        receiving = limit_bytes // (2 * possible)
+        return cls(message_bytes=possible, receiving=min(max(receiving, FEWEST_RECEIVING), MOST_RECEIVING), seconds=seconds)
 
 
 class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Handles `Export` of the given signals; what it does not know is UNIMPLEMENTED."""
 
-    def __init__(self, exporter: Exporter, limiter: MemoryLimiter, *, signals: Iterable[Signal]) -> None:
+    def __init__(self, exporter: Exporter, limiter: MemoryLimiter, *, signals: Iterable[Signal], limits: GrpcLimits) -> None:
         self._exporter = exporter
         self._limiter = limiter
+        self._limits = limits
+        self._places = asyncio.Semaphore(limits.receiving)
         self._methods = {f"/{signal.grpc_service}/Export": self._method(signal) for signal in signals}
 
     def service(self, handler_call_details: Any) -> Any:
@@ -33,34 +62,73 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return self._methods.get(handler_call_details.method)
 
     def _method(self, signal: Signal) -> Any:
-        async def export(body: bytes, context: Any) -> bytes:
+        async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
             try:
-                with self._limiter.reserve() as reservation:
-                    reservation.grow_to(len(body))
-                    response = await self._exporter.export(signal, Encoding.PROTOBUF, body)
-                return bytes(response.SerializeToString())
+                # what is in memory stays reserved when the sender goes away
+                return await asyncio.shield(asyncio.create_task(self._export(signal, messages)))
             except Refused as error:
+                error.__traceback__ = None  # its frames hold the message, which is reserved no longer
                 self._exporter.refused(error)
                 await _abort(context, error)
             except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
                 structlog.get_logger(__name__).error("request failed", method=signal.name, error=type(error).__name__, where=where(error))
                 await _abort(context, error)
 
-        handler: Callable[[bytes, Any], Awaitable[bytes]] = export
-        return grpc.unary_unary_rpc_method_handler(handler)
+        handler: Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]] = export
+        return grpc.stream_unary_rpc_method_handler(handler)  # senders see no difference; it leaves the reading to us
+
+    async def _export(self, signal: Signal, messages: AsyncIterator[bytes]) -> bytes:
+        with self._limiter.reserve() as reservation:
+            async with self._place():
+                message = await self._receive(messages)
+                reservation.grow_to(len(message))
+            body = await self._inflate(message, reservation.grow_to)
+            response = await self._exporter.export(signal, Encoding.PROTOBUF, body)
+        return bytes(response.SerializeToString())
+
+    @contextlib.asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        try:
+            await asyncio.wait_for(self._places.acquire(), self._limits.seconds)
+        except TimeoutError:
+            raise Overloaded("too many messages are being received: send again later") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _receive(self, messages: AsyncIterator[bytes]) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.seconds):
+                return await anext(messages)
+        except TimeoutError:
+            raise TooSlow(f"the message did not arrive within {self._limits.seconds:g} seconds") from None
+        except StopAsyncIteration:
+            raise Malformed("there is no message, or it is too large") from None
+
+    async def _inflate(self, message: bytes, reserve: Callable[[int], None]) -> bytes:
+        compression = compression_of(message)
+        if not compression:
+            return message
+        body = Body(compression, self._limits.message_bytes, reserve)
+        for start in range(0, len(message), _STEP_BYTES):
+            body.feed(message[start : start + _STEP_BYTES])
+            await asyncio.sleep(0)
+        return body.finish()
 
 
-def open_server(receiver: GrpcReceiver, *, max_message_bytes: int, max_concurrent_streams: int | None) -> Any:
+def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, max_concurrent_streams: int | None) -> Any:
     """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind instead of being shared."""
     options: list[tuple[str, int]] = [
         ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", max_message_bytes),
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.per_message_decompression", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
     ]
     if max_concurrent_streams is not None:
         options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
-    server = grpc.aio.server(options=options)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
     server.add_generic_rpc_handlers((receiver,))
     return server
 

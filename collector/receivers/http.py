@@ -89,7 +89,7 @@ class HttpReceiver:
 
     async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reserve: Callable[[int], None]) -> bytes:
         """Read and decompress the body within its limits of size, memory and time."""
-        body = Body(headers.get("content-encoding", ""), self._max_body_bytes)
+        body = Body(headers.get("content-encoding", ""), self._max_body_bytes, reserve)
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced) > self._max_body_bytes:
             raise TooLarge(f"the body is larger than {self._max_body_bytes} bytes")
@@ -97,7 +97,6 @@ class HttpReceiver:
             async with asyncio.timeout(self._body_seconds):
                 while incoming.more:
                     body.feed(await incoming.chunk())
-                    reserve(body.size_bytes)
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
         return body.finish()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.committer import APPEND_BYTES, Committer
-from collector.errors import Unavailable
+from collector.errors import TooLarge, Unavailable
 from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments, read_segment
 from tests.failing_disk import FailingDisk
 from tests.fakes import FakeWriter
@@ -140,6 +140,23 @@ def test_the_age_of_an_open_segment_is_known() -> None:
         assert committer.segment_seconds == 90
         await committer.rotate()
         assert committer.segment_seconds == 0
+        await committer.close()
+        await task
+
+    asyncio.run(main())
+
+
+def test_a_batch_that_no_record_can_hold_is_refused_and_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("collector.committer", "storage.wal_format"):
+        monkeypatch.setattr(f"{module}.MAX_PAYLOAD_BYTES", 1000)
+
+    async def main() -> None:
+        committer = Committer(WalWriter(tmp_path, "n/collector"))
+        task = asyncio.create_task(committer.run())
+        room = 1000 - 4 - len(header(1).to_bytes())
+        with pytest.raises(TooLarge):
+            await committer.submit(header(1), bytes(room + 1))
+        await committer.submit(header(1), bytes(room))
         await committer.close()
         await task
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.errors import Malformed, TooLarge, UnsupportedMedia
+from collector.errors import Malformed, Overloaded, TooLarge, UnsupportedMedia
 from collector.receivers.encoding import Body, Encoding, decode_request, encode_response, encode_status, encoding_of, response_message
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.status import status_message
@@ -266,3 +266,16 @@ def test_a_failure_is_a_status_in_the_encoding_of_the_request() -> None:
     status = status_message(Malformed("the body is not valid JSON"))
     assert json.loads(encode_status(status, Encoding.JSON)) == {"code": 3, "message": "the body is not valid JSON"}
     assert type(status).FromString(encode_status(status, Encoding.PROTOBUF)) == status
+
+
+def test_a_body_that_is_refused_is_forgotten() -> None:
+    """Its error is kept until it is answered, when nothing is reserved any more."""
+
+    def no_room(size_bytes: int) -> None:
+        if size_bytes > 4 << 20:
+            raise Overloaded("full")
+
+    for error, body in ((TooLarge, Body("gzip", 4 << 20)), (Overloaded, Body("gzip", 64 << 20, no_room))):
+        with pytest.raises(error):
+            body.feed(gzip.compress(bytes(8 << 20)))
+        assert body._chunks == []

@@ -11,6 +11,7 @@ from collector.errors import Unavailable
 from collector.pipeline import UNREDACTED, Pipeline
 from collector.receivers.encoding import Encoding
 from collector.redact import Walker
+from collector.request import IN_LOOP_BYTES, read_request
 from collector.resends import MAX_DIGESTS, WINDOW_SECONDS, Resends
 from collector.signals import LOGS, TRACES, Message
 from collector.telemetry import Telemetry
@@ -343,3 +344,21 @@ def test_digests_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch, seconds_
         assert all(known[-90:])
 
     asyncio.run(test())
+
+
+def test_a_large_body_is_parsed_beside_the_event_loop() -> None:
+    """Other requests go on meanwhile."""
+    spans = ",".join(["{}"] * 500_000)
+    body = f'{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}'.encode()
+    assert len(body) > IN_LOOP_BYTES
+
+    async def test() -> int:
+        reading = asyncio.create_task(read_request(TRACES, Encoding.JSON, body, NOW_NS, Resends(KEY)))
+        turns = 0
+        while not reading.done():
+            turns += 1
+            await asyncio.sleep(0.001)
+        assert (await reading).admitted.rejected == {"trace_id must be 16 bytes and not zero": 500_000}
+        return turns
+
+    assert asyncio.run(test()) > 10

@@ -28,6 +28,7 @@ from collector.errors import PortTaken
 from collector.health import HealthApp
 from collector.listening import Listeners
 from collector.pipeline import Pipeline
+from collector.receivers.grpc import GrpcLimits
 from collector.redact import Walker
 from collector.resends import Resends
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
@@ -265,7 +266,7 @@ def test_refusals_over_grpc(shared: Served) -> None:
         bomb = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
         failure = grpc_failure(lambda: bomb(bytes(32 << 20), timeout=10))
     assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert "grpc-status-details-bin" not in dict(failure.trailing_metadata()), "not to be retried"
+    assert not details(failure).details, "not to be retried"
     with grpc.insecure_channel(shared.target) as channel:
         unknown = channel.unary_unary("/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export")
         assert grpc_failure(lambda: unknown(b"", timeout=10)).code() is grpc.StatusCode.UNIMPLEMENTED
@@ -297,9 +298,80 @@ def test_too_much_in_flight_is_retryable_over_both_protocols() -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     failure = grpc_failure(lambda: served.call(TRACES, body))
     assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "grpc-status-details-bin" not in dict(failure.trailing_metadata()), "one that never fits is too large: not to be retried"
+    with served.listeners._limiter.reserve() as others:
+        others.grow_to(LIMIT_BYTES // 2, 1)
+        failure = grpc_failure(lambda: served.call(TRACES, body[: LIMIT_BYTES // 5]))
+    assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert details(failure).details
     assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200, "what a refused request held is given back"
     served.close()
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate])
+def test_grpc_takes_every_compression(shared: Served, compression: grpc.Compression) -> None:
+    with grpc.insecure_channel(shared.target, compression=compression) as channel:
+        export = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+        assert export(a_trace("compressed " * 100), timeout=10) == b""
+        assert export(b"", timeout=10) == b""
+
+
+def test_a_grpc_message_is_inflated_only_as_far_as_there_is_room() -> None:
+    """What gRPC would inflate by itself, nobody could have reserved."""
+    limited = CONFIG.replace("redaction: {}", "redaction: {}\n  memory_limiter: {limit_mib: 3, spike_limit_mib: 0}")
+    served = Served(limited.replace("processors: [redaction]", "processors: [memory_limiter, redaction]"))
+    with served.listeners._limiter.reserve() as others:
+        others.grow_to(2 * LIMIT_BYTES, 1)
+        with grpc.insecure_channel(served.target, compression=grpc.Compression.Gzip) as channel:
+            bomb = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+            failure = grpc_failure(lambda: bomb(bytes(LIMIT_BYTES * 2 // 3), timeout=10))
+    assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert details(failure).details, "to be sent again"
+    assert served.listeners._limiter.in_flight_bytes == 0
+    served.close()
+
+
+def test_places_for_receiving_follow_from_the_memory_limit() -> None:
+    large, small = 64 << 20, 1 << 20
+    assert GrpcLimits.within(None, message_bytes=large, seconds=1) == GrpcLimits(message_bytes=large, receiving=64, seconds=1)
+    assert GrpcLimits.within(768 << 20, message_bytes=large, seconds=1) == GrpcLimits(message_bytes=large, receiving=6, seconds=1)
+    assert GrpcLimits.within(96 << 20, message_bytes=large, seconds=1) == GrpcLimits(message_bytes=32 << 20, receiving=4, seconds=1)
+    assert GrpcLimits.within(768 << 20, message_bytes=small, seconds=1).receiving == 64
+
+
+def test_senders_over_grpc_wait_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that never sends its message does not keep a place for ever, and others are told to come again."""
+    monkeypatch.setattr("collector.listening.BODY_SECONDS", 0.5)
+    monkeypatch.setattr("collector.receivers.grpc.MOST_RECEIVING", 1)
+    served = Served()
+    with grpc.insecure_channel(served.target) as channel:
+        never = threading.Event()
+        stalled = channel.stream_unary(f"/{TRACES.grpc_service}/Export").future(iter(lambda: never.wait(5) or b"", b"x"), timeout=10)
+        failure = grpc_failure(stalled.result)
+        assert failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        never.set()
+    assert served.call(TRACES, a_trace()) == TRACES.response()
+    served.close()
+
+
+def flood(served: Served, line: bytes) -> int:
+    """Send `line` after the head of a chunked request until the connection is cut; return the bytes that were taken."""
+    with socket.create_connection(("127.0.0.1", served.listeners.ports.http or 0)) as connection:
+        head = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head)
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 64 << 20:
+                connection.sendall(line)
+                sent += len(line)
+        return sent
+
+
+@pytest.mark.parametrize("start", [b"0\r\n", b"1;"])
+def test_trailers_and_chunk_extensions_are_bounded_like_heads(shared: Served, start: bytes) -> None:
+    line = b"x-abc: " + b"y" * 60_000 + (b"\r\n" if start.endswith(b"\n") else b"")
+    assert flood(shared, start + line) < 32 << 20
+    assert shared.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200
 
 
 def test_a_signal_without_a_pipeline_is_not_taken() -> None:
