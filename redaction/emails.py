@@ -53,7 +53,7 @@ def _start_of_local(text: str, at: int) -> int:
     match = _LOCAL.match(text, pos=0, endpos=at)
     if match is None:
         return at
-    start = match.start()
+    start: int = match.start()
     cut = max(text.rfind(char, start, at) for char in "/?#")
     if cut >= 0:
         parameter = _PARAMETER.match(text, cut + 1, at) if text[cut] == "?" else None

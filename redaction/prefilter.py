@@ -20,28 +20,67 @@ PHONE_CANDIDATE: Final = (
 )
 """Seven digits or more in the punctuation of phone numbers, and no date."""
 
+BARE_SCORE: Final = 0.2
+"""Of bare digits that may be a phone number: a context word must raise it."""
+
+PHONE_WORDS: Final = (
+    *(
+        "phone",
+        "phones",
+        "telephone",
+        "tel",
+        "cell",
+        "cellphone",
+        "mobile",
+        "dial",
+        "fax",
+        "sms",
+        "whatsapp",
+        "hotline",
+        "caller",
+        "callee",
+    ),
+    *(f"{verb} {whom}" for verb in ("call", "text", "ring", "reach", "contact") for whom in ("me", "us", "him", "her", "them", "back")),
+    *(f"{whose} number" for whose in ("my", "your", "his", "her", "our", "their", "contact")),
+)
+"""Every agent makes calls, writes texts and has numbers: only the phrases that mean a person's phone are context."""
+
+ACCOUNT_WORDS: Final = ("account", "acct", "bank", "debit", "checking", "savings")
+LICENSE_WORDS: Final = (
+    "driver license", "drivers license", "driver s license", "driving license", "driving licence", "driver licence", "dl"
+)  # fmt: skip
+MEDICAL_WORDS: Final = ("medical", "certificate", "dea", "prescriber", "license")
+NHS_WORDS: Final = ("nhs", "national health service", "health services authority", "health authority")
+PASSPORT_WORDS: Final = ("passport", "passports")
+
 _SEVEN_DIGITS: Final = r"\d{4}[- ]?\d{3}"
 _SHAPES: Final = {
     "CREDIT_CARD": _SEVEN_DIGITS,
     "CRYPTO": r"(?:(?i:bc1)|[13])[^\W_]{25}",
     "IBAN_CODE": r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}",
     "MEDICAL_LICENSE": _SEVEN_DIGITS,
-    "PHONE_NUMBER": PHONE_CANDIDATE,
     "UK_NHS": r"[0-9]{3}[- ]?[0-9]{3}[- ]?[0-9]{4}",
     "US_BANK_NUMBER": _SEVEN_DIGITS,
+    "US_DRIVER_LICENSE": r"\d",
     "US_ITIN": r"9\d{2}[- ]?\d{2}[- ]?\d{4}",
     "US_PASSPORT": _SEVEN_DIGITS,
     "US_SSN": r"[0-9]{3}[- .]?[0-9]{2}[- .]?[0-9]{4}",
 }
 """Shapes that contain a digit. Each is searched for by itself: an alternation of all would lose the engine's short cuts."""
 
-_LICENSE: Final = "US_DRIVER_LICENSE"
-_LICENSE_SCORE: Final = 0.3
-_LICENSE_WORDS: Final = compiled(r"(?i)driv(?:er|ing)|\bdl\b")
-"""A licence number is a letter and a digit: without one of these words it never reaches a threshold above its pattern's score."""
+NEEDS_WORDS: Final = {
+    "MEDICAL_LICENSE": (0.2, MEDICAL_WORDS),
+    "UK_NHS": (0.2, NHS_WORDS),
+    "US_BANK_NUMBER": (0.05, ACCOUNT_WORDS),
+    "US_DRIVER_LICENSE": (0.3, LICENSE_WORDS),
+    "US_PASSPORT": (0.1, PASSPORT_WORDS),
+}
+"""What a recognizer is sure of by itself: below a policy's threshold it finds nothing without one of its context words."""
 
+_PHONE: Final = "PHONE_NUMBER"
 _EMAIL: Final = "EMAIL_ADDRESS"
 _DIGIT: Final = compiled(r"\d")
+_SHORT_GROUP: Final = compiled(r"(?<!\d)\d{1,6}(?!\d)")
 
 
 Search = Callable[[str], object]
@@ -52,11 +91,14 @@ class Prefilter:
 
     def __init__(self, config: RedactionConfig) -> None:
         entities = set(config.presidio.entity_names())
-        self._knows_all = entities <= {*_SHAPES, _LICENSE, _EMAIL} and not config.blocked_values
+        self._knows_all = entities <= {*_SHAPES, _PHONE, _EMAIL} and not config.blocked_values
         self._email = _EMAIL in entities
-        self._license = _LICENSE in entities
-        self._license_needs_words = config.presidio.score_threshold > _LICENSE_SCORE
-        self._digits: tuple[Search, ...] = _searches(shape for entity, shape in _SHAPES.items() if entity in entities)
+        threshold = config.presidio.score_threshold
+        worded = {entity for entity, (score, _) in NEEDS_WORDS.items() if entity in entities and score < threshold}
+        self._digits: tuple[Search, ...] = _searches(shape for entity, shape in _SHAPES.items() if entity in entities - worded)
+        self._worded = tuple((compiled(_SHAPES[entity]).search, searched(NEEDS_WORDS[entity][1])) for entity in sorted(worded))
+        self._phones = compiled(PHONE_CANDIDATE) if _PHONE in entities else None
+        self._bare_needs_words = threshold > BARE_SCORE
         secrets = RULES if config.secrets.enabled else ()
         # their alphabets are ASCII, and `re` is quicker there
         self._secrets: tuple[Search, ...] = tuple(re.compile(rule.shape, re.ASCII).search for rule in secrets)
@@ -79,7 +121,25 @@ class Prefilter:
         for search in self._digits:
             if search(text):
                 return True
-        return self._license and (not self._license_needs_words or bool(_LICENSE_WORDS.search(f"{text} {' '.join(context)}")))
+        return any(shape(text) and words(text, context) for shape, words in self._worded) or self._may_hold_phone(text, context)
+
+    def _may_hold_phone(self, text: str, context: Sequence[str]) -> bool:
+        bare = False
+        for candidate in self._phones.finditer(text) if self._phones is not None else ():
+            shape = candidate.group()
+            if not self._bare_needs_words or shape[0] in "+＋" or _SHORT_GROUP.search(shape):
+                return True
+            bare = True
+        return bare and may_mean_phone(text, context)
+
+
+def searched(words: Iterable[str]) -> Callable[[str, Sequence[str]], bool]:
+    """Return whether a text or the words of its key hold the beginning of one of these phrases: False is certain."""
+    search = re.compile("|".join(dict.fromkeys(word.split(" ")[0] for word in words)), re.IGNORECASE).search
+    return lambda text, context: search(text) is not None or search(" ".join(context)) is not None
+
+
+may_mean_phone: Final = searched(PHONE_WORDS)
 
 
 def _searches(shapes: Iterable[str]) -> tuple[Search, ...]:

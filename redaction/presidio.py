@@ -10,10 +10,9 @@ Importing this module costs about a second and 100 MB, so only the scanner proce
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-import phonenumbers
 from presidio_analyzer import (
     AnalysisExplanation,
     AnalyzerEngine,
@@ -45,16 +44,13 @@ from presidio_analyzer.predefined_recognizers import (
 )
 
 from redaction.budget import BudgetExceeded
+from redaction.context import WORDS_BEFORE, context
 from redaction.emails import Emails
-from redaction.expressions import compiled
 from redaction.findings import Finding, Findings
+from redaction.phones import Phones
 from redaction.policy import RedactionConfig
-from redaction.prefilter import PHONE_CANDIDATE
+from redaction.prefilter import ACCOUNT_WORDS, LICENSE_WORDS, MEDICAL_WORDS, NEEDS_WORDS, NHS_WORDS, PASSPORT_WORDS, PHONE_WORDS, searched
 from redaction.secrets import RULES, SecretRule
-
-_CONTEXT_WORDS: Final = 5
-_CONTEXT_CHARS: Final = 120
-_WORDS: Final = re.compile(r"[^\W_]+")
 
 
 class _Silence(logging.Filter):
@@ -66,16 +62,21 @@ class _Silence(logging.Filter):
         return False
 
 
+_UNLESS: Final = {"US_BANK_NUMBER": ("balance", "amount", "total")}
+"""Words that say that a number beside a context word is something else: the balance of an account is not its number."""
+
+
 class _NearbyWords(ContextAwareEnhancer):
     """Raises a score by upstream's amounts when a context word of the recognizer stands before the match or in the key."""
 
-    def __init__(self) -> None:
+    def __init__(self, recognizers: Iterable[Any]) -> None:
         super().__init__(
             context_similarity_factor=0.35,
             min_score_with_context_similarity=0.4,
-            context_prefix_count=_CONTEXT_WORDS,
+            context_prefix_count=WORDS_BEFORE,
             context_suffix_count=0,
         )
+        self._contexts = {each.id: context(each.context or (), _UNLESS.get(each.supported_entities[0], ())) for each in recognizers}
 
     def enhance_using_context(
         self,
@@ -86,14 +87,9 @@ class _NearbyWords(ContextAwareEnhancer):
         context: list[str] | None = None,
     ) -> list[Any]:
         by_id = {recognizer.id: recognizer for recognizer in recognizers}
-        key_words = " ".join(context or ())
         for result in raw_results:
             recognizer = by_id[result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]]
-            if not recognizer.context:
-                continue
-            before = _WORDS.findall(text[max(0, result.start - _CONTEXT_CHARS) : result.start].lower())[-_CONTEXT_WORDS:]
-            surroundings = f" {' '.join(before)} {key_words} "
-            word = next((word for word in recognizer.context if f" {' '.join(_WORDS.findall(word.lower()))} " in surroundings), None)
+            word = self._contexts[recognizer.id].near(text, result.start, context or ())
             if word is not None:
                 raised = max(result.score + self.context_similarity_factor, self.min_score_with_context_similarity)
                 result.score = min(raised, self.MAX_SCORE)
@@ -127,68 +123,29 @@ def _result(recognizer: Any, start: int, end: int, score: float, pattern: str = 
     )
 
 
-_PHONE_CONTEXT: Final = [
-    *("phone", "telephone", "tel", "cell", "cellphone", "mobile", "call", "dial", "fax", "sms", "whatsapp", "text", "reach", "contact"),
-    *("number", "ring", "hotline"),
-]
+class _PhoneRecognizer(LocalRecognizer):
+    """Our finder of phone numbers as a recognizer; it looks at context words itself, to leave most numbers alone."""
 
-
-class RegionalPhoneRecognizer(LocalRecognizer):
-    """Phone numbers of a few regions, and international ones of all.
-
-    Only stretches with seven digits or more in a phone's punctuation are given to phonenumbers, which is slow. A number with a
-    country code counts when it is possible, a formatted national one when it is valid or has North America's 3-3-4 shape; bare
-    digits are more often an order or a timestamp, and count only beside a context word.
-    """
-
-    _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
-    _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
-    _GROUP: Final = re.compile(r"\d+")
-    _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
-    _BARE_SCORE: Final = 0.2
-
-    def __init__(self, regions: Sequence[str]) -> None:
-        self._regions = tuple(regions)
-        super().__init__(
-            supported_entities=["PHONE_NUMBER"],
-            name="RegionalPhoneRecognizer",
-            context=_PHONE_CONTEXT,
-        )
+    def __init__(self, config: RedactionConfig) -> None:
+        self._phones = Phones(config.presidio.phone_regions, threshold=config.presidio.score_threshold)
+        super().__init__(supported_entities=["PHONE_NUMBER"], name="RegionalPhoneRecognizer", context=list(PHONE_WORDS))
 
     def load(self) -> None:
         """Nothing to load."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
-        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in self._numbers(text)]
+        key_words = nlp_artifacts.key_words if isinstance(nlp_artifacts, _KeyWords) else ()
+        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in self._phones.find(text, key_words)]
         return list(EntityRecognizer.remove_duplicates(results))
 
-    def _numbers(self, text: str) -> Iterator[tuple[int, int, float]]:
-        for candidate in self._CANDIDATE.finditer(text):
-            start, shape = candidate.start(), candidate.group()
-            if shape[0] in "+＋" and (length := self._international(shape)):
-                extension = self._EXTENSION.match(text, start + length)
-                yield start, extension.end() if extension else start + length, 0.6
-            elif american := list(self._NORTH_AMERICAN.finditer(shape)):
-                yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
-            else:
-                yield from self._national(text, candidate, self._BARE_SCORE if shape.isdigit() else 0.4)
 
-    def _international(self, shape: str) -> int:
-        """Return the length of the longest possible number that `shape` begins with, cut between groups of digits; 0 for none."""
-        for end in sorted((group.end() for group in self._GROUP.finditer(shape)), reverse=True):
-            try:
-                if phonenumbers.is_possible_number(phonenumbers.parse(shape[:end], None)):
-                    return end
-            except phonenumbers.NumberParseException:
-                continue
-        return 0
+class _KeyWords(NlpArtifacts):
+    """The words of the attribute key, on the way through Presidio to the recognizers that want them; no tokens: nothing reads them."""
 
-    def _national(self, text: str, candidate: Any, score: float) -> Iterator[tuple[int, int, float]]:
-        offset = max(0, candidate.start() - 1)  # the matcher looks at the character before
-        window = text[offset : candidate.end() + 16]  # and takes an extension after
-        for region in self._regions:
-            for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=32):
-                yield offset + match.start, offset + match.end, score
+    def __init__(self, key_words: Sequence[str], language: str) -> None:
+        tokens: Any = ()
+        super().__init__(entities=[], tokens=tokens, tokens_indices=[], lemmas=[], nlp_engine=None, language=language)
+        self.key_words = tuple(key_words)
 
 
 class _SsnWithSamples(UsSsnRecognizer):
@@ -204,7 +161,7 @@ class _ContextualNhs(NhsRecognizer):
     """One ten-digit number in eleven has a valid checksum, so the checksum alone proves nothing: a context word must stand by."""
 
     def __init__(self) -> None:
-        super().__init__(patterns=[Pattern("NHS", NhsRecognizer.PATTERNS[0].regex, 0.2)], name="NhsRecognizer")
+        super().__init__(patterns=[Pattern("NHS", NhsRecognizer.PATTERNS[0].regex, 0.2)], context=list(NHS_WORDS), name="NhsRecognizer")
 
     def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
         return None if super().validate_result(pattern_text) else False
@@ -215,9 +172,7 @@ class _ContextualMedicalLicense(MedicalLicenseRecognizer):
 
     def __init__(self) -> None:
         pattern = Pattern("USA DEA Certificate Number", r"\b[abcdefghjklmprstuxABCDEFGHJKLMPRSTUX][a-zA-Z9]\d{7}\b", 0.2)
-        super().__init__(
-            patterns=[pattern], context=["medical", "certificate", "dea", "prescriber", "license"], name="MedicalLicenseRecognizer"
-        )
+        super().__init__(patterns=[pattern], context=list(MEDICAL_WORDS), name="MedicalLicenseRecognizer")
 
     def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
         return None if super().validate_result(pattern_text) else False
@@ -240,15 +195,6 @@ class _SecretRecognizer(PatternRecognizer):
         return None if self._rule.accept is None else not self._rule.accept(pattern_text)
 
 
-_LICENSE_CONTEXT: Final = [
-    "driver license",
-    "drivers license",
-    "driver s license",
-    "driving license",
-    "driving licence",
-    "driver licence",
-    "dl",
-]
 _RECOGNIZERS: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
     "CREDIT_CARD": lambda _: CreditCardRecognizer(),
     "CRYPTO": lambda _: CryptoRecognizer(),
@@ -258,17 +204,32 @@ _RECOGNIZERS: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
     "IP_ADDRESS": lambda _: IpRecognizer(),
     "MAC_ADDRESS": lambda _: MacAddressRecognizer(),
     "MEDICAL_LICENSE": lambda _: _ContextualMedicalLicense(),
-    "PHONE_NUMBER": lambda config: RegionalPhoneRecognizer(config.presidio.phone_regions),
+    "PHONE_NUMBER": _PhoneRecognizer,
     "UK_NHS": lambda _: _ContextualNhs(),
     "URL": lambda _: UrlRecognizer(),
-    "US_BANK_NUMBER": lambda _: UsBankRecognizer(context=["account", "acct", "bank", "debit", "checking", "savings"]),
-    "US_DRIVER_LICENSE": lambda _: UsLicenseRecognizer(context=_LICENSE_CONTEXT),
+    "US_BANK_NUMBER": lambda _: UsBankRecognizer(context=list(ACCOUNT_WORDS)),
+    "US_DRIVER_LICENSE": lambda _: UsLicenseRecognizer(context=list(LICENSE_WORDS)),
     "US_ITIN": lambda _: UsItinRecognizer(),
-    "US_PASSPORT": lambda _: UsPassportRecognizer(context=["passport", "passports"]),
+    "US_PASSPORT": lambda _: UsPassportRecognizer(context=list(PASSPORT_WORDS)),
     "US_SSN": lambda _: _SsnWithSamples(),
     "UUID": lambda _: UuidRecognizer(),
 }
 """Recognizers by entity; where context words are given, upstream's are everyday words (`check`, `us`, `license`) that flag any number."""
+
+
+def _recognizer(entity: str, config: RedactionConfig) -> Any:
+    """Return an entity's recognizer; one that finds nothing without a context word does not look when there is none."""
+    recognizer = _RECOGNIZERS[entity](config)
+    score, words = NEEDS_WORDS.get(entity, (1.0, ()))
+    if score < config.presidio.score_threshold:
+        analyze, may_be_near = recognizer.analyze, searched(words)
+
+        def analyze_beside_words(text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:
+            key_words = nlp_artifacts.key_words if isinstance(nlp_artifacts, _KeyWords) else ()
+            return list(analyze(text, entities, nlp_artifacts)) if may_be_near(text, key_words) else []
+
+        recognizer.analyze = analyze_beside_words
+    return recognizer
 
 
 class Analyzer:
@@ -277,7 +238,7 @@ class Analyzer:
     def __init__(self, config: RedactionConfig) -> None:
         _silence()
         language = config.presidio.language
-        recognizers = [_RECOGNIZERS[entity](config) for entity in config.presidio.entity_names()]
+        recognizers = [_recognizer(entity, config) for entity in config.presidio.entity_names()]
         if config.secrets.enabled:
             recognizers += [_SecretRecognizer(rule) for rule in RULES]
         if config.blocked_values:
@@ -287,8 +248,6 @@ class Analyzer:
         self._engine = _engine(recognizers, config) if recognizers else None
         whole = [each for each in recognizers if "PRIVATE_KEY" in each.supported_entities]
         self._whole = _engine(whole, config) if whole else None
-        tokens: Any = ()  # nothing reads them: context words come from the text itself
-        self._nothing = NlpArtifacts(entities=[], tokens=tokens, tokens_indices=[], lemmas=[], nlp_engine=None, language=language)
 
     def find(self, text: str, context: Sequence[str]) -> Findings:
         """Return what every recognizer finds; raises whatever a recognizer raises."""
@@ -302,7 +261,11 @@ class Analyzer:
         if engine is None:
             return ()
         results = engine.analyze(
-            text=text, language=self._language, context=list(context), nlp_artifacts=self._nothing, return_decision_process=True
+            text=text,
+            language=self._language,
+            context=list(context),
+            nlp_artifacts=_KeyWords(context, self._language),
+            return_decision_process=True,
         )
         return tuple(sorted(_finding(result) for result in results))
 
@@ -315,7 +278,7 @@ def _engine(recognizers: list[Any], config: RedactionConfig) -> Any:
         nlp_engine=NoOpNlpEngine([{"lang_code": language, "model_name": "no_op"}]),
         supported_languages=[language],
         default_score_threshold=config.presidio.score_threshold,
-        context_aware_enhancer=_NearbyWords(),
+        context_aware_enhancer=_NearbyWords(recognizers),
     )
 
 

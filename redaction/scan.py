@@ -1,7 +1,9 @@
-"""One text → its findings: long texts in overlapping chunks, escaped texts also as what they stand for, always within a budget."""
+"""One text → its findings: long texts in overlapping parts, escaped texts also as what they stand for, always within a budget."""
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from redaction.budget import BudgetExceeded, cpu_budget
@@ -11,6 +13,10 @@ from redaction.findings import ERROR, TIMEOUT, Finding, Findings, Verdict
 CHUNK_CHARS: Final = 4096
 OVERLAP_CHARS: Final = 512
 """Chunks share this much, so that an entity (at most 320 characters) and the words before it stand whole in one of them."""
+
+FREE_BUDGETS: Final = 2
+BUDGET_CHARS: Final = 65_536
+"""A long text has the budget of two chunks, and of one more for so many characters: a tenth of what its chunks could use together."""
 
 
 class Finder(Protocol):
@@ -27,6 +33,15 @@ class Gate(Protocol):
     def may_match(self, text: str, context: Sequence[str]) -> bool: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is scanned in one go: a chunk of a text that begins at `offset`, or the whole of a long one for what may exceed a chunk."""
+
+    text: str
+    offset: int = 0
+    whole: bool = False
+
+
 class Scanner:
     """Scans texts with a finder; never raises because of a text, and never says nothing was found when it did not look."""
 
@@ -37,36 +52,65 @@ class Scanner:
         timeout_seconds: float,
         gate: Gate | None = None,
         budget: Callable[[float], AbstractContextManager[None]] = cpu_budget,
+        clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._finder = finder
         self._gate = gate
         self._timeout_seconds = timeout_seconds
         self._budget = budget
+        self._clock = clock
 
     def verdict(self, text: str, context: Sequence[str]) -> Verdict:
         """Return the findings in `text`, or the reason (`timeout`, `error`) why it has to be withheld."""
+        end = self._clock() + allowance_seconds(text, self._timeout_seconds)
+        found: list[tuple[int, Findings]] = []
+        for part in parts(text):
+            verdict = self.part(part.text, context, whole=part.whole)
+            if isinstance(verdict, str):
+                return verdict
+            found.append((part.offset, verdict))
+            if self._clock() > end:
+                return TIMEOUT
+        return joined(found)
+
+    def part(self, text: str, context: Sequence[str], *, whole: bool = False) -> Verdict:
+        """Return the findings in one part of a text, or the reason why it has to be withheld."""
         try:
-            found = self._found(text, context)
-            if (decoded := unescaped(text)) is not None:
-                found = _united(found, decoded, self._found(decoded[0], context))
+            with self._budget(allowance_seconds(text, self._timeout_seconds) if whole else self._timeout_seconds):
+                return self._found(text, context, whole=whole)
         except BudgetExceeded:
             return TIMEOUT
         except Exception:  # noqa: BLE001 - the boundary to other people's recognizers: fail closed; messages may hold text
             return ERROR
+
+    def _found(self, text: str, context: Sequence[str], *, whole: bool) -> Findings:
+        if not whole and self._gate is not None and not self._gate.may_match(text, context):
+            return ()
+        find = self._finder.find_long if whole else lambda view: self._finder.find(view, context)
+        found = list(find(text))
+        if (decoded := unescaped(text)) is not None:
+            found = _united(found, decoded, list(find(decoded[0])))
         return tuple(sorted(set(found)))
 
-    def _found(self, text: str, context: Sequence[str]) -> list[Finding]:
-        if len(text) <= CHUNK_CHARS:
-            with self._budget(self._timeout_seconds):
-                return list(self._finder.find(text, context))
-        with self._budget(self._timeout_seconds * (1 + len(text) / CHUNK_CHARS / 8)):
-            found = list(self._finder.find_long(text))
-        for start, end in chunks(text):
-            chunk = text[start:end]
-            with self._budget(self._timeout_seconds):
-                if self._gate is None or self._gate.may_match(chunk, context):
-                    found += [moved(each, start) for each in self._finder.find(chunk, context)]
-        return found
+
+def parts(text: str) -> Iterator[Part]:
+    """Yield what has to be scanned of a text: its chunks, and a long one as a whole, too."""
+    if len(text) <= CHUNK_CHARS:
+        yield Part(text)
+        return
+    yield Part(text, whole=True)
+    for start, end in chunks(text):
+        yield Part(text[start:end], start)
+
+
+def allowance_seconds(text: str, timeout_seconds: float) -> float:
+    """Return the CPU time that all of a text's parts may take together."""
+    return timeout_seconds * (1 if len(text) <= CHUNK_CHARS else FREE_BUDGETS + len(text) / BUDGET_CHARS)
+
+
+def joined(parts_of_text: Iterable[tuple[int, Findings]]) -> Findings:
+    """Return the findings of a text from those of its parts and their offsets."""
+    return tuple(sorted({moved(each, offset) for offset, found in parts_of_text for each in found}))
 
 
 def chunks(text: str) -> Iterator[tuple[int, int]]:
@@ -88,10 +132,10 @@ def _space_before(text: str, position: int, *, limit: int) -> int:
 
 def moved(finding: Finding, offset: int) -> Finding:
     """Return `finding` as seen from a text that has `offset` more characters before it."""
-    return Finding(finding.start + offset, finding.end + offset, finding.entity, finding.score, finding.rule)
+    return Finding(finding.start + offset, finding.end + offset, finding.entity, finding.score, finding.rule) if offset else finding
 
 
-def _united(raw: list[Finding], decoded: tuple[str, list[int]], found: list[Finding]) -> list[Finding]:
+def _united(raw: list[Finding], decoded: tuple[str, Sequence[int]], found: list[Finding]) -> list[Finding]:
     r"""Join both views; where the raw one only swallowed the letter of an escape (`\njane@…`), the decoded one is right."""
     positions = decoded[1]
     mapped = [Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule) for each in found]

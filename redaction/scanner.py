@@ -1,16 +1,18 @@
 """The scanner process: Presidio and the rules in an interpreter of their own, fed through a pipe.
 
-It answers one verdict a text and nothing else: standard error is closed to it, because exceptions of recognizers can hold text. It
-ends when its pipe does, so also when its parent was killed; signals meant for the process group are left to the parent.
+It answers one verdict a part of a text, with the CPU time that it took, and nothing else: standard error is closed to it, because
+exceptions of recognizers can hold text. It ends when its pipe does, so also when its parent was killed; signals meant for the process
+group are left to the parent.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
-from redaction.findings import Finding, Findings, Verdict
+from redaction.findings import Finding, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.policy import RedactionConfig
 from redaction.prefilter import Prefilter
@@ -43,7 +45,7 @@ def build(policy: str) -> Scanner:
 
 
 def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
-    """Answer every text of every batch, one message each, in order."""
+    """Answer every part of every batch, one message each, in order."""
     parent = os.getppid()
     try:
         try:
@@ -53,8 +55,10 @@ def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
             return
         pipe.send((READY, os.getpid()))
         while _next_batch(pipe, parent):
-            for text, context in pipe.receive():
-                pipe.send(encoded(scanner.verdict(text, context)))
+            for text, context, whole in pipe.receive():
+                begun = time.process_time()
+                verdict = scanner.part(text, context, whole=whole)
+                pipe.send((encoded(verdict), time.process_time() - begun))
     except (PipeLost, PipeTimeout):
         return
 
@@ -74,11 +78,11 @@ def encoded(verdict: Verdict) -> object:
     return tuple((each.start, each.end, each.entity, each.score, each.rule) for each in verdict)
 
 
-def decoded(message: object) -> Verdict:
-    """Return the verdict that `encoded` wrote. Raises `PipeLost` for anything else."""
-    if isinstance(message, str):
-        return message
-    if not isinstance(message, tuple):
-        raise PipeLost
-    findings: Findings = tuple(Finding(*each) for each in message)
-    return findings
+def decoded(message: object) -> tuple[Verdict, float]:
+    """Return the verdict that `encoded` wrote, and its CPU seconds. Raises `PipeLost` for anything else."""
+    match message:
+        case (str() as reason, float() as seconds):
+            return reason, seconds
+        case (tuple() as found, float() as seconds):
+            return tuple(Finding(*each) for each in found), seconds
+    raise PipeLost

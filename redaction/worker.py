@@ -1,7 +1,8 @@
 """The slow path: scanner processes of their own, so that the collector stays small and a hanging recognizer can be killed.
 
-Every text that was given gets a verdict. The scanner enforces the CPU budget itself; when it does not answer at all it is killed and
-started again. A text that was in its hands then is withheld (it hung) or tried once more (it died).
+Every text that was given gets a verdict. A scanner enforces the CPU budget of a part itself; when it does not answer at all it is killed
+and started again. A text that was in its hands then is withheld (it hung) or tried once more (it died). Long texts go to it by parts
+between which others are served; one that has used up the allowance of its length is withheld, and what is left of it not looked at.
 """
 
 import asyncio
@@ -11,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, InvalidStateError
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +19,9 @@ from redaction.composition import Scan
 from redaction.findings import TIMEOUT, WORKER, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.log import warn
+from redaction.pending import Call, Text, Work
 from redaction.policy import RedactionConfig
-from redaction.scan import CHUNK_CHARS
+from redaction.scan import allowance_seconds
 from redaction.scanner import READY, decoded
 
 COMMAND: Final = (
@@ -35,7 +36,10 @@ BACKOFF_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 BATCH_TEXTS: Final = 32
 BATCH_CHARS: Final = 1 << 16
 SMALL_CALL_TEXTS: Final = 8
-"""A call with so few texts, such as one audit event, does not queue behind whole requests: batches are taken in turn from both."""
+"""A call with so few texts (or parts of them), such as one audit event, does not queue behind whole requests: batches are taken in turn."""
+LONG: Final = 2
+LONG_TEXT_PARTS: Final = 4
+"""The queue of texts over `BATCH_CHARS`, and how many of their parts are taken in a turn: what comes in meanwhile waits for no more."""
 
 
 class ScannerProcess:
@@ -53,30 +57,30 @@ class ScannerProcess:
         self.problem = ""
         """Why the process does not start; empty when it does."""
 
-    def scan(self, batch: Sequence[Scan]) -> Iterator[Verdict]:
-        """Yield the verdicts on a batch, in order, as they come."""
+    def scan(self, batch: Sequence[Work]) -> Iterator[tuple[Verdict, float]]:
+        """Yield the verdicts on a batch, in order, as they come, each with the seconds that it took."""
         position, deaths = 0, 0
         while position < len(batch):
             pipe = self.ensure()
             if pipe is None:
-                yield from (WORKER for _ in batch[position:])
+                yield from ((WORKER, 0.0) for _ in batch[position:])
                 return
             try:
                 pipe.send(list(batch[position:]), deadline=time.monotonic() + START_SECONDS)
                 while position < len(batch):
-                    verdict = decoded(pipe.receive(deadline=time.monotonic() + self._patience(batch[position][0])))
+                    answer = decoded(pipe.receive(deadline=time.monotonic() + self._patience(batch[position][0])))
                     position, deaths = position + 1, 0
-                    yield verdict
+                    yield answer
             except PipeTimeout:
                 self._restart("it hung")
                 position, deaths = position + 1, 0
-                yield TIMEOUT
+                yield TIMEOUT, 0.0
             except PipeLost:
                 self._restart("it ended")
                 deaths += 1
                 if deaths > 1:
                     position, deaths = position + 1, 0
-                    yield WORKER
+                    yield WORKER, 0.0
 
     def ensure(self) -> Pipe | None:
         """Return the pipe to a process that is ready, starting one if need be; None while it cannot be started."""
@@ -141,25 +145,7 @@ class ScannerProcess:
 
     def _patience(self, text: str) -> float:
         """Wall-clock seconds for one text: far more than its CPU budget, so that only a real hang is killed."""
-        return 2.0 + 8 * self._timeout_seconds * (1 + len(text) // (CHUNK_CHARS // 2))
-
-
-class _Call:
-    """What one caller waits for."""
-
-    def __init__(self, count: int) -> None:
-        self.future: Future[dict[Scan, Verdict]] = Future()
-        self._missing = count
-        self._verdicts: dict[Scan, Verdict] = {}
-
-    def deliver(self, scan: Scan, verdict: Verdict) -> None:
-        self._verdicts[scan] = verdict
-        self._missing -= 1
-        if not self._missing:
-            try:
-                self.future.set_result(self._verdicts)
-            except InvalidStateError:
-                return  # the caller was cancelled and waits no more
+        return 2.0 + 8 * allowance_seconds(text, 2 * self._timeout_seconds)
 
 
 class ScannerPool:
@@ -169,10 +155,12 @@ class ScannerPool:
         self._processes = [ScannerProcess(config, command) for _ in range(config.presidio.workers)]
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
-        self._queues: tuple[deque[Scan], deque[Scan]] = (deque(), deque())  # of small calls, of the others
+        self._timeout_seconds = config.presidio.timeout_ms / 1000
+        self._queues: tuple[deque[Work], ...] = (deque(), deque(), deque())  # of small calls, of the others, of long texts
         self._turn = 0
         self._running = 0
-        self._waiting: dict[Scan, list[_Call]] = {}
+        self._texts: dict[Scan, Text] = {}
+        self._parts: dict[Work, list[Text]] = {}
         self._closed = False
 
     def start(self) -> None:
@@ -191,19 +179,30 @@ class ScannerPool:
         """Return a verdict for each of the distinct `texts`; waits as long as it takes."""
         if not texts:
             return {}
-        call = _Call(len(texts))
+        call = Call(len(texts))
+        texts_of_call = [Text(scan, self._timeout_seconds) for scan in texts]
+        size = sum(len(text.offsets) for text in texts_of_call)
         with self._changed:
             if self._closed:
                 return dict.fromkeys(texts, WORKER)
-            queue = self._queues[len(texts) > SMALL_CALL_TEXTS]
-            for scan in texts:
-                if scan not in self._waiting:
-                    self._waiting[scan] = []
-                    queue.append(scan)
-                self._waiting[scan].append(call)
+            for text in texts_of_call:
+                self._enqueue(text, call, LONG if len(text.scan[0]) > BATCH_CHARS else size > SMALL_CALL_TEXTS)
             self._changed.notify_all()
         self.start()
         return await asyncio.wrap_future(call.future)
+
+    def _enqueue(self, text: Text, call: Call, queue: int) -> None:
+        known = self._texts.get(text.scan)
+        if known is not None:
+            known.calls.append(call)
+            return
+        self._texts[text.scan] = text
+        text.calls.append(call)
+        for work in text.offsets:
+            if work not in self._parts:
+                self._parts[work] = []
+                self._queues[queue].append(work)
+            self._parts[work].append(text)
 
     async def close(self) -> None:
         """End threads and processes; texts that are still waiting get the verdict `worker`."""
@@ -237,45 +236,69 @@ class ScannerPool:
             if self._closed:
                 self._fail_all()
 
-    def _scan(self, process: ScannerProcess, batch: list[Scan]) -> None:
+    def _scan(self, process: ScannerProcess, batch: list[Work]) -> None:
         delivered = 0
         try:
-            for scan, verdict in zip(batch, process.scan(batch), strict=True):
-                self._deliver(scan, verdict)
+            for work, (verdict, seconds) in zip(batch, process.scan(batch), strict=True):
+                self._deliver(work, verdict, seconds)
                 delivered += 1
         except Exception as error:  # noqa: BLE001 - nobody may wait for ever; messages may hold text
-            for scan in batch[delivered:]:
-                self._deliver(scan, WORKER)
+            for work in batch[delivered:]:
+                self._deliver(work, WORKER, 0.0)
             process.kill()
             warn("a batch of texts is withheld", error=type(error).__name__)
 
-    def _take(self) -> list[Scan]:
-        """Wait for texts and return a fair share of them; empty when closed."""
+    def _take(self) -> list[Work]:
+        """Wait for work and return a fair share of it; empty when closed."""
         with self._changed:
-            while not any(self._queues) and not self._closed:
-                self._changed.wait()
-            if self._closed:
-                return []
-            self._turn ^= 1
-            queue = self._queues[self._turn] or self._queues[1 - self._turn]
-            count = min(BATCH_TEXTS, -(-len(queue) // len(self._processes)))
-            batch: list[Scan] = []
-            size = 0
-            while len(batch) < count and size < BATCH_CHARS:
-                batch.append(queue.popleft())
-                size += len(batch[-1][0])
-            return batch
+            while True:
+                while not any(self._queues) and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return []
+                if batch := self._batch():
+                    return batch
 
-    def _deliver(self, scan: Scan, verdict: Verdict) -> None:
+    def _batch(self) -> list[Work]:
+        """Return the next batch, from the queues in turn; empty when nobody wants any more what was asked."""
+        self._turn = next(turn % 3 for turn in range(self._turn + 1, self._turn + 4) if self._queues[turn % 3])
+        queue = self._queues[self._turn]
+        limit = LONG_TEXT_PARTS if self._turn == LONG else BATCH_TEXTS
+        count = min(limit, -(-len(queue) // len(self._processes)))
+        batch: list[Work] = []
+        size = 0
+        while queue and len(batch) < count and size < BATCH_CHARS:
+            work = queue.popleft()
+            if any(text.waits for text in self._parts[work]):
+                batch.append(work)
+                size += len(work[0])
+            else:
+                self._forget(work)
+        return batch
+
+    def _forget(self, work: Work) -> None:
+        for text in self._parts.pop(work):
+            if not text.waits and self._texts.get(text.scan) is text:
+                del self._texts[text.scan]
+
+    def _deliver(self, work: Work, verdict: Verdict, seconds: float) -> None:
         with self._changed:  # threads of several processes answer parts of one call
-            for call in self._waiting.pop(scan, []):
-                call.deliver(scan, verdict)
+            for text in self._parts.pop(work, []):
+                if self._texts.get(text.scan) is not text:
+                    continue  # it was answered already
+                answer = text.answer(work, verdict, seconds)
+                if answer is not None:
+                    del self._texts[text.scan]
+                    for call in text.calls:
+                        call.deliver(text.scan, answer)
+                    text.calls.clear()
 
     def _fail_all(self) -> None:
         with self._changed:
             for queue in self._queues:
                 queue.clear()
-            for scan, calls in self._waiting.items():
-                for call in calls:
+            self._parts.clear()
+            for scan, text in self._texts.items():
+                for call in text.calls:
                     call.deliver(scan, WORKER)
-            self._waiting.clear()
+            self._texts.clear()

@@ -204,6 +204,52 @@ def test_a_small_call_does_not_wait_behind_a_large_one(scanner_command: Command)
     assert small_seconds < bulk_seconds / 3
 
 
+def test_a_small_call_does_not_wait_behind_a_long_text(scanner_command: Command) -> None:
+    """A long text goes through by parts; one whose parts together take too long is withheld, and what is left of it not looked at."""
+
+    async def run() -> tuple[list[float], Verdict, float]:
+        scanners = pool(
+            scanner_command("end = time.process_time() + 0.02\nwhile time.process_time() < end: pass\nreturn ()"), timeout_ms=100
+        )
+        await scanners.scan([("start", ())])
+        text = " ".join(f"{number:07}" for number in range(125_000))
+        begun = time.monotonic()
+        long = asyncio.create_task(scanners.scan([(text, ())]))
+        waits = []
+        for number in range(10):
+            await asyncio.sleep(0.01)
+            asked = time.monotonic()
+            assert await scanners.scan([(f"audit {number}", ())]) == {(f"audit {number}", ()): ()}
+            waits.append(time.monotonic() - asked)
+            assert not long.done()
+        verdict = (await long)[text, ()]
+        seconds = time.monotonic() - begun
+        await scanners.close()
+        return waits, verdict, seconds
+
+    waits, verdict, seconds = asyncio.run(run())
+    assert sorted(waits)[5] < 0.5
+    assert verdict == "timeout"
+    assert seconds < 15
+
+
+def test_a_long_text_is_put_together_from_its_parts(scanner_command: Command) -> None:
+    """Findings stand where they stand in the text; two calls for one text share the work; a failing part withholds the whole."""
+    find = 'if "raise" in text: raise ValueError\nreturn tuple(Finding(m.start(), m.end(), "X", 1.0, "t") for m in re.finditer("x+", text))'
+
+    async def run() -> list[Verdict]:
+        scanners = pool(scanner_command(find))
+        text = "word " * 3_000 + "xxx" + " word" * 3_000
+        answers = await asyncio.gather(*(scanners.scan([(each, ())]) for each in (text, text, text + " raise")))
+        await scanners.close()
+        return [verdict for answer in answers for verdict in answer.values()]
+
+    first, second, failed = asyncio.run(run())
+    assert [(each.start, each.end) for each in first] == [(15_000, 15_003)]  # type: ignore[union-attr]
+    assert first == second
+    assert failed == "error"
+
+
 def test_a_cancelled_call_leaves_the_others_alone(scanner_command: Command) -> None:
     """A client that goes away takes nothing with it."""
 

@@ -1,0 +1,138 @@
+"""Phone numbers of a few regions, and international ones of all.
+
+Only stretches with seven digits or more in a phone's punctuation are given to phonenumbers, which is slow, and of those only what
+its metadata allow: neighbouring groups of digits that together are a number of the region. A number with a country code counts when it
+is possible, a formatted national one when it is valid or has North America's 3-3-4 shape; bare digits are more often an order or a
+timestamp, and count only beside a context word.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+import phonenumbers
+
+from redaction.context import context
+from redaction.expressions import compiled
+from redaction.prefilter import BARE_SCORE, PHONE_CANDIDATE, PHONE_WORDS, may_mean_phone
+
+_CANDIDATE: Final = compiled(PHONE_CANDIDATE)
+_NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
+_GROUP: Final = re.compile(r"\d+")
+_DATE: Final = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
+_EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
+_BARE_DIGITS: Final = 7
+_NORTH_AMERICAN_CUTS: Final = (4, 7, 10)
+"""Nobody writes 41555 50132: so many digits from its end a number may be cut."""
+_MOST_DIGITS: Final = 17
+_TRIES: Final = 32
+
+Number = tuple[int, int, float]
+"""Start, end and how sure it is."""
+
+
+class Phones:
+    """Finds numbers. With `threshold` above their score, bare digits without a context word are not looked at."""
+
+    CONTEXT: Final = context(PHONE_WORDS)
+
+    def __init__(self, regions: Sequence[str], *, threshold: float) -> None:
+        self._regions = tuple(regions)
+        self._bare_needs_context = threshold > BARE_SCORE
+        self._shapes = tuple(_Shape(region) for region in regions)
+
+    def find(self, text: str, key_words: Sequence[str]) -> Iterator[Number]:
+        """Yield the numbers in `text`; those of bare digits with a score that only a context word raises."""
+        bare_counts = not self._bare_needs_context or may_mean_phone(text, key_words)
+        for candidate in _CANDIDATE.finditer(text):
+            start, shape = candidate.span()[0], candidate.group()
+            groups = [group.span() for group in _GROUP.finditer(shape)]
+            if all(end - begin >= _BARE_DIGITS for begin, end in groups) and shape[0] not in "+＋":
+                if bare_counts:
+                    yield from self._bare(text, [(start + begin, start + end) for begin, end in groups], key_words)
+            elif shape[0] in "+＋" and (length := _international(shape, groups)):
+                extension = _EXTENSION.match(text, start + length)
+                yield start, extension.end() if extension else start + length, 0.6
+            elif american := list(_NORTH_AMERICAN.finditer(shape)):
+                yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
+            elif self._plausible(shape, groups):
+                for begin, end in self._national(text, start, candidate.end()):
+                    if not any(begin <= start + first < end for first, _ in _no_part_of_a_number(shape, groups)):
+                        yield begin, end, 0.4
+
+    def _bare(self, text: str, numbers: list[tuple[int, int]], key_words: Sequence[str]) -> Iterator[Number]:
+        for begin, end in numbers:
+            if not self._bare_needs_context or self.CONTEXT.near(text, begin, key_words) is not None:
+                yield from ((first, last, BARE_SCORE) for first, last in self._national(text, begin, end))
+
+    def _plausible(self, shape: str, groups: Sequence[tuple[int, int]]) -> bool:
+        """Whether neighbouring groups of digits together are a number of one of the regions."""
+        barriers = _no_part_of_a_number(shape, groups)
+        for index in range(len(groups)):
+            digits = ""
+            ends: list[int] = []
+            for position in range(index, len(groups)):
+                begin, end = groups[position]
+                if (begin, end) in barriers:
+                    break
+                digits += shape[begin:end]
+                if any(each.fits(digits, ends) for each in self._shapes):
+                    return True
+                ends.append(len(digits))
+        return False
+
+    def _national(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        offset = max(0, start - 1)  # the matcher looks at the character before
+        window = text[offset : end + 16]  # and takes an extension after
+        for region in self._regions:
+            for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=_TRIES):
+                yield offset + match.start, offset + match.end
+
+
+def _international(shape: str, groups: Sequence[tuple[int, int]]) -> int:
+    """Return the length of the longest possible number that `shape` begins with, cut between groups of digits; 0 for none."""
+    for _, end in reversed(groups):
+        try:
+            if phonenumbers.is_possible_number(phonenumbers.parse(shape[:end], None)):
+                return end
+        except phonenumbers.NumberParseException:
+            continue
+    return 0
+
+
+def _no_part_of_a_number(shape: str, groups: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Return the groups that are dates without punctuation, and the decimals of fractions."""
+    dates = {group for group in groups if _DATE.fullmatch(shape, *group)}
+    decimals = {
+        after for before, after in pairwise(groups)
+        if shape[before[1] : after[0]] == "." and before[1] - before[0] <= 2 and after[1] - after[0] >= 5
+    }  # fmt: skip
+    return dates | decimals
+
+
+class _Shape:
+    """What digits a number of a region has when it is dialled there, from phonenumbers' metadata."""
+
+    _KINDS: Final = (
+        *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan", "voicemail"),
+    )
+
+    def __init__(self, region: str) -> None:
+        own = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+        code = phonenumbers.country_code_for_region(region)
+        sharing = [phonenumbers.PhoneMetadata.metadata_for_region(each, None) for each in phonenumbers.region_codes_for_country_code(code)]
+        kinds = [getattr(metadata, kind) for metadata in sharing if metadata is not None for kind in self._KINDS]
+        patterns = dict.fromkeys(kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern)
+        prefix = getattr(own, "national_prefix_for_parsing", None)
+        self._cuts = _NORTH_AMERICAN_CUTS if code == 1 else ()
+        rewritten = getattr(own, "national_prefix_transform_rule", None) is not None  # the digits are changed before they are compared
+        self._pattern = None if rewritten or not patterns else re.compile(f"(?:{prefix or ''})?(?:{'|'.join(patterns)})")
+
+    def fits(self, digits: str, ends: Sequence[int]) -> bool:
+        """Whether `digits`, of which groups end at `ends`, may be a number of the region."""
+        if not _BARE_DIGITS <= len(digits) <= _MOST_DIGITS:
+            return False
+        if self._cuts and any(len(digits) - end not in self._cuts for end in ends):
+            return False
+        return self._pattern is None or self._pattern.fullmatch(digits) is not None
