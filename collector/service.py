@@ -42,6 +42,7 @@ from storage.orphans import close_orphans
 from storage.wal import BatchHeader, WalWriter, closed_segments
 
 TELEMETRY_SECONDS: Final = 10.0
+WARM_UP_TEXT: Final = "is the scanner ready? ask someone@example.com"
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
 SEALER_GRACE_SECONDS: Final = 6.0
@@ -133,6 +134,7 @@ class Collector:
         self._redactor = Redactor(self._config.redaction, pseudonym_key=key)
         self._redactor.start()
         stack.push_async_callback(self._redactor.close)
+        self._warm = self._spawn("warm-up", self._warm_up())
         self._start_children()
         stack.push_async_callback(self._stop_children)
         self._committer = Committer(writer)
@@ -173,6 +175,10 @@ class Collector:
             return load_or_create_key(self._data / "keys" / "pseudonym.key")
         except RedactionError as error:
             raise CollectorError(error.attempted, error.subject, hint=error.hint) from None
+
+    async def _warm_up(self) -> None:
+        """Have one text scanned: until then new texts wait for the scanner to load, so `/ready` does not invite anybody yet."""
+        await self._redactor.clean([(WARM_UP_TEXT, None)])
 
     def _start_children(self) -> None:
         for child in (self._sealer, self._compactor):
@@ -254,8 +260,10 @@ class Collector:
             "redaction": self._redactor.state,
             "disk": lambda: disk(self._data),
         }
-        ready = lambda: self._listeners.gate.is_open and self._committer.failure is None  # noqa: E731
-        return HealthApp(checks, ready=ready, path=section.path)
+        return HealthApp(checks, ready=self._is_ready, path=section.path)
+
+    def _is_ready(self) -> bool:
+        return self._warm.done() and self._listeners.gate.is_open and self._committer.failure is None
 
     def _wal_state(self) -> str:
         if self._committer.failure is not None:

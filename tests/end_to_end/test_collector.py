@@ -235,3 +235,13 @@ def test_health_names_every_component(running: CollectorProcess) -> None:
     answer = running.health()
     assert answer.status_code == 200
     assert set(answer.json()["components"]) == {"receiver", "wal", "sealer", "catalog", "redaction", "disk"}
+
+
+def test_ready_waits_for_the_scanner_and_stays(running: CollectorProcess) -> None:
+    url = f"http://127.0.0.1:{running.ports['health']}/ready"
+    deadline = time.monotonic() + 30
+    while (code := httpx.get(url).status_code) == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert code == 200
+    assert running.post("traces", leaking(TRACES, SECRETS[0])).status_code == 200
+    assert httpx.get(url).status_code == 200
