@@ -5,7 +5,7 @@ address. Here only what follows the `@` is asked about, and any beginning of it 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tldextract import TLDExtract
@@ -30,7 +30,7 @@ class Emails:
     def __init__(self) -> None:
         self._extract = TLDExtract(cache_dir=None, suffix_list_urls=(), extra_suffixes=PRIVATE_SUFFIXES)
 
-    def find(self, text: str) -> Iterator[tuple[int, int]]:
+    def find(self, text: str, _key_words: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
         """Yield where addresses stand; linear in the text."""
         at = text.find("@")
         while at >= 0:

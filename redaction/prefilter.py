@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from redaction.cards import CARD_SHAPES
 from redaction.escapes import unescaped
 from redaction.expressions import compiled
 from redaction.policy import RedactionConfig
@@ -55,7 +56,7 @@ PASSPORT_WORDS: Final = ("passport", "passports")
 
 _SEVEN_DIGITS: Final = r"\d{4}[- ]?\d{3}"
 _SHAPES: Final = {
-    "CREDIT_CARD": _SEVEN_DIGITS,
+    "CREDIT_CARD": CARD_SHAPES[0],
     "CRYPTO": r"(?:(?i:bc1)|[13])[^\W_]{25}",
     "IBAN_CODE": r"[A-Z]{2}[0-9]{2}[ -]?[A-Z0-9]{4}[ -]?[A-Z0-9]{4}",
     "MEDICAL_LICENSE": _SEVEN_DIGITS,
@@ -77,6 +78,7 @@ NEEDS_WORDS: Final = {
 }
 """What a recognizer is sure of by itself: below a policy's threshold it finds nothing without one of its context words."""
 
+_CARD: Final = "CREDIT_CARD"
 _PHONE: Final = "PHONE_NUMBER"
 _EMAIL: Final = "EMAIL_ADDRESS"
 _DIGIT: Final = compiled(r"\d")
@@ -95,7 +97,9 @@ class Prefilter:
         self._email = _EMAIL in entities
         threshold = config.presidio.score_threshold
         worded = {entity for entity, (score, _) in NEEDS_WORDS.items() if entity in entities and score < threshold}
-        self._digits: tuple[Search, ...] = _searches(shape for entity, shape in _SHAPES.items() if entity in entities - worded)
+        self._digits: tuple[Search, ...] = _searches(
+            *(shape for entity, shape in _SHAPES.items() if entity in entities - worded), *(CARD_SHAPES[1:] if _CARD in entities else ())
+        )
         self._worded = tuple((compiled(_SHAPES[entity]).search, searched(NEEDS_WORDS[entity][1])) for entity in sorted(worded))
         self._phones = compiled(PHONE_CANDIDATE) if _PHONE in entities else None
         self._bare_needs_words = threshold > BARE_SCORE
@@ -142,5 +146,5 @@ def searched(words: Iterable[str]) -> Callable[[str, Sequence[str]], bool]:
 may_mean_phone: Final = searched(PHONE_WORDS)
 
 
-def _searches(shapes: Iterable[str]) -> tuple[Search, ...]:
+def _searches(*shapes: str) -> tuple[Search, ...]:
     return tuple(compiled(shape).search for shape in dict.fromkeys(shapes))

@@ -26,7 +26,6 @@ from presidio_analyzer import (
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
 from presidio_analyzer.nlp_engine import NlpArtifacts, NoOpNlpEngine
 from presidio_analyzer.predefined_recognizers import (
-    CreditCardRecognizer,
     CryptoRecognizer,
     DateRecognizer,
     IbanRecognizer,
@@ -43,6 +42,7 @@ from presidio_analyzer.predefined_recognizers import (
     UuidRecognizer,
 )
 
+from redaction import cards
 from redaction.budget import BudgetExceeded
 from redaction.context import WORDS_BEFORE, context
 from redaction.emails import Emails
@@ -99,9 +99,9 @@ class _NearbyWords(ContextAwareEnhancer):
 
 
 class _SpanRecognizer(LocalRecognizer):
-    """A finder of ours as a recognizer: `find` yields what is certain as (start, end)."""
+    """A finder of ours as a recognizer: `find`, given a text and the words of its key, yields what is certain as (start, end)."""
 
-    def __init__(self, entity: str, name: str, find: Callable[[str], Iterable[tuple[int, int]]]) -> None:
+    def __init__(self, entity: str, name: str, find: Callable[[str, Sequence[str]], Iterable[tuple[int, int]]]) -> None:
         self._find = find
         super().__init__(supported_entities=[entity], name=name)
 
@@ -109,7 +109,7 @@ class _SpanRecognizer(LocalRecognizer):
         """Nothing to load."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
-        return [_result(self, start, end, 1.0) for start, end in self._find(text)]
+        return [_result(self, start, end, 1.0) for start, end in self._find(text, _key_words(nlp_artifacts))]
 
 
 def _result(recognizer: Any, start: int, end: int, score: float, pattern: str = "") -> Any:
@@ -134,8 +134,8 @@ class _PhoneRecognizer(LocalRecognizer):
         """Nothing to load."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
-        key_words = nlp_artifacts.key_words if isinstance(nlp_artifacts, _KeyWords) else ()
-        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in self._phones.find(text, key_words)]
+        numbers = self._phones.find(text, _key_words(nlp_artifacts))
+        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in numbers]
         return list(EntityRecognizer.remove_duplicates(results))
 
 
@@ -146,6 +146,10 @@ class _KeyWords(NlpArtifacts):
         tokens: Any = ()
         super().__init__(entities=[], tokens=tokens, tokens_indices=[], lemmas=[], nlp_engine=None, language=language)
         self.key_words = tuple(key_words)
+
+
+def _key_words(nlp_artifacts: Any) -> Sequence[str]:
+    return nlp_artifacts.key_words if isinstance(nlp_artifacts, _KeyWords) else ()
 
 
 class _SsnWithSamples(UsSsnRecognizer):
@@ -196,7 +200,7 @@ class _SecretRecognizer(PatternRecognizer):
 
 
 _RECOGNIZERS: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
-    "CREDIT_CARD": lambda _: CreditCardRecognizer(),
+    "CREDIT_CARD": lambda _: _SpanRecognizer("CREDIT_CARD", "CreditCardRecognizer", cards.find),
     "CRYPTO": lambda _: CryptoRecognizer(),
     "DATE_TIME": lambda _: DateRecognizer(),
     "EMAIL_ADDRESS": lambda _: _SpanRecognizer("EMAIL_ADDRESS", "EmailRecognizer", Emails().find),
@@ -225,8 +229,7 @@ def _recognizer(entity: str, config: RedactionConfig) -> Any:
         analyze, may_be_near = recognizer.analyze, searched(words)
 
         def analyze_beside_words(text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:
-            key_words = nlp_artifacts.key_words if isinstance(nlp_artifacts, _KeyWords) else ()
-            return list(analyze(text, entities, nlp_artifacts)) if may_be_near(text, key_words) else []
+            return list(analyze(text, entities, nlp_artifacts)) if may_be_near(text, _key_words(nlp_artifacts)) else []
 
         recognizer.analyze = analyze_beside_words
     return recognizer

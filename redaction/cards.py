@@ -1,0 +1,158 @@
+"""Payment card numbers: digits in a card's grouping, an issuer's prefix with a length of its cards, and the checksum; pure.
+
+Upstream's pattern knows neither Mastercard's 2-series, nor 19 digits, nor separators beside space and hyphen, and takes the digits of
+fractions, tables of four-digit numbers and times in microseconds for cards. Here a number stands by itself: between anything but
+digits, never behind a decimal point, and not in the middle of a row of groups.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+
+from redaction.context import context
+
+_SEPARATORS: Final = " \u00a0\u2009\u202f\t\r\n\\-‐‑‒–—−._/"
+_SCIENTIFIC: Final = r"\d\.\d{6,18}[eE]\+?1\d"
+CARD_SHAPES: Final = (rf"[0-9](?:[{_SEPARATORS}]{{0,2}}[0-9]){{11}}", _SCIENTIFIC)
+"""What every finding contains: twelve digits with at most two separators between neighbours, or a number with an exponent."""
+
+CARD_WORDS: Final = (
+    *("card", "cards", "cardnumber", "credit", "creditcard", "debit", "visa", "mastercard", "maestro", "amex", "discover", "diners"),
+    *("jcb", "unionpay", "cc", "pan", "ccnum"),
+)
+_CONTEXT: Final = context(CARD_WORDS)
+_RUN: Final = re.compile(rf"(?<![0-9])[0-9](?:[{_SEPARATORS}]{{0,2}}[0-9]){{11,}}")
+_EXPONENT: Final = re.compile(r"(?<![\w.])([0-9])\.([0-9]{6,18})[eE]\+?(1[0-9])(?![0-9])")
+_GROUP: Final = re.compile(r"[0-9]+")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]+")
+_UUID: Final = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
+_ID_CHARS: Final = 20
+_SHORTEST, _LONGEST, _USUAL = 12, 19, 16
+_ROW_NEIGHBOURS: Final = 1
+_E164_DIGITS: Final = 15
+
+_ALWAYS: Final = frozenset(range(_SHORTEST, _LONGEST + 1))
+_LONG: Final = frozenset(range(_USUAL, _LONGEST + 1))
+_ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
+    (6304, 6304, _ALWAYS), (6390, 6390, _ALWAYS), (6700, 6799, _ALWAYS), (5018, 5018, _ALWAYS), (5020, 5020, _ALWAYS),
+    (5038, 5038, _ALWAYS), (5893, 5893, _ALWAYS),  # Maestro
+    (1000, 1999, frozenset({15})),  # UATP
+    (2200, 2204, _LONG),  # Mir
+    (2221, 2720, frozenset({16})),  # Mastercard
+    (3000, 3059, _LONG | {14}), (3095, 3095, _LONG | {14}), (3600, 3699, _LONG | {14}), (3800, 3999, _LONG | {14}),  # Diners Club
+    (3400, 3499, frozenset({15})), (3700, 3799, frozenset({15})),  # American Express
+    (3528, 3589, _LONG),  # JCB
+    (4000, 4999, frozenset({13, 16, 19})),  # Visa
+    (5000, 5899, frozenset({16})),  # Mastercard and national schemes
+    (6000, 6999, _LONG),  # Discover, UnionPay, RuPay, InterPayment
+    (8100, 8199, _LONG), (8200, 8299, frozenset({16})), (8600, 8600, frozenset({16})),  # UnionPay, RuPay, Uzcard
+    (9792, 9792, frozenset({16})), (9860, 9860, frozenset({16})),  # Troy, Humo
+)  # fmt: skip
+"""First four digits, from and to, and how long such numbers are."""
+
+_LONG_ISSUERS: Final = ("62", "81", "63", "67", "220", "50", "58")
+"""Who really issues more than 16 digits; of the others' so many digits are an id as long as no word says card."""
+
+Group = tuple[int, int]
+
+
+def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield where card numbers stand in `text`; `key_words` say what it is."""
+    for run in _RUN.finditer(text):
+        groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
+        position = 0
+        while position < len(groups):
+            taken = next((count for count in range(5, 0, -1) if _is_card(text, groups, position, count, key_words)), 0)
+            if taken:
+                yield groups[position][0], groups[position + taken - 1][1]
+            position += taken or 1
+    for number in _EXPONENT.finditer(text):
+        first, fraction, exponent = number.groups()
+        if len(fraction) <= int(exponent) and _is_issued(first + fraction.ljust(int(exponent), "0")):
+            yield number.span()
+
+
+def _is_card(text: str, groups: Sequence[Group], first: int, count: int, key_words: Sequence[str]) -> bool:
+    taken = groups[first : first + count]
+    digits = "".join(text[begin:end] for begin, end in taken)
+    if len(taken) < count or not _SHORTEST <= len(digits) <= _LONGEST or not _is_issued(digits):
+        return False
+    start, end = taken[0][0], taken[-1][1]
+    if text[start - 1 : start] == "." and first and groups[first - 1][1] == start - 1 and (count == 1 or text[taken[0][1]] != "."):
+        return False  # the decimals of a fraction
+    if text[start - 1 : start] == "+" and len(digits) <= _E164_DIGITS:
+        return False
+    if _is_inside_an_id(text, start, end):
+        return False
+    if count == 1:
+        return len(digits) <= _USUAL or digits.startswith(_LONG_ISSUERS) or _CONTEXT.near(text, start, key_words) is not None
+    return _is_grouped(text, taken) and (
+        _neighbours(text, groups, first, count) <= _ROW_NEIGHBOURS
+        or _CONTEXT.near(text, start, key_words) is not None
+        or _is_row_of_cards(text, groups, first)
+    )
+
+
+def _is_issued(digits: str) -> bool:
+    """Whether an issuer has numbers like this, and the checksum (ISO/IEC 7812-1) is right."""
+    prefix = int(digits[:4])
+    if not any(low <= prefix <= high and len(digits) in lengths for low, high, lengths in _ISSUERS):
+        return False
+    doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
+    return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+
+
+def _is_grouped(text: str, groups: Sequence[Group]) -> bool:
+    """Whether one kind of separator stands between groups as they are on cards."""
+    separators = {text[before[1] : after[0]] for before, after in pairwise(groups)}
+    lengths = [end - begin for begin, end in groups]
+    if separators <= {" ", "-", "\u00a0"}:
+        return lengths[0] in {4, 6, 8, 12} and (min(lengths) >= 3 or set(lengths[:-1]) == {4})
+    return len(separators) == 1 and (
+        lengths in ([4, 6, 5], [4, 6, 4]) or (len(lengths) >= 4 and set(lengths[:-1]) == {4} and lengths[-1] <= 4)
+    )
+
+
+def _neighbours(text: str, groups: Sequence[Group], first: int, count: int) -> int:
+    """Return how many groups of four digits stand directly around, behind the same separator."""
+    separator = text[groups[first][1] : groups[first + 1][0]]
+    number = 0
+    for step, edge in ((-1, first), (1, first + count - 1)):
+        index = edge + step
+        while 0 <= index < len(groups):
+            left, right = sorted((groups[index], groups[index - step]))
+            if text[left[1] : right[0]] != separator or groups[index][1] - groups[index][0] != 4:
+                break
+            number += 1
+            index += step
+    return number
+
+
+def _is_row_of_cards(text: str, groups: Sequence[Group], first: int) -> bool:
+    """Whether a row of groups of four is cards from its first to its last group."""
+    separator = text[groups[first][1] : groups[first + 1][0]]
+    begin, end = first, first + 1
+    while begin and text[groups[begin - 1][1] : groups[begin][0]] == separator:
+        begin -= 1
+    while end < len(groups) and text[groups[end - 1][1] : groups[end][0]] == separator:
+        end += 1
+    digits = "".join(text[slice(*group)] for group in groups[begin:end])
+    return (
+        {stop - start for start, stop in groups[begin:end]} == {4}
+        and len(digits) % _USUAL == 0
+        and all(_is_issued(digits[at : at + _USUAL]) for at in range(0, len(digits), _USUAL))
+    )
+
+
+def _is_inside_an_id(text: str, start: int, end: int) -> bool:
+    """Whether the digits are part of a long hexadecimal number or a UUID."""
+    if text[start - 1 : start].isalpha() or text[end : end + 1].isalpha():
+        left = start
+        while left and text[left - 1] in "0123456789abcdefABCDEF":
+            left -= 1
+        token = _HEX.match(text, left)
+        if token is not None and token.end() - token.start() >= _ID_CHARS and token.end() >= end and not token.group().isdigit():
+            return True
+    window = max(0, start - 36)
+    return any(each.start() + window <= start and end <= each.end() + window for each in _UUID.finditer(text[window : end + 36]))
