@@ -86,7 +86,8 @@ def _is_card(text: str, groups: Sequence[Group], first: int, count: int, key_wor
     if _is_inside_an_id(text, start, end):
         return False
     if count == 1:
-        return len(digits) <= _USUAL or digits.startswith(_LONG_ISSUERS) or _CONTEXT.near(text, start, key_words) is not None
+        usual = _SHORTEST < len(digits) <= _USUAL or (len(digits) > _USUAL and digits.startswith(_LONG_ISSUERS))
+        return usual or _CONTEXT.near(text, start, key_words) is not None
     return _is_grouped(text, taken) and (
         _neighbours(text, groups, first, count) <= _ROW_NEIGHBOURS
         or _CONTEXT.near(text, start, key_words) is not None
@@ -148,11 +149,12 @@ def _is_row_of_cards(text: str, groups: Sequence[Group], first: int) -> bool:
 def _is_inside_an_id(text: str, start: int, end: int) -> bool:
     """Whether the digits are part of a long hexadecimal number or a UUID."""
     if text[start - 1 : start].isalpha() or text[end : end + 1].isalpha():
-        left = start
-        while left and text[left - 1] in "0123456789abcdefABCDEF":
-            left -= 1
-        token = _HEX.match(text, left)
-        if token is not None and token.end() - token.start() >= _ID_CHARS and token.end() >= end and not token.group().isdigit():
-            return True
+        for inside in (start, end - 1):
+            left = inside
+            while left and text[left - 1] in "0123456789abcdefABCDEF":
+                left -= 1
+            token = _HEX.match(text, left)
+            if token is not None and token.end() - token.start() >= _ID_CHARS and not token.group().isdigit():
+                return True
     window = max(0, start - 36)
     return any(each.start() + window <= start and end <= each.end() + window for each in _UUID.finditer(text[window : end + 36]))
