@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection
 
 from collector.committer import Committer
+from collector.detached import detached
 from collector.errors import Refused
 from collector.findings import Findings
 from collector.receivers.encoding import Encoding, response_message
@@ -47,8 +48,7 @@ class Pipeline:
         """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
         request = await read_request(signal, encoding, body, received_ns, self._resends)
-        admitted = request.admitted
-        redaction_seconds = await self._store_once(request) if admitted.records else 0.0
+        redaction_seconds = await self._store_once(request) if (admitted := request.admitted).records else 0.0
         self._committer.count_rejected(admitted.rejected)
         self._telemetry.acknowledged(
             Acknowledged(
@@ -75,16 +75,16 @@ class Pipeline:
             self._committer.count_deduplicated(request.admitted.records)
             self._telemetry.deduplicated(request.admitted.records)
             return 0.0
-        storing = asyncio.create_task(self._store(request))
+        storing = detached(self._store(request))
         self._resends.expect(request.identity, storing)
         return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written
 
     async def _store(self, request: Request) -> float:
         """Redact and append to the WAL; done when that is durable."""
-        signal, message = request.signal, request.message
-        begun, redacted = time.perf_counter(), signal.name not in self._unredacted_signals
-        findings = await self._walker.clean(signal, message) if redacted else Findings()
-        redaction_seconds = time.perf_counter() - begun
+        signal, redacted = request.signal, request.signal.name not in self._unredacted_signals
+        begun = time.perf_counter()
+        findings = await self._walker.clean(signal, request.message) if redacted else Findings()
+        seconds = time.perf_counter() - begun
         header = BatchHeader(
             signal=signal.name,
             tenant=None,
@@ -95,5 +95,5 @@ class Pipeline:
             redactions=findings.by_record,
             digest=(request.identity or b"").hex(),
         )
-        await self._committer.submit(header, message.SerializeToString(), audit=request.audit)
-        return redaction_seconds
+        await self._committer.submit(header, request.message.SerializeToString(), audit=request.audit)
+        return seconds

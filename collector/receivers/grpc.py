@@ -15,6 +15,7 @@ import grpc
 import structlog
 
 from collector.admission import MEMORY_PER_BYTE, MemoryLimiter
+from collector.detached import detached
 from collector.errors import Malformed, Overloaded, Refused, TooSlow
 from collector.receivers.encoding import Body, Encoding, compression_of
 from collector.receivers.http import Exporter
@@ -64,8 +65,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
     def _method(self, signal: Signal) -> Any:
         async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
             try:
-                # what is in memory stays reserved when the sender goes away
-                return await asyncio.shield(asyncio.create_task(self._export(signal, messages)))
+                return await asyncio.shield(detached(self._export(signal, messages)))
             except Refused as error:
                 error.__traceback__ = None  # its frames hold the message, which is reserved no longer
                 self._exporter.refused(error)

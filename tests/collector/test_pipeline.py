@@ -1,6 +1,7 @@
 """The flow up to the acknowledgement: durable first, once, and refused as a whole when it cannot be."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -169,6 +170,23 @@ def test_a_sender_that_goes_away_does_not_undo_the_commit_and_its_resend_is_a_du
         await bench.send(traces("a"))
 
     assert len(run(test, Bench(writer)).batches) == 1
+
+
+def test_a_failure_that_nobody_waits_for_is_no_error() -> None:
+    writer, reported = HeldWriter(), []
+
+    async def test(bench: Bench) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["message"]))
+        sending = asyncio.create_task(bench.pipeline.export(LOGS, Encoding.PROTOBUF, log_records("heartbeat")))
+        await asyncio.to_thread(writer.begun.wait, 10)
+        sending.cancel()
+        writer.fails = True
+        writer.go.set()
+        await asyncio.sleep(0.05)
+        gc.collect()
+
+    run(test, Bench(writer))
+    assert reported == []
 
 
 def test_waiting_batches_share_one_append_and_audit_goes_first() -> None:
