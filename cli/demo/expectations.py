@@ -44,6 +44,6 @@ EXPECTATIONS: Final = (
     ),
     Expectation(
         agent="thorough", alert="AuditWriteLatency", state="firing", within_seconds=150, label="/collector",
-        because="each of its audit records holds 40 kB that were never seen before, which redaction scans before it is acknowledged",
+        because="each of its audit records holds 80 kB that were never seen before, which redaction scans before it is acknowledged",
     ),
 )  # fmt: skip

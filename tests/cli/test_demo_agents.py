@@ -172,7 +172,7 @@ def test_the_burst_of_report_falls_into_one_day(time_of_day: str, waits: float) 
 
 
 def test_the_audit_records_of_thorough_take_long_to_redact(sent: dict[str, OtlpServer]) -> None:
-    """AuditWriteLatency: requests of one audit event each, tens of kilobytes, never the same, of which every part has to be scanned."""
+    """AuditWriteLatency: requests of one audit event each, tens of kilobytes, never the same, nearly all of which has to be scanned."""
     prefilter = Prefilter(RedactionConfig())
     requests = [request for request in sent["thorough"].decoded("/v1/logs") if is_audit(LOGS, request)]
     texts = {
@@ -185,8 +185,7 @@ def test_the_audit_records_of_thorough_take_long_to_redact(sent: dict[str, OtlpS
     }
     assert len(texts) == RUNS["thorough"]
     for text in texts:
-        assert len(text) >= 40_000
-        assert all(prefilter.may_match(text[start:end], ()) for start, end in chunks(text))
+        assert sum(end - start for start, end in chunks(text) if prefilter.may_match(text[start:end], ())) > 60_000
 
 
 def test_leaking_leaks_every_value_everywhere(sent: dict[str, OtlpServer]) -> None:
