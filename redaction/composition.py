@@ -30,6 +30,7 @@ from redaction.policy import RedactionConfig
 from redaction.prefilter import Prefilter
 from redaction.pseudonym import pseudonym
 from redaction.scan import CHUNK_CHARS
+from redaction.secrets import PRIVATE_KEY, spread_key_lines
 from redaction.structure import Kind, Leaf
 
 NESTING_LIMIT: Final = 8
@@ -55,6 +56,7 @@ class Rules:
         self._pseudonym_key = pseudonym_key
         self._allowed_values = tuple(Expression(pattern) for pattern in config.allowed_values)
         self._blocks_values = bool(config.blocked_values)
+        self.finds_secrets = config.secrets.enabled
         self._max_text_bytes = config.presidio.max_text_bytes
 
     @staticmethod
@@ -162,6 +164,8 @@ class Composition:
             answers = [
                 (leaf, self.answer(leaf.text, leaf_class, verdicts, depth + 1)) for leaf, leaf_class in self._questions(leaves, key_class)
             ]
+            if self._rules.finds_secrets:
+                answers = _without_spread_keys(answers)
             result = _composed(text, [(leaf, each) for leaf, each in answers if each.text != leaf.text])
         self._known[question] = result
         if WITHHELD not in result.counts or result.text == TIMED_OUT:
@@ -186,6 +190,19 @@ class Composition:
         if leaf.kind is Kind.KEY:
             return self._rules.keys.plain
         return outer if leaf.key is None else self._rules.keys.nested(leaf.key)
+
+
+def _without_spread_keys(answers: list[tuple[Leaf, Cleaned]]) -> list[tuple[Leaf, Cleaned]]:
+    """Return the answers without the lines of private keys that are spread over strings of their own."""
+    if not any("PRIVATE KEY-----" in leaf.text or "PRIVATE KEY BLOCK-----" in leaf.text for leaf, _ in answers):
+        return answers
+    strings = [index for index, (leaf, _) in enumerate(answers) if leaf.kind is Kind.STRING]
+    for line in spread_key_lines([answers[index][0].text for index in strings]):
+        leaf, known = answers[strings[line]]
+        if known.text != f"<{PRIVATE_KEY}>" and leaf.text.strip():
+            finding = Finding(0, len(leaf.text), PRIVATE_KEY, 1.0, "SecretRecognizer/line of a PEM private key")
+            answers[strings[line]] = (leaf, rewritten(leaf.text, (finding,), _name))
+    return answers
 
 
 def _composed(text: str, changed: list[tuple[Leaf, Cleaned]]) -> Cleaned:

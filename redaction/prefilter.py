@@ -13,7 +13,7 @@ from redaction.cards import CARD_SHAPES
 from redaction.escapes import unescaped
 from redaction.expressions import compiled
 from redaction.policy import RedactionConfig
-from redaction.secrets import RULES
+from redaction.secrets import KEY_TAIL_SHAPE, RULES
 
 PHONE_CANDIDATE: Final = (
     r"(?<![\w.@])[+＋]?[(\[（]?(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))\d"
@@ -103,9 +103,9 @@ class Prefilter:
         self._worded = tuple((compiled(_SHAPES[entity]).search, searched(NEEDS_WORDS[entity][1])) for entity in sorted(worded))
         self._phones = compiled(PHONE_CANDIDATE) if _PHONE in entities else None
         self._bare_needs_words = threshold > BARE_SCORE
-        secrets = RULES if config.secrets.enabled else ()
+        shapes = dict.fromkeys((*(rule.shape for rule in RULES), KEY_TAIL_SHAPE)) if config.secrets.enabled else {}
         # their alphabets are ASCII, and `re` is quicker there
-        self._secrets: tuple[Search, ...] = tuple(re.compile(rule.shape, re.ASCII).search for rule in secrets)
+        self._secrets: tuple[Search, ...] = tuple(re.compile(shape, re.ASCII).search for shape in shapes)
 
     def may_match(self, text: str, context: Sequence[str]) -> bool:
         """Whether a recognizer could find something in `text`, or in what its escapes stand for; False is certain."""

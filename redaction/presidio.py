@@ -50,7 +50,7 @@ from redaction.findings import Finding, Findings
 from redaction.phones import Phones
 from redaction.policy import RedactionConfig
 from redaction.prefilter import ACCOUNT_WORDS, LICENSE_WORDS, MEDICAL_WORDS, NEEDS_WORDS, NHS_WORDS, PASSPORT_WORDS, PHONE_WORDS, searched
-from redaction.secrets import RULES, SecretRule
+from redaction.secrets import PRIVATE_KEY, RULES, SecretRule, key_tails
 
 
 class _Silence(logging.Filter):
@@ -242,14 +242,17 @@ class Analyzer:
         _silence()
         language = config.presidio.language
         recognizers = [_recognizer(entity, config) for entity in config.presidio.entity_names()]
+        whole: list[Any] = []
         if config.secrets.enabled:
-            recognizers += [_SecretRecognizer(rule) for rule in RULES]
+            secrets: list[tuple[Any, bool]] = [(_SecretRecognizer(rule), rule.long) for rule in RULES]
+            secrets.append((_SpanRecognizer(PRIVATE_KEY, "SecretRecognizer", key_tails), True))
+            recognizers += [recognizer for recognizer, _ in secrets]
+            whole = [recognizer for recognizer, long in secrets if long]
         if config.blocked_values:
             patterns = [Pattern(f"blocked_values[{index}]", value, 1.0) for index, value in enumerate(config.blocked_values)]
             recognizers.append(PatternRecognizer("BLOCKED_VALUE", name="policy", patterns=patterns, global_regex_flags=0))
         self._language = language
         self._engine = _engine(recognizers, config) if recognizers else None
-        whole = [each for each in recognizers if "PRIVATE_KEY" in each.supported_entities]
         self._whole = _engine(whole, config) if whole else None
 
     def find(self, text: str, context: Sequence[str]) -> Findings:

@@ -1,13 +1,17 @@
 """Every credential rule, with what it must find and what it must leave."""
 
 import base64
+import json
 import random
 import string
+import time
+from collections.abc import Callable
 
 import pytest
 
 from redaction.presidio import Analyzer
-from redaction.secrets import RULES
+from redaction.redactor import Redactor
+from redaction.secrets import RULES, key_tails
 
 RANDOM = random.Random(7)
 
@@ -46,12 +50,24 @@ FOUND = [
     ("PRIVATE_KEY", PEM[:400], "{}"),
     ("PRIVATE_KEY", ESCAPED_PEM[:400], "cut off: {}"),
     ("JWT", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U", "jwt={}"),
+    ("OPENAI_API_KEY", "sk-proj-Zq8Kx2Lm5Np7Rt9Vw1Yb3Dc6Fg4Hj0", "keyx{}"),
+    ("OPENAI_API_KEY", "sk-proj-ZqXKxJLmANpORtUVwYbLDcPFgQHjW", "{}"),
+    ("OPENAI_API_KEY", "sk-test-4f9a8b7c6d5e4f3a2b1c", "x{}"),
+    ("ANTHROPIC_API_KEY", "sk-ant-api03-Zq8Kx2Lm5Np7Rt9Vw1Yb3Dc6Fg4Hj0", "key{}"),
+    ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE", "id{}"),
+    ("AWS_ACCESS_KEY_ID", "ABIAIOSFODNN7EXAMPLE", "key_{}_x"),
+    ("GITHUB_TOKEN", "ghp_" + _random(WORD, 36), "x{}"),
+    ("GITHUB_TOKEN", "github_pat_" + _random(WORD, 40), "x{}"),
+    ("PRIVATE_KEY", PEM[300:].split("\n", 1)[1], "tail:\n{}\nafter"),
     ("BEARER_TOKEN", "4f9a8b7c6d5e4f3a2b1c0d9e", "Authorization: Bearer {}"),
 ]
 
 LEFT = [
     "sk-learn is a python package and sk-cube-grid-loading-indicator a class",
     "the task-proj-planning-document-2024-final is done",
+    "risk-ant-colony-optimization-2024 and the disk-test-bench-results-2024-final-report",
+    "SLOVAKIAINTERNATIONALTRADEFAIR EURASIAINTERNATIONALFINANCE",
+    "the end\n-----END PRIVATE KEY-----",
     "AKIA is a prefix; AKIATOOSHORT1 is not a key",
     "commit 2fd4e1c67a2d28fced849ee1bb76e7391b93eb12 in aws",
     "secret sauce: " + "a" * 40,
@@ -83,11 +99,11 @@ def test_every_rule_has_examples() -> None:
     assert {rule.entity for rule in RULES} == {entity for entity, _, _ in FOUND}
 
 
-def test_a_private_key_longer_than_a_chunk_is_found_whole(redactor: object) -> None:
+def test_a_private_key_longer_than_a_chunk_is_found_whole(redactor: Redactor) -> None:
     """Keys are looked for in the whole text, not in chunks of it."""
     body = "\n".join(base64.b64encode(RANDOM.randbytes(48)).decode() for _ in range(200))
     text = f"{'word ' * 500}-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----{' word' * 500}"
-    cleaned = redactor.clean_now([(text, None)])[0]  # type: ignore[attr-defined]
+    cleaned = redactor.clean_now([(text, None)])[0]
     assert cleaned.text == f"{'word ' * 500}<PRIVATE_KEY>{' word' * 500}"
 
 
@@ -95,3 +111,73 @@ def test_the_attribute_key_is_context(analyzer: Analyzer) -> None:
     """A bare secret under a key that says what it is."""
     assert analyzer.find(AWS_SECRET, ()) == ()
     assert [each.entity for each in analyzer.find(AWS_SECRET, ("aws", "secret"))] == ["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_long_tokens_in_long_texts_are_found_whole(redactor: Redactor) -> None:
+    """Wherever the chunks are cut."""
+    jwt = f"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJ{_random(WORD + '-_', 3000)}.{_random(WORD, 340)}"
+    bearer = _random(WORD, 2100) + "1"
+    for before in (3100, 3500, 3900):
+        text = f"{'word ' * (before // 5)}token={jwt}{' end' * 2000}"
+        assert redactor.clean_now([(text, None)])[0].text == text.replace(jwt, "<JWT>")
+        text = f"{'word ' * (before // 5)}Authorization: Bearer {bearer}{' end' * 2000}"
+        assert redactor.clean_now([(text, None)])[0].text == text.replace(bearer, "<BEARER_TOKEN>")
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda lines: lines, lambda lines: {"lines": lines}, lambda lines: ["cat key.pem", *lines, "done, thanks"]]
+)
+def test_a_private_key_spread_over_a_list_is_taken_out(redactor: Redactor, wrap: Callable[[list[str]], object]) -> None:
+    """Each line is an item; what comes after the end is left, and lines without the beginning go too."""
+    lines = PEM.split("\n")
+    for part in (lines, lines[:9], lines[7:]):
+        text = json.dumps(wrap(part))
+        cleaned = redactor.clean_now([(text, None)])[0].text
+        assert not [line for line in part[1:-1] if line in cleaned]
+        assert ("done, thanks" in text) == ("done, thanks" in cleaned)
+        assert len(json.loads(cleaned)) == len(json.loads(text))
+
+
+def test_the_rest_of_a_private_key_is_found_behind_escapes(redactor: Redactor) -> None:
+    """A log that was cut at its beginning."""
+    text = f'tail: "{ESCAPED_PEM[300:].split("n", 1)[1]}"'
+    assert redactor.clean_now([(text, None)])[0].text == 'tail: "<PRIVATE_KEY>"'
+
+
+def test_lists_without_keys_are_left(redactor: Redactor) -> None:
+    """Base64 by itself is no key."""
+    text = json.dumps(
+        ["some", "lines", *PEM_BODY.split("\n"), "-----BEGIN PUBLIC KEY-----", "MIIBIjANBgkqhkiG9w0BAQEF", "-----END PUBLIC KEY-----"]
+    )
+    assert redactor.clean_now([(text, None)])[0].text == text
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"name": "AWS_SECRET_ACCESS_KEY", "value": AWS_SECRET},
+        {"value": AWS_SECRET, "name": "AWS_SECRET_ACCESS_KEY"},
+        {"env": [{"key": "DB_PASSWORD", "value": AWS_SECRET}]},
+        {"Key": "client.secret", "Value": {"stringValue": AWS_SECRET}},
+    ],
+)
+def test_a_name_beside_a_value_counts_as_its_key(redactor: Redactor, document: object) -> None:
+    """Environments and headers are written as lists of pairs."""
+    assert AWS_SECRET not in redactor.clean_now([(json.dumps(document), None)])[0].text
+    assert AWS_SECRET[:30] not in redactor.clean_now([(json.dumps(document)[:-5], None)])[0].text
+
+
+def test_a_name_that_means_nothing_changes_nothing(redactor: Redactor) -> None:
+    """A pair is scanned like any other."""
+    text = json.dumps(
+        [{"name": "region", "value": "eu-west-1"}, {"name": "count", "value": 12345678}, {"name": "get secret of life", "x": 1}]
+    )
+    assert redactor.clean_now([(text, None)])[0].text == text
+
+
+def test_finding_tails_is_linear() -> None:
+    """A megabyte of base64 lines, or of ends without lines."""
+    begun = time.thread_time()
+    assert len(list(key_tails((PEM_BODY + "\n") * 800 + "-----END PRIVATE KEY-----"))) == 1
+    assert list(key_tails("-----END PRIVATE KEY-----" * 40_000)) == []
+    assert time.thread_time() - begun < 3
