@@ -31,8 +31,8 @@ _FILL: Final = {
     "span_rows": ("INSERT INTO internal.span_rows BY NAME SELECT * FROM incoming",),
     "event_rows": ("INSERT INTO internal.event_rows BY NAME SELECT * FROM incoming",),
 }
-TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows")
-"""The views that are tables in the instance of `connect_tables`."""
+TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows", "_counted_steps")
+"""The views that are tables in the instance of `connect_tables`: what it is given, and what all else is made of."""
 _SETTINGS: Final = (
     "TimeZone = 'UTC'",
     "parquet_metadata_cache = true",
@@ -53,7 +53,7 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     It reaches no file but those below `data/data` and `folder`, loads no extension, and its configuration cannot be changed. It
     could still write there: SQL that was not checked by `storage.sandbox` must be ours.
     """
-    connection = _instance(folder, limits)
+    connection = _instance(folder / "spill", limits)
     for table, schema in TABLES.items():
         path = empty_file(folder, table)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,17 +63,22 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
 
 
 def connect_tables(folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the views `steps` and `runs` over empty tables in place of the lake's rows of spans and events.
+    """Return a connection with the views that `runs` is made of, over tables where the lake's rows of spans and events would be.
 
     They have the columns of the lake's; `connect` was called with the same folder before. It reaches no file but those in `folder`.
     """
-    connection = _instance(folder, limits)
+    connection = _instance(folder / "spill-of-excerpts", limits)
     with _of_no_files(connection, folder) as cursor:
-        for name in TABLES_OF_EXCERPTS:
-            cursor.execute(f"CREATE TABLE {qualified(name)} AS\n{view_sql(name)}")
-    define(connection, [view for view in needed("runs steps") if view not in TABLES_OF_EXCERPTS], folder)
+        for view in needed("runs"):
+            is_table = view in TABLES_OF_EXCERPTS
+            cursor.execute(f"CREATE TABLE {qualified(view)} AS\n{view_sql(view)}" if is_table else create_view(view))
     _seal(connection, folder)
     return connection
+
+
+def count_steps(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Make the steps of the rows that were inserted, within the cursor's transaction."""
+    cursor.execute(f"INSERT INTO internal.counted_steps\n{view_sql('_counted_steps')}")
 
 
 def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path) -> None:
@@ -122,13 +127,13 @@ def explained(error: duckdb.Error | None, data: Path) -> StorageError:
     return StorageError("read the lake", data, hint=message)
 
 
-def _instance(folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
             "memory_limit": f"{limits.memory_mib}MiB",
             "threads": limits.threads,
-            "temp_directory": str(folder / "spill"),
+            "temp_directory": str(spill),
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -7,7 +7,7 @@ nothing behind. Tables are also quicker to plan over than files, and planning is
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -36,14 +36,15 @@ class ExcerptTables:
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     @contextmanager
-    def holding(self, rows: Mapping[str, pa.Table], moment: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def holding(self, rows: Iterable[tuple[str, pa.Table]], moment: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a cursor whose views read these rows, by table of `engine.fill`; `moment` is the time that runs are judged at."""
         cursor = self._cursor()
         try:
             cursor.execute("SET VARIABLE lake = $value", {"value": moment})
             cursor.execute("BEGIN")
-            for table, some in rows.items():
+            for table, some in rows:
                 engine.insert(cursor, table, some)
+            engine.count_steps(cursor)
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):
             self.close()  # this instance is of no more use: the next excerpt makes another
@@ -68,7 +69,7 @@ class ExcerptTables:
 
 
 class Excerpt:
-    """A run's traces under the views `steps` and `runs`. `run_id` is the final one."""
+    """A run's traces under the view `runs` and those that it is made of. `run_id` is the final one."""
 
     def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection) -> None:
         self.run_id = run_id
@@ -95,15 +96,16 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     def rows(query: str, **params: Any) -> pa.Table:
         return lake.named(query, from_ns=from_ns, to_ns=to_ns, **params)
 
-    traces = sorted({*joined, *rows("run_traces", run_id=final).column("trace_id").to_pylist()})
+    named = set(rows("run_traces", run_id=final).column("trace_id").to_pylist())
+    traces = sorted({*joined, *named} - {None})
     others = lake.catalog.run_of_traces(traces)
-    copied = {
-        "span_rows": rows("trace_spans", trace_ids=traces),
-        "event_rows": rows("trace_events", trace_ids=traces, run_id=final),
-        "trace_runs": pa.table({"trace_id": list(others), "run_id": list(others.values())}) if others else None,
-    }
+    copied = [("span_rows", rows("trace_spans", trace_ids=traces)), ("event_rows", rows("trace_events", trace_ids=traces))]
+    if None in named:
+        copied.append(("event_rows", rows("untraced_events", run_id=final)))
+    if others:
+        copied.append(("trace_runs", pa.table({"trace_id": list(others), "run_id": list(others.values())})))
     try:
-        with lake.excerpts.holding({name: some for name, some in copied.items() if some}, lake.moment()) as cursor:
+        with lake.excerpts.holding(copied, lake.moment()) as cursor:
             yield Excerpt(final, cursor)
     except duckdb.Error as error:
         raise engine.explained(error, lake.data) from error

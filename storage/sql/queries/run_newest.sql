@@ -2,9 +2,18 @@
 -- {order} is ASC or DESC. Parameters, each NULL for any: since, until (naive UTC), agent, tenant, release, environment, session;
 -- page_size, page_start. Columns: run_id, first_ns and last_ns (beginnings of its first and last record), total.
 SELECT run_id, min(start_ns) AS first_ns, max(start_ns) AS last_ns, count(*) OVER () AS total
-FROM (SELECT *, source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top FROM internal.all_steps WHERE run_id IS NOT NULL)
+FROM (
+    SELECT
+        run_id, start_ns, start_time AS started_at, step_kind, coalesce(step_kind = 'run', false) OR parent_span_id IS NULL AS top,
+        agent_name, tenant, release, environment, session_id, scope_name
+    FROM spans
+    UNION ALL
+    SELECT run_id, time_ns, time, step_kind, false, agent_name, tenant, release, environment, session_id, scope_name
+    FROM events
+)
+WHERE run_id IS NOT NULL AND NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
 GROUP BY run_id
-HAVING bool_or(kind <> 'heartbeat')
+HAVING bool_or(step_kind IS DISTINCT FROM 'heartbeat')
   AND ($since::TIMESTAMP IS NULL OR min(started_at) >= $since)
   AND ($until::TIMESTAMP IS NULL OR min(started_at) <= $until)
   AND ($agent::VARCHAR IS NULL OR coalesce(min(agent_name) FILTER (top), min(agent_name)) = $agent)
