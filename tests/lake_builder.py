@@ -66,6 +66,7 @@ def write_lake(
     metrics: Sequence[Row] = (),
     trace_runs: Mapping[str, str | None] | None = None,
     origin: str = "node/collector",
+    sealed_ns: int = START_NS,
 ) -> list[FileRecord]:
     """Seal these rows as the next entry of an origin and return its files; creates the lake where there is none."""
     catalog = Catalog.open(data)
@@ -75,7 +76,7 @@ def write_lake(
         for name, rows in (("spans", spans), ("events", events), ("metrics", metrics)):
             tables[name] = table(name, [row | {"origin": origin, "entry": entry, "entry_row": number + at} for at, row in enumerate(rows)])
             number += len(rows)
-        files = publish_entry(data, origin, entry, tables, sealed_ns=START_NS)
+        files = publish_entry(data, origin, entry, tables, sealed_ns=sealed_ns)
         catalog.commit_entry(_entry(origin, entry, number), files, runs=_runs(tables), trace_runs=trace_runs or {}, batches=[])
         return files
     finally:

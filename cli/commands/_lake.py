@@ -20,14 +20,16 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 
 @contextmanager
 def opened(data: Path | None, command: str) -> Iterator["Lake"]:
-    """Open the lake for a command; files that are left out of its answer are named on stderr at the end."""
+    """Open the lake for a command; files that are left out of its answer are named on stderr at the end, also when it found nothing."""
     from cli.logs import configure_logs
     from storage.lake import Lake
 
     configure_logs(command, level=logging.ERROR)  # the warnings below say it better
     with Lake.open(data_directory(data)) as lake:
-        yield lake
-        tell_damage(lake.damaged)
+        try:
+            yield lake
+        finally:
+            tell_damage(lake.damaged)
 
 
 def tell_damage(damaged: Sequence["Damage"]) -> None:
@@ -37,7 +39,7 @@ def tell_damage(damaged: Sequence["Damage"]) -> None:
     from storage.damage import REMEDY
 
     for damage in damaged:
-        typer.echo(f"warning: {damage.path} is left out with its {damage.rows} rows: {damage.reason}\n  → {REMEDY}", err=True)
+        typer.echo(f"warning: {damage.path} is left out with its {damage.rows} rows: {damage.reason} → {REMEDY}", err=True)
 
 
 def moment(text: str | None, option: str, now: datetime) -> datetime | None:
