@@ -29,6 +29,7 @@ _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _UUID: Final = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _ID_CHARS: Final = 20
 _SHORTEST, _LONGEST, _USUAL = 12, 19, 16
+_FIRST_GROUPS: Final = frozenset({4, 6, 8, 12})
 _ROW_NEIGHBOURS: Final = 1
 _E164_DIGITS: Final = 15
 
@@ -63,7 +64,9 @@ def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
         groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
         position = 0
         while position < len(groups):
-            taken = next((count for count in range(5, 0, -1) if _is_card(text, groups, position, count, key_words)), 0)
+            length = groups[position][1] - groups[position][0]
+            counts: Sequence[int] = range(5, 0, -1) if length in _FIRST_GROUPS else (1,) if length > _SHORTEST else ()
+            taken = next((count for count in counts if _is_card(text, groups, position, count, key_words)), 0)
             if taken:
                 yield groups[position][0], groups[position + taken - 1][1]
             position += taken or 1
@@ -75,15 +78,16 @@ def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _is_card(text: str, groups: Sequence[Group], first: int, count: int, key_words: Sequence[str]) -> bool:
     taken = groups[first : first + count]
+    if len(taken) < count or not _SHORTEST <= sum(end - begin for begin, end in taken) <= _LONGEST:
+        return False
     digits = "".join(text[begin:end] for begin, end in taken)
-    if len(taken) < count or not _SHORTEST <= len(digits) <= _LONGEST or not _is_issued(digits):
+    if not _is_issued(digits):
         return False
     start, end = taken[0][0], taken[-1][1]
     if text[start - 1 : start] == "." and first and groups[first - 1][1] == start - 1 and (count == 1 or text[taken[0][1]] != "."):
         return False  # the decimals of a fraction
-    if text[start - 1 : start] == "+" and len(digits) <= _E164_DIGITS:
-        return False
-    if _is_inside_an_id(text, start, end):
+    is_phone = text[start - 1 : start] == "+" and len(digits) <= _E164_DIGITS
+    if is_phone or _is_inside_an_id(text, start, end):
         return False
     if count == 1:
         usual = _SHORTEST < len(digits) <= _USUAL or (len(digits) > _USUAL and digits.startswith(_LONG_ISSUERS))
@@ -109,7 +113,7 @@ def _is_grouped(text: str, groups: Sequence[Group]) -> bool:
     separators = {text[before[1] : after[0]] for before, after in pairwise(groups)}
     lengths = [end - begin for begin, end in groups]
     if separators <= {" ", "-", "\u00a0"}:
-        return lengths[0] in {4, 6, 8, 12} and (min(lengths) >= 3 or set(lengths[:-1]) == {4})
+        return lengths[0] in _FIRST_GROUPS and (min(lengths) >= 3 or set(lengths[:-1]) == {4})
     return len(separators) == 1 and (
         lengths in ([4, 6, 5], [4, 6, 4]) or (len(lengths) >= 4 and set(lengths[:-1]) == {4} and lengths[-1] <= 4)
     )

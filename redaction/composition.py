@@ -26,7 +26,7 @@ from redaction.findings import (
     withheld,
 )
 from redaction.keys import Handling, KeyClass, KeyRules, looks_like_identifier
-from redaction.policy import RedactionConfig
+from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
 from redaction.prefilter import Prefilter
 from redaction.pseudonym import pseudonym
 from redaction.scan import CHUNK_CHARS
@@ -44,6 +44,9 @@ REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", counts={KEY_NOT_ALLOWED: 1
 TIMED_OUT: Final = withheld(TIMEOUT).text
 """The only withheld result that is remembered: the budget counts CPU time, so trying again would end the same and cost as much."""
 
+_NOT_IN_IDENTIFIERS: Final = frozenset({*OPTIONAL_ENTITIES, "BLOCKED_VALUE"})
+"""What an id that the pipeline needs may be: a UUID, a host, a time."""
+
 Scan = tuple[str, tuple[str, ...]]
 """A text and its context words: what a scanner is asked."""
 
@@ -51,8 +54,9 @@ Scan = tuple[str, tuple[str, ...]]
 class Rules:
     """The policy as functions of a text and the class of its key."""
 
-    def __init__(self, config: RedactionConfig, pseudonym_key: bytes) -> None:
+    def __init__(self, config: RedactionConfig, pseudonym_key: bytes, prefilter: Prefilter) -> None:
         self.keys = KeyRules(config)
+        self._prefilter = prefilter
         self._pseudonym_key = pseudonym_key
         self._allowed_values = tuple(Expression(pattern) for pattern in config.allowed_values)
         self._blocks_values = bool(config.blocked_values)
@@ -72,7 +76,7 @@ class Rules:
             case Handling.SCAN | Handling.KEEP:
                 return Cleaned(text=text)
             case Handling.EXEMPT if looks_like_identifier(text):
-                return Cleaned(text=text)
+                return self.keys.identifier if self._prefilter.may_match_default(text, ()) else Cleaned(text=text)
             case Handling.REMOVE:
                 return REMOVED
         blocked = key_class.handling is Handling.BLOCK or key_class.blocked_otherwise
@@ -82,6 +86,8 @@ class Rules:
         """Return the result for a text whose findings, or the reason to withhold it, are known."""
         if isinstance(verdict, str):
             return withheld(verdict)
+        if key_class.identifier:
+            verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
         found = verdict if not self._allowed_values else self._not_allowed(text, verdict)
         return rewritten(text, found, self._pseudonym if key_class.pseudonymise else _name)
 

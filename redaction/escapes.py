@@ -1,18 +1,48 @@
-r"""What an escaped text stands for, one level: `\u0040`, `\n`, `%40`; pure."""
+r"""What a text stands for besides what is written: `\u0040`, `%40`, `&#64;`, `\n` read, and invisible and fullwidth characters; pure."""
 
 import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-_ESCAPE: Final = re.compile(r"\\+u([0-9A-Fa-f]{4})|\\+([nrtbf\"'/\\])|%([2-7][0-9A-Fa-f])")
+View = tuple[str, Sequence[int]]
+"""What a text stands for, and where in the text each of its characters begins; the last position is where the final one ends."""
+
+_ESCAPE: Final = re.compile(
+    r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtbf\"'/\\]))|%([2-7][0-9A-Fa-f])"
+    r"|&(?:#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7})|(amp|apos|colon|commat|gt|hyphen|lowbar|lt|nbsp|num|period|plus|quot|sol));"
+)
 _CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_ENTITIES: Final = {
+    "amp": "&", "apos": "'", "colon": ":", "commat": "@", "gt": ">", "hyphen": "-", "lowbar": "_", "lt": "<", "nbsp": " ", "num": "#",
+    "period": ".", "plus": "+", "quot": '"', "sol": "/",
+}  # fmt: skip
+_INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0") | {
+    chr(code) for code in range(0xFE00, 0xFE10)
+}
+_OF_INTEREST: Final = re.compile(r"[A-Za-z0-9@._\-+/ ]")
+"""What addresses and keys are made of; the commas and brackets of ideographic writing mean themselves."""
+_REMEMBERED: Final = 20_000
+_LAST_CODE_POINT: Final = 0x10FFFF
 
 
-def unescaped(text: str) -> tuple[str, list[int]] | None:
-    r"""Return what `text` stands for when `\u0040`, `\n`, `%40` and the like are read, and where each of its characters begins.
+def views(text: str) -> Iterator[View]:
+    """Yield what `text` stands for when its escapes are read, and when it is written in plain characters; nothing when it is the same."""
+    decoded = unescaped(text)
+    if decoded is not None:
+        yield decoded
+    unescaped_text, positions = decoded if decoded is not None else (text, None)
+    normalised = plain(unescaped_text)
+    if normalised is not None:
+        yield normalised if positions is None else (normalised[0], [positions[each] for each in normalised[1]])
 
-    The list has one more element, the length of `text`. None when nothing is escaped.
+
+def unescaped(text: str) -> View | None:
+    r"""Return what `text` stands for when one level of `\u0040`, `\x40`, `\n`, `%40`, `&#64;` and the like is read.
+
+    None when nothing is escaped.
     """
-    if "\\" not in text and "%" not in text:
+    if "\\" not in text and "%" not in text and "&" not in text:
         return None
     first = _ESCAPE.search(text)
     if first is None:
@@ -21,8 +51,10 @@ def unescaped(text: str) -> tuple[str, list[int]] | None:
     positions: list[int] = []
     last = 0
     for escape in _ESCAPE.finditer(text, first.start()):
-        pieces += (text[last : escape.start()], _meaning(escape))
-        positions += range(last, escape.start() + 1)
+        meaning = _meaning(escape)
+        pieces += (text[last : escape.start()], meaning)
+        positions += range(last, escape.start())
+        positions += [escape.start()] * len(meaning)
         last = escape.end()
     pieces.append(text[last:])
     positions += range(last, len(text) + 1)
@@ -30,5 +62,50 @@ def unescaped(text: str) -> tuple[str, list[int]] | None:
 
 
 def _meaning(escape: "re.Match[str]") -> str:
-    code_point, control, percent = escape.groups()
-    return _CONTROL.get(control, control) if control else chr(int(code_point or percent, 16))
+    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity = escape.groups()
+    if control:
+        return _CONTROL.get(control, control)
+    if entity:
+        return _ENTITIES[entity]
+    code = next((int(each, 16) for each in (*hexadecimal, percent, entity_hexadecimal) if each), None)
+    code = int(decimal) if code is None else code
+    return chr(code) if code <= _LAST_CODE_POINT else escape.group()
+
+
+def plain(text: str) -> View | None:
+    """Return `text` without invisible characters, with ASCII for fullwidth letters, other scripts' digits and the like.
+
+    Only what becomes one character of addresses and keys is replaced (NFKC). None when nothing is.
+    """
+    if text.isascii():
+        return None
+    if len(_PLAIN) > _REMEMBERED:
+        _PLAIN.clear()
+    normalised = text.translate(_PLAIN)
+    if normalised == text:
+        return None
+    if len(normalised) == len(text):
+        return normalised, range(len(text) + 1)
+    positions = [index for index, char in enumerate(text) if _PLAIN[ord(char)] != ""]
+    return normalised, [*positions, len(text)]
+
+
+class _Plain(dict[int, int | str]):
+    """What stands for a code point; worked out when it is met first."""
+
+    def __missing__(self, code: int) -> int | str:
+        meaning = self[code] = _plain_character(chr(code)) if code >= 0x80 else code
+        return meaning
+
+
+def _plain_character(char: str) -> int | str:
+    category = unicodedata.category(char)
+    if category == "Cf" or char in _INVISIBLE:
+        return ""
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    normalised = unicodedata.normalize("NFKC", char)
+    return normalised if category != "No" and _OF_INTEREST.fullmatch(normalised) else ord(char)
+
+
+_PLAIN: Final = _Plain()

@@ -1,7 +1,8 @@
 """What the policy says about an attribute key, decided once per key and remembered.
 
 An exempt key is no hiding place: its value passes unscanned only while it has the shape of an id (a short run of id characters,
-without `@`, spaces, long runs of digits or the prefix of a credential); otherwise it is treated like any other value.
+without `@`, spaces, long runs of digits or the prefix of a credential) in which no recognizer could find anything; otherwise it is
+scanned like any other value.
 """
 
 import re
@@ -48,10 +49,11 @@ class KeyClass:
     pseudonymise: bool = False
     context: tuple[str, ...] = ()  # words of the key that tell what its value is
     blocked_otherwise: bool = False  # an exempt key that the policy also blocks
+    identifier: bool = False  # ids: what is only looked for on request is left in them
 
 
 def looks_like_identifier(text: str) -> bool:
-    """Whether an exempt key's value may pass unscanned."""
+    """Whether an exempt key's value has the shape of an id."""
     return _IDENTIFIER.fullmatch(text) is not None and _NOT_AN_IDENTIFIER.search(text) is None
 
 
@@ -75,6 +77,7 @@ class KeyRules:
         self._classes: dict[tuple[object, ...], KeyClass] = {}
         self._nested: dict[str, KeyClass] = {}
         self.plain = self._class(Handling.SCAN)
+        self.identifier = KeyClass(handling=Handling.SCAN, identifier=True)
         self.attributes: dict[str | None, KeyClass] = {None: self.plain}
         """The classes of the attribute keys that were seen: the hot path reads it directly and asks `attribute` for the others."""
 

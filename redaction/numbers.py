@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from redaction.cards import CARD_WORDS
 from redaction.policy import DEFAULT_ENTITIES, RedactionConfig
 
 _BARE_SCORE: Final = 0.3
@@ -15,10 +16,10 @@ _WORDS: Final = frozenset({
     "phone", "telephone", "tel", "cell", "cellphone", "mobile", "call", "dial", "fax", "sms", "whatsapp", "text", "reach", "contact",
     "number", "ring", "hotline", "nhs", "health", "account", "acct", "bank", "debit", "checking", "savings", "driver", "drivers",
     "driving", "dl", "individual", "taxpayer", "itin", "tax", "payer", "taxid", "tin", "passport", "passports", "social", "security",
-    "ssn", "ssns", "ssid", "phones", "caller", "callee",
+    "ssn", "ssns", "ssid", "phones", "caller", "callee", *CARD_WORDS,
 })  # fmt: skip
 """Every context phrase of a recognizer that finds bare digits has one of these words; a test holds this against the recognizers."""
-_CARD: Final = re.compile(r"-?[13-6]\d{12,16}")
+_CARD: Final = re.compile(r"-?(?:1\d{14}|[2-689]\d{12,18})")
 _LONGEST: Final = 20
 """Digits and sign of a 64-bit integer. What is longer comes from a double, and goes the way of texts."""
 

@@ -15,14 +15,12 @@ import phonenumbers
 
 from redaction.context import context
 from redaction.expressions import compiled
-from redaction.prefilter import BARE_SCORE, PHONE_CANDIDATE, PHONE_WORDS, may_mean_phone
+from redaction.prefilter import BARE_DIGITS, BARE_SCORE, COMPACT_DATE, PHONE_CANDIDATE, PHONE_WORDS, may_mean_phone
 
 _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
 _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
 _GROUP: Final = re.compile(r"\d+")
-_DATE: Final = re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d")
 _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
-_BARE_DIGITS: Final = 7
 _NORTH_AMERICAN_CUTS: Final = (4, 7, 10)
 """Nobody writes 41555 50132: so many digits from its end a number may be cut."""
 _MOST_DIGITS: Final = 17
@@ -48,7 +46,7 @@ class Phones:
         for candidate in _CANDIDATE.finditer(text):
             start, shape = candidate.span()[0], candidate.group()
             groups = [group.span() for group in _GROUP.finditer(shape)]
-            if all(end - begin >= _BARE_DIGITS for begin, end in groups) and shape[0] not in "+＋":
+            if all(end - begin >= BARE_DIGITS for begin, end in groups) and shape[0] not in "+＋":
                 if bare_counts:
                     yield from self._bare(text, [(start + begin, start + end) for begin, end in groups], key_words)
             elif shape[0] in "+＋" and (length := _international(shape, groups)):
@@ -103,7 +101,7 @@ def _international(shape: str, groups: Sequence[tuple[int, int]]) -> int:
 
 def _no_part_of_a_number(shape: str, groups: Sequence[tuple[int, int]]) -> set[tuple[int, int]]:
     """Return the groups that are dates without punctuation, and the decimals of fractions."""
-    dates = {group for group in groups if _DATE.fullmatch(shape, *group)}
+    dates = {group for group in groups if COMPACT_DATE.fullmatch(shape, *group)}
     decimals = {
         after for before, after in pairwise(groups)
         if shape[before[1] : after[0]] == "." and before[1] - before[0] <= 2 and after[1] - after[0] >= 5
@@ -131,7 +129,7 @@ class _Shape:
 
     def fits(self, digits: str, ends: Sequence[int]) -> bool:
         """Whether `digits`, of which groups end at `ends`, may be a number of the region."""
-        if not _BARE_DIGITS <= len(digits) <= _MOST_DIGITS:
+        if not BARE_DIGITS <= len(digits) <= _MOST_DIGITS:
             return False
         if self._cuts and any(len(digits) - end not in self._cuts for end in ends):
             return False

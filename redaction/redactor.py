@@ -55,10 +55,10 @@ class Redactor:
     def __init__(self, config: RedactionConfig, *, pseudonym_key: bytes, scanners: Scanners | None = None) -> None:
         self.policy_hash = policy_hash(config)
         self._config = config
-        self._rules = Rules(config, pseudonym_key)
-        self._keys = self._rules.keys
         self._cache = Cache(config.cache_bytes)
         self._prefilter = Prefilter(config)
+        self._rules = Rules(config, pseudonym_key, self._prefilter)
+        self._keys = self._rules.keys
         self._numbers = Numbers(config)
         self._scanners: Scanners = scanners or ScannerPool(config)
         self._local: Scanner | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from redaction.budget import BudgetExceeded, cpu_budget
-from redaction.escapes import unescaped
+from redaction.escapes import View, views
 from redaction.findings import ERROR, TIMEOUT, Finding, Findings, Verdict
 
 CHUNK_CHARS: Final = 4096
@@ -88,8 +88,8 @@ class Scanner:
             return ()
         find = self._finder.find_long if whole else lambda view: self._finder.find(view, context)
         found = list(find(text))
-        if (decoded := unescaped(text)) is not None:
-            found = _united(found, decoded, list(find(decoded[0])))
+        for view in views(text):
+            found = _united(found, view, list(find(view[0])))
         return tuple(sorted(set(found)))
 
 
@@ -135,9 +135,9 @@ def moved(finding: Finding, offset: int) -> Finding:
     return Finding(finding.start + offset, finding.end + offset, finding.entity, finding.score, finding.rule) if offset else finding
 
 
-def _united(raw: list[Finding], decoded: tuple[str, Sequence[int]], found: list[Finding]) -> list[Finding]:
+def _united(raw: list[Finding], view: View, found: list[Finding]) -> list[Finding]:
     r"""Join both views; where the raw one only swallowed the letter of an escape (`\njane@…`), the decoded one is right."""
-    positions = decoded[1]
+    positions = view[1]
     mapped = [Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule) for each in found]
     better = {(each.entity, each.end): each.start for each in mapped}
     return [each for each in raw if better.get((each.entity, each.end), -1) <= each.start] + mapped

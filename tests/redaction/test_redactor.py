@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import random
+import string
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -137,6 +140,54 @@ def test_an_exempt_key_cannot_smuggle(redactor: Redactor, value: str) -> None:
     """A value that does not look like an id is scanned under any key."""
     assert value not in cleaned(redactor, value, "gen_ai.response.id").text
     assert value not in cleaned(redactor, json.dumps({"trace_id": value})).text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "DE89370400440532013000",
+        "GB82WEST12345698765432",
+        "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "ABIAIOSFODNN7EXAMPLE",
+        "ACCAIOSFODNN7EXAMPLE",
+        "agent-4111-1111-1111-1111",
+        "xghp_" + "a1B2" * 9,
+    ],
+)
+@pytest.mark.parametrize("key", ["gen_ai.agent.id", "service.name"])
+def test_an_exempt_value_is_exempt_while_nothing_can_match(redactor: Redactor, value: str, key: str) -> None:
+    """An account number has the shape of an id, too; the answer is remembered."""
+    assert value not in cleaned(redactor, value, key).text
+    known = redactor.lookup(value, key)
+    assert known is not None
+    assert value not in known.text
+
+
+def test_ids_survive_in_every_shape(redactor: Redactor) -> None:
+    """Thousands of them, under an exempt key; most without a scan."""
+    chance = random.Random(3)
+    makers: list[Callable[[], str]] = [
+        lambda: str(uuid.UUID(int=chance.getrandbits(128))),
+        lambda: f"{chance.getrandbits(128):032x}",
+        lambda: f"{chance.getrandbits(256):064x}",
+        lambda: "chatcmpl-" + "".join(chance.choices(string.ascii_letters + string.digits, k=29)),
+        lambda: f"resp_{chance.getrandbits(192):048x}",
+        lambda: "call_" + "".join(chance.choices(string.ascii_letters + string.digits, k=24)),
+        lambda: f"claude-sonnet-4-5-2025{chance.randint(1, 12):02}{chance.randint(1, 28):02}",
+        lambda: f"web-{chance.getrandbits(36):010x}-{chance.getrandbits(20):05x}",
+    ]
+    values = [make() for make in makers for _ in range(250)]
+    assert sum(redactor.lookup(value, "gen_ai.response.id") is None for value in values) < len(values) / 20
+    assert [each.text for each in redactor.clean_now([(value, "gen_ai.response.id") for value in values])] == values
+
+
+def test_entities_on_request_leave_ids(make_redactor: Make) -> None:
+    """A policy that looks for UUIDs still joins records by them."""
+    redactor = make_redactor(presidio={"entities": ["UUID", "URL", "IBAN_CODE"]}, blocked_values=["internal-[a-z]+"])
+    some = "550e8400-e29b-41d4-a716-44665544000a"
+    assert cleaned(redactor, some, "service.instance.id").text == some
+    assert cleaned(redactor, some, "note").text == "<UUID>"
+    assert cleaned(redactor, "GB82WEST12345698765432", "service.instance.id").text == "<IBAN_CODE>"
 
 
 def test_an_exempt_key_that_is_blocked_too_is_blocked_when_it_holds_no_id(redactor: Redactor) -> None:
