@@ -74,6 +74,13 @@ def test_telemetry_is_left(analyzer: Analyzer, text: str) -> None:
     assert found(analyzer, text) == []
 
 
+@pytest.mark.parametrize("text", ["account balance is 89432073", "bank account, total 89432073", "the amount on the account: 89432073"])
+def test_a_balance_is_no_account_number(analyzer: Analyzer, text: str) -> None:
+    """Words beside a context word can say that the number is something else."""
+    assert found(analyzer, text) == []
+    assert found(analyzer, "account number 89432073") == [("US_BANK_NUMBER", "89432073")]
+
+
 def test_the_attribute_key_is_context_by_whole_words(analyzer: Analyzer) -> None:
     """`account` raises a weak match, `lic` in `public` does not."""
     assert found(analyzer, "12345678901", "account") == [("US_BANK_NUMBER", "12345678901")]
