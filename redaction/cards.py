@@ -7,6 +7,7 @@ digits, never behind a decimal point, and not in the middle of a row of groups.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -56,17 +57,20 @@ _LONG_ISSUERS: Final = ("62", "81", "63", "67", "220", "50", "58")
 """Who really issues more than 16 digits; of the others' so many digits are an id as long as no word says card."""
 
 Group = tuple[int, int]
+Rows = dict[int, bool]
+"""Of the groups of one run: whether they stand in a row of cards, as far as it was asked."""
 
 
 def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield where card numbers stand in `text`; `key_words` say what it is."""
     for run in _RUN.finditer(text):
         groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
+        rows: Rows = {}
         position = 0
         while position < len(groups):
             length = groups[position][1] - groups[position][0]
             counts: Sequence[int] = range(5, 0, -1) if length in _FIRST_GROUPS else (1,) if length > _SHORTEST else ()
-            taken = next((count for count in counts if _is_card(text, groups, position, count, key_words)), 0)
+            taken = next((count for count in counts if _is_card(text, groups, rows, position, count, key_words)), 0)
             if taken:
                 yield groups[position][0], groups[position + taken - 1][1]
             position += taken or 1
@@ -76,7 +80,7 @@ def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
             yield number.span()
 
 
-def _is_card(text: str, groups: Sequence[Group], first: int, count: int, key_words: Sequence[str]) -> bool:
+def _is_card(text: str, groups: Sequence[Group], rows: Rows, first: int, count: int, key_words: Sequence[str]) -> bool:
     taken = groups[first : first + count]
     if len(taken) < count or not _SHORTEST <= sum(end - begin for begin, end in taken) <= _LONGEST:
         return False
@@ -95,17 +99,21 @@ def _is_card(text: str, groups: Sequence[Group], first: int, count: int, key_wor
     return _is_grouped(text, taken) and (
         _neighbours(text, groups, first, count) <= _ROW_NEIGHBOURS
         or _CONTEXT.near(text, start, key_words) is not None
-        or _is_row_of_cards(text, groups, first)
+        or _is_row_of_cards(text, groups, rows, first)
     )
 
 
 def _is_issued(digits: str) -> bool:
     """Whether an issuer has numbers like this, and the checksum (ISO/IEC 7812-1) is right."""
-    prefix = int(digits[:4])
-    if not any(low <= prefix <= high and len(digits) in lengths for low, high, lengths in _ISSUERS):
+    if len(digits) not in _lengths(digits[:4]):
         return False
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(map(int, digits[-1::-2]))) % 10 == 0
+
+
+@lru_cache(maxsize=10_000)
+def _lengths(prefix: str) -> frozenset[int]:
+    return frozenset().union(*(lengths for low, high, lengths in _ISSUERS if low <= int(prefix) <= high))
 
 
 def _is_grouped(text: str, groups: Sequence[Group]) -> bool:
@@ -120,7 +128,7 @@ def _is_grouped(text: str, groups: Sequence[Group]) -> bool:
 
 
 def _neighbours(text: str, groups: Sequence[Group], first: int, count: int) -> int:
-    """Return how many groups of four digits stand directly around, behind the same separator."""
+    """Return how many groups of four digits stand directly around, behind the same separator; no more than matter are counted."""
     separator = text[groups[first][1] : groups[first + 1][0]]
     number = 0
     for step, edge in ((-1, first), (1, first + count - 1)):
@@ -131,11 +139,15 @@ def _neighbours(text: str, groups: Sequence[Group], first: int, count: int) -> i
                 break
             number += 1
             index += step
+            if number > _ROW_NEIGHBOURS:
+                return number
     return number
 
 
-def _is_row_of_cards(text: str, groups: Sequence[Group], first: int) -> bool:
+def _is_row_of_cards(text: str, groups: Sequence[Group], rows: Rows, first: int) -> bool:
     """Whether a row of groups of four is cards from its first to its last group."""
+    if first in rows:
+        return rows[first]
     separator = text[groups[first][1] : groups[first + 1][0]]
     begin, end = first, first + 1
     while begin and text[groups[begin - 1][1] : groups[begin][0]] == separator:
@@ -143,11 +155,13 @@ def _is_row_of_cards(text: str, groups: Sequence[Group], first: int) -> bool:
     while end < len(groups) and text[groups[end - 1][1] : groups[end][0]] == separator:
         end += 1
     digits = "".join(text[slice(*group)] for group in groups[begin:end])
-    return (
+    row = (
         {stop - start for start, stop in groups[begin:end]} == {4}
         and len(digits) % _USUAL == 0
         and all(_is_issued(digits[at : at + _USUAL]) for at in range(0, len(digits), _USUAL))
     )
+    rows.update(dict.fromkeys(range(begin, end), row))
+    return row
 
 
 def _is_inside_an_id(text: str, start: int, end: int) -> bool:

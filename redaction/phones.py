@@ -61,6 +61,8 @@ class Phones:
 
     def _bare(self, text: str, numbers: list[tuple[int, int]], key_words: Sequence[str]) -> Iterator[Number]:
         for begin, end in numbers:
+            if not any(each.fits(text[begin:end], ()) for each in self._shapes):
+                continue
             if not self._bare_needs_context or self.CONTEXT.near(text, begin, key_words) is not None:
                 yield from ((first, last, BARE_SCORE) for first, last in self._national(text, begin, end))
 
