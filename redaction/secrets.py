@@ -68,7 +68,8 @@ _PEM: Final = (
     r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:"
     r"(?:(?!-----BEGIN)[\s\S]){0,20000}?-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
     # cut off before its end: every line of base64 that follows, real or escaped line ends between them
-    r"|(?:(?:\s|\\+[nrt])*+[A-Za-z0-9+/=]{16,}+)*+(?:(?:\s|\\+[nrt])++[A-Za-z0-9+/=]++(?![^\s\"'\\]))?)"
+    r"|(?:(?:\s|\\+[nrt])*+(?:Proc-Type|DEK-Info|Version|Comment): [^\n\\]{1,100}+)*+"
+    r"(?:(?:\s|\\+[nrt])*+[A-Za-z0-9+/=]{16,}+)*+(?:(?:\s|\\+[nrt])++[A-Za-z0-9+/=]++(?![^\s\"'\\]))?)"
 )
 
 _PROJECT: Final = "sk-(?:proj|svcacct|admin|None|test|live|or-v1)-"

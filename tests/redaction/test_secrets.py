@@ -49,6 +49,7 @@ FOUND = [
     ("PRIVATE_KEY", ESCAPED_PEM, "prefix {} suffix"),
     ("PRIVATE_KEY", PEM[:400], "{}"),
     ("PRIVATE_KEY", ESCAPED_PEM[:400], "cut off: {}"),
+    ("PRIVATE_KEY", PEM.replace("KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1)[:500], "{}"),
     ("JWT", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U", "jwt={}"),
     ("OPENAI_API_KEY", "sk-proj-Zq8Kx2Lm5Np7Rt9Vw1Yb3Dc6Fg4Hj0", "keyx{}"),
     ("OPENAI_API_KEY", "sk-proj-ZqXKxJLmANpORtUVwYbLDcPFgQHjW", "{}"),
