@@ -50,7 +50,7 @@ from redaction.findings import Finding, Findings
 from redaction.phones import Phones
 from redaction.policy import RedactionConfig
 from redaction.prefilter import ACCOUNT_WORDS, LICENSE_WORDS, MEDICAL_WORDS, NEEDS_WORDS, NHS_WORDS, PASSPORT_WORDS, PHONE_WORDS, searched
-from redaction.secrets import PRIVATE_KEY, RULES, SecretRule, key_tails
+from redaction.secrets import KEY_TAIL_SHAPE, PRIVATE_KEY, RULES, SecretRule, key_tails
 
 
 class _Silence(logging.Filter):
@@ -235,6 +235,10 @@ def _recognizer(entity: str, config: RedactionConfig) -> Any:
     return recognizer
 
 
+_LONG_SHAPES: Final = [re.compile(shape, re.ASCII) for shape in (*(rule.shape for rule in RULES if rule.long), KEY_TAIL_SHAPE)]
+"""What a text must contain to hold something longer than a chunk."""
+
+
 class Analyzer:
     """Presidio's engine with the policy's recognizers. Not thread-safe for the first call; later calls are."""
 
@@ -261,7 +265,7 @@ class Analyzer:
 
     def find_long(self, text: str) -> Findings:
         """Return entities that can be longer than a chunk; linear in the text."""
-        return self._run(self._whole, text, ())
+        return self._run(self._whole, text, ()) if any(shape.search(text) for shape in _LONG_SHAPES) else ()
 
     def _run(self, engine: Any, text: str, context: Sequence[str]) -> Findings:
         if engine is None:
