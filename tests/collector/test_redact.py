@@ -136,9 +136,9 @@ def test_a_hundred_thousand_colliding_keys_cost_linear_time() -> None:
     message, span = span_with()
     for _ in range(100_000):
         span.attributes.add(key="canary")
-    begun = time.monotonic()
+    begun = time.process_time()
     clean(TRACES, message)
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 30, "quadratic work takes minutes"
     assert len({pair.key for pair in span.attributes}) == 100_000
 
 
@@ -322,12 +322,12 @@ def test_findings_of_many_in_a_resource_of_many_cost_linear_time() -> None:
     group = message.resource_spans[0]
     for _ in range(2000):
         group.resource.attributes.add(key="password").value.int_value = 1
-    for _ in range(5000):
+    for _ in range(20_000):
         group.scope_spans[0].spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-    begun = time.monotonic()
+    begun = time.process_time()
     by_record = clean(TRACES, message).by_record
-    assert time.monotonic() - begun < 2
-    assert (len(by_record), by_record[5000]) == (5001, {"BLOCKED_KEY": 2000})
+    assert time.process_time() - begun < 5, "one step for each finding of each record takes longer"
+    assert (len(by_record), by_record[20_000]) == (20_001, {"BLOCKED_KEY": 2000})
 
 
 def long_attributes(message: Message, size: int) -> None:
