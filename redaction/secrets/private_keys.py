@@ -1,0 +1,71 @@
+"""Private keys: whole, cut off at either end, and spread over the items of a list; pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from redaction.expressions import compiled
+from redaction.secrets.rule import SecretRule
+
+PRIVATE_KEY: Final = "PRIVATE_KEY"
+
+_PEM: Final = (
+    r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:"
+    r"(?:(?!-----BEGIN)[\s\S]){0,20000}?-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----"
+    # cut off before its end: every line of base64 that follows, real or escaped line ends between them
+    r"|(?:(?:\s|\\+[nrt])*+(?:Proc-Type|DEK-Info|Version|Comment): [^\n\\]{1,100}+)*+"
+    r"(?:(?:\s|\\+[nrt])*+[A-Za-z0-9+/=]{16,}+)*+(?:(?:\s|\\+[nrt])++[A-Za-z0-9+/=]++(?![^\s\"'\\]))?)"
+)
+
+RULES: Final = (SecretRule(name="PEM private key", entity=PRIVATE_KEY, shape="-----BEGIN ", expression=_PEM, long=True),)
+
+KEY_TAIL_SHAPE: Final = "PRIVATE KEY(?: BLOCK)?-----"
+"""What every finding of `key_tails` contains."""
+
+_KEY_BEGIN: Final = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_KEY_END: Final = re.compile(r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----")
+_LINE_BEFORE: Final = compiled(r"(?r)(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]++\s++")
+_KEY_LINE: Final = re.compile(r"\s*(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info|Version|Comment): [^\n]*)\s*(?:-----END [A-Z0-9 ]*-----\s*)?")
+_FULL_LINE_CHARS: Final = 16
+
+
+def key_tails(text: str, _key_words: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
+    """Yield private keys whose beginning was cut off: lines of base64 before the mark of the end. Escaped line ends are read before."""
+    for end in _KEY_END.finditer(text):
+        start, lines = end.start(), 0
+        while (line := _LINE_BEFORE.match(text, pos=0, endpos=start)) is not None:
+            if lines and len(line.group().strip()) < _FULL_LINE_CHARS:  # only the last line is short
+                break
+            start, lines = line.start(), lines + 1
+        begun = any(start - each.end() <= 8 for each in _KEY_BEGIN.finditer(text, max(0, start - 96), start))
+        if end.start() - start >= _FULL_LINE_CHARS and not begun:
+            yield start, end.end()
+
+
+def spread_key_lines(texts: Sequence[str]) -> set[int]:
+    """Return which of the texts, items of a list, are lines of a private key that begins or ends in another item."""
+    lines: set[int] = set()
+    inside = False
+    for index, text in enumerate(texts):
+        is_line = _KEY_LINE.fullmatch(text) is not None
+        if inside and is_line:
+            lines.add(index)
+        ends = "-----END " in text and _KEY_END.search(text) is not None
+        if ends and not inside:
+            lines |= _lines_before(texts, index)
+        inside = (inside and is_line and not ends) or _begins_key(text)
+    return lines
+
+
+def _begins_key(text: str) -> bool:
+    begins = list(_KEY_BEGIN.finditer(text)) if "-----BEGIN " in text else []
+    return bool(begins) and _KEY_END.search(text, begins[-1].end()) is None
+
+
+def _lines_before(texts: Sequence[str], index: int) -> set[int]:
+    lines = {index} if _KEY_LINE.fullmatch(texts[index]) else set()
+    for before in range(index - 1, -1, -1):
+        if _KEY_LINE.fullmatch(texts[before]) is None or (before < index - 1 and len(texts[before].strip()) < _FULL_LINE_CHARS):
+            break
+        lines.add(before)
+    return lines
