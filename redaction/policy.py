@@ -8,67 +8,49 @@ entities are looked for, which keys are exempt and which hold identities decides
 import hashlib
 import json
 from importlib.metadata import version
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from redaction.expressions import Expression
-from redaction.secrets import RULES_VERSION
-
-DEFAULT_ENTITIES: Final = (
-    "CREDIT_CARD",
-    "CRYPTO",
-    "EMAIL_ADDRESS",
-    "IBAN_CODE",
-    "MEDICAL_LICENSE",
-    "PHONE_NUMBER",
-    "UK_NHS",
-    "US_BANK_NUMBER",
-    "US_DRIVER_LICENSE",
-    "US_ITIN",
-    "US_PASSPORT",
-    "US_SSN",
+from redaction.policy_defaults import (
+    COUNTRY_ENTITIES,
+    DEFAULT_BLOCKED_KEYS,
+    DEFAULT_CONTENT_EVENTS,
+    DEFAULT_CONTENT_KEYS,
+    DEFAULT_ENTITIES,
+    DEFAULT_EXEMPT_KEYS,
+    DEFAULT_IDENTITY_KEYS,
+    DEFAULT_MACHINE_SIBLINGS,
+    DEFAULT_NOT_SENSITIVE_KEYS,
+    DEFAULT_PERSON_SIBLINGS,
+    DEFAULT_SUBJECT_KEYS,
+    KEY_ENTITIES,
+    MODEL_ENTITIES,
+    OPTIONAL_ENTITIES,
+    POLICY_ENTITIES,
 )
-"""What `entities: default` looks for: personal data that does not also match ordinary telemetry."""
+from redaction.secrets import PRIVATE_KEY, RULES, RULES_VERSION
 
-OPTIONAL_ENTITIES: Final = ("DATE_TIME", "IP_ADDRESS", "MAC_ADDRESS", "URL", "UUID")
-"""Only on request: these match timestamps, hosts, file names and ids that an operator needs."""
+__all__ = [
+    "DEFAULT_ENTITIES",
+    "DEFAULT_EXEMPT_KEYS",
+    "DEFAULT_IDENTITY_KEYS",
+    "OPTIONAL_ENTITIES",
+    "RedactionConfig",
+    "policy_hash",
+]
 
-DEFAULT_BLOCKED_KEYS: Final = (
-    r"(?i)passw(or)?d|passphrase|secret|api[-_.]?key|authorization|cookie|set-cookie|private[-_.]?key",
-    r"(?i)(access|refresh|auth|bearer|session|id|api)[-_.]?token$",
-)
-"""Keys whose values are never stored, whatever they hold."""
+POLICY_VERSION: Final = 2
+"""Part of the policy hash: raise it when keys, names, actions or the walk of JSON give other results for the same policy."""
 
-DEFAULT_EXEMPT_KEYS: Final = (
-    # records and their relations
-    "trace_id", "span_id", "parent_span_id", "traceId", "spanId",
-    "auditlake.run.id", "auditlake.task.id", "auditlake.kind", "auditlake.stop_reason", "auditlake.input.ref",
-    "auditlake.tool.authorization", "auditlake.tool.idempotency_key", "auditlake.policy.version", "auditlake.alert.fingerprint",
-    # model calls
-    "gen_ai.response.id", "gen_ai.tool.call.id", "gen_ai.request.model", "gen_ai.response.model", "gen_ai.system",
-    "gen_ai.provider.name", "gen_ai.operation.name", "gen_ai.agent.id", "gen_ai.tool.name", "gen_ai.data_source.id",
-    "gen_ai.token.type", "gen_ai.output.type", "gen_ai.openai.response.system_fingerprint", "openai.response.system_fingerprint",
-    "llm.model_name", "llm.provider", "llm.system", "llm.request.type", "openinference.span.kind", "traceloop.span.kind",
-    "tool_call.id", "tool_call_id", "ai.model.id", "ai.model.provider", "ai.response.id", "ai.response.model", "ai.operationId",
-    # where it ran
-    "service.name", "service.version", "service.namespace", "service.instance.id", "telemetry.sdk.name", "telemetry.sdk.version",
-    "telemetry.sdk.language", "deployment.environment", "deployment.environment.name", "cloud.account.id", "cloud.region",
-    "cloud.resource_id", "container.id", "container.image.name", "host.id", "host.name", "k8s.pod.name", "k8s.pod.uid",
-    "k8s.namespace.name", "k8s.deployment.name", "k8s.node.name", "process.executable.name", "code.function.name",
-)  # fmt: skip
-"""Ids that the pipeline itself needs. Their values pass unscanned only while they look like an id (see `redaction.keys`)."""
+DEFAULT_ACTION: Final = "DEFAULT"
+SECRET_ENTITIES: Final = frozenset({PRIVATE_KEY, *(rule.entity for rule in RULES)})
+"""Credentials: kept only when named, and never masked, for a part of a key is a start for guessing the rest."""
 
-DEFAULT_IDENTITY_KEYS: Final = (
-    "user.id", "user.email", "user.name", "user.full_name", "user.hash", "enduser.id", "enduser.pseudo.id",
-    "session.id", "session.previous_id", "gen_ai.conversation.id", "conversation_id", "thread_id",
-    "user_id", "userId", "session_id", "sessionId", "customer.id", "customer_id", "account_id",
-    "auditlake.tenant", "auditlake.approval.approver", "auditlake.rollout.owner", "auditlake.resource",
-    "langfuse.user.id", "langfuse.session.id", "langsmith.metadata.user_id", "langsmith.metadata.session_id",
-    "traceloop.association.properties.user_id", "traceloop.association.properties.session_id",
-    "ai.telemetry.metadata.userId", "ai.telemetry.metadata.sessionId", "mlflow.trace.user", "mlflow.trace.session",
-)  # fmt: skip
-"""Keys that say who: personal data in them becomes a keyed pseudonym, so that two people stay two people."""
+Action = Literal["replace", "mask", "pseudonym", "drop", "vault", "keep"]
+CaptureMode = Literal["full", "truncated", "hash", "none"]
+Entity = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,63}$")]
 
 
 def _expressions(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -77,12 +59,15 @@ def _expressions(patterns: tuple[str, ...]) -> tuple[str, ...]:
     return patterns
 
 
-def _known_entities(value: Literal["default"] | tuple[str, ...]) -> Literal["default"] | tuple[str, ...]:
-    known = (*DEFAULT_ENTITIES, *OPTIONAL_ENTITIES)
-    unknown = [name for name in value if name not in known] if value != "default" else []
-    if unknown:
-        raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-    return value
+def _rules(names: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := sorted(set(names) - {rule.name for rule in RULES}):
+        raise ValueError(f"unknown rules {', '.join(unknown)}; known are {', '.join(sorted({rule.name for rule in RULES}))}")
+    return names
+
+
+def _expression(pattern: str) -> str:
+    Expression(pattern)
+    return pattern
 
 
 Expressions = Annotated[tuple[str, ...], AfterValidator(_expressions)]
@@ -100,7 +85,7 @@ class PresidioConfig(_Model):
     # The model for names and places. `none` uses pattern recognizers and context words alone: no download, no model in memory.
     nlp_engine: Literal["none"] = "none"
     # `default`, or a list of Presidio's entity names: exactly these are looked for. An empty list switches personal data off.
-    entities: Annotated[Literal["default"] | tuple[str, ...], AfterValidator(_known_entities)] = "default"
+    entities: Literal["default"] | tuple[Entity, ...] = "default"
     # Findings below this confidence are dropped. 0.4 is what a weak pattern reaches only beside a context word.
     score_threshold: float = Field(default=0.4, gt=0, le=1)
     # Regions whose national phone numbers are recognised without a country code (ISO 3166); international numbers always are.
@@ -112,6 +97,13 @@ class PresidioConfig(_Model):
     # Longer texts (bytes of UTF-8) are withheld unseen.
     max_text_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
 
+    @model_validator(mode="after")
+    def _entities_are_known(self) -> Self:
+        known = {*DEFAULT_ENTITIES, *OPTIONAL_ENTITIES}
+        if self.entities != "default" and (unknown := [name for name in self.entities if name not in known]):
+            raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        return self
+
     def entity_names(self) -> tuple[str, ...]:
         """Return the entities that are looked for, in alphabetical order."""
         return DEFAULT_ENTITIES if self.entities == "default" else tuple(sorted(set(self.entities)))
@@ -122,10 +114,102 @@ class SecretsConfig(_Model):
 
     # Look for API keys, tokens and private keys.
     enabled: bool = True
+    # Names of rules that do not apply (`auditlake redact --explain` shows them: `SecretRecognizer/<name>`).
+    disabled_rules: Annotated[tuple[str, ...], AfterValidator(_rules)] = ()
+    # Look also at what base64 and hexadecimal stand for, one level deep.
+    encoded: bool = True
+
+
+class SensitiveKeysConfig(_Model):
+    """Keys that say what their value is: it is taken out whatever it looks like."""
+
+    # Take out the values of keys that name a person, an address, a date of birth, an account …
+    enabled: bool = True
+    # Further keys: entity → regular expressions, found anywhere in the key; they come before the built-in ones.
+    extra: dict[Entity, Expressions] = Field(default_factory=dict)
+    # Regular expressions of keys, found anywhere, that are not sensitive. Yours replace the defaults, which name machines.
+    ignore: Expressions = DEFAULT_NOT_SENSITIVE_KEYS
+    # Keys in the same object beside which a bare `name` is a tool's, a model's or a file's and stays.
+    machine_siblings: tuple[str, ...] = DEFAULT_MACHINE_SIBLINGS
+    # Keys in the same object beside which a bare `name` is a person's all the same.
+    person_siblings: tuple[str, ...] = DEFAULT_PERSON_SIBLINGS
+
+
+class NamesConfig(_Model):
+    """Names that the words around them give away."""
+
+    # Find names after salutations (`Dear Jane Doe`), introductions (`my name is …`), titles (`Dr. …`) and in sign-offs.
+    enabled: bool = True
+
+
+class KeyActionConfig(_Model):
+    """One rule for the values of keys."""
+
+    # Regular expression, found anywhere in the key (attribute keys and keys of JSON inside strings).
+    pattern: Annotated[str, AfterValidator(_expression)]
+    # What becomes of the whole value: replace, mask, pseudonym, drop (an empty string), vault; keep leaves personal data in it.
+    action: Action
+    # The name under which the value is replaced and counted.
+    entity: Entity = "BLOCKED_KEY"
+
+
+class ActionsConfig(_Model):
+    """What becomes of what was found."""
+
+    # Entity → replace, mask, pseudonym, drop, vault or keep; DEFAULT is for all that are not named.
+    entities: dict[Entity, Action] = Field(default_factory=dict)
+    # Rules for the whole values of keys, before everything that is found in them; the first whose pattern matches counts.
+    keys: tuple[KeyActionConfig, ...] = ()
+
+    @model_validator(mode="after")
+    def _credentials_are_no_text_to_mask(self) -> Self:
+        masked = sorted(entity for entity, action in self.entities.items() if action == "mask" and entity in SECRET_ENTITIES)
+        if masked:
+            raise ValueError(f"{', '.join(masked)}: credentials cannot be masked, a part of one helps to guess the rest; use replace")
+        return self
+
+
+class CaptureRuleConfig(_Model):
+    """Content capture for some records."""
+
+    # Tenants, with `*` for any run of characters; none means every tenant.
+    tenant: str = "*"
+    # Environments, likewise.
+    environment: str = "*"
+    # How content is stored for them.
+    capture: CaptureMode
+
+
+class ContentConfig(_Model):
+    """How much of what people and models wrote is stored; redaction comes first, whatever stands here."""
+
+    # full, truncated (the first `truncate_chars` of every string), hash (a keyed digest), none (only that there was some).
+    capture: CaptureMode = "full"
+    # With `truncated`: characters that stay of each string.
+    truncate_chars: int = Field(default=1024, ge=16, le=1_000_000)
+    # Attribute keys that hold content, with `*` for any run of characters. Yours replace the defaults.
+    keys: tuple[Annotated[str, Field(min_length=1)], ...] = DEFAULT_CONTENT_KEYS
+    # Names of log records (events) whose body is content, likewise; `*` makes every body content.
+    events: tuple[Annotated[str, Field(min_length=1)], ...] = DEFAULT_CONTENT_EVENTS
+    # Other captures by tenant and environment; the first rule that matches counts, `capture` is for the rest.
+    rules: tuple[CaptureRuleConfig, ...] = ()
+
+
+class VaultConfig(_Model):
+    """Where what an action `vault` takes out is kept, encrypted under a key of its subject."""
+
+    # Needed by the action `vault`.
+    enabled: bool = False
+    # Environment variable with the master key: 32 bytes as base64 or hexadecimal.
+    master_key_env: str = "AUDITLAKE_VAULT_KEY"
+    # File with the master key instead; readable by the owner alone.
+    master_key_file: str | None = None
+    # Attributes (of the record, else of its resource) that say whose data it is; the first that is there counts.
+    subject_keys: tuple[str, ...] = DEFAULT_SUBJECT_KEYS
 
 
 class RedactionConfig(_Model):
-    """The policy. Precedence for a key: ignored, exempt (while the value looks like an id), not allowed, blocked, else scanned."""
+    """The policy. Precedence for a key: ignored, not allowed, action by key, exempt (while an id), blocked, sensitive, else scanned."""
 
     # True keeps every key; False keeps the values of `allowed_keys` only and replaces all others by <KEY_NOT_ALLOWED>.
     allow_all_keys: bool = True
@@ -141,6 +225,22 @@ class RedactionConfig(_Model):
     blocked_values: Expressions = ()
     # Regular expressions; a value or finding that one matches as a whole is kept, even under a blocked key.
     allowed_values: Expressions = ()
+    # What stands for blocked values and the values of blocked keys: none (the constant), or a digest keyed with the lake's key.
+    hash_function: Literal["none", "md5", "sha1", "sha3", "hmac-sha256", "hmac-sha512"] = "none"
+    # Attributes `redaction.*` that say what was done to a record: silent (none), info (numbers), debug (numbers and keys).
+    summary: Literal["silent", "info", "debug"] = "silent"
+    # Look into numbers, too: cards, phones and social security numbers are sent as numbers. With False only keys decide about them.
+    redact_all_types: bool = True
+    # Keys that say what their value is: names, addresses, dates of birth, accounts …
+    sensitive_keys: SensitiveKeysConfig = SensitiveKeysConfig()
+    # Names that the words around them give away.
+    names: NamesConfig = NamesConfig()
+    # What becomes of what was found, by entity and by key.
+    actions: ActionsConfig = ActionsConfig()
+    # How much of prompts, completions and tool calls is stored.
+    content: ContentConfig = ContentConfig()
+    # Encrypted originals.
+    vault: VaultConfig = VaultConfig()
     # Detection of personal data.
     presidio: PresidioConfig = PresidioConfig()
     # Detection of credentials.
@@ -152,12 +252,34 @@ class RedactionConfig(_Model):
     # Memory for texts that were seen before, in bytes.
     cache_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
 
+    @model_validator(mode="after")
+    def _actions_are_possible(self) -> Self:
+        known = self.known_entities()
+        if unknown := sorted(set(self.actions.entities) - known):
+            raise ValueError(f"actions.entities: unknown entities {', '.join(unknown)}; known are {', '.join(sorted(known))}")
+        if self.vaulting and not self.vault.enabled:
+            raise ValueError("actions: vault needs `vault: {enabled: true}` and a master key")
+        return self
+
+    @property
+    def vaulting(self) -> bool:
+        """Whether some action puts originals into the vault."""
+        return "vault" in {*self.actions.entities.values(), *(rule.action for rule in self.actions.keys)}
+
+    def known_entities(self) -> frozenset[str]:
+        """Return every entity that this policy can find, or that another one could, and DEFAULT."""
+        countries = (entity for entities in COUNTRY_ENTITIES.values() for entity in entities)
+        own = (*self.presidio.entity_names(), *self.sensitive_keys.extra, *(rule.entity for rule in self.actions.keys), DEFAULT_ACTION)
+        built_in = (*DEFAULT_ENTITIES, *OPTIONAL_ENTITIES, *MODEL_ENTITIES, *KEY_ENTITIES, *POLICY_ENTITIES)
+        return frozenset((*own, *built_in, *countries)) | SECRET_ENTITIES
+
 
 def policy_hash(config: RedactionConfig) -> str:
     """Return 16 hex digits that change whenever what is found or stored could change: the policy, our rules, Presidio's version."""
+    without_effect: Any = {"cache_bytes": True, "presidio": {"workers"}, "vault": {"master_key_env", "master_key_file"}}
     in_force = {
-        "policy": config.model_dump(mode="json", exclude={"cache_bytes": True, "presidio": {"workers"}}),
-        "rules": RULES_VERSION,
+        "policy": config.model_dump(mode="json", exclude=without_effect),
+        "rules": (RULES_VERSION, POLICY_VERSION),
         "presidio": version("presidio-analyzer"),
     }
     return hashlib.sha256(json.dumps(in_force, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
