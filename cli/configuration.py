@@ -34,3 +34,8 @@ def rule_files(config: Config, beside: Path | None) -> list[Path]:
         places = [root / rule_file for root in roots]
         found.append(next((place for place in places if place.exists()), rule_file))
     return found
+
+
+def cache_folder() -> Path:
+    """Return where compiled prefilters are kept: below XDG_CACHE_HOME, else ~/.cache; need not exist, nothing in it is needed again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auditlake"

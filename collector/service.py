@@ -63,11 +63,12 @@ async def serve(
     data: Path,
     prepare_child: Callable[[str], None] | None = None,
     on_ready: Callable[[Ports], None] | None = None,
+    cache_folder: Path | None = None,
 ) -> None:
     """Run the collector until SIGTERM or SIGINT, then stop within 10 s. Needs the main thread (signals).
 
     `prepare_child` is called first in each child process, with its name: the place to configure its logging. `on_ready` is called
-    once, with the ports, when requests are taken. Raises CollectorError when a port is taken and StorageError when the data directory
+    once, with the ports, when requests are taken. `cache_folder` keeps what takes long to compile. Raises CollectorError when a port is taken and StorageError when the data directory
     cannot be used; nothing has been changed then.
     """
     stop = asyncio.Event()
@@ -76,7 +77,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     _tune()
     log = structlog.get_logger(__name__)
-    async with Collector(config, data=data, prepare_child=prepare_child) as collector:
+    async with Collector(config, data=data, prepare_child=prepare_child, cache_folder=cache_folder) as collector:
         log.info("collector ready", origin=collector.origin, data=str(data))
         if on_ready is not None:
             on_ready(collector.ports)
@@ -88,8 +89,11 @@ async def serve(
 class Collector:
     """Everything that one collector runs. Entered: requests are taken. Left: everything taken is sealed."""
 
-    def __init__(self, config: Config, *, data: Path, prepare_child: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, config: Config, *, data: Path, prepare_child: Callable[[str], None] | None = None, cache_folder: Path | None = None
+    ) -> None:
         self._config = config
+        self._cache_folder = cache_folder
         self._data = data
         self._node = config.parquet.node or node_name(socket.gethostname())
         self.origin = f"{self._node}/collector"
@@ -131,7 +135,7 @@ class Collector:
         resends = Resends(derived_key(key, "resends"))
         for identity, age_seconds in await asyncio.to_thread(self._recent_digests):
             resends.remember(identity, age_seconds=age_seconds)
-        self._redactor = Redactor(self._config.redaction, pseudonym_key=key)
+        self._redactor = Redactor(self._config.redaction, pseudonym_key=key, cache_folder=self._cache_folder)
         self._redactor.start()
         stack.push_async_callback(self._redactor.close)
         self._warm = self._spawn("warm-up", self._warm_up())

@@ -7,7 +7,7 @@ from typing import Final
 
 WORDS_BEFORE: Final = 5
 _CHARS_BEFORE: Final = 120
-_WORD: Final = re.compile(r"[^\W_]+")
+WORD: Final = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Context:
         """Return the first context word that stands before `text[start]` or in the key; None when there is none."""
         if not self.words:
             return None
-        before = _WORD.findall(text[max(0, start - _CHARS_BEFORE) : start].lower())[-WORDS_BEFORE:]
+        before = WORD.findall(text[max(0, start - _CHARS_BEFORE) : start].lower())[-WORDS_BEFORE:]
         around = f" {' '.join(before)} {' '.join(key_words)} "
         if any(f" {word} " in around for word in self.unless):
             return None
@@ -30,4 +30,4 @@ class Context:
 
 def context(words: Iterable[str], unless: Iterable[str] = ()) -> Context:
     """Return a context of these words, written as they stand between spaces (`account#` → `account`)."""
-    return Context(*(tuple(dict.fromkeys(" ".join(_WORD.findall(word.lower())) for word in each)) for each in (words, unless)))
+    return Context(*(tuple(dict.fromkeys(" ".join(WORD.findall(word.lower())) for word in each)) for each in (words, unless)))

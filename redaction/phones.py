@@ -13,9 +13,9 @@ from typing import Final
 
 import phonenumbers
 
+from redaction.candidates import BARE_DIGITS, BARE_SCORE, COMPACT_DATE, PHONE_CANDIDATE, PHONE_WORDS, may_mean_phone
 from redaction.context import context
 from redaction.expressions import compiled
-from redaction.prefilter import BARE_DIGITS, BARE_SCORE, COMPACT_DATE, PHONE_CANDIDATE, PHONE_WORDS, may_mean_phone
 
 _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
 _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")

@@ -27,12 +27,6 @@ class Finder(Protocol):
     def find_long(self, text: str) -> Findings: ...
 
 
-class Gate(Protocol):
-    """What can tell that nothing will be found (`redaction.prefilter.Prefilter`)."""
-
-    def may_match(self, text: str, context: Sequence[str]) -> bool: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """What is scanned in one go: a chunk of a text that begins at `offset`, or the whole of a long one for what may exceed a chunk."""
@@ -50,12 +44,10 @@ class Scanner:
         finder: Finder,
         *,
         timeout_seconds: float,
-        gate: Gate | None = None,
         budget: Callable[[float], AbstractContextManager[None]] = cpu_budget,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._finder = finder
-        self._gate = gate
         self._timeout_seconds = timeout_seconds
         self._budget = budget
         self._clock = clock
@@ -84,8 +76,6 @@ class Scanner:
             return ERROR
 
     def _found(self, text: str, context: Sequence[str], *, whole: bool) -> Findings:
-        if not whole and self._gate is not None and not self._gate.may_match(text, context):
-            return ()
         find = self._finder.find_long if whole else lambda view: self._finder.find(view, context)
         found = list(find(text))
         for view in views(text):

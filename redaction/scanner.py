@@ -10,13 +10,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from redaction.errors import RedactionError
 from redaction.findings import Finding, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.policy import RedactionConfig
-from redaction.prefilter import Prefilter
-from redaction.scan import Finder, Scanner
+from redaction.scan import Scanner
 
 READY: Final = "ready"
 FAILED: Final = "failed"
@@ -34,26 +35,29 @@ def main() -> None:
     serve(Pipe(sys.stdin.fileno(), answers), build)
 
 
-def build(policy: str) -> Scanner:
-    """Return the scanner of a policy (JSON)."""
-    from redaction.presidio import Analyzer
+def build(policy: str, cache_folder: str | None) -> tuple[Scanner, bytes]:
+    """Return the scanner of a policy (JSON), and its prefilter for the parent."""
+    from redaction.presidio.analyzer import Analyzer
 
     config = RedactionConfig.model_validate_json(policy)
-    finder: Finder = Analyzer(config)
+    finder = Analyzer(config, cache_folder=None if cache_folder is None else Path(cache_folder))
     finder.find(WARM_UP, ())
-    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000, gate=Prefilter(config))
+    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000), finder.gate.blob
 
 
-def serve(pipe: Pipe, build_scanner: Callable[[str], Scanner]) -> None:
+def serve(pipe: Pipe, build_scanner: Callable[[str, str | None], tuple[Scanner, bytes]]) -> None:
     """Answer every part of every batch, one message each, in order."""
     parent = os.getppid()
     try:
         try:
-            scanner = build_scanner(pipe.receive())
+            scanner, gate = build_scanner(*pipe.receive())
+        except RedactionError as error:
+            pipe.send((FAILED, str(error)))
+            return
         except Exception as error:  # noqa: BLE001 - the process boundary: the parent says what failed
             pipe.send((FAILED, type(error).__name__))
             return
-        pipe.send((READY, os.getpid()))
+        pipe.send((READY, gate))
         while _next_batch(pipe, parent):
             for text, context, whole in pipe.receive():
                 begun = time.process_time()

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +45,10 @@ LONG_TEXT_PARTS: Final = 4
 class ScannerProcess:
     """One scanner process. Not thread-safe."""
 
-    def __init__(self, config: RedactionConfig, command: Sequence[str]) -> None:
-        self._policy = config.model_dump_json()
+    def __init__(self, config: RedactionConfig, command: Sequence[str], cache_folder: Path | None, ready: Callable[[bytes], None]) -> None:
+        """`ready` takes the prefilter that a process has built or loaded, from the thread that uses it."""
+        self._policy = (config.model_dump_json(), None if cache_folder is None else str(cache_folder))
+        self._ready = ready
         self._timeout_seconds = config.presidio.timeout_ms / 1000
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,6 +139,7 @@ class ScannerProcess:
             raise RuntimeError(detail)
         if self._closing.is_set():  # it was started while the pool was being closed
             raise PipeLost
+        self._ready(detail)
         self._pipe, self._failures, self.problem = pipe, 0, ""
 
     def _restart(self, why: str) -> None:
@@ -151,8 +154,15 @@ class ScannerProcess:
 class ScannerPool:
     """Scanner processes behind one queue. Calls that come while they are busy are answered together; equal texts are scanned once."""
 
-    def __init__(self, config: RedactionConfig, *, command: Sequence[str] = COMMAND) -> None:
-        self._processes = [ScannerProcess(config, command) for _ in range(config.presidio.workers)]
+    def __init__(
+        self,
+        config: RedactionConfig,
+        *,
+        command: Sequence[str] = COMMAND,
+        cache_folder: Path | None = None,
+        ready: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self._processes = [ScannerProcess(config, command, cache_folder, ready) for _ in range(config.presidio.workers)]
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._timeout_seconds = config.presidio.timeout_ms / 1000

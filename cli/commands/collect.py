@@ -16,7 +16,7 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
 
     import structlog
 
-    from cli.configuration import load_or_fail
+    from cli.configuration import cache_folder, load_or_fail
     from cli.logs import configure_logs
     from collector.errors import CollectorError
     from collector.service import serve
@@ -27,6 +27,6 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
     for warning in loaded.warnings:
         structlog.get_logger(__name__).warning(warning)
     try:
-        asyncio.run(serve(loaded, data=data or loaded.parquet.path, prepare_child=configure_logs))
+        asyncio.run(serve(loaded, data=data or loaded.parquet.path, prepare_child=configure_logs, cache_folder=cache_folder()))
     except (StorageError, CollectorError) as error:
         fail(str(error))

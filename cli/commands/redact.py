@@ -51,14 +51,14 @@ def redact(config: ConfigOption = None, explain: ExplainOption = False, jsonl: J
 
 
 def _redactor(config: Path | None) -> "Redactor":
-    from cli.configuration import load_or_fail
+    from cli.configuration import cache_folder, load_or_fail
     from redaction.pseudonym import load_or_create_key
     from redaction.redactor import Redactor
 
     loaded = load_or_fail(config)
     key_file = loaded.parquet.path / "keys" / "pseudonym.key"
     key = load_or_create_key(key_file) if key_file.exists() else os.urandom(32)
-    return Redactor(loaded.redaction, pseudonym_key=key)
+    return Redactor(loaded.redaction, pseudonym_key=key, cache_folder=cache_folder())
 
 
 def _lines() -> Iterator[tuple[str, str | None]]:

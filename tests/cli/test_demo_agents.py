@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from alerts.rules import load_rules
+from cli.configuration import cache_folder
 from cli.demo import AGENTS, backfill
 from cli.demo.expectations import EXPECTATIONS
 from cli.demo.history import days
@@ -20,7 +21,7 @@ from cli.demo.report import until_a_day_with_room
 from collector.admission import is_audit
 from collector.signals import LOGS
 from redaction.policy import RedactionConfig
-from redaction.prefilter import Prefilter
+from redaction.presidio.analyzer import Analyzer
 from redaction.scan import chunks
 from tests.sdk.otlp_server import OtlpServer, Record, serving, wait_for
 
@@ -173,7 +174,7 @@ def test_the_burst_of_report_falls_into_one_day(time_of_day: str, waits: float) 
 
 def test_the_audit_records_of_thorough_take_long_to_redact(sent: dict[str, OtlpServer]) -> None:
     """AuditWriteLatency: requests of one audit event each, tens of kilobytes, never the same, nearly all of which has to be scanned."""
-    prefilter = Prefilter(RedactionConfig())
+    gate = Analyzer(RedactionConfig(), cache_folder=cache_folder()).gate
     requests = [request for request in sent["thorough"].decoded("/v1/logs") if is_audit(LOGS, request)]
     texts = {
         record.body.string_value
@@ -185,7 +186,7 @@ def test_the_audit_records_of_thorough_take_long_to_redact(sent: dict[str, OtlpS
     }
     assert len(texts) == RUNS["thorough"]
     for text in texts:
-        assert sum(end - start for start, end in chunks(text) if prefilter.may_match(text[start:end], ())) > 60_000
+        assert sum(end - start for start, end in chunks(text) if gate.candidates(text[start:end], ())) > 60_000
 
 
 def test_leaking_leaks_every_value_everywhere(sent: dict[str, OtlpServer]) -> None:

@@ -6,7 +6,7 @@ import phonenumbers
 import pytest
 
 from redaction.phones import Phones
-from redaction.presidio import Analyzer
+from redaction.presidio.analyzer import Analyzer
 from redaction.redactor import Redactor
 
 PHONES = Phones(("US",), threshold=0.4)

@@ -1,59 +1,182 @@
-"""The prefilter is a superset: what it lets pass unscanned, no recognizer would have found."""
+"""The fast path finds what stock Presidio finds: the same recognizers, threshold and context, each asked about every text.
 
+The long version of the first test, over texts of many kinds, is `make soak`.
+"""
+
+import os
 import string
+import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import LogCapture
 
-from redaction.policy import DEFAULT_ENTITIES, RedactionConfig
-from redaction.prefilter import Prefilter
-from redaction.presidio import Analyzer
-from redaction.secrets import RULES
+from benchmarks.stock import Stock, places
+from redaction import conditions, prefilter
+from redaction.conditions import Condition, compiled_gate, open_gate
+from redaction.policy import RedactionConfig
+from redaction.prefilter import Gate, Prefilter
+from redaction.presidio.analyzer import Analyzer
+from redaction.presidio.detectors import detectors
+from redaction.redactor import Redactor
 
-PREFILTER = Prefilter(RedactionConfig())
 CONTEXTS = [(), ("account",), ("driver", "license"), ("passport",), ("phone",), ("ssn",), ("aws", "secret"), ("dl",), ("medical",)]
 PIECES = st.sampled_from([
     "jane@example.com", "4111 1111", "1111-1111", "(415) ", "555-0132", "٤١٥", "４１１１", "\u00a0", "\u200b", "GB82 WEST 1234",
     "5698 7654 32", "912-70", "-1234", "536 22 8726", "D1234567", "driver license ", "account ", "AB", "1234563", "sk-", "sk-ant-",
     "ghp_", "AKIA", "bc1", "-----BEGIN PRIVATE KEY-----", "eyJhbGciOiJI", ".", "bearer ", "Bearer\t", "\\u0040", "%40", "\\n", "K",
-    "ſ", "1", "3", " ", "-", "\n", "+",
+    "ſ", "1", "3", " ", "-", "\n", "+", "İ", "ı", "\u0301", "e\u0301", "𑵐", "²", "\u180e", "\ufe0f", "\u202e", "\ud800", "@", "@x.",
+    "password=", "api_key: ", "token ", "https://", ":pw@", "?sig=",
 ])  # fmt: skip
 TEXTS = st.lists(PIECES | st.text(string.ascii_letters + string.digits, max_size=24) | st.text(max_size=6), max_size=8).map("".join)
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.fixture(scope="session")
+def stock() -> Stock:
+    """The oracle."""
+    return Stock(RedactionConfig())
+
+
+@settings(max_examples=600, deadline=None)
 @given(text=TEXTS, context=st.sampled_from(CONTEXTS))
-def test_what_passes_unscanned_holds_nothing(analyzer: Analyzer, text: str, context: tuple[str, ...]) -> None:
-    """No finding without the shape that the prefilter looks for."""
-    if not PREFILTER.may_match(text, context):
-        assert analyzer.find(text, context) == ()
-
-
-@pytest.mark.parametrize("entity", DEFAULT_ENTITIES)
-def test_every_default_entity_has_a_shape(entity: str) -> None:
-    """One entity without a shape would send every text to Presidio."""
-    assert not Prefilter(RedactionConfig.model_validate({"presidio": {"entities": [entity]}})).may_match("nothing here", ())
-
-
-def test_every_shape_of_a_secret_is_in_its_rule() -> None:
-    """Each rule is looked for by itself, so that one shape cannot cover for another."""
-    assert all(rule.shape for rule in RULES)
+def test_the_fast_path_finds_what_stock_presidio_finds(analyzer: Analyzer, stock: Stock, text: str, context: tuple[str, ...]) -> None:
+    """Same places, entities and scores, whatever the text."""
+    assert places(analyzer.find(text, context)) == places(stock.find(text, context))
 
 
 @pytest.mark.parametrize("text", ["The order was shipped yesterday.", "step 12 of 30 took 0.25 s", "2024-08-06T12:33:45Z INFO ready"])
-def test_ordinary_texts_are_not_scanned(text: str) -> None:
+def test_ordinary_texts_have_no_candidates(analyzer: Analyzer, text: str) -> None:
     """The point of it."""
-    assert not PREFILTER.may_match(text, ())
+    assert analyzer.gate.candidates(text, ()) == 0
+
+
+def test_no_recognizer_of_the_default_policy_looks_at_every_text(analyzer: Analyzer) -> None:
+    """One that did would send every text to the scanner."""
+    looking = [each.recognizer.name for index, each in enumerate(analyzer.detectors) if analyzer.gate.candidates("", ()) >> index & 1]
+    assert looking == []
+
+
+def test_a_candidate_is_one_recognizer_not_all(analyzer: Analyzer) -> None:
+    """An address is looked at by the recognizer of addresses."""
+    mask = analyzer.gate.candidates("write to jane@example.com", ())
+    chosen = [each.recognizer.name for index, each in enumerate(analyzer.detectors) if mask >> index & 1]
+    assert chosen == ["EmailRecognizer"]
 
 
 @pytest.mark.parametrize("text", [r"jane\u0040example.com", "jane%40example.com", r"\u0034111111111111111"])
-def test_escapes_hide_nothing(text: str) -> None:
-    """Shapes are also looked for in what an escaped text stands for."""
-    assert PREFILTER.may_match(text, ())
+def test_escapes_hide_nothing(analyzer: Analyzer, text: str) -> None:
+    """Candidates are also looked for in what an escaped text stands for."""
+    known = Prefilter()
+    known.load(analyzer.gate.blob)
+    assert known.may_match(text, ())
 
 
-@pytest.mark.parametrize("options", [{"blocked_values": ["x"]}, {"presidio": {"entities": ["URL"]}}])
-def test_a_policy_with_unknown_shapes_has_no_prefilter(options: dict[str, object]) -> None:
-    """Then everything is scanned."""
-    assert Prefilter(RedactionConfig.model_validate(options)).may_match("nothing", ())
+def test_before_a_scanner_is_ready_every_text_may_match() -> None:
+    """Nothing passes unscanned because the gate is not there yet."""
+    assert Prefilter().may_match("nothing", ())
+    assert Prefilter().may_match_identifier("nothing")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"\p{Lu}+x", "é+1", r"(?:foo){e<=1}", r"(?r)foo", r"(?<=ab{1,3})c", r"a{,3}b", r"(?x) a b # c", r"(?P<a>x)(?P=a)", r"\mfoo\M",
+        r"[^\W\d_]{3}", r"(?i)strasse", r"(?b)foo",
+    ],
+)  # fmt: skip
+def test_expressions_of_the_policy_lose_no_match(expression: str, tmp_path: Path) -> None:
+    """Whatever the `regex` module reads: either Hyperscan finds a superset, or the condition holds for every text."""
+    gate = open_gate([Condition(expressions=((expression, 0),))], tmp_path)
+    for text in ("ÀÉx", "é1", "fo0", "foo", "abbbc", "aaab", "b", "ab", "xx", "a foo b", "äöü", "STRASSE", "ſtrasse", "oof", "e\u0301Éx"):
+        if regex.search(expression, text):
+            assert gate.candidates(text, ()), text
+
+
+def test_characters_that_the_engines_class_differently_are_exchanged() -> None:
+    """Digits of new scripts, combining marks, and the i of Turkish."""
+    gate = Gate(compiled_gate([Condition(expressions=((r"\d{4}", 0),)), Condition(expressions=((r"\bid\b", regex.I),))]))
+    assert gate.candidates("\U00011f50\U00011f51\U00011f52\U00011f53", ()) == 1
+    assert gate.candidates("my \u0130D", ()) == 2
+    assert gate.candidates("\u0661\u0662\u0663\u0664", ()) == 1
+    assert gate.candidates("a\u0301bcd 12\u00b34", ()) == 0
+
+
+def test_words_are_whole_words_of_the_text_or_of_its_key() -> None:
+    """A weak recognizer without its words finds nothing."""
+    gate = Gate(compiled_gate([Condition(expressions=((r"\d{4}", 0),), words=("dl", "driver license"))]))
+    assert gate.candidates("handle 1234", ()) == 0
+    assert gate.candidates("DL_1234", ()) == 1
+    assert gate.candidates("1234", ("driver",)) == 1
+    assert gate.candidates("driver", ("dl",)) == 0
+
+
+def test_without_hyperscan_every_recognizer_looks_at_every_text(monkeypatch: pytest.MonkeyPatch, analyzer: Analyzer) -> None:
+    """Slower, with the same result."""
+    monkeypatch.setattr(conditions, "hyperscan", lambda: None)
+    monkeypatch.setattr(prefilter, "hyperscan", lambda: None)
+    slow = Analyzer(RedactionConfig())
+    assert not slow.gate.is_fast
+    for text in ("nothing", "jane@example.com", "card 4111 1111 1111 1111, ssn 536-22-8726"):
+        assert slow.gate.candidates(text, ()) == slow.gate.everything
+        assert slow.find(text, ()) == analyzer.find(text, ())
+
+
+def test_a_compiled_gate_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path, logged: LogCapture) -> None:
+    """The second start reads what the first one wrote."""
+    wanted = [Condition(expressions=(("abc", 0),))]
+    first = open_gate(wanted, tmp_path)
+    (kept,) = tmp_path.glob("prefilter-*")
+    assert open_gate(wanted, tmp_path).blob == first.blob
+    assert kept.read_bytes() == first.blob
+    kept.write_bytes(first.blob[:-1])
+    assert open_gate(wanted, tmp_path).candidates("xabcx", ()) == 1
+    assert [each["event"] for each in logged.entries] == ["the compiled prefilter is made anew"]
+    assert kept.read_bytes() == first.blob
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
+    """Read-only containers work."""
+    tmp_path.chmod(0o500)
+    assert open_gate([Condition(expressions=(("abc", 0),))], tmp_path / "cache").candidates("abc", ()) == 1
+
+
+def test_a_gate_may_be_asked_from_many_threads(analyzer: Analyzer) -> None:
+    """Each thread has its own scratch memory."""
+    right: list[bool] = []
+
+    def ask() -> None:
+        gate = analyzer.gate
+        right.extend(bool(gate.candidates("write to jane@example.com", ())) and not gate.candidates("nothing", ()) for _ in range(300))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert right == [True] * 1200
+
+
+def test_a_policy_with_blocked_values_is_gated_by_them(make_redactor: Callable[..., Redactor]) -> None:
+    """The policy's own expressions are in the database like all others."""
+    redactor = make_redactor(blocked_values=["ACME-[0-9]{4}"])
+    assert redactor.clean_now([("order ACME-1234", None)])[0].text == "order <BLOCKED_VALUE>"
+    assert redactor.lookup("order of acme", None) is not None
+
+
+def test_every_condition_is_a_superset_by_itself() -> None:
+    """No shape may cover for another: each recognizer's own condition holds wherever it finds something."""
+    texts = [
+        "jane@example.com", "4111 1111 1111 1111", "+1 415-555-0132", "ssn 536-22-8726", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa",
+        "DE89370400440532013000", "nhs 9434765919", "dea AB1234563", "passport 912345678", "driver license D1234567", "itin 912-70-1234",
+        "bank account 12345678901",
+    ]  # fmt: skip
+    for each in detectors(RedactionConfig()):
+        gate = Gate(compiled_gate([each.condition]))
+        for text in texts:
+            if any(found.score >= 1 for found in each.recognizer.analyze(text, each.recognizer.supported_entities, None)):
+                assert gate.candidates(text, ()), (each.recognizer.name, text)

@@ -8,7 +8,7 @@ import tldextract
 
 from redaction.budget import BudgetExceeded
 from redaction.policy import RedactionConfig
-from redaction.presidio import Analyzer
+from redaction.presidio.analyzer import Analyzer
 
 
 def found(analyzer: Analyzer, text: str, *context: str) -> list[tuple[str, str]]:

@@ -1,0 +1,237 @@
+"""When a recognizer can find something, and all such conditions compiled into one database.
+
+Every recognizer states a condition: expressions of which one is contained in each of its matches, words without which it is not sure
+enough, and perhaps a closer look. Hyperscan searches all expressions at once, in its PREFILTER mode, which finds a superset of what
+the expressions mean. What Hyperscan cannot express, or a platform without it, makes a candidate of every text: slower, with the same
+result. Compiling takes seconds, so the scanner process does it and keeps the result on disk.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import regex  # type: ignore[import-untyped]
+
+from redaction.log import warn
+from redaction.prefilter import CLASSES, DOTTED, FORMAT, Gate, hyperscan
+
+KEPT_FILES: Final = 8
+"""Compiled prefilters of so many policies stay on disk."""
+
+_PASSED_ON: Final = regex.I | regex.S | regex.M | regex.X
+_HARMLESS: Final = regex.U | regex.V0
+_ONLY_REGEX: Final = re.compile(r"\{[^}]*[eisd]\s*(?:<|[}])|\\[LmMRXKGN]|\(\?[|&R0-9]|\[\[")
+_NO_MINIMUM: Final = re.compile(r"(?<!\\)\{,(?=\d)")
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]|\\[uUpP]|\\x(?:[89A-Fa-f]|\{)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """When a recognizer can find something; without expressions always."""
+
+    expressions: tuple[tuple[str, int], ...] = ()  # each with flags of the `regex` module; one of them is contained in every match
+    words: tuple[str, ...] = ()  # if any: the first word of one of these stands in the text or in its key
+    check: str = ""  # a closer look at short texts, by its name in `CHECKS`
+    in_identifiers: bool = True  # whether it also counts in ids that the pipeline needs
+
+
+def open_gate(conditions: Sequence[Condition], folder: Path | None = None) -> Gate:
+    """Return the gate of these conditions: from `folder` when it was compiled before, else compiled and kept there.
+
+    A folder that cannot be written costs only the time to compile again. What stands in the file are the policy's expressions.
+    """
+    path = folder / f"prefilter-{_identity(conditions)}" if folder is not None else None
+    if path is not None and path.exists():
+        try:
+            return Gate(path.read_bytes())
+        except (OSError, ValueError, KeyError) as error:
+            warn("the compiled prefilter is made anew", error=type(error).__name__)
+    gate = Gate(compiled_gate(conditions, folder))
+    if path is not None and gate.is_fast:
+        try:
+            _keep(path, gate.blob)
+        except OSError as error:
+            warn("the compiled prefilter cannot be kept: it is compiled at every start", error=type(error).__name__)
+    return gate
+
+
+def compiled_gate(conditions: Sequence[Condition], folder: Path | None = None) -> bytes:
+    """Return the conditions compiled: a line of JSON and Hyperscan's database, which is empty on a platform without it.
+
+    In `folder` the classes of characters are kept on which the engines disagree: they take a second to find.
+    """
+    compiler = _Compiler(conditions)
+    database = compiler.database() if hyperscan() is not None else b""
+    meta = {
+        "format": FORMAT,
+        "digest": hashlib.sha256(database).hexdigest(),
+        **compiler.meta(_known_disagreements(folder) if database else {}),
+    }
+    return json.dumps(meta, separators=(",", ":")).encode() + b"\n" + database
+
+
+class _Compiler:
+    """Numbers the expressions of all conditions, each distinct one once, and compiles them together."""
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        self._conditions = conditions
+        self._ids: dict[tuple[str, int], int] = {}
+        self._shapes: dict[int, int] = {}
+        self._words: dict[int, int] = {}
+        self._key_words: dict[str, int] = {}
+        self._always = self._worded = self._not_ascii = 0
+        for index, condition in enumerate(conditions):
+            self._add(1 << index, condition)
+
+    def _add(self, bit: int, condition: Condition) -> None:
+        translated = [_translated(expression, flags) for expression, flags in condition.expressions]
+        if not translated or not all(each is not None and _compiles(*each) for each in translated):
+            self._always |= bit
+            return
+        if any(_NOT_ASCII.search(expression) for expression, _ in condition.expressions):
+            self._not_ascii |= bit
+        for each in translated:
+            if each is not None:
+                identifier = self._ids.setdefault(each, len(self._ids))
+                self._shapes[identifier] = self._shapes.get(identifier, 0) | bit
+        for word in dict.fromkeys(phrase.split(" ")[0] for phrase in condition.words):
+            self._worded |= bit
+            self._key_words[word] = self._key_words.get(word, 0) | bit
+            whole = (rf"(?:^|[^0-9A-Za-z]){re.escape(word)}(?:$|[^0-9A-Za-z])", _flags(regex.I, prefilter=False))
+            identifier = self._ids.setdefault(whole, len(self._ids))
+            self._words[identifier] = self._words.get(identifier, 0) | bit
+
+    def database(self) -> bytes:
+        module = hyperscan()
+        if not self._ids:
+            return b""
+        database = module.Database(mode=module.HS_MODE_BLOCK)
+        database.compile(
+            expressions=[expression.encode() for expression, _ in self._ids],
+            ids=list(self._ids.values()),
+            elements=len(self._ids),
+            flags=[flags for _, flags in self._ids],
+        )
+        return bytes(module.dumpb(database))
+
+    def meta(self, disagreeing: Mapping[str, object]) -> Mapping[str, object]:
+        expressions = range(len(self._ids))
+        return {
+            "conditions": len(self._conditions),
+            "identifiers": sum(1 << index for index, each in enumerate(self._conditions) if each.in_identifiers),
+            "always": self._always,
+            "worded": self._worded,
+            "not_ascii": self._not_ascii,
+            "shapes": [self._shapes.get(each, 0) for each in expressions],
+            "words": [self._words.get(each, 0) for each in expressions],
+            "key_words": self._key_words,
+            "checks": [(index, each.check) for index, each in enumerate(self._conditions) if each.check],
+            "disagreeing": disagreeing,
+        }
+
+
+def _translated(expression: str, flags: int) -> tuple[str, int] | None:
+    """Return an expression of the `regex` module for Hyperscan, or None when only that module can read it."""
+    compiled_flags = regex.compile(expression, flags).flags
+    if compiled_flags & ~(_PASSED_ON | _HARMLESS) or _ONLY_REGEX.search(expression):
+        return None
+    verbose = "(?x)" if compiled_flags & regex.X else ""
+    return verbose + _NO_MINIMUM.sub("{0,", expression), _flags(compiled_flags)
+
+
+def _flags(flags: int, *, prefilter: bool = True) -> int:
+    module = hyperscan()
+    if module is None:
+        return 0
+    own: int = module.HS_FLAG_UTF8 | module.HS_FLAG_UCP | module.HS_FLAG_SINGLEMATCH
+    own |= module.HS_FLAG_PREFILTER if prefilter else 0
+    own |= module.HS_FLAG_CASELESS if flags & regex.I else 0
+    own |= module.HS_FLAG_DOTALL if flags & regex.S else 0
+    return own | (module.HS_FLAG_MULTILINE if flags & regex.M else 0)
+
+
+def _compiles(expression: str, flags: int) -> bool:
+    module = hyperscan()
+    if module is None:
+        return True
+    try:
+        module.Database(mode=module.HS_MODE_BLOCK).compile(expressions=[expression.encode()], ids=[0], elements=1, flags=[flags])
+    except module.error:
+        return False
+    return True
+
+
+def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
+    path = folder / f"characters-{_identity(())}.json" if folder is not None else None
+    try:
+        known: Mapping[str, object] = json.loads(path.read_bytes()) if path is not None else {}
+    except (OSError, ValueError):
+        known = {}
+    if not known:
+        known = _disagreements()
+        if path is not None:
+            with contextlib.suppress(OSError):
+                _keep(path, json.dumps(known).encode())
+    return known
+
+
+def _disagreements() -> Mapping[str, list[tuple[int, int]]]:
+    """Return, by the class that the `regex` module gives them, the ranges of characters to which Hyperscan gives other classes."""
+    module = hyperscan()
+    characters = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000]
+    text = "".join(characters)
+    ends = {}
+    position = 0
+    for character in characters:
+        position += len(character.encode())
+        ends[position] = ord(character)
+    data = text.encode()
+    theirs: dict[str, set[int]] = {}
+    ours: dict[str, set[int]] = {}
+    for name in (each for each in CLASSES if each):
+        database = module.Database(mode=module.HS_MODE_BLOCK)
+        database.compile(expressions=[name.encode()], ids=[0], elements=1, flags=[module.HS_FLAG_UTF8 | module.HS_FLAG_UCP])
+        found: set[int] = set()
+        database.scan(data, match_event_handler=lambda _id, _start, end, _flags, found: found.add(end), context=found)
+        theirs[name] = {ends[end] for end in found}
+        ours[name] = set(map(ord, regex.findall(name, text)))
+    disagreeing = set().union(*(theirs[name] ^ ours[name] for name in theirs)) | set(range(0xD800, 0xE000)) | set(DOTTED)
+    by_class: dict[str, list[int]] = {name: [] for name in CLASSES}
+    for code in sorted(disagreeing):
+        by_class[next((name for name in ours if code in ours[name]), "")].append(code)
+    return {name: list(_ranges(codes)) for name, codes in by_class.items()}
+
+
+def _ranges(codes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    first = last = -2
+    for code in codes:
+        if code == last + 1:
+            last = code
+            continue
+        if first >= 0:
+            yield first, last
+        first = last = code
+    if first >= 0:
+        yield first, last
+
+
+def _identity(conditions: Sequence[Condition]) -> str:
+    module = hyperscan()
+    versions = [FORMAT, regex.__version__, module.__version__ if module else None, os.uname().machine]
+    described = json.dumps([versions, [asdict(each) for each in conditions]])
+    return hashlib.sha256(described.encode()).hexdigest()[:24]
+
+
+def _keep(path: Path, blob: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(blob)
+    temporary.replace(path)
+    for older in sorted(path.parent.glob("prefilter-*"), key=lambda each: each.stat().st_mtime)[:-KEPT_FILES]:
+        older.unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""Which recognizers a policy asks for, and when each can find something: the one list of everything that is looked for.
+
+A recognizer is one entry in `_ENTITIES`, or one rule in `redaction.secrets`. Conditions of pattern recognizers are their patterns
+themselves, unless a quicker shape is known.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from presidio_analyzer import Pattern, PatternRecognizer
+from presidio_analyzer.predefined_recognizers import (
+    CryptoRecognizer,
+    DateRecognizer,
+    IbanRecognizer,
+    IpRecognizer,
+    MacAddressRecognizer,
+    UrlRecognizer,
+    UsBankRecognizer,
+    UsItinRecognizer,
+    UsLicenseRecognizer,
+    UsPassportRecognizer,
+    UuidRecognizer,
+)
+
+from redaction import cards
+from redaction.candidates import (
+    ACCOUNT_WORDS,
+    BARE_SCORE,
+    CARD_SHAPES,
+    CRYPTO_SHAPES,
+    EMAIL_SHAPE,
+    LICENSE_WORDS,
+    PASSPORT_WORDS,
+    PHONE_SHAPE,
+)
+from redaction.conditions import Condition
+from redaction.context import WORD
+from redaction.emails import Emails
+from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
+from redaction.presidio.recognizers import (
+    ContextualMedicalLicense,
+    ContextualNhs,
+    RegionalPhones,
+    SecretRecognizer,
+    SpanRecognizer,
+    SsnWithSamples,
+)
+from redaction.secrets import KEY_TAIL_SHAPE, PRIVATE_KEY, RULES, SecretRule, key_tails
+
+BLOCKED_VALUE: Final = "BLOCKED_VALUE"
+
+_ANALYSES_OF_PATTERNS: Final = (PatternRecognizer.analyze, IbanRecognizer.analyze)
+"""Those that find nothing but what a pattern of the recognizer matches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """A recognizer, when it can find something, and whether what it finds may be longer than a chunk."""
+
+    recognizer: Any
+    condition: Condition
+    long: bool = False
+
+
+def detectors(config: RedactionConfig) -> tuple[Detector, ...]:
+    """Return everything that the policy looks for."""
+    return (*_personal(config), *_secrets(config), *_blocked(config))
+
+
+_ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
+    "CREDIT_CARD": lambda _: SpanRecognizer("CREDIT_CARD", "CreditCardRecognizer", cards.find),
+    "CRYPTO": lambda _: CryptoRecognizer(),
+    "DATE_TIME": lambda _: DateRecognizer(),
+    "EMAIL_ADDRESS": lambda _: SpanRecognizer("EMAIL_ADDRESS", "EmailRecognizer", Emails().find),
+    "IBAN_CODE": lambda _: IbanRecognizer(),
+    "IP_ADDRESS": lambda _: IpRecognizer(),
+    "MAC_ADDRESS": lambda _: MacAddressRecognizer(),
+    "MEDICAL_LICENSE": lambda _: ContextualMedicalLicense(),
+    "PHONE_NUMBER": RegionalPhones,
+    "UK_NHS": lambda _: ContextualNhs(),
+    "URL": lambda _: UrlRecognizer(),
+    "US_BANK_NUMBER": lambda _: UsBankRecognizer(context=list(ACCOUNT_WORDS)),
+    "US_DRIVER_LICENSE": lambda _: UsLicenseRecognizer(context=list(LICENSE_WORDS)),
+    "US_ITIN": lambda _: UsItinRecognizer(),
+    "US_PASSPORT": lambda _: UsPassportRecognizer(context=list(PASSPORT_WORDS)),
+    "US_SSN": lambda _: SsnWithSamples(),
+    "UUID": lambda _: UuidRecognizer(),
+}
+"""Recognizers by entity; where context words are given, upstream's are everyday words (`check`, `us`, `license`) that flag any number."""
+
+
+def _personal(config: RedactionConfig) -> Iterator[Detector]:
+    for entity in config.presidio.entity_names():
+        recognizer = _ENTITIES[entity](config)
+        in_identifiers = entity not in OPTIONAL_ENTITIES
+        yield Detector(recognizer=recognizer, condition=_condition(recognizer, entity, config, in_identifiers=in_identifiers))
+
+
+def _condition(recognizer: Any, entity: str, config: RedactionConfig, *, in_identifiers: bool) -> Condition:
+    match entity:
+        case "CREDIT_CARD":
+            return Condition(expressions=tuple((shape, 0) for shape in CARD_SHAPES), check="cards")
+        case "EMAIL_ADDRESS":
+            return Condition(expressions=((EMAIL_SHAPE, 0),))
+        case "PHONE_NUMBER":
+            return Condition(expressions=((PHONE_SHAPE, 0),), check="phones" if config.presidio.score_threshold > BARE_SCORE else "")
+        case "CRYPTO":
+            return Condition(expressions=tuple((shape, 0) for shape in CRYPTO_SHAPES), check="crypto")
+    return pattern_condition(recognizer, config.presidio.score_threshold, in_identifiers=in_identifiers)
+
+
+def pattern_condition(recognizer: Any, threshold: float, *, in_identifiers: bool = True) -> Condition:
+    """Return the condition of any recognizer: its patterns; without patterns, or with code of its own around them, it always looks."""
+    if not isinstance(recognizer, PatternRecognizer) or type(recognizer).analyze not in _ANALYSES_OF_PATTERNS:
+        return Condition(in_identifiers=in_identifiers)
+    patterns: list[Pattern] = recognizer.patterns
+    by_pattern = max((pattern.score for pattern in patterns), default=0.0)
+    never_certain = type(recognizer).validate_result is PatternRecognizer.validate_result or getattr(recognizer, "needs_words", False)
+    words = recognizer.context if recognizer.context and never_certain and by_pattern < _lowest(recognizer, threshold) else ()
+    lowered = tuple(each for word in words if (each := " ".join(WORD.findall(word.lower()))))
+    return Condition(expressions=_expressions(recognizer), words=lowered, in_identifiers=in_identifiers)
+
+
+def _expressions(recognizer: Any) -> tuple[tuple[str, int], ...]:
+    return tuple((pattern.regex, int(recognizer.global_regex_flags)) for pattern in recognizer.patterns)
+
+
+def _lowest(recognizer: Any, threshold: float) -> float:
+    """Return the threshold that a finding of this recognizer has to reach: the policy's, unless the recognizer has one of its own."""
+    own: dict[str, float] = recognizer.score_thresholds
+    return min((threshold, *own.values()))
+
+
+def _secrets(config: RedactionConfig) -> Iterator[Detector]:
+    if not config.secrets.enabled:
+        return
+    for rule in RULES:
+        yield Detector(recognizer=SecretRecognizer(rule), condition=_rule_condition(rule, config), long=rule.long)
+    tails = SpanRecognizer(PRIVATE_KEY, "SecretRecognizer", key_tails)
+    yield Detector(recognizer=tails, condition=Condition(expressions=((KEY_TAIL_SHAPE, 0),)), long=True)
+
+
+def _rule_condition(rule: SecretRule, config: RedactionConfig) -> Condition:
+    words = rule.context if rule.score < config.presidio.score_threshold else ()
+    return Condition(expressions=((rule.shape, 0),), words=words)
+
+
+def _blocked(config: RedactionConfig) -> Iterator[Detector]:
+    if config.blocked_values:
+        patterns = [Pattern(f"blocked_values[{index}]", value, 1.0) for index, value in enumerate(config.blocked_values)]
+        recognizer = PatternRecognizer(BLOCKED_VALUE, name="policy", patterns=patterns, global_regex_flags=0)
+        yield Detector(recognizer=recognizer, condition=Condition(expressions=_expressions(recognizer), in_identifiers=False))

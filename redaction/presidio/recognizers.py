@@ -1,0 +1,106 @@
+"""Recognizers of ours, and upstream's where theirs would flag ordinary telemetry: what Presidio runs for the default entities."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+from presidio_analyzer import AnalysisExplanation, EntityRecognizer, LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
+from presidio_analyzer.predefined_recognizers import MedicalLicenseRecognizer, NhsRecognizer, UsSsnRecognizer
+
+from redaction.candidates import MEDICAL_WORDS, NHS_WORDS, PHONE_WORDS
+from redaction.phones import Phones
+from redaction.policy import RedactionConfig
+from redaction.presidio.nearby import key_words_of
+from redaction.secrets import SecretRule
+
+
+class SpanRecognizer(LocalRecognizer):
+    """A finder of ours as a recognizer: `find`, given a text and the words of its key, yields what is certain as (start, end)."""
+
+    def __init__(self, entity: str, name: str, find: Callable[[str, Sequence[str]], Iterable[tuple[int, int]]]) -> None:
+        self._find = find
+        super().__init__(supported_entities=[entity], name=name)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
+        return [_result(self, start, end, 1.0) for start, end in self._find(text, key_words_of(nlp_artifacts))]
+
+
+def _result(recognizer: Any, start: int, end: int, score: float, pattern: str = "") -> Any:
+    return RecognizerResult(
+        entity_type=recognizer.supported_entities[0],
+        start=start,
+        end=end,
+        score=score,
+        analysis_explanation=AnalysisExplanation(recognizer=recognizer.name, original_score=score, pattern_name=pattern),
+        recognition_metadata={RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id},
+    )
+
+
+class RegionalPhones(LocalRecognizer):
+    """Our finder of phone numbers as a recognizer; it looks at context words itself, to leave most numbers alone."""
+
+    def __init__(self, config: RedactionConfig) -> None:
+        self._phones = Phones(config.presidio.phone_regions, threshold=config.presidio.score_threshold)
+        super().__init__(supported_entities=["PHONE_NUMBER"], name="RegionalPhoneRecognizer", context=list(PHONE_WORDS))
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
+        numbers = self._phones.find(text, key_words_of(nlp_artifacts))
+        results = [_result(self, start, end, score, "phonenumbers") for start, end, score in numbers]
+        return list(EntityRecognizer.remove_duplicates(results))
+
+
+class SsnWithSamples(UsSsnRecognizer):
+    """Upstream never reports the numbers that documentation uses; a reader cannot tell them from a real one, so they are taken out."""
+
+    _SAMPLES: Final = re.compile(r"123-45-6789|987-65-432\d|078-05-1120")
+
+    def invalidate_result(self, pattern_text: str) -> bool:
+        return not self._SAMPLES.fullmatch(pattern_text) and bool(super().invalidate_result(pattern_text))
+
+
+class ContextualNhs(NhsRecognizer):
+    """One ten-digit number in eleven has a valid checksum, so the checksum alone proves nothing: a context word must stand by."""
+
+    needs_words = True
+
+    def __init__(self) -> None:
+        super().__init__(patterns=[Pattern("NHS", NhsRecognizer.PATTERNS[0].regex, 0.2)], context=list(NHS_WORDS), name="NhsRecognizer")
+
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
+        return None if super().validate_result(pattern_text) else False
+
+
+class ContextualMedicalLicense(MedicalLicenseRecognizer):
+    """Upstream's pattern also matches inside hexadecimal ids; here it is a whole word beside a context word."""
+
+    needs_words = True
+
+    def __init__(self) -> None:
+        pattern = Pattern("USA DEA Certificate Number", r"\b[abcdefghjklmprstuxABCDEFGHJKLMPRSTUX][a-zA-Z9]\d{7}\b", 0.2)
+        super().__init__(patterns=[pattern], context=list(MEDICAL_WORDS), name="MedicalLicenseRecognizer")
+
+    def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
+        return None if super().validate_result(pattern_text) else False
+
+
+class SecretRecognizer(PatternRecognizer):
+    """One of our credential rules as a recognizer."""
+
+    def __init__(self, rule: SecretRule) -> None:
+        self._rule = rule
+        super().__init__(
+            supported_entity=rule.entity,
+            name="SecretRecognizer",
+            patterns=[Pattern(rule.name, rule.expression, rule.score)],
+            context=list(rule.context),
+            global_regex_flags=0,
+        )
+
+    def invalidate_result(self, pattern_text: str) -> bool | None:
+        return None if self._rule.accept is None else not self._rule.accept(pattern_text)
