@@ -50,7 +50,7 @@ class VaultStore:
         store = cls(folder, busy_seconds=busy_seconds)
         try:
             store._prepare()
-            store.wipe()
+            store._finish()
         except BaseException:
             store.close()
             raise
@@ -75,25 +75,43 @@ class VaultStore:
                 yield connection
 
     def wipe(self) -> None:
-        """Take what was deleted off the disk, when an erasure was committed and this not yet done."""
-        unfinished = "the key is deleted; its traces go when no other process reads the vault: auditlake vault status"
+        """Take what was deleted off the disk, when an erasure was committed and this not yet done.
+
+        Raises `VaultError` with `failure` unfinished when that has to wait; whoever opens the vault next tries again.
+        """
         with self.reading("look for erasures") as connection:
             row = connection.execute(sa.select(ROOT.c.erasures, ROOT.c.wiped)).one_or_none()
         if row is None or row.erasures == row.wiped:
             return
-        with self._writing, self._reporting("wipe deleted keys from the disk"):
-            raw = self._engine.raw_connection()
-            try:
-                cursor = raw.cursor()
-                cursor.execute("VACUUM")
-                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() or (1, 0, 0)
-                cursor.close()
-            finally:
-                raw.close()
-            if busy:
-                raise VaultError("wipe deleted keys from the disk", self.path, hint=unfinished, failure="unfinished")
-        with self.writing("note that deleted keys are wiped") as connection:
-            connection.execute(sa.update(ROOT).where(ROOT.c.wiped < row.erasures).values(wiped=row.erasures))
+        try:
+            with self._writing, self._reporting("wipe the disk"):
+                self._rewrite()
+            with self.writing("note that the disk is wiped") as connection:
+                connection.execute(sa.update(ROOT).where(ROOT.c.wiped < row.erasures).values(wiped=row.erasures))
+        except VaultError as error:
+            hint = f"the key is deleted, but copies of it can still stand there; {error.hint}; then: auditlake vault status"
+            raise VaultError("wipe deleted keys from the disk", self.path, hint=hint, failure="unfinished") from None
+
+    def _finish(self) -> None:
+        """Wipe what an interrupted erasure left; while that has to wait, the vault can be used."""
+        try:
+            self.wipe()
+        except VaultError as error:
+            if error.failure != "unfinished":
+                raise
+
+    def _rewrite(self) -> None:
+        """Write the file anew from what is in use, and cut the log behind it to nothing."""
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.close()
+        finally:
+            connection.close()
+        if busy:
+            raise sqlite3.OperationalError("database is busy")
 
     def _prepare(self) -> None:
         """Make the tables, or check that they are ours."""
