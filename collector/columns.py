@@ -8,9 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from collector.anyvalue import as_text
-from storage.schema import ATTRIBUTES, TEXT, TIME
+from storage.schema import ATTRIBUTES, RECEIPT, TEXT, TIME
+from storage.wal import Receipt
 
 INT64_MAX: Final = 2**63 - 1
+KEPT: Final = "KEPT"
+"""The entity of receipts for what was found and stays, because the policy says so: nothing was taken out."""
 
 
 class MapColumn:
@@ -70,19 +73,34 @@ class ListColumn:
         return pa.ListArray.from_arrays(pa.array(array("i", (0, *self._ends)), pa.int32()), elements, self._kind)
 
 
-def counts_column(rows: int, counts: Mapping[int, Mapping[str, int]]) -> pa.Array:
-    """Return the `redactions` column: row number → entity → count; a row without any has an empty map."""
-    ends = array("i", (0,))
-    keys: list[str] = []
-    items: list[int] = []
+def receipts_columns(rows: int, receipts: Mapping[int, Sequence[Receipt]]) -> dict[str, pa.Array]:
+    """Return `redaction_receipts` and `redactions` (entity → number taken out) of row number → receipts; a row without has them empty."""
+    receipt_ends, count_ends = array("i", (0,)), array("i", (0,))
+    found: list[Receipt] = []
+    counts: list[tuple[str, int]] = []
     for row in range(rows):
-        found = counts.get(row)
-        if found:
-            keys += found
-            items += found.values()
-        ends.append(len(keys))
+        of_row = receipts.get(row)
+        if of_row:
+            found += of_row
+            sums: dict[str, int] = {}
+            for entity, _, _, count in of_row:
+                if entity != KEPT:
+                    sums[entity] = sums.get(entity, 0) + count
+            counts += sums.items()
+        receipt_ends.append(len(found))
+        count_ends.append(len(counts))
+    values = list(zip(*found, strict=True)) if found else [()] * len(RECEIPT)
+    structs = pa.StructArray.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(values, RECEIPT, strict=True)], fields=list(RECEIPT)
+    )
+    entities, numbers = zip(*counts, strict=True) if counts else ((), ())
     kind = pa.map_(TEXT, pa.int64())
-    return pa.MapArray.from_arrays(pa.array(ends, pa.int32()), pa.array(keys, TEXT), pa.array(items, pa.int64()), kind)
+    return {
+        "redaction_receipts": pa.ListArray.from_arrays(pa.array(receipt_ends, pa.int32()), structs, pa.list_(RECEIPT)),
+        "redactions": pa.MapArray.from_arrays(
+            pa.array(count_ends, pa.int32()), pa.array(entities, TEXT), pa.array(numbers, pa.int64()), kind
+        ),
+    }
 
 
 def times_column(times_ns: pa.Array) -> pa.Array:

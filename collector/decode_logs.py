@@ -1,6 +1,6 @@
 """Log records → rows of the table `events` (opentelemetry-proto 1.11, logs.proto)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from collector.pricing import price
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, EVENT_EVIDENCE
+from storage.wal import Receipt
 
 _TYPES: Final = dict(EVENT_EVIDENCE)
 _SCALARS: Final = (
@@ -34,7 +35,7 @@ class LogRows:
         self._attributes = MapColumn()
         self._fields: list[Fields] = []
         self._numbers = Numbers()
-        self._redactions: dict[int, Mapping[str, int]] = {}
+        self._redactions: dict[int, Sequence[Receipt]] = {}
 
     def __len__(self) -> int:
         return len(self._scalars)
@@ -48,7 +49,7 @@ class LogRows:
                 scope = self._groups.scope(of_scope.scope, of_scope.schema_url)
                 for record in of_scope.log_records:
                     self._add(record, resource, scope, batch)
-        self._redactions |= {begin + index: counts for index, counts in batch.redactions.items() if index < len(self) - begin}
+        self._redactions |= {begin + index: found for index, found in batch.redactions.items() if index < len(self) - begin}
 
     def _add(self, record: Message, resource: Resource, scope: Scope, batch: Batch) -> None:
         observed = record.observed_time_unix_nano

@@ -1,6 +1,6 @@
 """Data points → rows of the table `metrics` (opentelemetry-proto 1.11, metrics.proto)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from collector.groups import Groups, Resource, Scope
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import METRIC_CANONICAL, METRIC_EVIDENCE, ORIGIN_OF_RECORD
+from storage.wal import Receipt
 
 _MAPS: Final = ("metric_metadata", "attributes")
 _SHARED: Final = {name for name, _ in ORIGIN_OF_RECORD} | {"time", "start_time", *_MAPS}
@@ -34,7 +35,7 @@ class MetricRows:
         self._metadata = MapColumn()
         self._attributes = MapColumn()
         self._numbers = Numbers()
-        self._redactions: dict[int, Mapping[str, int]] = {}
+        self._redactions: dict[int, Sequence[Receipt]] = {}
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -48,7 +49,7 @@ class MetricRows:
                 scope = self._groups.scope(of_scope.scope, of_scope.schema_url)
                 for metric in of_scope.metrics:
                     self._add_metric(metric, resource, scope, batch)
-        self._redactions |= {begin + index: counts for index, counts in batch.redactions.items() if index < len(self) - begin}
+        self._redactions |= {begin + index: found for index, found in batch.redactions.items() if index < len(self) - begin}
 
     def _add_metric(self, metric: Message, resource: Resource, scope: Scope, batch: Batch) -> None:
         kind = metric.WhichOneof("data")

@@ -1,6 +1,6 @@
 """Spans → rows of the table `spans` (opentelemetry-proto 1.11, trace.proto)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from collector.pricing import price
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, SPAN_EVENT, SPAN_EVIDENCE, SPAN_LINK
+from storage.wal import Receipt
 
 _TYPES: Final = dict(SPAN_EVIDENCE)
 _SCALARS: Final = (
@@ -36,7 +37,7 @@ class SpanRows:
         self._links = ListColumn(pa.list_(SPAN_LINK))
         self._fields: list[Fields] = []
         self._numbers = Numbers()
-        self._redactions: dict[int, Mapping[str, int]] = {}
+        self._redactions: dict[int, Sequence[Receipt]] = {}
 
     def __len__(self) -> int:
         return len(self._scalars)
@@ -50,7 +51,7 @@ class SpanRows:
                 scope = self._groups.scope(of_scope.scope, of_scope.schema_url)
                 for span in of_scope.spans:
                     self._add(span, resource, scope, batch)
-        self._redactions |= {begin + index: counts for index, counts in batch.redactions.items() if index < len(self) - begin}
+        self._redactions |= {begin + index: found for index, found in batch.redactions.items() if index < len(self) - begin}
 
     def _add(self, span: Message, resource: Resource, scope: Scope, batch: Batch) -> None:
         start, end = span.start_time_unix_nano, span.end_time_unix_nano

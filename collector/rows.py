@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from collector.columns import INT64_MAX, counts_column
+from collector.columns import INT64_MAX, receipts_columns
 from collector.dialects.record import JOINS, SAME_RUN, Fields
 from collector.groups import Groups
 from storage.catalog import JoinRecord
 from storage.schema import TABLES
+from storage.wal import Receipt
 
 YEAR_2000_NS: Final = 946_684_800 * 1_000_000_000
 DAY_NS: Final = 86_400 * 1_000_000_000
@@ -24,7 +25,7 @@ class Batch:
     received_ns: int
     tenant: str | None
     own: bool
-    redactions: Mapping[int, Mapping[str, int]]
+    redactions: Mapping[int, Sequence[Receipt]]
 
 
 class RunIndex:
@@ -101,8 +102,7 @@ def _column(rows: Sequence[Fields], name: str, kind: pa.DataType) -> pa.Array:
     return pa.array([row.get(name) for row in rows], kind)
 
 
-def shared_columns(groups: Groups, numbers: Numbers, redactions: Mapping[int, Mapping[str, int]]) -> dict[str, Any]:
+def shared_columns(groups: Groups, numbers: Numbers, redactions: Mapping[int, Sequence[Receipt]]) -> dict[str, Any]:
     """Return the columns that every table has for what its rows belong to."""
     columns = groups.columns(numbers.resources, numbers.scopes, numbers.batches)
-    columns["redactions"] = counts_column(len(numbers.batches), redactions)
-    return columns
+    return columns | receipts_columns(len(numbers.batches), redactions)

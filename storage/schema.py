@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 TEXT: Final = pa.large_string()
 TIME: Final = pa.timestamp("us")
@@ -46,6 +46,7 @@ EXEMPLAR: Final = pa.struct(
         ("filtered_attributes", ATTRIBUTES),
     ]
 )
+RECEIPT: Final = pa.struct([("entity", TEXT), ("rule", TEXT), ("key", TEXT), ("count", INT64)])
 
 Fields = tuple[tuple[str, pa.DataType], ...]
 
@@ -215,9 +216,10 @@ LEDGER: Final[Fields] = (
     ("salt", pa.binary(16)),
     ("received_ns", INT64),
     ("clock_flagged", BOOL),  # the record's own time was absurd: `date` follows its receive time
-    ("redactions", pa.map_(TEXT, INT64)),
+    ("redactions", pa.map_(TEXT, INT64)),  # entity → count, summed from redaction_receipts
     ("policy_hash", TEXT),
     ("schema_version", INT32),
+    ("redaction_receipts", pa.list_(RECEIPT)),  # what was found where and by which rule; since version 2
 )
 
 SPANS: Final = pa.schema([*SPAN_EVIDENCE, *CANONICAL, *LEDGER])

@@ -30,6 +30,7 @@ from storage.wal_format import (
     BatchHeader,
     Counters,
     DamagedRange,
+    Receipt,
     RecordType,
     WalRecord,
     encode,
@@ -37,7 +38,9 @@ from storage.wal_format import (
     segment_header,
 )
 
-__all__ = ["BatchHeader", "Counters", "Damage", "RecordType", "Segment", "WalRecord", "WalWriter", "closed_segments", "read_segment"]
+__all__ = [
+    "BatchHeader", "Counters", "Damage", "Receipt", "RecordType", "Segment", "WalRecord", "WalWriter", "closed_segments", "read_segment",
+]  # fmt: skip
 
 _ORIGIN: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _SEGMENT_NAME: Final = re.compile(r"(\d{12,})\.(open|wal)")

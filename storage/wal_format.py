@@ -15,7 +15,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import BinaryIO, Final, Self
+from typing import Any, BinaryIO, Final, Self
 
 import google_crc32c
 import orjson
@@ -32,6 +32,10 @@ _LENGTH: Final = struct.Struct("<I")
 SEGMENT_HEADER_BYTES: Final = _SEGMENT.size
 MIN_RECORD_BYTES: Final = _FRAME.size + _LENGTH.size
 _SEARCH_BYTES: Final = 1 << 20
+
+
+Receipt = tuple[str, str | None, str | None, int]
+"""What redaction did in a record: entity, rule, key (cleaned, or a field's name; with the path inside JSON), number of findings."""
 
 
 class RecordType(IntEnum):
@@ -51,7 +55,7 @@ class BatchHeader:
     policy_hash: str
     records: int
     withheld: int = 0
-    redactions: Mapping[int, Mapping[str, int]] = field(default_factory=dict)  # record index in document order → entity → count
+    redactions: Mapping[int, Sequence[Receipt]] = field(default_factory=dict)  # record index in document order → what was found
     digest: str = ""  # hex; identical resends have the same
     own: bool = False  # written by auditlake about itself: not counted as received
 
@@ -64,8 +68,15 @@ class BatchHeader:
     def from_bytes(cls, data: bytes) -> Self:
         """The inverse of `to_bytes`. Raises ValueError (KeyError, TypeError) when `data` is something else."""
         fields = orjson.loads(data)
-        fields["redactions"] = {int(index): counts for index, counts in fields["redactions"].items()}
+        fields["redactions"] = {int(index): _receipts(found) for index, found in fields["redactions"].items()}
         return cls(**fields)
+
+
+def _receipts(found: Any) -> list[Receipt]:
+    """Receipts as they are written, or the counts by entity that version 0.1 wrote in their place: rule and key are unknown then."""
+    if isinstance(found, dict):
+        return [(entity, None, None, count) for entity, count in found.items()]
+    return [(entity, rule, key, count) for entity, rule, key, count in found]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

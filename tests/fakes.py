@@ -12,13 +12,15 @@ class FakeCleaned:
     """One cleaned text."""
 
     text: str
-    counts: Mapping[str, int] = field(default_factory=dict)
+    receipts: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
 
 
 class FakeCleaner:
-    """A redactor that takes `canary` out of every text, and knows a text only after it was cleaned once."""
+    """A policy that takes `canary` out of every text, and knows a text only after it was cleaned once."""
 
     policy_hash = "fake-policy"
+    subject_keys: Sequence[str] = ()
+    captures = False
 
     def __init__(self, canary: str = "canary", blocked_keys: Sequence[str] = ("password",)) -> None:
         self.canary = canary
@@ -27,10 +29,12 @@ class FakeCleaner:
         self.asked: list[tuple[str, str | None]] = []
 
     def lookup(self, text: str, key: str | None) -> FakeCleaned | None:
+        if text == "0":
+            return FakeCleaned(text=text)
         return self.blocked(key) if key in self.blocked_keys else self.known.get((text, key))
 
     def blocked(self, key: str | None) -> FakeCleaned | None:
-        return FakeCleaned(text="<BLOCKED>", counts={"BLOCKED_KEY": 1}) if key in self.blocked_keys else None
+        return FakeCleaned(text="<BLOCKED>", receipts={("BLOCKED_KEY", "blocked", ""): 1}) if key in self.blocked_keys else None
 
     def may_hold(self, number: str, key: str | None) -> bool:
         return len(number) >= len(self.canary)
@@ -42,9 +46,14 @@ class FakeCleaner:
         self.asked += items
         for text, key in items:
             found = text.count(self.canary)
-            counts = {"CANARY": found} if found else {}
-            self.known[text, key] = FakeCleaned(text=self.replace(text), counts=counts)
+            self.known[text, key] = FakeCleaned(text=self.replace(text), receipts={("CANARY", "fake", ""): found} if found else {})
         return [self.known[item] for item in items]
+
+    def for_subject(self, subject: str | None) -> "FakeCleaner":
+        return self
+
+    def capture(self, tenant: str | None, environment: str | None) -> None:
+        return None
 
 
 class FakeWriter:

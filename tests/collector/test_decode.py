@@ -118,6 +118,10 @@ def test_absurd_clocks_are_flagged_and_kept_as_sent(start, end):
     assert found["latency_ms"] is None or 0 < start <= end
 
 
+RECEIPTS = [("EMAIL_ADDRESS", "EmailRecognizer", "name", 2), ("EMAIL_ADDRESS", "EmailRecognizer", "a[]", 1), ("KEPT", "URL/x", "a", 4)]
+"""What was found in a record; what was kept is told, and not counted as redacted."""
+
+
 def test_sane_clocks_are_not_flagged_and_times_are_naive_microseconds():
     found = row("traces", traces({"start": NOW_NS + 1_999, "end": NOW_NS + 2_001_999}))
     assert found["clock_flagged"] is False
@@ -137,21 +141,24 @@ def test_unknown_is_null_and_never_zero_or_empty():
     assert {found[name] for name in ("parent_span_id", "trace_state", "status_message", "input_tokens", "cost_usd", "tenant")} == {None}
     assert found["events"] == found["links"] == []
     assert found["redactions"] == {}
+    assert found["redaction_receipts"] == []
 
 
 def test_ledger_columns_number_the_rows_of_an_entry_through_all_tables():
     decoder = Decoder("node/collector", 7)
     decoder.add(header("logs"), logs({}, {}).SerializeToString())
-    decoder.add(header("traces", redactions={1: {"EMAIL_ADDRESS": 2}}), traces({}, {}, {}).SerializeToString())
+    decoder.add(header("traces", redactions={1: RECEIPTS}), traces({}, {}, {}).SerializeToString())
     decoder.add(header("traces", received_ns=NOW_NS + 1), traces({}).SerializeToString())
     tables = decoder.tables(lambda size: bytes(range(256))[:size])
     assert tables["spans"]["entry_row"].to_pylist() == [0, 1, 2, 3]
     assert tables["events"]["entry_row"].to_pylist() == [4, 5]
-    assert tables["spans"]["redactions"].to_pylist() == [[], [("EMAIL_ADDRESS", 2)], [], []]
+    assert tables["spans"]["redactions"].to_pylist() == [[], [("EMAIL_ADDRESS", 3)], [], []]
+    receipts = tables["spans"]["redaction_receipts"].to_pylist()
+    assert receipts == [[], [dict(zip(("entity", "rule", "key", "count"), each, strict=True)) for each in RECEIPTS], [], []]
     assert tables["spans"]["received_ns"].to_pylist() == [NOW_NS, NOW_NS, NOW_NS, NOW_NS + 1]
     assert tables["spans"]["salt"].to_pylist()[1] == bytes(range(16, 32))
     first = tables["spans"].slice(0, 1).to_pylist()[0]
-    assert (first["origin"], first["entry"], first["policy_hash"], first["schema_version"]) == ("node/collector", 7, "policy", 1)
+    assert (first["origin"], first["entry"], first["policy_hash"], first["schema_version"]) == ("node/collector", 7, "policy", 2)
 
 
 def test_tenant_of_the_token_overrules_what_was_sent():

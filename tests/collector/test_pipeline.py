@@ -89,7 +89,7 @@ def test_what_is_acknowledged_is_redacted_in_the_wal_with_its_header() -> None:
         assert header.signal == "traces"
         assert (header.records, header.withheld, header.own) == (2, 0, False)
         assert (header.received_ns, header.policy_hash) == (NOW_NS, "fake-policy")
-        assert header.redactions == {0: {"CANARY": 1}}
+        assert header.redactions == {0: [("CANARY", "fake", "name", 1)]}
         assert header.digest == Resends(KEY).identity(TRACES, TRACES.request.FromString(traces("my canary", "clean"))).hex()
         assert header.digest != Resends(b"another key").identity(TRACES, TRACES.request.FromString(traces("my canary", "clean"))).hex()
 

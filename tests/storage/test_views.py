@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from storage.lake import Lake
@@ -187,6 +188,26 @@ def test_redactions_and_withheld_values_are_counted_apart(data: Path) -> None:
     assert one(data, "SELECT redactions, withheld FROM runs") == {"redactions": 3, "withheld": 1}
     found = rows(data, "SELECT source, entity, findings FROM redaction_log ORDER BY entity")
     assert [tuple(row.values()) for row in found] == [("event", "CREDIT_CARD", 1), ("span", "EMAIL_ADDRESS", 2), ("span", "WITHHELD", 1)]
+
+
+def test_the_redaction_log_tells_rule_and_key_also_of_what_was_kept(data: Path) -> None:
+    receipt = {"entity": "EMAIL_ADDRESS", "rule": "EmailRecognizer", "key": "customer.mail", "count": 2}
+    kept = {"entity": "KEPT", "rule": "URL/UrlRecognizer", "key": "body", "count": 1}
+    write_lake(data, spans=[span("a", redactions={"EMAIL_ADDRESS": 2}, redaction_receipts=[receipt])])
+    write_lake(data, events=[event("x", redaction_receipts=[kept])])
+    found = rows(data, "SELECT entity, rule, key, findings FROM redaction_log ORDER BY entity")
+    assert [tuple(row.values()) for row in found] == [tuple(receipt.values()), tuple(kept.values())]
+
+
+def test_the_redaction_log_reads_files_that_are_older_than_receipts(data: Path) -> None:
+    """Files of schema version 1 have no such column: rule and key are unknown."""
+    (old,) = write_lake(data, spans=[span("old", redactions={"CREDIT_CARD": 1})])
+    path = data / old.path
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["redaction_receipts"]), path)
+    receipt = {"entity": "EMAIL_ADDRESS", "rule": "EmailRecognizer", "key": "name", "count": 1}
+    write_lake(data, spans=[span("new", redactions={"EMAIL_ADDRESS": 1}, redaction_receipts=[receipt])])
+    found = rows(data, "SELECT entity, rule, key, findings FROM redaction_log ORDER BY entity")
+    assert [tuple(row.values()) for row in found] == [("CREDIT_CARD", None, None, 1), tuple(receipt.values())]
 
 
 def test_what_auditlake_writes_about_itself_is_in_no_run(data: Path) -> None:

@@ -14,7 +14,8 @@ from storage.errors import LakeLocked, StorageError
 from storage.wal import BatchHeader, Counters, RecordType, Segment, WalWriter, closed_segments, read_segment
 from tests.failing_disk import Crash, FailingDisk
 
-HEADER = BatchHeader(signal="traces", tenant="acme", received_ns=5, policy_hash="p", records=3, redactions={2: {"CARD": 1}}, digest="d1")
+RECEIPTS = {2: [("CARD", "CardRecognizer", "body.card", 1)]}
+HEADER = BatchHeader(signal="traces", tenant="acme", received_ns=5, policy_hash="p", records=3, redactions=RECEIPTS, digest="d1")
 ORIGIN = "node/collector"
 
 
@@ -24,6 +25,13 @@ def batch(body: bytes) -> tuple[RecordType, bytes, bytes]:
 
 def bodies(data: Path) -> list[bytes]:
     return [record.payload for segment in closed_segments(data) for record in read_segment(segment, data / "quarantine")]
+
+
+def test_headers_of_the_first_version_count_by_entity_alone() -> None:
+    """A segment that waits to be sealed while the software is upgraded is not lost."""
+    old = HEADER.to_bytes().replace(b'[["CARD","CardRecognizer","body.card",1]]', b'{"CARD":1}')
+    assert old != HEADER.to_bytes()
+    assert BatchHeader.from_bytes(old).redactions == {2: [("CARD", None, None, 1)]}
 
 
 def test_headers_come_back_as_they_were_written() -> None:
