@@ -76,7 +76,8 @@ LINES: dict[str, tuple[str, ...]] = {
         "const key = process.env.SECRET;", "GITHUB_TOKEN=<your-token-here>", "api_key = \"xxxxxxxxxxxxxxxx\"",
         "secret: {{ .Values.secret }}", "\"password\": null", "token: \"\"", "--token $GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY=[REDACTED]",
         "STRIPE_KEY=sk_live_...", "password = getpass.getpass()",
-        "env: { API_KEY: ${{ secrets.API_KEY }} }", "mysql://USER:PASSWORD@HOST:3306/db", "postgres://${DB_USER}:${DB_PASS}@db/app",  # pragma: allowlist secret
+        "env: { API_KEY: ${{ secrets.API_KEY }} }", "mysql://USER:PASSWORD@HOST:3306/db",  # pragma: allowlist secret
+        "postgres://${DB_USER}:${DB_PASS}@db/app",  # pragma: allowlist secret
         "SECRET_KEY=<SECRET>", "x-api-key: $API_KEY", "token=%TOKEN%", "PASSWORD=***", "api_key=os.getenv('<A>_KEY')",
         "client_secret: \"your-client-secret\"", "Bearer ${ACCESS_TOKEN}", "password: !vault |", "ssn: XXX-XX-XXXX",
         "card: **** **** **** 4242", "phone: (xxx) xxx-xxxx", "secretKeyRef: { name: <a>, key: <a> }",
