@@ -34,8 +34,9 @@ def digits(rng: Random, length: int) -> str:
 
 
 def token(rng: Random, alphabet: str, length: int) -> str:
-    """Return a random string that begins and ends with a letter or digit, as most issuers' tokens can be copied whole."""
-    return of(rng, ALNUM, 1) + of(rng, alphabet, length - 2) + of(rng, ALNUM, 1)
+    """Return a random string that begins and ends with a letter or digit, so that a double click selects it whole."""
+    ends = alphabet.replace("-", "").replace("_", "").replace(".", "").replace("~", "")
+    return of(rng, ends, 1) + of(rng, alphabet, length - 2) + of(rng, ends, 1)
 
 
 def base64_of(rng: Random, size_bytes: int) -> str:

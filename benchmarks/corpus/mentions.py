@@ -13,14 +13,15 @@ from benchmarks.corpus.marks import mark, unmark
 
 Mention = Callable[[Random, str, str], str]
 """Writes a text of a name and a marked value."""
+HUMP = re.compile("(?<=[a-z])(?=[A-Z])")
 
 
 def snake(name: str) -> str:
-    return name.lower().replace("-", "_")
+    return HUMP.sub("_", name).lower().replace("-", "_")
 
 
 def kebab(name: str) -> str:
-    return name.lower().replace("_", "-")
+    return snake(name).replace("_", "-")
 
 
 def camel(name: str) -> str:
