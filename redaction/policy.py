@@ -10,7 +10,7 @@ import json
 from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from redaction.expressions import Expression
 from redaction.policy_defaults import (
@@ -30,6 +30,7 @@ from redaction.policy_defaults import (
     OPTIONAL_ENTITIES,
     POLICY_ENTITIES,
 )
+from redaction.policy_presidio import Entity, Model, PresidioConfig
 from redaction.secrets import PRIVATE_KEY, RULES, RULES_VERSION
 
 __all__ = [
@@ -50,7 +51,6 @@ SECRET_ENTITIES: Final = frozenset({PRIVATE_KEY, *(rule.entity for rule in RULES
 
 Action = Literal["replace", "mask", "pseudonym", "drop", "vault", "keep"]
 CaptureMode = Literal["full", "truncated", "hash", "none"]
-Entity = Annotated[str, Field(pattern="^[A-Z][A-Z0-9_]{0,63}$")]
 
 
 def _expressions(patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,43 +73,7 @@ def _expression(pattern: str) -> str:
 Expressions = Annotated[tuple[str, ...], AfterValidator(_expressions)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PresidioConfig(_Model):
-    """How personal data is detected."""
-
-    # Language of the texts; context words and recognizers are Presidio's for it.
-    language: Literal["en"] = "en"
-    # The model for names and places. `none` uses pattern recognizers and context words alone: no download, no model in memory.
-    nlp_engine: Literal["none"] = "none"
-    # `default`, or a list of Presidio's entity names: exactly these are looked for. An empty list switches personal data off.
-    entities: Literal["default"] | tuple[Entity, ...] = "default"
-    # Findings below this confidence are dropped. 0.4 is what a weak pattern reaches only beside a context word.
-    score_threshold: float = Field(default=0.4, gt=0, le=1)
-    # Regions whose national phone numbers are recognised without a country code (ISO 3166); international numbers always are.
-    phone_regions: tuple[Annotated[str, Field(pattern="^[A-Z]{2}$")], ...] = ("US",)
-    # CPU time for one chunk (4,096 characters) of text; a text that takes longer is withheld.
-    timeout_ms: int = Field(default=500, ge=10, le=60_000)
-    # Scanner processes. One costs about 110 MB of memory.
-    workers: int = Field(default=1, ge=1, le=32)
-    # Longer texts (bytes of UTF-8) are withheld unseen.
-    max_text_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
-
-    @model_validator(mode="after")
-    def _entities_are_known(self) -> Self:
-        known = {*DEFAULT_ENTITIES, *OPTIONAL_ENTITIES}
-        if self.entities != "default" and (unknown := [name for name in self.entities if name not in known]):
-            raise ValueError(f"unknown entities {', '.join(unknown)}; known are {', '.join(sorted(known))}")
-        return self
-
-    def entity_names(self) -> tuple[str, ...]:
-        """Return the entities that are looked for, in alphabetical order."""
-        return DEFAULT_ENTITIES if self.entities == "default" else tuple(sorted(set(self.entities)))
-
-
-class SecretsConfig(_Model):
+class SecretsConfig(Model):
     """How credentials are detected."""
 
     # Look for API keys, tokens and private keys.
@@ -120,7 +84,7 @@ class SecretsConfig(_Model):
     encoded: bool = True
 
 
-class SensitiveKeysConfig(_Model):
+class SensitiveKeysConfig(Model):
     """Keys that say what their value is: it is taken out whatever it looks like."""
 
     # Take out the values of keys that name a person, an address, a date of birth, an account …
@@ -135,14 +99,14 @@ class SensitiveKeysConfig(_Model):
     person_siblings: tuple[str, ...] = DEFAULT_PERSON_SIBLINGS
 
 
-class NamesConfig(_Model):
+class NamesConfig(Model):
     """Names that the words around them give away."""
 
     # Find names after salutations (`Dear Jane Doe`), introductions (`my name is …`), titles (`Dr. …`) and in sign-offs.
     enabled: bool = True
 
 
-class KeyActionConfig(_Model):
+class KeyActionConfig(Model):
     """One rule for the values of keys."""
 
     # Regular expression, found anywhere in the key (attribute keys and keys of JSON inside strings).
@@ -153,7 +117,7 @@ class KeyActionConfig(_Model):
     entity: Entity = "BLOCKED_KEY"
 
 
-class ActionsConfig(_Model):
+class ActionsConfig(Model):
     """What becomes of what was found."""
 
     # Entity → replace, mask, pseudonym, drop, vault or keep; DEFAULT is for all that are not named.
@@ -169,7 +133,7 @@ class ActionsConfig(_Model):
         return self
 
 
-class CaptureRuleConfig(_Model):
+class CaptureRuleConfig(Model):
     """Content capture for some records."""
 
     # Tenants, with `*` for any run of characters; none means every tenant.
@@ -180,7 +144,7 @@ class CaptureRuleConfig(_Model):
     capture: CaptureMode
 
 
-class ContentConfig(_Model):
+class ContentConfig(Model):
     """How much of what people and models wrote is stored; redaction comes first, whatever stands here."""
 
     # full, truncated (the first `truncate_chars` of every string), hash (a keyed digest), none (only that there was some).
@@ -195,7 +159,7 @@ class ContentConfig(_Model):
     rules: tuple[CaptureRuleConfig, ...] = ()
 
 
-class VaultConfig(_Model):
+class VaultConfig(Model):
     """Where what an action `vault` takes out is kept, encrypted under a key of its subject."""
 
     # Needed by the action `vault`.
@@ -208,7 +172,7 @@ class VaultConfig(_Model):
     subject_keys: tuple[str, ...] = DEFAULT_SUBJECT_KEYS
 
 
-class RedactionConfig(_Model):
+class RedactionConfig(Model):
     """The policy. Precedence for a key: ignored, not allowed, action by key, exempt (while an id), blocked, sensitive, else scanned."""
 
     # True keeps every key; False keeps the values of `allowed_keys` only and replaces all others by <KEY_NOT_ALLOWED>.
@@ -269,14 +233,17 @@ class RedactionConfig(_Model):
     def known_entities(self) -> frozenset[str]:
         """Return every entity that this policy can find, or that another one could, and DEFAULT."""
         countries = (entity for entities in COUNTRY_ENTITIES.values() for entity in entities)
-        own = (*self.presidio.entity_names(), *self.sensitive_keys.extra, *(rule.entity for rule in self.actions.keys), DEFAULT_ACTION)
+        detected = {*self.presidio.entity_names(), *self.presidio.file_entities()}
+        own = (*detected, *self.sensitive_keys.extra, *(rule.entity for rule in self.actions.keys), DEFAULT_ACTION)
         built_in = (*DEFAULT_ENTITIES, *OPTIONAL_ENTITIES, *MODEL_ENTITIES, *KEY_ENTITIES, *POLICY_ENTITIES)
         return frozenset((*own, *built_in, *countries)) | SECRET_ENTITIES
 
 
 def policy_hash(config: RedactionConfig) -> str:
-    """Return 16 hex digits that change whenever what is found or stored could change: the policy, our rules, Presidio's version."""
-    without_effect: Any = {"cache_bytes": True, "presidio": {"workers"}, "vault": {"master_key_env", "master_key_file"}}
+    """Return 16 hex digits that change whenever what is found or stored could change: the policy and the files it names, our rules,
+    Presidio's version."""
+    unseen: Any = {"workers": True, "recognizers": {"__all__": {"path"}}}
+    without_effect: Any = {"cache_bytes": True, "presidio": unseen, "vault": {"master_key_env", "master_key_file"}}
     in_force = {
         "policy": config.model_dump(mode="json", exclude=without_effect),
         "rules": (RULES_VERSION, POLICY_VERSION),

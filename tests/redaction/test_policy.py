@@ -28,7 +28,7 @@ from redaction.policy import DEFAULT_ENTITIES, DEFAULT_EXEMPT_KEYS, DEFAULT_IDEN
         ({"content": {"rules": [{"tenant": "acme"}]}}, "Field required"),
         ({"secrets": {"disabled_rules": ["no such rule"]}}, "unknown rules no such rule; known are AWS"),
         ({"presidio": {"model": "x"}}, "Extra inputs are not permitted"),
-        ({"presidio": {"nlp_engine": "spacy"}}, "Input should be 'none'"),
+        ({"presidio": {"nlp_engine": "nltk"}}, "Input should be 'none', 'spacy'"),
         ({"presidio": {"entities": ["EMAIL"]}}, "unknown entities EMAIL; known are CREDIT_CARD"),
         ({"presidio": {"score_threshold": 0}}, "greater than 0"),
         ({"presidio": {"phone_regions": ["usa"]}}, "should match pattern"),
