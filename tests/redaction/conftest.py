@@ -1,6 +1,5 @@
 """Redactors that share one loaded Presidio where a test does not need its own."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +8,15 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from cli.configuration import cache_folder
 from redaction.policy import RedactionConfig
 from redaction.presidio.analyzer import Analyzer
 from redaction.redactor import Redactor
 
 KEY = b"k" * 32
-CACHE = Path(os.environ["XDG_CACHE_HOME"]) / "auditlake"
+CANDIDATE = r"@|\d{7}"
+"""What a text must hold for a scanner process of `scanner_command` to be asked."""
+CACHE = cache_folder()
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -32,8 +34,14 @@ def redactor() -> Redactor:
 
 @pytest.fixture
 def make_redactor() -> Callable[..., Redactor]:
-    """Make a redactor from options of the policy."""
-    return lambda **options: Redactor(RedactionConfig.model_validate(options), pseudonym_key=KEY, cache_folder=CACHE)
+    """Make a redactor from options of the policy, with Presidio loaded."""
+
+    def make(**options: object) -> Redactor:
+        redactor = Redactor(RedactionConfig.model_validate(options), pseudonym_key=KEY, cache_folder=CACHE)
+        redactor.clean_now([("a@example.com", None)])
+        return redactor
+
+    return make
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def scanner_command() -> Callable[[str], tuple[str, ...]]:
             + "def build(policy, folder):\n"
             "    config = RedactionConfig.model_validate_json(policy)\n"
             "    scanner = Scanner(Finder(), timeout_seconds=config.presidio.timeout_ms / 1000)\n"
-            "    return scanner, compiled_gate([Condition()])\n"
+            f"    return scanner, compiled_gate([Condition(expressions=(({CANDIDATE!r}, 0),))])\n"
             "scanner.build = build\n"
             "scanner.main()\n"
         )
