@@ -110,10 +110,7 @@ class Vault:
         both names reveal it.
         """
         who = self._subject_id(subject)
-        with self._store.reading("read the vault") as connection:
-            salt = connection.execute(sa.select(SUBJECTS.c.salt).where(SUBJECTS.c.subject == who)).scalar()
-        if salt is None:
-            salt = self._pending_salt(who)
+        salt = self._store.salt(who) or self._pending_salt(who)
         key = hmac.new(self._reference_key, salt, hashlib.sha256).digest()
         return hmac.new(key, bound_fields(entity, text), hashlib.sha256).hexdigest()[:REFERENCE_DIGITS]
 

@@ -16,13 +16,15 @@ from typing import Final, Self
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.pool import QueuePool
 
 from redaction.errors import VaultError
-from redaction.vault_tables import METADATA, ROOT, SCHEMA_VERSION
+from redaction.vault_tables import METADATA, ROOT, SCHEMA_VERSION, SUBJECTS
 
 FILE_NAME: Final = "vault.sqlite"
 BUSY_SECONDS: Final = 30.0
+_SALT: Final = str(sa.select(SUBJECTS.c.salt).where(SUBJECTS.c.subject == sa.bindparam("subject")).compile(dialect=dialect()))
 
 
 class VaultStore:
@@ -73,6 +75,19 @@ class VaultStore:
             connection = plain.execution_options(auditlake_immediate=True)
             with connection.begin():
                 yield connection
+
+    def salt(self, subject: str) -> bytes | None:
+        """Return a subject's salt: one indexed read, without what a transaction of several costs."""
+        with self._reporting("read the vault"):
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(_SALT, (subject,))
+                row = cursor.fetchone()
+                cursor.close()
+            finally:
+                connection.close()
+        return None if row is None else row[0]
 
     def wipe(self) -> None:
         """Take what was deleted off the disk, when an erasure was committed and this not yet done.
