@@ -21,8 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from redaction.errors import VaultError
-from redaction.pseudonym import derived_key
-from redaction.vault_keys import bound_fields, decrypted, encrypted
+from redaction.vault_keys import bound_fields, decrypted, derived, encrypted
 from redaction.vault_root import RootKey
 from redaction.vault_store import VaultStore
 from redaction.vault_tables import DESTROYED, ROOT, SEALED, SUBJECTS, TOMBSTONES
@@ -70,8 +69,8 @@ class Vault:
     def __init__(self, store: VaultStore, root: RootKey, *, pseudonym_key: bytes, time_ns: Callable[[], int]) -> None:
         self._store = store
         self._root = root
-        self._subject_key = derived_key(pseudonym_key, "vault subject")
-        self._reference_key = derived_key(pseudonym_key, "vault reference")
+        self._subject_key = derived(root.names_key, pseudonym_key, "subject name")
+        self._reference_key = derived(root.names_key, pseudonym_key, "reference")
         self._time_ns = time_ns
         self._pending: OrderedDict[str, bytes] = OrderedDict()  # salts of subjects that were never committed anywhere
         self._lock = threading.Lock()

@@ -1,10 +1,14 @@
-"""The vault's root key: random, stored under the master key, and what every subject's key is derived from."""
+"""The vault's root key: random, stored under the master key, and what every subject's key is derived from.
+
+Beside it, wrapped together with it, stands the key of names: what subjects and references are called. It stays when the root key is
+replaced, so that references in records stay what they are.
+"""
 
 import hmac
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import sqlalchemy as sa
@@ -22,6 +26,7 @@ class RootKey:
 
     root_id: bytes
     key: bytes = field(repr=False)
+    names_key: bytes = field(repr=False)
     master_key: bytes = field(repr=False)
 
     @classmethod
@@ -46,7 +51,8 @@ class RootKey:
 
     def replaced(self, connection: sa.Connection, master_key: bytes, *, fresh: bool, time_ns: int) -> Self:
         """Store this root key, or a `fresh` one, under another master key and return it; what was stored counts as an erasure."""
-        root = self._new(master_key) if fresh else type(self)(root_id=self.root_id, key=self.key, master_key=master_key)
+        fields = {"root_id": os.urandom(KEY_BYTES), "key": os.urandom(KEY_BYTES)} if fresh else {}
+        root = replace(self, master_key=master_key, **fields)
         connection.execute(sa.update(ROOT).values(erasures=ROOT.c.erasures + 1, **root._wrapped(time_ns)))
         return root
 
@@ -56,7 +62,8 @@ class RootKey:
 
     @classmethod
     def _new(cls, master_key: bytes) -> Self:
-        return cls(root_id=os.urandom(KEY_BYTES), key=os.urandom(KEY_BYTES), master_key=master_key)
+        key, names_key = os.urandom(KEY_BYTES), os.urandom(KEY_BYTES)
+        return cls(root_id=os.urandom(KEY_BYTES), key=key, names_key=names_key, master_key=master_key)
 
     @classmethod
     def _unwrapped(cls, row: Mapping[Any, Any], master_key: bytes) -> Self:
@@ -66,15 +73,15 @@ class RootKey:
         if not hmac.compare_digest(derived(master_key, root_id, "check"), row["key_check"]):
             hint = "the vault was made or rotated with another one: give that one; a running process needs a restart after a rotation"
             raise VaultError("open the vault with this master key", hint=hint, failure="wrong_key")
-        key = decrypted(derived(master_key, root_id, "wrap"), row["nonce"], row["wrapped"], bound_fields("root", root_id))
-        if key is None:
+        keys = decrypted(derived(master_key, root_id, "wrap"), row["nonce"], row["wrapped"], bound_fields("root", root_id))
+        if keys is None or len(keys) != 2 * KEY_BYTES:
             raise _altered()
-        return cls(root_id=root_id, key=key, master_key=master_key)
+        return cls(root_id=root_id, key=keys[:KEY_BYTES], names_key=keys[KEY_BYTES:], master_key=master_key)
 
     def _wrapped(self, time_ns: int) -> dict[str, Any]:
-        """The columns that hold this key under its master key."""
+        """The columns that hold both keys under its master key."""
         wrapping = derived(self.master_key, self.root_id, "wrap")
-        nonce, wrapped = encrypted(wrapping, self.key, bound_fields("root", self.root_id))
+        nonce, wrapped = encrypted(wrapping, self.key + self.names_key, bound_fields("root", self.root_id))
         check = derived(self.master_key, self.root_id, "check")
         return {"root_id": self.root_id, "key_check": check, "nonce": nonce, "wrapped": wrapped, "wrapped_ns": time_ns}
 

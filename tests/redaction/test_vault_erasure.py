@@ -12,7 +12,7 @@ from redaction.vault_keys import decrypted, derived
 from redaction.vault_status import read_status
 from redaction.vault_store import VaultStore
 from redaction.vault_tables import SCHEMA_VERSION
-from tests.redaction.vaults import MAIL, MASTER, PHONE, contents, open_vault, row_of, seal, stored_secrets, subject_of
+from tests.redaction.vaults import MAIL, MASTER, OTHER, PHONE, contents, open_vault, row_of, seal, stored_secrets, subject_of
 
 
 def test_a_destroyed_subject_is_irrecoverable_with_the_master_key_and_the_whole_disk(tmp_path: Path) -> None:
@@ -148,3 +148,22 @@ def test_the_schema_is_what_its_version_says(tmp_path: Path) -> None:
         pragmas = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "journal_mode")]
     connection.close()
     assert pragmas == [SCHEMA_VERSION, "wal"]
+
+
+def test_earlier_copies_die_with_the_old_master_key(tmp_path: Path) -> None:
+    """A backup from before opens with the master key of its time alone: not with the new one, nor with what the new vault holds."""
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    vault = open_vault(data)
+    reference = seal(vault, "jane", MAIL)
+    vault.close()
+    shutil.copytree(data, backup)
+    vault = open_vault(data)
+    vault.destroy("jane")
+    vault.rotate(OTHER, reencrypt=True)
+    with pytest.raises(VaultError) as raised:
+        open_vault(backup, OTHER)
+    assert raised.value.failure == "wrong_key"
+    row = row_of(backup, reference)
+    (salt, *_) = stored_secrets(backup)[row["subject"]]
+    assert decrypted(vault._root.subject_key(salt), row["nonce"], row["ciphertext"], _bound(row)) is None
+    assert open_vault(backup, MASTER).reveal(reference).text == MAIL, "so every copy of the old key has to be destroyed, too"
