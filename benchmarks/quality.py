@@ -2,7 +2,8 @@
 
 The default policy cleans the labelled corpus (benchmarks.corpus). A label counts as removed when every letter and digit of it is inside
 findings and the output holds its value once less; as right when one of those findings also has its entity. A finding that touches no label
-is a false positive. What is beside a label and goes with it is counted in characters. Negatives are rated by the ids they hold.
+is a false positive. What is beside a label and goes with it is counted in characters. Negatives are rated by the ids they hold. Texts that
+were withheld whole (the output differs without a finding) are counted apart, and their labels as missed: a failure is no recall.
 """
 
 import argparse
@@ -63,11 +64,13 @@ class Tally:
     written_removed: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     token_false: Counter[str] = field(default_factory=Counter)
+    withheld: int = 0
     misses: list[Row] = field(default_factory=list)
     false_positives: list[Row] = field(default_factory=list)
 
     def add(self, sample: Sample, output: str, findings: Sequence[Finding]) -> None:
         """Count one sample."""
+        self.withheld += not findings and output != sample.text
         if sample.tokens:
             self.tokens[sample.kind.removeprefix("negative:")] += sample.tokens
         for label in sample.labels:
@@ -212,6 +215,7 @@ def totals(tally: Tally) -> Row:
     for name, kinds in (("negative_ids", set(tally.tokens) - set(LINES)), ("negative_lines", set(LINES))):
         tokens, false = (sum(counted[what] for what in kinds) for counted in (tally.tokens, tally.token_false))
         found |= {f"{name}": tokens, f"{name}_false_positives": false, f"{name}_per_10000": round(false / max(tokens, 1) * 1e4, 2)}
+    found["withheld_texts"] = tally.withheld
     found["false_positives_beside_labels"] = sum(tally.false.values()) - sum(tally.token_false.values())
     return found
 
