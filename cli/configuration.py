@@ -12,13 +12,18 @@ from collector.config import DEFAULT, Config, ConfigError, load, parse
 def load_or_fail(path: Path | None) -> Config:
     """Return the configuration of `path`, else of ./otel-config.yaml, else the built-in one; exits with 2 and all problems."""
     try:
-        if path is None and not DEFAULT_CONFIG.exists():
-            return parse(DEFAULT, "built-in configuration", os.environ)
-        return load(path or DEFAULT_CONFIG, os.environ)
+        return load_config(path)
     except ConfigError as error:
         typer.echo(f"auditlake: {error}", err=True)
         typer.echo("  → correct the lines above, then check with: auditlake validate", err=True)
         raise typer.Exit(EXIT_USAGE) from None
+
+
+def load_config(path: Path | None) -> Config:
+    """Return the configuration of `path`, else of ./otel-config.yaml, else the built-in one; raises ConfigError with all problems."""
+    if path is None and not DEFAULT_CONFIG.exists():
+        return parse(DEFAULT, "built-in configuration", os.environ)
+    return load(path or DEFAULT_CONFIG, os.environ)
 
 
 def rule_files(config: Config, beside: Path | None) -> list[Path]:

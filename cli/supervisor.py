@@ -32,6 +32,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_seconds: float = 12.0  # how long it may take to stop on SIGTERM
     restart: bool = True
+    reloads: bool = False  # takes SIGHUP as a wish to read its configuration again
     essential: bool = False  # exit code 2 (usage or configuration) at its start ends everything
 
 
@@ -41,6 +42,7 @@ class Supervisor:
     def __init__(self, *, echo: bool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._running: dict[str, _Running] = {}
         self._stopping = threading.Event()
+        self._reloading = threading.Event()
         self._echo = echo
         self._monotonic = monotonic
         self.failure: str | None = None
@@ -53,6 +55,10 @@ class Supervisor:
         """Make `watch` return; safe in a signal handler."""
         self._stopping.set()
 
+    def request_reload(self) -> None:
+        """Make `watch` ask those children that can to read their configuration again; safe in a signal handler."""
+        self._reloading.set()
+
     @property
     def stopping(self) -> bool:
         """Whether a stop was asked for."""
@@ -62,6 +68,9 @@ class Supervisor:
         """Restart what dies, until a stop is asked for, an essential child fails, or `seconds` have passed."""
         deadline = None if seconds is None else self._monotonic() + seconds
         while not self._stopping.is_set():
+            if self._reloading.is_set():
+                self._reloading.clear()
+                self._reload()
             for running in list(self._running.values()):
                 self._look_after(running)
             if self.failure is not None or (deadline is not None and self._monotonic() >= deadline):
@@ -86,6 +95,11 @@ class Supervisor:
                     running.process.kill()
                     running.process.wait()
             running.join()
+
+    def _reload(self) -> None:
+        for running in self._running.values():
+            if running.child.reloads and running.process.poll() is None:
+                running.process.send_signal(signal.SIGHUP)
 
     def _look_after(self, running: "_Running") -> None:
         code = running.process.poll()

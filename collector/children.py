@@ -186,7 +186,7 @@ def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: boo
 def _run(
     name: str, target: Target, arguments: tuple[Any, ...], pipe: Connection, prepare: Callable[[str], None] | None, idle: bool
 ) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     stop, wake = threading.Event(), threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop, wake), name="parent", daemon=True).start()

@@ -33,7 +33,7 @@ class Capture(Protocol):
     def applied(self, mode: str, text: str, cleaned: CleanedText | None) -> CleanedText: ...
 
 
-class Policy(Cleaner, Protocol):
+class Redactor(Cleaner, Protocol):
     """A whole policy. Without `subject_keys` nothing depends on whose data it is; `capture` is None where everything is stored."""
 
     @property

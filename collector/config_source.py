@@ -6,12 +6,15 @@ Grammar of the OpenTelemetry Collector: `${env:NAME}`, `${env:NAME:-default}`, t
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
 KeyPath = tuple[str | int, ...]
+
+SHORTEST_SECRET_CHARS = 4
+"""What the environment gives is not repeated in errors from this length on; shorter values would be taken out of ordinary words."""
 
 _REFERENCE = re.compile(r"\$(?:(\$)|\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})")
 
@@ -47,6 +50,7 @@ class Source:
     name: str
     values: Any
     lines: Mapping[KeyPath, int]
+    expanded: Mapping[str, str] = field(default_factory=dict)  # what environment variables gave → their references
 
     def line(self, path: KeyPath) -> int:
         """Return the line of `path`, or of the nearest enclosing key."""
@@ -55,8 +59,8 @@ class Source:
         return self.lines.get(path, 1)
 
     def problem(self, path: KeyPath, message: str) -> Problem:
-        """Return a problem that stands at `path`."""
-        return Problem(path=dotted(path), line=self.line(path), message=message)
+        """Return a problem that stands at `path`; what the environment gave is not repeated, it may be a secret."""
+        return Problem(path=dotted(path), line=self.line(path), message=_without(self.expanded, message))
 
 
 def read(text: str, name: str, environ: Mapping[str, str]) -> Source:
@@ -73,7 +77,15 @@ def read(text: str, name: str, environ: Mapping[str, str]) -> Source:
     values = builder.build(root, ()) if root is not None else {}
     if builder.problems:
         raise ConfigError(name, builder.problems)
-    return Source(name=name, values=values, lines=builder.lines)
+    return Source(name=name, values=values, lines=builder.lines, expanded=builder.expanded)
+
+
+def _without(expanded: Mapping[str, str], message: str) -> str:
+    """Return a message with references in the place of what they stand for."""
+    for value in sorted(expanded, key=len, reverse=True):
+        for form in (repr(value)[1:-1], value):
+            message = message.replace(form, expanded[value])
+    return message
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:
@@ -96,6 +108,7 @@ class _Builder:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
+        self.expanded: dict[str, str] = {}
         self._environ = environ
         self._scalars = yaml.SafeLoader("")
 
@@ -135,19 +148,22 @@ class _Builder:
         try:
             return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
-            self._report(path, node, f"{text[:40]!r} is not a value that YAML knows: put it in quotes")
+            self._report(path, node, f"{text!r} is not a value that YAML knows: put it in quotes")
             return None
 
     def _expand(self, match: re.Match[str], node: yaml.Node, path: KeyPath) -> str:
         escaped, name, default = match.groups()
         if escaped:
             return "$"
-        if self._environ.get(name):
-            return self._environ[name]
+        value = self._environ.get(name)
+        if value:
+            if len(value) >= SHORTEST_SECRET_CHARS:
+                self.expanded[value] = f"${{env:{name}}}"
+            return value
         if default is not None:
             return str(default)
         self._report(path, node, f"the environment variable {name} is not set: set it, or give a default with ${{env:{name}:-…}}")
         return ""
 
     def _report(self, path: KeyPath, node: yaml.Node, message: str) -> None:
-        self.problems.append(Problem(path=dotted(path), line=node.start_mark.line + 1, message=message))
+        self.problems.append(Problem(path=dotted(path), line=node.start_mark.line + 1, message=_without(self.expanded, message)))

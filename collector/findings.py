@@ -49,20 +49,26 @@ Found = tuple[str, str, Place, str]
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """What was found, by records in document order, and the number of withheld values.
+    """What was found, by records in document order, and the numbers of withheld values by reason.
 
     What stands in a resource or scope concerns all of its records: findings are kept by range of records and spread out once.
     """
 
     by_range: dict[tuple[int, int], dict[Found, int]] = field(default_factory=dict)
     cleaned_keys: dict[str, str] = field(default_factory=dict)  # of the keys that are not clean
-    withheld: int = 0
+    withheld_by_reason: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def withheld(self) -> int:
+        """The number of values that were withheld."""
+        return sum(self.withheld_by_reason.values())
 
     def add(self, records: range, place: Place, receipts: Mapping[tuple[str, str, str], int]) -> None:
         """Count what was found in the text at `place` on each of `records`; `receipts`: entity, rule and path inside the text → count."""
         found = self.by_range.setdefault((records.start, records.stop), {})
         for (entity, rule, path), count in receipts.items():
-            self.withheld += count if entity == _WITHHELD else 0
+            if entity == _WITHHELD:
+                self.withheld_by_reason[rule] = self.withheld_by_reason.get(rule, 0) + count
             key = (entity, rule, place, path)
             found[key] = found.get(key, 0) + count
 

@@ -5,14 +5,14 @@ Nothing raw reaches a disk, and nothing is acknowledged that is not durable. Beh
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from collector.committer import Committer
 from collector.detached import detached
 from collector.errors import Refused
 from collector.findings import Findings
+from collector.policies import Policies
 from collector.receivers.encoding import Encoding, response_message
-from collector.redact import Walker
 from collector.request import Request, read_request
 from collector.resends import Resends
 from collector.signals import Message, Signal
@@ -28,20 +28,16 @@ class Pipeline:
     def __init__(
         self,
         *,
-        policy_hash: str,
-        walker: Walker,
+        policies: Policies,
         committer: Committer,
         resends: Resends,
         telemetry: Telemetry,
-        unredacted_signals: Collection[str] = (),
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._policy_hash = policy_hash
-        self._walker = walker
+        self._policies = policies
         self._committer = committer
         self._resends = resends
         self._telemetry = telemetry
-        self._unredacted_signals = unredacted_signals
         self._time_ns = time_ns
 
     async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message:
@@ -80,16 +76,19 @@ class Pipeline:
         return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written
 
     async def _store(self, request: Request) -> float:
-        """Redact and append to the WAL; done when that is durable."""
-        signal, redacted = request.signal, request.signal.name not in self._unredacted_signals
+        """Redact, under the policy in force now, and append to the WAL; done when that is durable."""
         begun = time.perf_counter()
-        findings = await self._walker.clean(signal, request.message) if redacted else Findings()
+        with self._policies.lease() as policy:
+            redacted = request.signal.name not in policy.unredacted_signals
+            findings = await policy.walker.clean(request.signal, request.message) if redacted else Findings()
         seconds = time.perf_counter() - begun
+        if findings.withheld_by_reason:
+            self._telemetry.withheld(findings.withheld_by_reason)
         header = BatchHeader(
-            signal=signal.name,
+            signal=request.signal.name,
             tenant=None,
             received_ns=request.received_ns,
-            policy_hash=self._policy_hash if redacted else UNREDACTED,
+            policy_hash=policy.policy_hash if redacted else UNREDACTED,
             records=request.admitted.records,
             withheld=findings.withheld,
             redactions=findings.by_record,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from collector.cleaning import CleanedText, Cleaner, Item, Policy, SpreadLines
+from collector.cleaning import CleanedText, Cleaner, Item, Redactor, SpreadLines
 from collector.findings import Findings
 from collector.signals import Message, Signal
 from collector.summary import summarize
@@ -24,13 +24,13 @@ class Walker:
 
     def __init__(
         self,
-        policy: Policy,
+        redactor: Redactor,
         *,
         id_key: bytes,
         spread_lines: SpreadLines | None = None,
         summary: Literal["silent", "info", "debug"] = "silent",
     ) -> None:
-        self.policy = policy
+        self.redactor = redactor
         self._id_key = id_key
         self._spread_lines = spread_lines
         self._summary = summary
@@ -38,8 +38,8 @@ class Walker:
 
     async def clean(self, signal: Signal, message: Message) -> Findings:
         """Clean `message` in place and return what was found; lets other tasks run between slices of a long request."""
-        values = Values(self.policy, self._keys, self._id_key, self._spread_lines)
-        walk = Walk(self.policy, values, keep_records=self._summary != "silent")
+        values = Values(self.redactor, self._keys, self._id_key, self._spread_lines)
+        walk = Walk(self.redactor, values, keep_records=self._summary != "silent")
         for _ in walk.steps(signal, message):
             await asyncio.sleep(0)
         if values.pending:

@@ -13,7 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,26 +24,22 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 from collector.children import Child, compact, seal
 from collector.committer import Committer
 from collector.config import Config
-from collector.errors import CollectorError, Unavailable
 from collector.health import OK, HealthApp, disk
 from collector.listening import Listeners, Ports
 from collector.node import node_name
+from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
+from collector.policies import Policies
 from collector.recovery import recent_digests
-from collector.redact import Walker
+from collector.reload import Load, Reloader
+from collector.reporter import Reporter
 from collector.resends import Resends
-from collector.signals import METRICS
 from collector.telemetry import Telemetry
-from redaction.errors import RedactionError
-from redaction.pseudonym import derived_key, load_or_create_key
-from redaction.redactor import Redactor
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
 from storage.orphans import close_orphans
-from storage.wal import BatchHeader, WalWriter, closed_segments
+from storage.wal import WalWriter, closed_segments
 
-TELEMETRY_SECONDS: Final = 10.0
-WARM_UP_TEXT: Final = "is the scanner ready? ask someone@example.com"
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
 SEALER_GRACE_SECONDS: Final = 6.0
@@ -57,27 +54,31 @@ BACKLOG_SECONDS: Final = 60.0
 """The sealer counts as down when a closed segment has waited this long, the WAL when its open segment is that much overdue."""
 
 
-async def serve(
-    config: Config,
-    *,
-    data: Path,
-    prepare_child: Callable[[str], None] | None = None,
-    on_ready: Callable[[Ports], None] | None = None,
-    cache_folder: Path | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What the process around the collector gives it."""
+
+    prepare_child: Callable[[str], None] | None = None  # called first in each child process, with its name: to configure its logging
+    environ: Mapping[str, str] = field(default_factory=dict)  # may hold the vault's master key
+    cache_folder: Path | None = None  # keeps what takes long to compile
+    load: Load | None = None  # reads the configuration again, on SIGHUP; None: that signal is ignored
+
+
+async def serve(config: Config, *, data: Path, host: Host, on_ready: Callable[[Ports], None] | None = None) -> None:
     """Run the collector until SIGTERM or SIGINT, then stop within 10 s. Needs the main thread (signals).
 
-    `prepare_child` is called first in each child process, with its name: the place to configure its logging. `on_ready` is called
-    once, with the ports, when requests are taken. `cache_folder` keeps what takes long to compile. Raises CollectorError when a port is taken and StorageError when the data directory
-    cannot be used; nothing has been changed then.
+    SIGHUP reloads the policy. `on_ready` is called once, with the ports, when requests are taken. Raises CollectorError when a port is
+    taken or the policy cannot work, and StorageError when the data directory cannot be used; nothing has been changed then.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    collector = Collector(config, data=data, host=host)
+    loop.add_signal_handler(signal.SIGHUP, collector.reload)
     _tune()
     log = structlog.get_logger(__name__)
-    async with Collector(config, data=data, prepare_child=prepare_child, cache_folder=cache_folder) as collector:
+    async with collector:
         log.info("collector ready", origin=collector.origin, data=str(data))
         if on_ready is not None:
             on_ready(collector.ports)
@@ -89,22 +90,21 @@ async def serve(
 class Collector:
     """Everything that one collector runs. Entered: requests are taken. Left: everything taken is sealed."""
 
-    def __init__(
-        self, config: Config, *, data: Path, prepare_child: Callable[[str], None] | None = None, cache_folder: Path | None = None
-    ) -> None:
+    def __init__(self, config: Config, *, data: Path, host: Host) -> None:
         self._config = config
-        self._cache_folder = cache_folder
+        self._host = host
         self._data = data
         self._node = config.parquet.node or node_name(socket.gethostname())
         self.origin = f"{self._node}/collector"
         self._stack = contextlib.AsyncExitStack()
         self._listeners = Listeners(config)
-        self._sealer = Child("sealer", seal, (data,), prepare=prepare_child)
+        self._sealer = Child("sealer", seal, (data,), prepare=host.prepare_child)
         self._compactor = Child(
-            "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=prepare_child
+            "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=host.prepare_child
         )
         self._tasks: list[asyncio.Task[None]] = []
         self._hurried_at = 0.0
+        self._reload_asked = asyncio.Event()
 
     async def __aenter__(self) -> "Collector":
         try:
@@ -116,6 +116,10 @@ class Collector:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    def reload(self) -> None:
+        """Ask for the configuration to be read again; safe in a signal handler of the loop."""
+        self._reload_asked.set()
 
     @property
     def ports(self) -> Ports:
@@ -131,31 +135,38 @@ class Collector:
         stack.callback(self._catalog.close)
         writer = await asyncio.to_thread(self._open_wal)
         stack.callback(writer.close)
-        key = await asyncio.to_thread(self._load_key)
-        resends = Resends(derived_key(key, "resends"))
+        opener = await asyncio.to_thread(PolicyOpener, self._data, environ=self._host.environ, cache_folder=self._host.cache_folder)
+        resends = Resends(opener.key("resends"))
         for identity, age_seconds in await asyncio.to_thread(self._recent_digests):
             resends.remember(identity, age_seconds=age_seconds)
-        self._redactor = Redactor(self._config.redaction, pseudonym_key=key, cache_folder=self._cache_folder)
-        self._redactor.start()
-        stack.push_async_callback(self._redactor.close)
-        self._warm = self._spawn("warm-up", self._warm_up())
+        self._policies = Policies(await asyncio.to_thread(opener.start, self._config))
+        stack.push_async_callback(self._policies.close)
+        self._warm = self._spawn("warm-up", warm_up(self._policies.current))
         self._start_children()
         stack.push_async_callback(self._stop_children)
         self._committer = Committer(writer)
-        self._telemetry = Telemetry(self._node, time.time_ns())
+        telemetry = Telemetry(self._node, time.time_ns())
+        self._reporter = Reporter(self._node, self._committer, telemetry, self._policies)
         self._spawn("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
-        pipeline = Pipeline(
-            policy_hash=self._redactor.policy_hash,
-            walker=Walker(self._redactor, id_key=derived_key(key, "ids")),
-            committer=self._committer,
-            resends=resends,
-            telemetry=self._telemetry,
-            unredacted_signals=self._config.unredacted_signals,
+        pipeline = Pipeline(policies=self._policies, committer=self._committer, resends=resends, telemetry=telemetry)
+        self._reloader = Reloader(
+            self._config,
+            load=self._host.load,
+            open_policy=opener.open,
+            policies=self._policies,
+            tell=self._reporter.reloaded,
+            asked=self._reload_asked,
         )
         stack.push_async_callback(self._listeners.stop)
         await self._listeners.start(pipeline, self._health())
-        self._tasks += [self._spawn("rotation", self._rotate_regularly()), self._spawn("telemetry", self._report_regularly())]
+        for name, work in (
+            ("rotation", self._rotate_regularly()),
+            ("metrics", self._reporter.report_metrics()),
+            ("events", self._reporter.report_events()),
+            ("reload", self._reloader.run()),
+        ):
+            self._tasks.append(self._spawn(name, work))
 
     def _open_wal(self) -> WalWriter:
         """Open our WAL and close what dead writers left open, which is sealed then: our own, and those of nodes that come no more."""
@@ -173,16 +184,6 @@ class Collector:
 
     def _recent_digests(self) -> list[tuple[bytes, float]]:
         return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known[1])
-
-    def _load_key(self) -> bytes:
-        try:
-            return load_or_create_key(self._data / "keys" / "pseudonym.key")
-        except RedactionError as error:
-            raise CollectorError(error.attempted, error.subject, hint=error.hint) from None
-
-    async def _warm_up(self) -> None:
-        """Have one text scanned: until then new texts wait for the scanner to load, so `/ready` does not invite anybody yet."""
-        await self._redactor.clean([(WARM_UP_TEXT, None)])
 
     def _start_children(self) -> None:
         for child in (self._sealer, self._compactor):
@@ -221,34 +222,11 @@ class Collector:
                 return time.time() - segment.path.stat().st_mtime
         return 0.0
 
-    async def _report_regularly(self) -> None:
-        while True:
-            await asyncio.sleep(TELEMETRY_SECONDS)
-            self._report()
-
-    def _report(self) -> None:
-        """Write our own metrics, when there are any."""
-        now_ns = time.time_ns()
-        taken = self._telemetry.take(now_ns)
-        if taken is None:
-            return
-        payload, points = taken
-        header = BatchHeader(
-            signal=METRICS.name,
-            tenant=None,
-            received_ns=now_ns,
-            policy_hash=self._redactor.policy_hash,
-            records=points,
-            own=True,
-        )
-        with contextlib.suppress(Unavailable):  # the WAL failed: health and the log say so
-            self._committer.submit(header, payload)
-
     async def _finish_writing(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._report()
+        self._reporter.finish()
         await self._committer.close()
         self._sealer.wake()
 
@@ -261,7 +239,8 @@ class Collector:
             "wal": self._wal_state,
             "sealer": self._sealer_state,
             "catalog": self._catalog_state,
-            "redaction": self._redactor.state,
+            "redaction": self._policies.state,
+            "reload": self._reloader.state,
             "disk": lambda: disk(self._data),
         }
         return HealthApp(checks, ready=self._is_ready, path=section.path)

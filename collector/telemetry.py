@@ -6,14 +6,15 @@ collector never feeds on itself. The latency histogram is the source of the `aud
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 
+from collector.own_events import SCOPE, WithheldEvents
 from collector.signals import METRICS
 
-SCOPE: Final = "auditlake.collector"
 ACK_BOUNDS_SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _DELTA: Final = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
 Attributes = tuple[tuple[str, str], ...]
@@ -55,6 +56,7 @@ class Telemetry:
         self._ack: dict[str, _Histogram] = {}
         self._sums: Counter[tuple[str, Attributes]] = Counter()
         self._redaction_seconds = 0.0
+        self.withheld_events = WithheldEvents()
 
     def acknowledged(self, request: Acknowledged) -> None:
         """Count a request that was taken."""
@@ -69,6 +71,12 @@ class Telemetry:
     def deduplicated(self, records: int) -> None:
         """Count the records of an exact resend."""
         self._sums["auditlake.records.deduplicated", ()] += records
+
+    def withheld(self, values: Mapping[str, int]) -> None:
+        """Count values that could not be checked, by reason."""
+        for reason, number in values.items():
+            self._sums["auditlake.redaction.withheld", (("reason", reason),)] += number
+        self.withheld_events.add(values)
 
     def refused(self, reason: str) -> None:
         """Count a request of which nothing was taken."""

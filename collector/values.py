@@ -107,13 +107,8 @@ class Values:
                     continue
             text = value.string_value
             if not text:
-                if special is None:
-                    if not 0 < value.int_value < _SCANNED_FROM:  # nearly all that is no text is a small number
-                        self.value(value, key, Place(base, "", key))
-                elif special.blocked is None:
-                    self.value(value, key, Place(base, "", key))
-                else:
-                    self._block(value, special.blocked, Place(base, "", key))
+                if special is not None or not 0 < value.int_value < _SCANNED_FROM:  # nearly all that is no text is a small number
+                    self._no_text(value, key, special, base)
                 continue
             cleaned = lookup(text, key)
             if cleaned is None:
@@ -222,6 +217,12 @@ class Values:
         if probe is None:
             return _UNKNOWN
         return None if probe.text == _NOTHING and not probe.receipts else Special(None)
+
+    def _no_text(self, value: Message, key: str, special: Special | None, base: Place) -> None:
+        if special is None or special.blocked is None:
+            self.value(value, key, Place(base, "", key))
+        else:
+            self._block(value, special.blocked, Place(base, "", key))
 
     def _block(self, value: Message, blocked: CleanedText, place: Place) -> None:
         """Replace a value under a blocked key, whatever its type; an absent value stays absent."""

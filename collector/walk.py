@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from collector.admission import data_points
-from collector.cleaning import Capture, Cleaner, Policy
+from collector.cleaning import Capture, Cleaner, Redactor
 from collector.dialects.names import RESOURCE
 from collector.findings import Place
 from collector.leaves import plain_text
@@ -50,14 +50,14 @@ _FIELDS: Final = {
 class Walk:
     """One walk over one message. `records` has the attributes of its records, in document order, when `keep_records`."""
 
-    def __init__(self, policy: Policy, values: Values, *, keep_records: bool) -> None:
+    def __init__(self, redactor: Redactor, values: Values, *, keep_records: bool) -> None:
         self.values = values
         self.records: list[Any] = []
-        self._policy = policy
+        self._redactor = redactor
         self._keep_records = keep_records
-        self._subject_keys = policy.subject_keys
+        self._subject_keys = redactor.subject_keys
         self._cleaners: dict[str, Cleaner] = {}
-        self._group = At(range(0), policy, None)  # the resource around the cursor
+        self._group = At(range(0), redactor, None)  # the resource around the cursor
         self._resource_attributes: Iterable[Message] = ()
 
     def steps(self, signal: Signal, message: Message) -> Iterator[None]:
@@ -101,9 +101,9 @@ class Walk:
         self._group = self.values.at = At(records, self._cleaner(subject), capture)
 
     def _capture(self, attributes: Any) -> Capture | None:
-        if not self._policy.captures:
+        if not self._redactor.captures:
             return None
-        return self._policy.capture(_first(attributes, _TENANT_KEYS), _first(attributes, _ENVIRONMENT_KEYS))
+        return self._redactor.capture(_first(attributes, _TENANT_KEYS), _first(attributes, _ENVIRONMENT_KEYS))
 
     def _at(self, records: range) -> None:
         """Come to what belongs to the resource alone, or to a record of which is not known yet whose it is."""
@@ -120,11 +120,11 @@ class Walk:
 
     def _cleaner(self, subject: str | None) -> Cleaner:
         if not self._subject_keys:
-            return self._policy
+            return self._redactor
         key = subject or ""
         known = self._cleaners.get(key)
         if known is None:
-            known = self._cleaners[key] = self._policy.for_subject(subject)
+            known = self._cleaners[key] = self._redactor.for_subject(subject)
         return known
 
     def _resource(self, group: Message) -> None:

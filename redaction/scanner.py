@@ -27,7 +27,7 @@ WARM_UP: Final = "warm up: nobody@example.com, 4111 1111 1111 1111, +1 415 555 0
 
 def main() -> None:
     """Serve the parent on standard input and output until it goes away."""
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     answers = os.dup(sys.stdout.fileno())
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -5,6 +5,7 @@ Exit code 2 and one line on stderr when it cannot start, like the command line.
 
 import asyncio
 import json
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -28,15 +29,17 @@ def announce(ports: "Ports") -> None:
 
 def main() -> None:
     """Run until SIGTERM. Imports happen here: the children import this module, too."""
+    from cli.configuration import cache_folder
     from collector.config import load
     from collector.errors import CollectorError
-    from collector.service import serve
+    from collector.service import Host, serve
     from storage.errors import StorageError
 
     log_to_stderr("collector")
     config, data = Path(sys.argv[1]), Path(sys.argv[2])
     try:
-        asyncio.run(serve(load(config, {}), data=data, prepare_child=log_to_stderr, on_ready=announce))
+        host = Host(prepare_child=log_to_stderr, environ=os.environ, cache_folder=cache_folder(), load=lambda: load(config, {}))
+        asyncio.run(serve(load(config, {}), data=data, host=host, on_ready=announce))
     except (StorageError, CollectorError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

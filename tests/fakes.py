@@ -21,6 +21,7 @@ class FakeCleaner:
     policy_hash = "fake-policy"
     subject_keys: Sequence[str] = ()
     captures = False
+    closed = False
 
     def __init__(self, canary: str = "canary", blocked_keys: Sequence[str] = ("password",)) -> None:
         self.canary = canary

@@ -11,22 +11,34 @@ def register(app: typer.Typer) -> None:
 
 
 def collect(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Receive OTLP, redact, store durably, seal into Parquet, until SIGTERM or Ctrl-C."""
+    """Receive OTLP, redact, store durably, seal into Parquet, until SIGTERM or Ctrl-C; SIGHUP reads the policy again."""
     import asyncio
+    import os
+    import signal
 
     import structlog
 
-    from cli.configuration import cache_folder, load_or_fail
+    from cli.configuration import cache_folder, load_config, load_or_fail
     from cli.logs import configure_logs
+    from cli.terminal import Terminal
+    from collector.config import Config
     from collector.errors import CollectorError
-    from collector.service import serve
+    from collector.service import Host, serve
     from storage.errors import StorageError
 
     configure_logs("collector")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
+    terminal = Terminal()
     loaded = load_or_fail(config)
     for warning in loaded.warnings:
         structlog.get_logger(__name__).warning(warning)
+
+    def load_again() -> Config:
+        terminal.stop_when_gone()
+        return load_config(config)
+
+    host = Host(prepare_child=configure_logs, environ=os.environ, cache_folder=cache_folder(), load=load_again)
     try:
-        asyncio.run(serve(loaded, data=data or loaded.parquet.path, prepare_child=configure_logs, cache_folder=cache_folder()))
+        asyncio.run(serve(loaded, data=data or loaded.parquet.path, host=host))
     except (StorageError, CollectorError) as error:
         fail(str(error))

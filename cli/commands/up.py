@@ -25,15 +25,20 @@ def up(
     data: DataOption = None,
     dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Also serve the pages.")] = True,
 ) -> None:
-    """Run the collector, the alert scheduler and the dashboard until Ctrl-C."""
+    """Run the collector, the alert scheduler and the dashboard until Ctrl-C; SIGHUP makes the first two read policy and rules again."""
+    import signal
+
     from cli.configuration import load_or_fail
     from cli.logs import configure_logs
     from cli.supervisor import Supervisor, stop_on_signals
+    from cli.terminal import Terminal
 
     configure_logs("up")
     loaded = load_or_fail(config)
     supervisor = Supervisor(echo=True)
     stop_on_signals(supervisor)
+    terminal = Terminal()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: supervisor.request_stop() if terminal.gone else supervisor.request_reload())
     try:
         start_all(supervisor, loaded, config=config, data=data, dashboard=dashboard, environment={})
         typer.echo(addresses(loaded, dashboard=dashboard))
@@ -68,15 +73,15 @@ def children(loaded: "Config", *, config: Path | None, data: Path | None, dashbo
 
     shared = [*(["--config", str(config)] if config else []), *(["--data", str(data)] if data else [])]
 
-    def command(name: str, *words: str, essential: bool = False) -> Child:
+    def command(name: str, *words: str, reloads: bool) -> Child:
         arguments = [sys.executable, "-m", "cli", *words, *shared]
-        return Child(name=name, arguments=arguments, environment=environment, essential=essential)
+        return Child(name=name, arguments=arguments, environment=environment, essential=True, reloads=reloads)
 
-    found = [command("collector", "collect", essential=True)]
+    found = [command("collector", "collect", reloads=True)]
     if loaded.alerts is not None:
-        found.append(command("alerts", "alerts", "run", essential=True))
+        found.append(command("alerts", "alerts", "run", reloads=True))
     if dashboard and loaded.dashboard is not None:
-        found.append(command("dashboard", "dashboard", essential=True))
+        found.append(command("dashboard", "dashboard", reloads=False))
     return found
 
 

@@ -175,3 +175,30 @@ def test_memory_limits_by_share_of_the_machine() -> None:
 def test_receivers_of_alerts_have_alertmanagers_shape() -> None:
     alerts = AlertsConfig.model_validate({"receivers": [{"name": "on-call", "webhook_configs": [{"url": "http://127.0.0.1:1/x"}]}]})
     assert alerts.receivers[0].webhook_configs[0].send_resolved
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("extensions: [health_check, alerts, dashboard]", 'extensions: ["${env:TOKEN}"]'),
+        ("entities: default", 'entities: ["${env:TOKEN}"]'),
+        ("entities: default", "entities: ${env:TOKEN}"),
+        ("127.0.0.1:13133", "${env:TOKEN}"),
+        ("seal_interval: 1s", "seal_interval: ${env:TOKEN}"),
+        ("receivers: [otlp]", "receivers: ['${env:TOKEN}']"),
+        ("secrets: {enabled: true}", "secrets: {enabled: '${env:TOKEN}'}"),
+        ("secrets: {enabled: true}", "blocked_values: ['(${env:TOKEN}']"),
+        ("limit_mib: 1024", "limit_mib: ${env:TOKEN}"),
+        ("interval: ${env:AUDITLAKE_ALERT_INTERVAL:-30s}", "interval: ${env:TOKEN}"),
+    ],
+)
+@pytest.mark.parametrize("token", ["hunter2-" + "x'y\\z\"" * 10, "2026-99-99", "hunter2"])
+def test_what_the_environment_gives_never_stands_in_errors(old: str, new: str, token: str) -> None:
+    """A token in the wrong place must not end in a log; the error names the variable."""
+    assert old in DEFAULT
+    with pytest.raises(ConfigError) as refused:
+        parse(DEFAULT.replace(old, new, 1), "test", {"TOKEN": token})
+    said = str(refused.value)
+    assert token not in said
+    assert repr(token)[1:-1] not in said
+    assert "hunter2" not in said

@@ -10,13 +10,14 @@ import pytest
 from collector.committer import Committer
 from collector.errors import Unavailable
 from collector.pipeline import UNREDACTED, Pipeline
+from collector.policies import Policies
 from collector.receivers.encoding import Encoding
-from collector.redact import Walker
 from collector.request import IN_LOOP_BYTES, read_request
 from collector.resends import MAX_DIGESTS, WINDOW_SECONDS, Resends
 from collector.signals import LOGS, TRACES, Message
 from collector.telemetry import Telemetry
 from storage.wal import BatchHeader, Counters, RecordType
+from tests.collector.policies_in_force import fake_policy
 from tests.fakes import FakeCleaned, FakeCleaner, FakeWriter
 
 TRACE, SPAN = b"\xf1" * 16, b"\xf2" * 8
@@ -45,12 +46,10 @@ class Bench:
         self.telemetry = Telemetry("node", NOW_NS)
         self.cleaner = cleaner = cleaner or FakeCleaner()
         self.pipeline = Pipeline(
-            policy_hash=cleaner.policy_hash,
-            walker=Walker(cleaner, id_key=KEY),
+            policies=Policies(fake_policy(cleaner, unredacted)),
             committer=self.committer,
             resends=self.resends,
             telemetry=self.telemetry,
-            unredacted_signals=unredacted,
             time_ns=lambda: NOW_NS,
         )
 

@@ -28,12 +28,13 @@ from collector.errors import PortTaken
 from collector.health import HealthApp
 from collector.listening import Listeners
 from collector.pipeline import Pipeline
+from collector.policies import Policies
 from collector.receivers.grpc import GrpcLimits
-from collector.redact import Walker
 from collector.resends import Resends
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
 from collector.telemetry import Telemetry
 from storage.wal import BatchHeader, RecordType
+from tests.collector.policies_in_force import fake_policy
 from tests.fakes import FakeCleaner, FakeWriter
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pb"))
@@ -86,8 +87,7 @@ class Served:
         cleaner, committer = FakeCleaner(), Committer(self.writer)
         self.telemetry = Telemetry("node", 0)
         pipeline = Pipeline(
-            policy_hash=cleaner.policy_hash,
-            walker=Walker(cleaner, id_key=KEY),
+            policies=Policies(fake_policy(cleaner)),
             committer=committer,
             resends=Resends(KEY),
             telemetry=self.telemetry,

@@ -1,0 +1,100 @@
+"""What the collector says about itself as events: configuration changes, and values that had to be withheld.
+
+They go the way of its metrics: scope `auditlake.collector`, into its own WAL, never counted as received. They hold names, hashes and
+numbers of ours alone, so there is nothing in them to redact.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from collector.reload import Outcome
+from collector.signals import LOGS
+
+SCOPE: Final = "auditlake.collector"
+INFO: Final = 9
+WARN: Final = 13
+_SEVERITY_TEXT: Final = {INFO: "INFO", WARN: "WARN"}
+WITHHELD_EVERY_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnEvent:
+    """One event: `attributes` are of ours, never text that was sent or configured."""
+
+    name: str
+    severity: int
+    attributes: Mapping[str, str | int | Sequence[str]]
+
+
+def reload_event(outcome: Outcome) -> OwnEvent:
+    """Return the event `config.reload`."""
+    refused = outcome.new_hash is None
+    attributes: dict[str, str | int | Sequence[str]] = {
+        "auditlake.outcome": "refused" if refused else "ok",
+        "auditlake.config.policy_hash.old": outcome.old_hash,
+    }
+    if outcome.new_hash is not None:
+        attributes["auditlake.config.policy_hash.new"] = outcome.new_hash
+    if outcome.problems:
+        attributes["auditlake.config.problems"] = outcome.problems
+    if outcome.at_restart:
+        attributes["auditlake.config.at_restart"] = outcome.at_restart
+    return OwnEvent(name="config.reload", severity=WARN if refused else INFO, attributes=attributes)
+
+
+class WithheldEvents:
+    """Turns counts of withheld values into events `redaction.withheld`: at once, then one a minute for each reason, with the sum."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._values: dict[str, int] = {}
+        self._told: dict[str, float] = {}
+
+    def add(self, reasons: Mapping[str, int]) -> None:
+        """Count withheld values by reason."""
+        for reason, values in reasons.items():
+            self._values[reason] = self._values.get(reason, 0) + values
+
+    def take(self, *, everything: bool = False) -> list[OwnEvent]:
+        """Return the events that are due; `everything`: also those that would have to wait for their minute."""
+        now = self._clock()
+        due = [
+            reason
+            for reason in self._values
+            if everything or now - self._told.get(reason, -WITHHELD_EVERY_SECONDS) >= WITHHELD_EVERY_SECONDS
+        ]
+        self._told |= dict.fromkeys(due, now)
+        return [_withheld_event(reason, self._values.pop(reason)) for reason in due]
+
+
+def _withheld_event(reason: str, values: int) -> OwnEvent:
+    return OwnEvent(
+        name="redaction.withheld",
+        severity=WARN,
+        attributes={"auditlake.redaction.reason": reason, "auditlake.redaction.values": values},
+    )
+
+
+def payload(node: str, events: Sequence[OwnEvent], time_ns: int) -> bytes:
+    """Return the events as an OTLP logs request."""
+    message = LOGS.request()
+    group = message.resource_logs.add()
+    for key, value in (("service.name", "auditlake"), ("service.instance.id", node)):
+        group.resource.attributes.add(key=key).value.string_value = value
+    scope = group.scope_logs.add()
+    scope.scope.name = SCOPE
+    for event in events:
+        record = scope.log_records.add(time_unix_nano=time_ns, observed_time_unix_nano=time_ns, event_name=event.name)
+        record.severity_number, record.severity_text = event.severity, _SEVERITY_TEXT[event.severity]
+        for name, said in event.attributes.items():
+            target = record.attributes.add(key=name).value
+            if isinstance(said, str):
+                target.string_value = said
+            elif isinstance(said, int):
+                target.int_value = said
+            else:
+                for item in said:
+                    target.array_value.values.add().string_value = item
+    return bytes(message.SerializeToString())
