@@ -34,7 +34,7 @@ from redaction.candidates import (
     PASSPORT_WORDS,
     PHONE_SHAPE,
 )
-from redaction.conditions import Condition
+from redaction.conditions import Condition, quick
 from redaction.context import WORD
 from redaction.emails import Emails
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
@@ -143,7 +143,7 @@ def _secrets(config: RedactionConfig) -> Iterator[Detector]:
 
 def _rule_condition(rule: SecretRule, config: RedactionConfig) -> Condition:
     words = rule.context if rule.score < config.presidio.score_threshold else ()
-    return Condition(expressions=((rule.shape, 0),), words=words)
+    return Condition(expressions=((quick(rule.shape), 0),), words=words)
 
 
 def _blocked(config: RedactionConfig) -> Iterator[Detector]:

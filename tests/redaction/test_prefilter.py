@@ -17,7 +17,7 @@ from structlog.testing import LogCapture
 
 from benchmarks.stock import Stock, places
 from redaction import conditions, prefilter
-from redaction.conditions import Condition, compiled_gate, open_gate
+from redaction.conditions import Condition, compiled_gate, open_gate, quick
 from redaction.policy import RedactionConfig
 from redaction.prefilter import Gate, Prefilter
 from redaction.presidio.analyzer import Analyzer
@@ -94,6 +94,26 @@ def test_expressions_of_the_policy_lose_no_match(expression: str, tmp_path: Path
     for text in ("ÀÉx", "é1", "fo0", "foo", "abbbc", "aaab", "b", "ab", "xx", "a foo b", "äöü", "STRASSE", "ſtrasse", "oof", "e\u0301Éx"):
         if regex.search(expression, text):
             assert gate.candidates(text, ()), text
+
+
+def test_one_expression_that_hyperscan_refuses_leaves_the_others_quick() -> None:
+    """Only its own condition holds for every text."""
+    gate = Gate(compiled_gate([Condition(expressions=(("a{1,40000}", 0),)), Condition(expressions=(("abc", 0),))]))
+    assert gate.candidates("x", ()) == 1
+    assert gate.candidates("abc", ()) == 3
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        (r"azure[\w\-. ]{0,24}key", "azure-ſpeech key"), (r"://[^\s:@]{0,9}:[^\s@]{1,9}@", "://u\u2003:p@"), (r"x\[\w]{2}", "x[a]]"),
+        (r"[\w]{2,3}+a", "äbca"),
+    ],
+)  # fmt: skip
+def test_expressions_that_compile_quickly_find_no_less(expression: str, text: str) -> None:
+    """Large sets of letters take a minute to compile, so they become any character; what looks alike is left alone."""
+    gate = Gate(compiled_gate([Condition(expressions=((quick(expression), 0),))]))
+    assert not regex.search(expression, text) or gate.candidates(text, ())
 
 
 def test_characters_that_the_engines_class_differently_are_exchanged() -> None:
