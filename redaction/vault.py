@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -143,7 +144,7 @@ class Vault:
             salt = connection.execute(sa.select(SUBJECTS.c.salt).where(SUBJECTS.c.subject == row["subject"])).scalar()
             root = self._current(connection)
         content = None
-        if _well_formed(row) and isinstance(salt, bytes):
+        if _well_formed(row) and salt is not None:
             content = decrypted(root.subject_key(salt), row["nonce"], row["ciphertext"], _bound(row))
         if content is None:
             hint = "the vault's file was altered: restore it from a backup"
@@ -247,20 +248,26 @@ def _reencrypt(connection: sa.Connection, before: RootKey, after: RootKey) -> in
     """Encrypt every value under the new root key; its reference, subject and time stay."""
     count, last = 0, ""
     query = sa.select(SEALED, SUBJECTS.c.salt).join(SUBJECTS, SUBJECTS.c.subject == SEALED.c.subject).order_by(SEALED.c.reference)
+    update = (
+        sa.update(SEALED)
+        .where(SEALED.c.reference == sa.bindparam("row"))
+        .values(nonce=sa.bindparam("new_nonce"), ciphertext=sa.bindparam("new_ciphertext"))
+    )
+    keys = lru_cache(4096)(lambda salt: (before.subject_key(salt), after.subject_key(salt)))
     while rows := connection.execute(query.where(SEALED.c.reference > last).limit(_CHUNK)).mappings().all():
-        for row in rows:
-            content = (
-                decrypted(before.subject_key(row["salt"]), row["nonce"], row["ciphertext"], _bound(row)) if _well_formed(row) else None
-            )
-            if content is None:
-                hint = "it was altered; nothing was changed: destroy it, or restore the vault from a backup"
-                raise VaultError("encrypt a value anew", row["reference"], hint=hint, failure="tampered")
-            nonce, ciphertext = encrypted(after.subject_key(row["salt"]), content, _bound(row))
-            mine = SEALED.c.reference == row["reference"]
-            connection.execute(sa.update(SEALED).where(mine).values(nonce=nonce, ciphertext=ciphertext))
+        connection.execute(update, [_renewed(row, *keys(row["salt"])) for row in rows])
         count += len(rows)
         last = rows[-1]["reference"]
     return count
+
+
+def _renewed(row: Mapping[Any, Any], old_key: bytes, new_key: bytes) -> dict[str, Any]:
+    content = decrypted(old_key, row["nonce"], row["ciphertext"], _bound(row)) if _well_formed(row) else None
+    if content is None:
+        hint = "it was altered; nothing was changed: destroy it, or restore the vault from a backup"
+        raise VaultError("encrypt a value anew", row["reference"], hint=hint, failure="tampered")
+    nonce, ciphertext = encrypted(new_key, content, _bound(row))
+    return {"row": row["reference"], "new_nonce": nonce, "new_ciphertext": ciphertext}
 
 
 def _chunked(connection: sa.Connection, query: sa.Select[Any], column: sa.Column[Any], values: Sequence[str]) -> Iterator[sa.Row[Any]]:

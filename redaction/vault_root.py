@@ -56,8 +56,10 @@ class RootKey:
         connection.execute(sa.update(ROOT).values(erasures=ROOT.c.erasures + 1, **root._wrapped(time_ns)))
         return root
 
-    def subject_key(self, salt: bytes) -> bytes:
-        """Return the key of the subject who has this salt."""
+    def subject_key(self, salt: object) -> bytes:
+        """Return the key of the subject who has this salt; raises `VaultError` when it is none of ours."""
+        if not isinstance(salt, bytes) or len(salt) != KEY_BYTES:  # SQLite holds any type in any column
+            raise _altered()
         return derived(self.key, salt, "subject")
 
     @classmethod
@@ -87,4 +89,4 @@ class RootKey:
 
 
 def _altered() -> VaultError:
-    return VaultError("open the vault's root key", hint="the vault's file was altered: restore it from a backup", failure="tampered")
+    return VaultError("read the vault's keys", hint="the vault's file was altered: restore it from a backup", failure="tampered")

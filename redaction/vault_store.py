@@ -87,6 +87,8 @@ class VaultStore:
                 cursor.close()
             finally:
                 connection.close()
+        if row is not None and not isinstance(row[0], bytes):
+            raise VaultError("read the vault", self.path, hint="it was altered: restore it from a backup", failure="tampered")
         return None if row is None else row[0]
 
     def wipe(self) -> None:

@@ -143,6 +143,19 @@ def test_a_changed_column_reveals_nothing(tmp_path: Path, table: str, column: st
         assert open_vault(tmp_path).reveal(other).text == PHONE
 
 
+@pytest.mark.parametrize("value", ["1.5", "''", "zeroblob(0)", "zeroblob(31)"])
+def test_a_salt_that_is_none_of_ours_is_an_error_everywhere(tmp_path: Path, value: str) -> None:
+    """Also where a value is named, sealed, or encrypted anew: never a crash that shows it."""
+    vault = open_vault(tmp_path)
+    reference = seal(vault, "jane", MAIL)
+    with sqlite3.connect(tmp_path / "vault" / "vault.sqlite") as connection:
+        connection.execute(f"UPDATE subjects SET salt = {value}")
+    connection.close()
+    for attempt in (lambda: seal(vault, "jane", PHONE), lambda: vault.reveal(reference), lambda: vault.rotate(OTHER, reencrypt=True)):
+        assert failure(attempt) == "tampered"
+    assert vault.destroy("jane") == 1
+
+
 def _altered(value: object) -> object:
     match value:
         case bytes():
