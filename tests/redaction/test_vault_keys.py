@@ -57,7 +57,7 @@ WRONG = {
     "nothing": "",
     "too short": MASTER[:31].hex(),
     "too long": base64.b64encode(MASTER + b"x").decode(),
-    "a password": "correct horse battery staple",
+    "words": "correct horse battery staple",
     "not base64": "ä" * 44,
 }
 
