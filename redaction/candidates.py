@@ -9,20 +9,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from redaction import cards
+from redaction import cards, ibans
 from redaction.context import context
 from redaction.expressions import compiled
 
 PHONE_CANDIDATE: Final = (
     r"(?<![\w.@])[+＋]?[(\[（]?(?!(?:19|20)\d\d-[01]\d-[0-3]\d(?!\d))\d"
-    r"(?:[-\s().\[\]/‐-―−ー－／\u200b\u2060（）～~]{0,3}\d){6,17}(?!(?![xX]\d)[\w@])"
+    r"(?:(?:[-().\[\]/‐-―−ー－／\u200b\u2060（）～~]|[^\S\n\r\t]){0,3}\d){6,17}(?!(?![xX]\d)[\w@])"
 )
-"""Seven digits or more in the punctuation of phone numbers, and no date."""
+"""Seven digits or more in the punctuation of phone numbers, on one line and in one cell, and no date."""
 
 PHONE_SHAPE: Final = r"\d(?:[^0-9A-Za-z]{0,3}\d){6}"
 EMAIL_SHAPE: Final = r"@\w[\w\-]*[^\w\s]\w"
 CARD_SHAPES: Final = (r"[0-9](?:[^0-9A-Za-z]{0,2}[0-9]){11}", r"[0-9]\.[0-9]{6,18}[eE]\+?1[0-9]")
-CRYPTO_SHAPES: Final = (r"[13][1-9A-HJ-NP-Za-km-z]{25}", "bc1[a-zA-HJ-NP-Z0-9]{25}")
+CRYPTO_SHAPES: Final = (r"[13][1-9A-HJ-NP-Za-km-z]{25}", "(?i)bc1[a-z0-9]{25}")
 """What every match of these contains, in ASCII and without look-arounds."""
 
 BARE_SCORE: Final = 0.2
@@ -38,8 +38,9 @@ PHONE_WORDS: Final = (
 
 ACCOUNT_WORDS: Final = ("account", "acct", "bank", "debit", "checking", "savings")
 LICENSE_WORDS: Final = (
-    "driver license", "drivers license", "driver s license", "driving license", "driving licence", "driver licence", "dl"
-)  # fmt: skip
+    *("driver license", "drivers license", "driver s license", "driving license", "driving licence", "driver licence", "dl"),
+    *("drivers licence", "driver s licence", "license number driver", "licence number driver", "driver lic", "dln"),
+)
 MEDICAL_WORDS: Final = ("medical", "certificate", "dea", "prescriber", "license")
 NHS_WORDS: Final = ("nhs", "national health service", "health services authority", "health authority")
 PASSPORT_WORDS: Final = ("passport", "passports")
@@ -78,6 +79,10 @@ def _may_hold_card(text: str, key_words: Sequence[str]) -> bool:
     return next(cards.find(text, key_words), None) is not None
 
 
+def _may_hold_iban(text: str, key_words: Sequence[str]) -> bool:
+    return next(ibans.find(text, key_words), None) is not None
+
+
 def _may_hold_phone(text: str, key_words: Sequence[str]) -> bool:
     """Bare digits need a context word before them; what is formatted like a phone number, or international, is looked at."""
     for candidate in _PHONE.finditer(text):
@@ -114,5 +119,10 @@ def _is_base58check(address: str) -> bool:
     return hashlib.sha256(hashlib.sha256(decoded[:-4]).digest()).digest()[:4] == decoded[-4:]
 
 
-CHECKS: Final[Mapping[str, Check]] = MappingProxyType({"cards": _may_hold_card, "phones": _may_hold_phone, "crypto": _may_hold_address})
+CHECKS: Final[Mapping[str, Check]] = MappingProxyType({
+    "cards": _may_hold_card,
+    "crypto": _may_hold_address,
+    "ibans": _may_hold_iban,
+    "phones": _may_hold_phone,
+})  # fmt: skip
 """Closer looks at short texts that have a recognizer's shape: ids and times are full of digits."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from redaction.context import context
+from redaction.context import column_words, context, words_before
 
 _SEPARATORS: Final = " \u00a0\u2009\u202f\t\r\n\\-‐‑‒–—−._/"
 _SCIENTIFIC: Final = r"\d\.\d{6,18}[eE]\+?1\d"
@@ -23,6 +23,13 @@ CARD_WORDS: Final = (
     *("jcb", "unionpay", "cc", "pan", "ccnum"),
 )
 _CONTEXT: Final = context(CARD_WORDS)
+_OTHER_NUMBERS: Final = frozenset({
+    "batch", "booking", "bookings", "confirmation", "ean", "event", "gtin", "iccid", "imei", "invoice", "isbn", "job", "lot", "message",
+    "msg", "order", "orders", "parcel", "po", "ref", "reference", "request", "seq", "sequence", "serial", "session", "shipment", "sku",
+    "snowflake", "ticket", "timestamp", "trace", "tracking", "transaction", "tweet", "txn", "upc",
+})  # fmt: skip
+_WORDS_DIRECTLY_BEFORE: Final = 3
+_LINKING: Final = frozenset({"is", "was", "no", "nr", "num", "number", "id", "ids", "code", "the", "a"})
 _RUN: Final = re.compile(rf"(?<![0-9])[0-9](?:[{_SEPARATORS}]{{0,2}}[0-9]){{11,}}")
 _EXPONENT: Final = re.compile(r"(?<![\w.])([0-9])\.([0-9]{6,18})[eE]\+?(1[0-9])(?![0-9])")
 _GROUP: Final = re.compile(r"[0-9]+")
@@ -95,12 +102,22 @@ def _is_card(text: str, groups: Sequence[Group], rows: Rows, first: int, count: 
         return False
     if count == 1:
         usual = _SHORTEST < len(digits) <= _USUAL or (len(digits) > _USUAL and digits.startswith(_LONG_ISSUERS))
-        return usual or _CONTEXT.near(text, start, key_words) is not None
+        said = _CONTEXT.near(text, start, key_words) is not None
+        return said or (usual and not _is_said_to_be_another(text, start, key_words))
     return _is_grouped(text, taken) and (
         _neighbours(text, groups, first, count) <= _ROW_NEIGHBOURS
         or _CONTEXT.near(text, start, key_words) is not None
         or _is_row_of_cards(text, groups, rows, first)
     )
+
+
+def _is_said_to_be_another(text: str, start: int, key_words: Sequence[str]) -> bool:
+    """Whether the column, the words directly before, or else the key say that the digits are an order, a parcel, a booking …"""
+    column = column_words(text, start)
+    if column:
+        return not _OTHER_NUMBERS.isdisjoint(column)
+    before = [word for word in words_before(text, start, _WORDS_DIRECTLY_BEFORE) if word not in _LINKING]
+    return bool(before and before[-1] in _OTHER_NUMBERS) or (start <= 1 and not _OTHER_NUMBERS.isdisjoint(key_words))
 
 
 def _is_issued(digits: str) -> bool:

@@ -19,6 +19,7 @@ _DOMAIN: Final = compiled(r"\w+(?:-+\w+)*+(?:[.。．｡]\w+(?:-+\w+)*+)++")
 _CUT: Final = re.compile(r"[-._。．｡]|(?<=[a-zA-Z])(?=[^a-zA-Z])|(?<=[^\x00-\x7f])(?=[\x00-\x7f])")
 _LOCAL: Final = compiled(r"(?r)[\w.!#$%&'*+\-/=?^`{|}~]+")
 _ADDRESS_OF_A_REPOSITORY: Final = re.compile(r"[:/]\w")
+_VERSION: Final = re.compile(r"\d+\.\d+\.")
 _PARAMETER: Final = re.compile(r"(?:.*[&;])?[\w.\-\[\]]*=", re.DOTALL)
 _CUTS: Final = 12
 """So many beginnings of a domain are tried at most, the longest first, and so many of the shortest."""
@@ -37,7 +38,8 @@ class Emails:
             domain = _DOMAIN.match(text, at + 1)
             if domain is not None and (start := _start_of_local(text, at)) < at and (length := self._known(domain.group())):
                 end = at + 1 + length
-                if text[start:at] != "git" or not _ADDRESS_OF_A_REPOSITORY.match(text, end):  # git@host:path says where, not who
+                is_place = text[start:at] == "git" and _ADDRESS_OF_A_REPOSITORY.match(text, end)  # git@host:path says where, not who
+                if not is_place and not _VERSION.match(text, at + 1):  # package@4.20.19.dev1
                     yield start, end
             at = text.find("@", at + 1)
 

@@ -20,6 +20,7 @@ from redaction.expressions import compiled
 _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
 _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
 _GROUP: Final = re.compile(r"\d+")
+_DECIMAL: Final = re.compile(r"\d+\.\d+")
 _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _NORTH_AMERICAN_CUTS: Final = (4, 7, 10)
 """Nobody writes 41555 50132: so many digits from its end a number may be cut."""
@@ -52,6 +53,8 @@ class Phones:
             elif shape[0] in "+＋" and (length := _international(shape, groups)):
                 extension = _EXTENSION.match(text, start + length)
                 yield start, extension.end() if extension else start + length, 0.6
+            elif _DECIMAL.fullmatch(shape) and self.CONTEXT.near(text, start, key_words) is None:
+                continue
             elif american := list(_NORTH_AMERICAN.finditer(shape)):
                 yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
             elif self._plausible(shape, groups):

@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from presidio_analyzer import AnalysisExplanation, EntityRecognizer, LocalRecognizer, Pattern, PatternRecognizer, RecognizerResult
-from presidio_analyzer.predefined_recognizers import MedicalLicenseRecognizer, NhsRecognizer, UsSsnRecognizer
+from presidio_analyzer.predefined_recognizers import (
+    CryptoRecognizer,
+    MedicalLicenseRecognizer,
+    NhsRecognizer,
+    UsLicenseRecognizer,
+    UsSsnRecognizer,
+)
 
-from redaction.candidates import MEDICAL_WORDS, NHS_WORDS, PHONE_WORDS
+from redaction.candidates import LICENSE_WORDS, MEDICAL_WORDS, NHS_WORDS, PHONE_WORDS
 from redaction.phones import Phones
 from redaction.policy import RedactionConfig
 from redaction.presidio.nearby import key_words_of
@@ -43,7 +49,7 @@ class RegionalPhones(LocalRecognizer):
     """Our finder of phone numbers as a recognizer; it looks at context words itself, to leave most numbers alone."""
 
     def __init__(self, config: RedactionConfig) -> None:
-        self._phones = Phones(config.presidio.phone_regions, threshold=config.presidio.score_threshold)
+        self._phones = Phones(config.presidio.regions(), threshold=config.presidio.score_threshold)
         super().__init__(supported_entities=["PHONE_NUMBER"], name="RegionalPhoneRecognizer", context=list(PHONE_WORDS))
 
     def load(self) -> None:
@@ -87,6 +93,35 @@ class ContextualMedicalLicense(MedicalLicenseRecognizer):
 
     def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
         return None if super().validate_result(pattern_text) else False
+
+
+class CryptoInCapitals(CryptoRecognizer):
+    """Upstream does not validate addresses in capitals, in which QR codes hold them (BIP 173)."""
+
+    def validate_result(self, pattern_text: str) -> bool:
+        return bool(super().validate_result(pattern_text.lower() if pattern_text.startswith("BC1") else pattern_text))
+
+
+class GroupedLicenses(UsLicenseRecognizer):
+    """Upstream knows no licence that is written in groups, as half of the states print them; theirs and these need a context word."""
+
+    _GROUPED: Final = (
+        Pattern("Driver License - groups (weak)", r"\b[A-Z]{0,2} ?[0-9]{1,5}(?:[- ][0-9]{1,5}){1,5}\b", 0.3),
+        Pattern("Driver License - Washington (weak)", r"\b[A-Z][A-Z*]{1,6}[A-Z0-9*]{5,10}\b", 0.3),
+    )
+    _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?-\d\d?-(?:19|20)\d\d")
+    _LEAST_DIGITS: Final = 6
+    _WASHINGTON_CHARS: Final = 12
+
+    def __init__(self) -> None:
+        super().__init__(patterns=[*UsLicenseRecognizer.PATTERNS, *self._GROUPED], context=list(LICENSE_WORDS), name="UsLicenseRecognizer")
+
+    def invalidate_result(self, pattern_text: str) -> bool | None:
+        if pattern_text[:3].isalpha():
+            return len(pattern_text) != self._WASHINGTON_CHARS or pattern_text.isalpha()
+        if not re.search("[- ]", pattern_text):
+            return None
+        return sum(map(str.isdigit, pattern_text)) < self._LEAST_DIGITS or self._DATE.fullmatch(pattern_text) is not None
 
 
 class SecretRecognizer(PatternRecognizer):
