@@ -1,10 +1,14 @@
 """What the walk needs of the redactor (`redaction.redactor.Redactor`), and nothing more."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 Item = tuple[str, str | None]
 """A text and the attribute key it stands under; None for names, bodies and messages."""
+
+
+Mode = Literal["truncated", "hash", "none"]
+"""How content is stored where not all of it is."""
 
 
 class CleanedText(Protocol):
@@ -22,15 +26,16 @@ class Cleaner(Protocol):
     def lookup(self, text: str, key: str | None) -> CleanedText | None: ...
     def blocked(self, key: str) -> CleanedText | None: ...
     def may_hold(self, number: str, key: str | None) -> bool: ...
+    def inherits(self, key: str | None) -> bool: ...
     async def clean(self, items: Sequence[Item]) -> Sequence[CleanedText]: ...
 
 
 class Capture(Protocol):
     """How much content is stored of the records of a tenant in an environment."""
 
-    def mode(self, key: str) -> str | None: ...
-    def body_mode(self, event_name: str) -> str | None: ...
-    def applied(self, mode: str, text: str, cleaned: CleanedText | None) -> CleanedText: ...
+    def mode(self, key: str) -> Mode | None: ...
+    def body_mode(self, event_name: str) -> Mode | None: ...
+    def applied(self, mode: Mode, text: str, cleaned: Any) -> CleanedText: ...  # `cleaned`: what the same redactor returned, or None
 
 
 class Redactor(Cleaner, Protocol):

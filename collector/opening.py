@@ -52,6 +52,7 @@ class PolicyOpener:
             redactor,
             id_key=self.key("ids"),
             spread_lines=spread_key_lines if config.redaction.secrets.enabled else None,
+            captures=bool(config.redaction.content.rules) or config.redaction.content.capture != "full",
             summary=config.redaction.summary,
         )
         return Policy(

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from collector.cleaning import CleanedText, Cleaner, Item, Redactor, SpreadLines
+from collector.cursor import Keys, Slot
 from collector.findings import Findings
 from collector.signals import Message, Signal
 from collector.summary import summarize
-from collector.values import Keys, Slot, Values
+from collector.values import Values
 from collector.walk import Walk, separate_keys
 
 KNOWN_KEYS: Final = 20_000
@@ -19,7 +20,8 @@ class Walker:
     """Cleans whole requests under one policy. Remembers which attribute keys are clean.
 
     `id_key` keys what replaces ids that hold text: the same everywhere, so that what belonged together still does. `spread_lines` finds
-    private keys that are spread over the items of a list. `summary` says how much the records tell about what was done to them.
+    private keys that are spread over the items of a list. `captures`: not all content is stored. `summary` says how much the records
+    tell about what was done to them.
     """
 
     def __init__(
@@ -28,18 +30,20 @@ class Walker:
         *,
         id_key: bytes,
         spread_lines: SpreadLines | None = None,
+        captures: bool = False,
         summary: Literal["silent", "info", "debug"] = "silent",
     ) -> None:
         self.redactor = redactor
         self._id_key = id_key
         self._spread_lines = spread_lines
+        self._captures = captures
         self._summary = summary
         self._keys: Keys = {}
 
     async def clean(self, signal: Signal, message: Message) -> Findings:
         """Clean `message` in place and return what was found; lets other tasks run between slices of a long request."""
         values = Values(self.redactor, self._keys, self._id_key, self._spread_lines)
-        walk = Walk(self.redactor, values, keep_records=self._summary != "silent")
+        walk = Walk(self.redactor, values, captures=self._captures, keep_records=self._summary != "silent")
         for _ in walk.steps(signal, message):
             await asyncio.sleep(0)
         if values.pending:

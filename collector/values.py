@@ -7,12 +7,12 @@ go, and put in place afterwards.
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from collector.anyvalue import as_text
-from collector.cleaning import Capture, CleanedText, Cleaner, Item, SpreadLines
+from collector.cleaning import CleanedText, Cleaner, Item, Mode, SpreadLines
+from collector.cursor import At, Inside, Keys, Slot, Special
 from collector.findings import Findings, Place
 from collector.leaves import blob, plain_text, texts_below, utf8
 from collector.signals import Message
@@ -30,38 +30,12 @@ _SPREAD_KEY: Final = f"<{PRIVATE_KEY}>"
 _SPREAD_RECEIPT: Final = {(PRIVATE_KEY, "SecretRecognizer/line of a PEM private key", ""): 1}
 
 
-class At(NamedTuple):
-    """What the field under the cursor belongs to: the records that it concerns, whose data it is, and how content is captured."""
-
-    records: range
-    cleaner: Cleaner
-    capture: Capture | None
-
-
-class Special(NamedTuple):
-    """A key whose values are decided by the key: `blocked` stands for all of them, or (None) each is looked up, whatever its type."""
-
-    blocked: CleanedText | None
-
-
-Keys = dict[str, Special | None]
-"""Attribute keys that are known to be clean; None for ordinary ones."""
+_NOWHERE: Final = Inside()
 _UNSEEN: Final = Special(None)
 _UNKNOWN: Final = Special(None)
+_LOOKED_UP: Final = Special(None)
 _NOTHING: Final = "0"
 """A value in which nothing can be found: when something becomes of it, the key decided that."""
-
-
-@dataclass(slots=True)
-class Slot:
-    """A text that the redactor did not know yet, and how its cleaned form is put in place."""
-
-    text: str
-    key: str | None
-    at: At
-    place: Place
-    put: Callable[[str], None]
-    mode: str | None
 
 
 class Values:
@@ -85,11 +59,12 @@ class Values:
             if number % SLICE_ITEMS == 0:
                 yield
 
-    def attributes(self, pairs: Any, base: Place, mode: str | None = None, part: Any = None) -> None:
+    def attributes(self, pairs: Any, base: Place, inside: Inside = _NOWHERE, part: Any = None) -> None:
         """Clean a list of KeyValue, or a part of it: the hot loop; strings whose key and text are known cost one lookup."""
         if part is None and len(pairs) > SLICE_ITEMS:
-            self.long.append(self._slices(pairs, partial(self.attributes, pairs, base, mode)))
+            self.long.append(self._slices(pairs, partial(self.attributes, pairs, base, inside)))
             return
+        mode, outer = inside
         at, keys = self.at, self._keys
         lookup, capture = at.cleaner.lookup, at.capture
         for pair in pairs if part is None else part:
@@ -100,21 +75,23 @@ class Values:
             if pair.key_strindex:
                 pair.key_strindex = 0
             value = pair.value
+            if outer is not None and special is None:
+                key, special = outer, _LOOKED_UP
             if capture is not None and (special is None or special.blocked is None):
                 how = mode or capture.mode(key)
                 if how is not None:
-                    self.captured(value, key, Place(base, "", key), how)
+                    self.captured(value, key, Place(base, "", pair.key), how)
                     continue
             text = value.string_value
             if not text:
                 if special is not None or not 0 < value.int_value < _SCANNED_FROM:  # nearly all that is no text is a small number
-                    self._no_text(value, key, special, base)
+                    self._no_text(value, key, special, Place(base, "", pair.key))
                 continue
             cleaned = lookup(text, key)
             if cleaned is None:
-                self.pending.append(Slot(text, key, at, Place(base, "", key), partial(setattr, value, "string_value"), None))
+                self.pending.append(Slot(text, key, at, Place(base, "", pair.key), partial(setattr, value, "string_value"), None))
             elif cleaned.receipts or cleaned.text != text:
-                self.findings.add(at.records, Place(base, "", key), cleaned.receipts)
+                self.findings.add(at.records, Place(base, "", pair.key), cleaned.receipts)
                 value.string_value = cleaned.text
 
     def field(self, holder: Message, name: str, place: Place) -> None:
@@ -126,7 +103,7 @@ class Values:
         if cleaned is None or cleaned.receipts or cleaned.text != text:
             self.text(text, None, place, partial(setattr, holder, name))
 
-    def text(self, text: str, key: str | None, place: Place, put: Callable[[str], None], mode: str | None = None) -> None:
+    def text(self, text: str, key: str | None, place: Place, put: Callable[[str], None], mode: Mode | None = None) -> None:
         """Clean a text; `put` gets its cleaned form, now or later, when that is another one."""
         slot = Slot(text, key, self.at, place, put, mode)
         cleaned = self.at.cleaner.lookup(text, key)
@@ -149,14 +126,14 @@ class Values:
             replacement = partial(hashlib.blake2b, data, digest_size=size_bytes, key=self._id_key)
             self.text(text, None, place, lambda _: setattr(holder, name, replacement().digest()))
 
-    def value(self, value: Message, key: str | None, place: Place, mode: str | None = None) -> None:
+    def value(self, value: Message, key: str | None, place: Place, mode: Mode | None = None) -> None:
         """Clean an AnyValue of any type; leaves of arrays and lists are cleaned with the nearest key."""
         kind = value.WhichOneof("value")
         if self._spread_lines is not None and kind in {"array_value", "kvlist_value"}:
             self._blank_spread_lines(value, place)
         self._leaves(value, key, place, mode)
 
-    def captured(self, value: Message, key: str | None, place: Place, mode: str) -> None:
+    def captured(self, value: Message, key: str | None, place: Place, mode: Mode) -> None:
         """Store a value that is content the way that its capture `mode` says."""
         kind = value.WhichOneof("value")
         if mode == TRUNCATED or kind is None or not self.at.capture:
@@ -211,18 +188,18 @@ class Values:
         if known is not _UNSEEN:
             return known
         blocked = self._policy.blocked(key)
-        if blocked is not None:
+        if blocked is not None or self._policy.inherits(key):
             return Special(blocked)
         probe = self._policy.lookup(_NOTHING, key)
         if probe is None:
             return _UNKNOWN
         return None if probe.text == _NOTHING and not probe.receipts else Special(None)
 
-    def _no_text(self, value: Message, key: str, special: Special | None, base: Place) -> None:
+    def _no_text(self, value: Message, key: str, special: Special | None, place: Place) -> None:
         if special is None or special.blocked is None:
-            self.value(value, key, Place(base, "", key))
+            self.value(value, key, place)
         else:
-            self._block(value, special.blocked, Place(base, "", key))
+            self._block(value, special.blocked, place)
 
     def _block(self, value: Message, blocked: CleanedText, place: Place) -> None:
         """Replace a value under a blocked key, whatever its type; an absent value stays absent."""
@@ -230,14 +207,15 @@ class Values:
             value.string_value = blocked.text
             self.findings.add(self.at.records, place, blocked.receipts)
 
-    def _leaves(self, value: Message, key: str | None, place: Place, mode: str | None) -> None:
+    def _leaves(self, value: Message, key: str | None, place: Place, mode: Mode | None) -> None:
         kind = value.WhichOneof("value")
         if kind is None:
             return
         if kind == "string_value":
             self.text(value.string_value, key, place, partial(setattr, value, "string_value"), mode)
         elif kind == "kvlist_value":
-            self.attributes(value.kvlist_value.values, Place(place, "."), mode)
+            outer = key if self.at.cleaner.inherits(key) else None
+            self.attributes(value.kvlist_value.values, Place(place, "."), Inside(mode, outer))
         elif kind == "array_value":
             item_place = Place(place, "[]")
             self.each(value.array_value.values, lambda item: self._leaves(item, key, item_place, mode))
@@ -260,7 +238,7 @@ class Values:
             return
         self.text(text, key, place, partial(setattr, value, "string_value"))
 
-    def _bytes(self, value: Message, key: str | None, place: Place, mode: str | None) -> None:
+    def _bytes(self, value: Message, key: str | None, place: Place, mode: Mode | None) -> None:
         data = value.bytes_value
         text = utf8(data)
         if text is None:  # not text, or text in another encoding: nobody could look into it

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from collector.admission import data_points
 from collector.cleaning import Capture, Cleaner, Redactor
+from collector.cursor import At
 from collector.dialects.names import RESOURCE
 from collector.findings import Place
 from collector.leaves import plain_text
 from collector.signals import LOGS, TRACES, Message, Signal
-from collector.values import At, Values
+from collector.values import Values
 
 SLICE_RECORDS: Final = 64
 """Records between two chances for other requests: an audit event never waits for a whole bulk request."""
@@ -48,12 +49,16 @@ _FIELDS: Final = {
 
 
 class Walk:
-    """One walk over one message. `records` has the attributes of its records, in document order, when `keep_records`."""
+    """One walk over one message. `records` has the attributes of its records, in document order, when `keep_records`.
 
-    def __init__(self, redactor: Redactor, values: Values, *, keep_records: bool) -> None:
+    Without `captures` all content is stored, whosever it is.
+    """
+
+    def __init__(self, redactor: Redactor, values: Values, *, captures: bool, keep_records: bool) -> None:
         self.values = values
         self.records: list[Any] = []
         self._redactor = redactor
+        self._captures = captures
         self._keep_records = keep_records
         self._subject_keys = redactor.subject_keys
         self._cleaners: dict[str, Cleaner] = {}
@@ -101,7 +106,7 @@ class Walk:
         self._group = self.values.at = At(records, self._cleaner(subject), capture)
 
     def _capture(self, attributes: Any) -> Capture | None:
-        if not self._redactor.captures:
+        if not self._captures:
             return None
         return self._redactor.capture(_first(attributes, _TENANT_KEYS), _first(attributes, _ENVIRONMENT_KEYS))
 

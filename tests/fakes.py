@@ -20,7 +20,6 @@ class FakeCleaner:
 
     policy_hash = "fake-policy"
     subject_keys: Sequence[str] = ()
-    captures = False
     closed = False
 
     def __init__(self, canary: str = "canary", blocked_keys: Sequence[str] = ("password",)) -> None:
@@ -39,6 +38,9 @@ class FakeCleaner:
 
     def may_hold(self, number: str, key: str | None) -> bool:
         return len(number) >= len(self.canary)
+
+    def inherits(self, key: str | None) -> bool:
+        return False
 
     def replace(self, text: str) -> str:
         return text.replace(self.canary, "<CANARY>")

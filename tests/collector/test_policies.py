@@ -19,6 +19,7 @@ PEM = [f"-----BEGIN {'PRIVATE'} KEY-----", LINE, LINE[::-1], f"-----END {'PRIVAT
 
 
 def clean(signal: Signal, message: Message, policy: FakeCleaner, **options: Any) -> Findings:
+    options.setdefault("captures", isinstance(policy, Capturing))
     return asyncio.run(Walker(policy, id_key=KEY, **options).clean(signal, message))
 
 
@@ -114,8 +115,6 @@ class Captures:
 class Capturing(FakeCleaner):
     """A policy with another capture for one tenant in production."""
 
-    captures = True
-
     def __init__(self, how: str) -> None:
         super().__init__()
         self._how = how
@@ -203,6 +202,26 @@ def test_a_key_that_decides_decides_for_every_type(value: object) -> None:
         leaf = pair.value.array_value.values[0] if pair.value.HasField("array_value") else pair.value
         assert (leaf.string_value or leaf.bytes_value.decode()) == "<ACCOUNT>"
     assert first_span(message).attributes[2].value.WhichOneof("value") in {before, "string_value"}
+
+
+def test_what_stands_in_a_list_or_map_under_a_key_that_decides_is_decided_by_it_unless_its_own_key_decides() -> None:
+    class Inheriting(Sensitive):
+        def inherits(self, key: str | None) -> bool:
+            return key == "account"
+
+    value = {"number": 7, "owner": {"street": "x"}, "password": 5, "account": 3}
+    message = traces({"attributes": {"account": value, "other": {"number": 7}}})
+    findings = clean(TRACES, message, Inheriting())
+    first, second = first_span(message).attributes
+    members = {pair.key: pair.value for pair in first.value.kvlist_value.values}
+    assert {key: member.string_value for key, member in members.items()} == {
+        "number": "<ACCOUNT>", "owner": "", "password": "<BLOCKED>", "account": "<ACCOUNT>",
+    }  # fmt: skip
+    assert members["owner"].kvlist_value.values[0].value.string_value == "<ACCOUNT>"
+    assert second.value.kvlist_value.values[0].value.int_value == 7
+    assert {key for _, _, key, _ in findings.by_record[0]} == {
+        "account.number", "account.owner.street", "account.password", "account.account",
+    }  # fmt: skip
 
 
 def test_while_a_key_is_not_judged_yet_its_values_are_looked_up_and_nothing_is_remembered() -> None:

@@ -234,7 +234,7 @@ def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> N
 def test_health_names_every_component(running: CollectorProcess) -> None:
     answer = running.health()
     assert answer.status_code == 200
-    assert set(answer.json()["components"]) == {"receiver", "wal", "sealer", "catalog", "redaction", "disk"}
+    assert set(answer.json()["components"]) == {"receiver", "wal", "sealer", "catalog", "redaction", "reload", "disk"}
 
 
 def test_ready_waits_for_the_scanner_and_stays(running: CollectorProcess) -> None:
