@@ -6,8 +6,8 @@ from typing import Final
 from redaction.findings import Cleaned
 from redaction.keys import KeyClass
 
-Question = tuple[str, KeyClass]
-"""A text and the class of the key it came under: all that a result depends on."""
+Question = tuple[str, KeyClass] | tuple[str, KeyClass, str | None]
+"""A text and the class of the key it came under: all that a result depends on; with originals in the vault, also whose data it is."""
 
 ENTRY_BYTES: Final = 240
 """Memory of an entry beside its texts: the tuple, the result, the dictionary's slot (165 measured, more while it grows)."""
@@ -39,7 +39,7 @@ class Cache:
     def put(self, question: Question, result: Cleaned) -> None:
         """Remember a result, unless it alone would fill a generation."""
         size = ENTRY_BYTES + sys.getsizeof(question[0]) + (0 if result.text is question[0] else sys.getsizeof(result.text))
-        size += 200 * len(result.findings)
+        size += 200 * (len(result.findings) + len(result.receipts))
         if size > self._generation_bytes:
             return
         if self._young_bytes + size > self._generation_bytes:

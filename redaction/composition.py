@@ -1,132 +1,65 @@
-"""What the policy makes of a text: by its key alone, from the findings in it, or from the results for the leaves of its JSON; pure.
+"""The questions of one call, taken apart and answered: by keys alone, from findings, or from the answers for the leaves of JSON.
 
 A text with JSON in it is answered through its leaves, and a leaf may hold JSON again. So a question is first broken down into the
-texts that a scanner has to see (`Composition.missing`), and then answered from what the scanner said (`Composition.answer`).
+texts that a scanner has to see (`Composition.missing`), and then answered from what the scanner said (`Composition.answer`). What goes
+to the vault is collected on the way (`Composition.sealed`); such answers are remembered only when it is safe there (`remember`).
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, Protocol
 
-from redaction import structure
+from redaction import blobs, pairs, structure
+from redaction.actions import Treatment
 from redaction.cache import Cache, Question
-from redaction.expressions import Expression
-from redaction.findings import (
-    BLOCKED_KEY,
-    ERROR,
-    KEY_NOT_ALLOWED,
-    TIMEOUT,
-    TOO_LARGE,
-    WITHHELD,
-    Cleaned,
-    Finding,
-    Findings,
-    Verdict,
-    rewritten,
-    total,
-    withheld,
-)
-from redaction.keys import Handling, KeyClass, KeyRules, looks_like_identifier
-from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
+from redaction.errors import VaultError
+from redaction.findings import ERROR, TIMEOUT, WITHHELD, Cleaned, Finding, Findings, Verdict, total, withheld
+from redaction.keys import Handling, KeyClass
 from redaction.prefilter import Prefilter
-from redaction.pseudonym import pseudonym
-from redaction.scan import CHUNK_CHARS
+from redaction.rules import Rules
 from redaction.secrets import PRIVATE_KEY, spread_key_lines
-from redaction.structure import Kind, Leaf
+from redaction.structure import Kind, Leaf, Paths, Place
+from redaction.vault import Sealed, placeholder
 
 NESTING_LIMIT: Final = 8
 """JSON inside JSON inside …: deeper text is scanned as it is, with its escapes read."""
 
-SHORT_SCALAR_CHARS: Final = 6
-"""Numbers this short, true, false and null name nobody."""
-
-BLOCKED: Final = Cleaned(text=f"<{BLOCKED_KEY}>", counts={BLOCKED_KEY: 1})
-REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", counts={KEY_NOT_ALLOWED: 1})
 TIMED_OUT: Final = withheld(TIMEOUT).text
 """The only withheld result that is remembered: the budget counts CPU time, so trying again would end the same and cost as much."""
 
-_NOT_IN_IDENTIFIERS: Final = frozenset({*OPTIONAL_ENTITIES, "BLOCKED_VALUE"})
-"""What an id that the pipeline needs may be: a UUID, a host, a time."""
+SPREAD_RULE: Final = "SecretRecognizer/line of a PEM private key"
 
 Scan = tuple[str, tuple[str, ...]]
 """A text and its context words: what a scanner is asked."""
 
 
-class Rules:
-    """The policy as functions of a text and the class of its key."""
+class References(Protocol):
+    """What names originals (`redaction.vault.Vault`)."""
 
-    def __init__(self, config: RedactionConfig, pseudonym_key: bytes, prefilter: Prefilter) -> None:
-        self.keys = KeyRules(config)
-        self._prefilter = prefilter
-        self._pseudonym_key = pseudonym_key
-        self._allowed_values = tuple(Expression(pattern) for pattern in config.allowed_values)
-        self._blocks_values = bool(config.blocked_values)
-        self.finds_secrets = config.secrets.enabled
-        self._max_text_bytes = config.presidio.max_text_bytes
-
-    @staticmethod
-    def constant(key_class: KeyClass) -> Cleaned | None:
-        """Return what stands for every value of a key, if the policy leaves none of it."""
-        return {Handling.REMOVE: REMOVED, Handling.BLOCK: BLOCKED}.get(key_class.handling)
-
-    def decided(self, text: str, key_class: KeyClass) -> Cleaned | KeyClass:
-        """Return the result when the key alone decides it, else the class under which the text has to be scanned."""
-        match key_class.handling:
-            case Handling.SCAN if text:
-                return withheld(TOO_LARGE) if self._too_large(text) else key_class
-            case Handling.SCAN | Handling.KEEP:
-                return Cleaned(text=text)
-            case Handling.EXEMPT if looks_like_identifier(text):
-                return self.keys.identifier if self._prefilter.may_match_default(text, ()) else Cleaned(text=text)
-            case Handling.REMOVE:
-                return REMOVED
-        blocked = key_class.handling is Handling.BLOCK or key_class.blocked_otherwise
-        return BLOCKED if blocked and not self._allows(text) else self.keys.plain
-
-    def cleaned(self, text: str, key_class: KeyClass, verdict: Verdict) -> Cleaned:
-        """Return the result for a text whose findings, or the reason to withhold it, are known."""
-        if isinstance(verdict, str):
-            return withheld(verdict)
-        if key_class.identifier:
-            verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
-        found = verdict if not self._allowed_values else self._not_allowed(text, verdict)
-        return rewritten(text, found, self._pseudonym if key_class.pseudonymise else _name)
-
-    def is_trivial(self, number: str) -> bool:
-        """Whether a JSON scalar is too short to name anybody."""
-        return len(number) <= SHORT_SCALAR_CHARS and not self._blocks_values
-
-    def _not_allowed(self, text: str, findings: Findings) -> Findings:
-        if findings and self._allows(text):
-            return ()
-        return tuple(each for each in findings if not self._allows(text[each.start : each.end]))
-
-    def _allows(self, text: str) -> bool:
-        return any(pattern.matches(text) for pattern in self._allowed_values)
-
-    def _pseudonym(self, entity: str, text: str) -> str:
-        return pseudonym(self._pseudonym_key, entity, text)
-
-    def _too_large(self, text: str) -> bool:
-        if len(text) * 4 <= self._max_text_bytes:
-            return False
-        return len(text) > self._max_text_bytes or len(text.encode("utf-8", "surrogatepass")) > self._max_text_bytes
-
-
-def _name(entity: str, _text: str) -> str:
-    return f"<{entity}>"
+    def reference(self, subject: str, entity: str, text: str) -> str: ...
 
 
 class Composition:
-    """The questions of one call, answered together: each distinct text is scanned once, whatever it stands in."""
+    """The questions of one call: each distinct text is scanned once, whatever it stands in. `subject` is whose data the texts are."""
 
-    def __init__(self, rules: Rules, cache: Cache, prefilter: Prefilter) -> None:
+    def __init__(
+        self, rules: Rules, cache: Cache, prefilter: Prefilter, *, vault: References | None = None, subject: str | None = None
+    ) -> None:
         self._rules = rules
         self._cache = cache
         self._prefilter = prefilter
+        self._vault = vault
+        self._subject = subject
+        self._how = Treatment(seal=self._seal)
         self._known: dict[Question, Cleaned] = {}
         self._asked: set[Question] = set()
         self._leaves: dict[str, tuple[Leaf, ...] | None] = {}
+        self._pairs: dict[str, Findings] = {}
+        self._inherited: dict[Place | None, KeyClass | None] = {None: None}
+        self._seals = 0
+        self._with_seals: set[Question] = set()
+        self._unsealed: list[tuple[Question, Cleaned]] = []
         self.missing: dict[Scan, None] = {}
+        self.sealed: dict[str, Sealed] = {}
 
     def ask(self, text: str, key_class: KeyClass, depth: int = 0) -> None:
         """Find out what has to be scanned to answer for `text`; it is added to `missing`."""
@@ -134,103 +67,187 @@ class Composition:
         if question in self._known or question in self._asked:
             return
         self._asked.add(question)
-        known = self._cache.get(question)
-        decided = known if known is not None else self._rules.decided(text, key_class)
+        decided = self._decided(question)
         if isinstance(decided, Cleaned):
-            self._known[question] = decided
             return
         if decided is not key_class:
-            self.ask(text, decided, depth)
+            if decided is not None:
+                self.ask(text, decided, depth)
             return
         leaves = self._walked(text, depth)
-        if leaves is None:
-            if len(text) <= CHUNK_CHARS and not self._prefilter.may_match(text, key_class.context):
-                self._known[question] = Cleaned(text=text)
-                self._cache.put(question, self._known[question])
-            else:
-                self.missing[text, key_class.context] = None
-            return
-        for leaf, leaf_class in self._questions(leaves, key_class):
-            self.ask(leaf.text, leaf_class, depth + 1)
+        if leaves is not None:
+            for leaf, leaf_class in self._questions(text, leaves, key_class):
+                self.ask(leaf.text, leaf_class, depth + 1)
+        elif self._prefilter.may_match(text, key_class.context):
+            self.missing[text, key_class.context] = None
+        elif not self._paired(text):
+            self._known[question] = Cleaned(text=text)
+            self._cache.put(question, self._known[question])
 
     def answer(self, text: str, key_class: KeyClass, verdicts: Mapping[Scan, Verdict], depth: int = 0) -> Cleaned:
         """Return the result for a text that was asked about, given the verdicts on everything in `missing`."""
         question = (text, key_class)
         known = self._known.get(question)
         if known is not None:
+            self._seals += question in self._with_seals
             return known
-        decided = self._rules.decided(text, key_class)
+        seals = self._seals
+        decided = self._decided(question)
         if isinstance(decided, Cleaned):
-            result = decided
-        elif decided is not key_class:
+            return decided
+        if decided is not key_class and decided is not None:
             result = self.answer(text, decided, verdicts, depth)
-        elif (leaves := self._walked(text, depth)) is None:
-            result = self._rules.cleaned(text, key_class, verdicts.get((text, key_class.context), ERROR))
         else:
-            answers = [
-                (leaf, self.answer(leaf.text, leaf_class, verdicts, depth + 1)) for leaf, leaf_class in self._questions(leaves, key_class)
-            ]
-            if self._rules.finds_secrets:
-                answers = _without_spread_keys(answers)
-            result = _composed(text, [(leaf, each) for leaf, each in answers if each.text != leaf.text])
-        self._known[question] = result
-        if WITHHELD not in result.counts or result.text == TIMED_OUT:
+            result = self._through(text, key_class, verdicts, depth)
+        self._note(question, result, seals)
+        if question not in self._with_seals and not _is_to_be_tried_again(result):
             self._cache.put(question, result)
         return result
 
-    def _questions(self, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
+    def is_vaulted(self, text: str, key_class: KeyClass) -> bool:
+        """Whether the answer for a text stands for originals that have to be kept first."""
+        return (text, key_class) in self._with_seals
+
+    def remember(self) -> None:
+        """Keep the answers with originals, which are safe in the vault now."""
+        for question, result in self._unsealed:
+            self._cache.put(question, result)
+
+    def _decided(self, question: tuple[str, KeyClass]) -> Cleaned | KeyClass | None:
+        """Return what is remembered, or what the key alone decides, and note it; else the class to scan under."""
+        seals = self._seals
+        known = self._remembered(question)
+        decided = known if known is not None else self._rules.decided(*question, self._how)
+        if isinstance(decided, Cleaned):
+            self._note(question, decided, seals)
+        return decided
+
+    def _note(self, question: tuple[str, KeyClass], result: Cleaned, seals: int) -> None:
+        self._known[question] = result
+        if self._seals > seals:
+            self._with_seals.add(question)
+            self._unsealed.append(((*question, self._subject), result))
+
+    def _remembered(self, question: tuple[str, KeyClass]) -> Cleaned | None:
+        known = self._cache.get(question)
+        if known is None and self._vault is not None:
+            known = self._cache.get((*question, self._subject))
+            self._seals += known is not None
+        return known
+
+    def _through(self, text: str, key_class: KeyClass, verdicts: Mapping[Scan, Verdict], depth: int) -> Cleaned:
+        leaves = self._walked(text, depth)
+        if leaves is None:
+            return self._rules.cleaned(text, key_class, self._verdict(text, key_class, verdicts), self._how)
+        answers = [
+            (leaf, self.answer(leaf.text, leaf_class, verdicts, depth + 1)) for leaf, leaf_class in self._questions(text, leaves, key_class)
+        ]
+        if self._rules.finds_secrets:
+            answers = self._without_spread_keys(answers)
+        return _put_together(text, [(leaf, each) for leaf, each in answers if each.text != leaf.text or each.receipts])
+
+    def _verdict(self, text: str, key_class: KeyClass, verdicts: Mapping[Scan, Verdict]) -> Verdict:
+        """Return what the scanner said, if it was asked, and what the keys say that stand in the text itself."""
+        scan = (text, key_class.context)
+        said = verdicts.get(scan, ERROR) if scan in self.missing or not self._paired(text) else ()
+        return said if isinstance(said, str) else tuple(sorted({*said, *self._paired(text)}))
+
+    def _paired(self, text: str) -> Findings:
+        if text not in self._pairs:
+            self._pairs[text] = tuple(pairs.find(text, self._rules))
+        return self._pairs[text]
+
+    def _questions(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
         for leaf in leaves:
             leaf_class = self._class_of(leaf, outer)
-            if leaf.kind is Kind.SCALAR and leaf_class.handling is Handling.SCAN and self._rules.is_trivial(leaf.text):
-                continue
-            yield leaf, leaf_class
+            if leaf.kind is Kind.CONTAINER:
+                if leaf_class.handling is not Handling.BLOCK and not leaf_class.blocked_otherwise:
+                    continue
+                yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
+            elif leaf.kind is not Kind.SCALAR or leaf_class.handling is not Handling.SCAN or not self._rules.is_trivial(leaf.text):
+                yield leaf, leaf_class
+
+    def _class_of(self, leaf: Leaf, outer: KeyClass) -> KeyClass:
+        if leaf.kind is Kind.KEY:
+            return self._rules.keys.plain
+        if leaf.key is None:
+            return outer
+        own = self._rules.keys.nested(leaf.key)
+        if own.whole is not None:
+            own = self._rules.of_member(leaf.text, own, leaf.place)
+        if own.handling is Handling.SCAN and not own.pseudonymise:
+            inherited = self._from_outside(leaf.place)
+            if inherited is not None:
+                return self._rules.of_member(leaf.text, inherited, leaf.place)
+        return own
+
+    def _from_outside(self, place: Place | None) -> KeyClass | None:
+        """Return the class that an object or array has from its key, or from those around it."""
+        way: list[Place] = []
+        while place is not None and place not in self._inherited:
+            way.append(place)
+            place = place.parent
+        found = self._inherited[place]
+        for inner in reversed(way):
+            own = None if inner.key is None else self._rules.inherited(inner.key)
+            found = self._inherited[inner] = None if inner.is_schema() else (own or found)
+        return found
 
     def _walked(self, text: str, depth: int) -> tuple[Leaf, ...] | None:
         if depth > NESTING_LIMIT:
             return None
         if text not in self._leaves:
-            self._leaves[text] = structure.walk(text)
+            leaves = structure.walk(text)
+            self._leaves[text] = blobs.split(text) if leaves is None else leaves
         return self._leaves[text]
 
-    def _class_of(self, leaf: Leaf, outer: KeyClass) -> KeyClass:
-        if leaf.kind is Kind.KEY:
-            return self._rules.keys.plain
-        return outer if leaf.key is None else self._rules.keys.nested(leaf.key)
+    def _seal(self, entity: str, text: str) -> str:
+        """Return what stands for an original that the vault has to keep."""
+        if self._vault is None:
+            raise VaultError("keep an original", hint="no vault is open", failure="unavailable")
+        subject = self._subject if self._subject is not None else text.strip().casefold()
+        reference = self._vault.reference(subject, entity, text)
+        self.sealed[reference] = Sealed(reference=reference, subject=subject, entity=entity, text=text)
+        self._seals += 1
+        return placeholder(entity, reference)
 
-
-def _without_spread_keys(answers: list[tuple[Leaf, Cleaned]]) -> list[tuple[Leaf, Cleaned]]:
-    """Return the answers without the lines of private keys that are spread over strings of their own."""
-    if not any("PRIVATE KEY-----" in leaf.text or "PRIVATE KEY BLOCK-----" in leaf.text for leaf, _ in answers):
+    def _without_spread_keys(self, answers: list[tuple[Leaf, Cleaned]]) -> list[tuple[Leaf, Cleaned]]:
+        """Return the answers without the lines of private keys that are spread over strings of their own."""
+        if not any("PRIVATE KEY-----" in leaf.text or "PRIVATE KEY BLOCK-----" in leaf.text for leaf, _ in answers):
+            return answers
+        strings = [index for index, (leaf, _) in enumerate(answers) if leaf.kind is Kind.STRING]
+        for line in spread_key_lines([answers[index][0].text for index in strings]):
+            leaf, known = answers[strings[line]]
+            if leaf.text.strip() and not any(entity == PRIVATE_KEY for entity, _, _ in known.receipts):
+                finding = Finding(0, len(leaf.text), PRIVATE_KEY, 1.0, SPREAD_RULE)
+                answers[strings[line]] = (leaf, self._rules.actions.applied(leaf.text, (finding,), self._how))
         return answers
-    strings = [index for index, (leaf, _) in enumerate(answers) if leaf.kind is Kind.STRING]
-    for line in spread_key_lines([answers[index][0].text for index in strings]):
-        leaf, known = answers[strings[line]]
-        if known.text != f"<{PRIVATE_KEY}>" and leaf.text.strip():
-            finding = Finding(0, len(leaf.text), PRIVATE_KEY, 1.0, "SecretRecognizer/line of a PEM private key")
-            answers[strings[line]] = (leaf, rewritten(leaf.text, (finding,), _name))
-    return answers
 
 
-def _composed(text: str, changed: list[tuple[Leaf, Cleaned]]) -> Cleaned:
-    """Return the result for `text`, whose leaves in `changed` have a new meaning."""
-    if not changed:
+def _is_to_be_tried_again(result: Cleaned) -> bool:
+    return result.text != TIMED_OUT and any(entity == WITHHELD for entity, _, _ in result.receipts)
+
+
+def _put_together(text: str, answers: list[tuple[Leaf, Cleaned]]) -> Cleaned:
+    """Return the result for `text` from those of its leaves that have a new meaning, or of which there is something to tell."""
+    if not answers:
         return Cleaned(text=text)
     outermost: list[tuple[Leaf, Cleaned]] = []
-    for leaf, result in sorted(changed, key=lambda each: (each[0].start, -each[0].end)):
+    for leaf, result in sorted(answers, key=lambda each: (each[0].start, -each[0].end)):
         if not outermost or leaf.start >= outermost[-1][0].end:
             outermost.append((leaf, result))
+    changed = [(leaf, result.text) for leaf, result in outermost if result.text != leaf.text]
+    paths = Paths({leaf.text: meaning for leaf, meaning in changed if leaf.kind is Kind.KEY})
     return Cleaned(
-        text=structure.rewritten(text, [(leaf, result.text) for leaf, result in outermost]),
-        counts=total(result.counts for _, result in outermost),
+        text=structure.rewritten(text, changed),
+        receipts=total((paths.of(leaf), result.receipts) for leaf, result in outermost),
         findings=tuple(sorted(each for leaf, result in outermost for each in _located(text, leaf, result))),
     )
 
 
 def _located(text: str, leaf: Leaf, result: Cleaned) -> Findings:
     """Return a leaf's findings as positions in the text around it."""
-    if result is BLOCKED:
-        return (Finding(leaf.start, leaf.end, BLOCKED_KEY, 1.0, "policy/blocked_key_patterns"),)
-    if not result.findings:
-        return ()
+    if leaf.kind is Kind.CONTAINER or not result.findings:
+        return tuple(Finding(leaf.start, leaf.end, entity, 1.0, rule) for entity, rule, _ in result.receipts)
     positions = structure.positions(text, leaf)
     return tuple(Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule) for each in result.findings)

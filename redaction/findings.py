@@ -1,20 +1,27 @@
 """What detection says about a text, and how a text is rewritten by it; pure."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
+Receipt = tuple[str, str, str]
+"""Entity, rule, and where inside the text it was: "" for the text itself, `.messages[].content` for a leaf of its JSON."""
+
+NOTHING: Final[Mapping[Receipt, int]] = MappingProxyType({})
+NO_COUNTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 WITHHELD: Final = "WITHHELD"
 BLOCKED_KEY: Final = "BLOCKED_KEY"
 KEY_NOT_ALLOWED: Final = "KEY_NOT_ALLOWED"
+KEPT: Final = "KEPT"
+"""Entity of what was found and left in place by the action `keep`; the rule says what it is: `EMAIL_ADDRESS/EmailRecognizer`."""
 
 TIMEOUT: Final = "timeout"
 ERROR: Final = "error"
 TOO_LARGE: Final = "too_large"
 WORKER: Final = "worker"
+VAULT: Final = "vault"
 """The reasons for which a text is withheld; one that a scanner answers in place of findings."""
 
 
@@ -29,6 +36,9 @@ class Finding:
     rule: str
 
 
+PATH_CHARS: Final = 120
+"""Longer paths are cut: receipts are read by people, and grouped."""
+
 Findings = tuple[Finding, ...]
 Verdict = Findings | str
 """The findings of a text, or the reason why there are none to trust."""
@@ -36,16 +46,26 @@ Verdict = Findings | str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cleaned:
-    """The result for one text: `text` may be stored; `counts` says how many of each entity were taken out."""
+    """The result for one text: `text` may be stored; `receipts` say what was taken out, by which rule and where."""
 
     text: str
-    counts: Mapping[str, int] = field(default_factory=lambda: NOTHING)
+    receipts: Mapping[Receipt, int] = field(default_factory=lambda: NOTHING)
     findings: Findings = ()
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many of each entity were found."""
+        if not self.receipts:
+            return NO_COUNTS
+        sums: dict[str, int] = {}
+        for (entity, _, _), count in self.receipts.items():
+            sums[entity] = sums.get(entity, 0) + count
+        return sums
 
 
 def withheld(reason: str) -> Cleaned:
     """Return the result for a text that could not be checked."""
-    return Cleaned(text=f"<{WITHHELD}:{reason}>", counts={WITHHELD: 1})
+    return Cleaned(text=f"<{WITHHELD}:{reason}>", receipts={(WITHHELD, reason, ""): 1})
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
@@ -61,25 +81,25 @@ def merged(findings: Iterable[Finding]) -> list[Finding]:
     return clusters
 
 
-def rewritten(text: str, findings: Sequence[Finding], label: Callable[[str, str], str]) -> Cleaned:
-    """Return `text` with every finding replaced by `label(entity, matched text)`; the counts are of what was replaced."""
-    if not findings:
-        return Cleaned(text=text)
+def rewritten(text: str, clusters: Iterable[Finding], label: Callable[[Finding], str]) -> Cleaned:
+    """Return `text` with every finding replaced by its label; findings are in order and do not overlap."""
     pieces: list[str] = []
-    counts: dict[str, int] = {}
+    receipts: dict[Receipt, int] = {}
     position = 0
-    for finding in merged(findings):
-        pieces += (text[position : finding.start], label(finding.entity, text[finding.start : finding.end]))
-        counts[finding.entity] = counts.get(finding.entity, 0) + 1
+    for finding in clusters:
+        pieces += (text[position : finding.start], label(finding))
         position = finding.end
+        receipt = (finding.entity, finding.rule, "")
+        receipts[receipt] = receipts.get(receipt, 0) + 1
     pieces.append(text[position:])
-    return Cleaned(text="".join(pieces), counts=counts, findings=tuple(findings))
+    return Cleaned(text="".join(pieces), receipts=receipts)
 
 
-def total(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
-    """Return the sums by entity."""
-    sums: dict[str, int] = {}
-    for each in counts:
-        for entity, count in each.items():
-            sums[entity] = sums.get(entity, 0) + count
+def total(parts: Iterable[tuple[str, Mapping[Receipt, int]]]) -> Mapping[Receipt, int]:
+    """Return the sum of receipts, each seen from outside through the path of its part."""
+    sums: dict[Receipt, int] = {}
+    for outer, receipts in parts:
+        for (entity, rule, path), count in receipts.items():
+            receipt = (entity, rule, (outer + path)[:PATH_CHARS] if path else outer)
+            sums[receipt] = sums.get(receipt, 0) + count
     return sums or NOTHING

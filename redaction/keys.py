@@ -6,17 +6,20 @@ scanned like any other value.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
 from redaction.expressions import Expression
-from redaction.policy import RedactionConfig
+from redaction.policy import Action, RedactionConfig
+from redaction.sensitive_keys import Sensitive, Test, sensitive, words
 
 KEY_LENGTH_LIMIT: Final = 1024
 REMEMBERED_KEYS: Final = 20_000
 
-_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_A-Za-z\d]+")
+ACTION_RULE: Final = "policy/actions.keys"
+SENSITIVE_RULE: Final = "policy/sensitive_keys"
+
 _GENERIC: Final = frozenset({
     "a", "ai", "arguments", "args", "attribute", "attributes", "body", "call", "calls", "content", "contents", "data", "function",
     "gen", "genai", "input", "inputs", "json", "key", "kwargs", "llm", "message", "messages", "metadata", "name", "number", "output",
@@ -39,6 +42,17 @@ class Handling(Enum):
     EXEMPT = "exempt"
     BLOCK = "block"
     REMOVE = "remove"
+    WHOLE = "whole"  # the value is one finding, whatever it looks like
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A value that is one finding because of its key."""
+
+    entity: str
+    rule: str
+    test: Test = Test.ANY  # what it has to look like
+    action: Action | None = None  # of the key rule; None leaves it to the entity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,6 +64,9 @@ class KeyClass:
     context: tuple[str, ...] = ()  # words of the key that tell what its value is
     blocked_otherwise: bool = False  # an exempt key that the policy also blocks
     identifier: bool = False  # ids: what is only looked for on request is left in them
+    keep: bool = False  # personal data stays in the value
+    whole: Whole | None = None
+    otherwise: "KeyClass | None" = None  # of a `whole`: the class of values that do not look like it
 
 
 def looks_like_identifier(text: str) -> bool:
@@ -59,24 +76,29 @@ def looks_like_identifier(text: str) -> bool:
 
 def context_words(key: str) -> tuple[str, ...]:
     """Return the lower-case words of a key that say something about its value, without repetition, at most eight."""
-    words = (word.lower() for word in _WORD.findall(key))
-    return tuple(dict.fromkeys(word for word in words if word not in _GENERIC))[-8:]
+    return tuple(dict.fromkeys(word for word in words(key) if word not in _GENERIC))[-8:]
 
 
 class KeyRules:
     """The policy's rules about keys."""
 
     def __init__(self, config: RedactionConfig) -> None:
-        self._config = config
         self._ignored = frozenset(config.ignored_keys)
         self._allowed = None if config.allow_all_keys else frozenset(config.allowed_keys)
         self._exempt = frozenset(config.exempt_keys)
         self._identity = frozenset(config.identity_keys)
         self._ignored_patterns = tuple(Expression(pattern) for pattern in config.ignored_key_patterns)
         self._blocked_patterns = tuple(Expression(pattern) for pattern in config.blocked_key_patterns)
-        self._classes: dict[tuple[object, ...], KeyClass] = {}
+        self._actions = tuple((Expression(rule.pattern), rule) for rule in config.actions.keys)
+        self._finds_sensitive = config.sensitive_keys.enabled
+        self._not_sensitive = tuple(Expression(pattern) for pattern in config.sensitive_keys.ignore)
+        self._sensitive = tuple(
+            (entity, tuple(Expression(pattern) for pattern in patterns)) for entity, patterns in config.sensitive_keys.extra.items()
+        )
+        self._classes: dict[KeyClassFields, KeyClass] = {}
         self._nested: dict[str, KeyClass] = {}
-        self.plain = self._class(Handling.SCAN)
+        self._sure: dict[KeyClass, KeyClass] = {}
+        self.plain = self._class(KeyClass(handling=Handling.SCAN))
         self.identifier = KeyClass(handling=Handling.SCAN, identifier=True)
         self.attributes: dict[str | None, KeyClass] = {None: self.plain}
         """The classes of the attribute keys that were seen: the hot path reads it directly and asks `attribute` for the others."""
@@ -100,31 +122,59 @@ class KeyRules:
             known = self._nested[key] = self._of_nested(key)
         return known
 
+    def sure(self, key_class: KeyClass) -> KeyClass:
+        """Return the class of a value that was found to be what its key says."""
+        known = self._sure.get(key_class)
+        if known is None:
+            whole = None if key_class.whole is None else replace(key_class.whole, test=Test.ANY)
+            known = self._sure[key_class] = replace(key_class, whole=whole)
+        return known
+
     def _of_attribute(self, key: str) -> KeyClass:
         if key in self._ignored or self._matches(self._ignored_patterns, key, on_timeout=False):
-            return self._class(Handling.KEEP)
+            return self._class(KeyClass(handling=Handling.KEEP))
         if self._allowed is not None and key not in self._allowed:
-            return self._class(Handling.REMOVE)
+            return self._class(KeyClass(handling=Handling.REMOVE))
         return self._of_nested(key)
 
     def _of_nested(self, key: str) -> KeyClass:
+        rule = next((rule for pattern, rule in self._actions if self._matches((pattern,), key, on_timeout=rule.action != "keep")), None)
+        keep = rule is not None and rule.action == "keep"
+        scanned = KeyClass(handling=Handling.SCAN, pseudonymise=key in self._identity, context=context_words(key), keep=keep)
+        if rule is not None and not keep:
+            return self._whole(Whole(entity=rule.entity, rule=ACTION_RULE, action=rule.action), scanned)
         blocked = self._matches(self._blocked_patterns, key, on_timeout=True)
         if key in self._exempt:
-            return self._class(Handling.EXEMPT, blocked_otherwise=blocked)
+            return self._class(KeyClass(handling=Handling.EXEMPT, blocked_otherwise=blocked))
         if blocked:
-            return self._class(Handling.BLOCK)
-        return self._class(Handling.SCAN, pseudonymise=key in self._identity, context=context_words(key))
+            return self._class(KeyClass(handling=Handling.BLOCK))
+        known = None if keep else self._sensitive_key(key)
+        if known is not None:
+            return self._whole(Whole(entity=known.entity, rule=SENSITIVE_RULE, test=known.test), scanned)
+        return self._class(scanned)
 
-    def _class(
-        self, handling: Handling, *, pseudonymise: bool = False, context: tuple[str, ...] = (), blocked_otherwise: bool = False
-    ) -> KeyClass:
-        identity = (handling, pseudonymise, context, blocked_otherwise)
-        known = self._classes.get(identity)
+    def _sensitive_key(self, key: str) -> Sensitive | None:
+        if not self._finds_sensitive or len(key) > KEY_LENGTH_LIMIT:
+            return None
+        for entity, patterns in self._sensitive:
+            if self._matches(patterns, key, on_timeout=True):
+                return Sensitive(entity, Test.ANY)
+        known = sensitive(key)
+        return None if known is None or self._matches(self._not_sensitive, key, on_timeout=False) else known
+
+    def _whole(self, whole: Whole, scanned: KeyClass) -> KeyClass:
+        otherwise = self._class(scanned)
+        return self._class(KeyClass(handling=Handling.WHOLE, pseudonymise=scanned.pseudonymise, whole=whole, otherwise=otherwise))
+
+    def _class(self, wanted: KeyClass) -> KeyClass:
+        fields: KeyClassFields = (
+            wanted.handling, wanted.pseudonymise, wanted.context, wanted.blocked_otherwise, wanted.keep, wanted.whole, wanted.otherwise,
+        )  # fmt: skip
+        known = self._classes.get(fields)
         if known is None:
             if len(self._classes) >= REMEMBERED_KEYS:
                 self._classes.clear()
-            known = KeyClass(handling=handling, pseudonymise=pseudonymise, context=context, blocked_otherwise=blocked_otherwise)
-            self._classes[identity] = known
+            known = self._classes[fields] = wanted
         return known
 
     @staticmethod
@@ -133,3 +183,7 @@ class KeyRules:
             return on_timeout
         answers = (pattern.found_in(key) for pattern in patterns)
         return any(on_timeout if answer is None else answer for answer in answers)
+
+
+KeyClassFields = tuple[Handling, bool, tuple[str, ...], bool, bool, Whole | None, KeyClass | None]
+"""What makes keys alike."""

@@ -8,18 +8,22 @@ import asyncio
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final, Protocol
 
-from redaction import structure
+from redaction import blobs, pairs, structure
 from redaction.cache import Cache
-from redaction.composition import Composition, Rules, Scan
-from redaction.findings import ERROR, Cleaned, Verdict, withheld
-from redaction.keys import Handling
+from redaction.composition import Composition, Scan
+from redaction.content import Capture, Captures
+from redaction.errors import VaultError
+from redaction.findings import ERROR, VAULT, Cleaned, Verdict, withheld
+from redaction.keys import Handling, KeyClass
 from redaction.log import warn
-from redaction.numbers import Numbers
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
+from redaction.rules import Rules
 from redaction.scan import Scanner
+from redaction.vault import Vault
 from redaction.worker import ScannerPool
 
 Item = tuple[str, str | None]
@@ -49,66 +53,105 @@ class Scanners(Protocol):
 class Redactor:
     """Applies one policy. `pseudonym_key` keys the pseudonyms of identity keys (see `redaction.pseudonym`).
 
-    `lookup` and `clean_now` may be called from any thread, `clean` from one event loop.
+    `lookup` and `clean_now` may be called from any thread, `clean` from one event loop. A policy that puts originals into the vault
+    needs one; without it such texts are withheld. `for_subject` then says whose data the texts are.
     """
 
-    def __init__(self, config: RedactionConfig, *, pseudonym_key: bytes, scanners: Scanners | None = None) -> None:
+    def __init__(
+        self,
+        config: RedactionConfig,
+        *,
+        pseudonym_key: bytes,
+        scanners: Scanners | None = None,
+        vault: Vault | None = None,
+        cache_folder: Path | None = None,
+    ) -> None:
         self.policy_hash = policy_hash(config)
+        self.subject_keys: tuple[str, ...] = config.vault.subject_keys if config.vaulting else ()
+        """Attributes that say whose data a record holds; empty when nothing depends on it."""
         self._config = config
+        self._cache_folder = cache_folder
         self._cache = Cache(config.cache_bytes)
-        self._prefilter = Prefilter(config)
+        self._prefilter = Prefilter()
         self._rules = Rules(config, pseudonym_key, self._prefilter)
         self._keys = self._rules.keys
-        self._numbers = Numbers(config)
-        self._scanners: Scanners = scanners or ScannerPool(config)
+        self._captures = Captures(config.content, pseudonym_key)
+        self._vault = vault
+        self._vaulting = config.vaulting
+        self._scanners: Scanners = scanners or ScannerPool(config, cache_folder=cache_folder, ready=self._prefilter.load)
         self._local: Scanner | None = None
         self._local_lock = threading.Lock()
 
-    def lookup(self, text: str, key: str | None) -> Cleaned | None:
+    def lookup(self, text: str, key: str | None, *, subject: str | None = None) -> Cleaned | None:
         """Return what is known about `text` under the attribute `key`, or None when only `clean` can tell. Never blocks."""
         key_class = self._keys.attributes.get(key)
         if key_class is None:
             key_class = self._keys.attribute(key)
         known = self._cache.get((text, key_class))
-        if known is not None:
+        return known if known is not None else self._new(text, key_class, subject)
+
+    def _new(self, text: str, key_class: KeyClass, subject: str | None) -> Cleaned | None:
+        """Answer for a text that was not seen under a key of this class, if that takes no more than microseconds."""
+        if self._vaulting and (known := self._cache.get((text, key_class, subject))) is not None:
             return known
-        decided = self._rules.decided(text, key_class)
+        decided = self._rules.decided(text, key_class, None)
         if isinstance(decided, Cleaned):
-            if key_class.handling is Handling.EXEMPT and decided.text is text:  # model, tool and service names come again
+            # model, tool and service names come again, and so do people
+            if key_class.handling is Handling.WHOLE or (key_class.handling is Handling.EXEMPT and decided.text is text):
                 self._cache.put((text, key_class), decided)
             return decided
-        if decided is not key_class and (known := self._cache.get((text, decided))) is not None:
-            return known
-        if len(text) > AT_ONCE_CHARS or structure.may_be_json(text) or self._prefilter.may_match(text, decided.context):
+        if decided is None:
             return None
-        known = Cleaned(text=text)
-        self._cache.put((text, decided), known)
+        known = None if decided is key_class else self._cache.get((text, decided))
+        if known is None and self._is_harmless(text, decided):
+            known = Cleaned(text=text)
+            self._cache.put((text, decided), known)
         return known
 
+    def _is_harmless(self, text: str, key_class: KeyClass) -> bool:
+        """Whether a text is short and nothing in it can be found."""
+        if len(text) > AT_ONCE_CHARS or structure.may_be_json(text) or pairs.may_hold(text) or blobs.may_hold(text):
+            return False
+        return not self._prefilter.may_match(text, key_class.context)
+
     def blocked(self, key: str) -> Cleaned | None:
-        """Return the constant that stands for the value of a blocked or not allowed key, whatever its type; None for other keys."""
+        """Return the constant that stands for the value of a key whatever its type: of a blocked or not allowed one; None for others."""
         return self._rules.constant(self._keys.attribute(key))
 
     def may_hold(self, number: str, key: str | None) -> bool:
         """Whether a whole number (digits, perhaps a minus) under `key` has to be looked up as text; False is certain."""
         key_class = self._keys.attribute(key)
-        return key_class.handling is not Handling.SCAN or self._numbers.may_match(number, key_class.context)
+        if key_class.handling is not Handling.SCAN:
+            return True
+        return self._rules.scans_numbers and self._prefilter.may_match(number, key_class.context)
 
-    async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
+    def inherits(self, key: str | None) -> bool:
+        """Whether what stands in a list or map under `key` is treated as if it stood under `key` itself; short numbers, too."""
+        return key is not None and self._rules.inherited(key) is not None
+
+    def for_subject(self, subject: str | None) -> "Redactor | OfSubject":
+        """Return a cleaner of texts that are the data of `subject`; this one when nothing depends on it."""
+        return OfSubject(self, subject) if self._vaulting and subject is not None else self
+
+    def capture(self, tenant: str | None, environment: str | None) -> Capture | None:
+        """Return how much content is stored for a tenant in an environment; None for all of it."""
+        return self._captures.of(tenant, environment)
+
+    async def clean(self, items: Sequence[Item], *, subject: str | None = None) -> list[Cleaned]:
         """Return the result for every item, in order. Never raises because of a text; what could not be checked is withheld."""
         large = sum(len(text) for text, _ in items) > IN_LOOP_CHARS
-        composition = await asyncio.to_thread(self._asked, items) if large else self._asked(items)
+        composition = await asyncio.to_thread(self._asked, items, subject) if large else self._asked(items, subject)
         verdicts = await self._scanners.scan(list(composition.missing)) if composition.missing else {}
-        if large:
+        if large or self._vaulting:  # the vault is a file
             return await asyncio.to_thread(self._answers, composition, items, verdicts)
         return self._answers(composition, items, verdicts)
 
-    def clean_now(self, items: Sequence[Item]) -> list[Cleaned]:
+    def clean_now(self, items: Sequence[Item], *, subject: str | None = None) -> list[Cleaned]:
         """The same, synchronously and in this process (which loads Presidio on first use).
 
         In the main thread the time budget is enforced like in a scanner process; in another one only between chunks.
         """
-        composition = self._asked(items)
+        composition = self._asked(items, subject)
         verdicts: dict[Scan, Verdict] = {}
         if composition.missing:
             scanner = self._local_scanner()
@@ -127,8 +170,8 @@ class Redactor:
         """Return "ok", or "down: " and why texts are being withheld."""
         return self._scanners.state()
 
-    def _asked(self, items: Sequence[Item]) -> Composition:
-        composition = Composition(self._rules, self._cache, self._prefilter)
+    def _asked(self, items: Sequence[Item], subject: str | None) -> Composition:
+        composition = Composition(self._rules, self._cache, self._prefilter, vault=self._vault, subject=subject)
         for text, key in items:
             try:
                 composition.ask(text, self._keys.attribute(key))
@@ -140,20 +183,63 @@ class Redactor:
         reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str))
         if reasons:
             warn("texts were withheld", reasons=dict(reasons))
-        return [self._answer(composition, text, key, verdicts) for text, key in items]
+        answers = [self._answer(composition, text, key, verdicts) for text, key in items]
+        if not composition.sealed or self._is_sealed(composition):
+            return answers
+        vaulted = (composition.is_vaulted(text, self._keys.attribute(key)) for text, key in items)
+        return [withheld(VAULT) if is_vaulted else answer for answer, is_vaulted in zip(answers, vaulted, strict=True)]
 
     def _answer(self, composition: Composition, text: str, key: str | None, verdicts: Mapping[Scan, Verdict]) -> Cleaned:
         try:
             return composition.answer(text, self._keys.attribute(key), verdicts)
+        except VaultError as error:
+            warn("a text is withheld: the vault does not answer", failure=error.failure)
+            return withheld(VAULT)
         except Exception as error:  # noqa: BLE001 - the boundary that must not let a text through: fail closed
             warn("a text is withheld", error=type(error).__name__)
             return withheld(ERROR)
 
+    def _is_sealed(self, composition: Composition) -> bool:
+        """Put the originals of a call into the vault, durably; False when that failed."""
+        try:
+            if self._vault is not None:
+                self._vault.seal(list(composition.sealed.values()))
+        except Exception as error:  # noqa: BLE001 - the boundary to the vault's file: what is not kept is withheld
+            warn("texts are withheld: their originals could not be kept", error=type(error).__name__)
+            return False
+        composition.remember()
+        return True
+
     def _local_scanner(self) -> Scanner:
         with self._local_lock:
             if self._local is None:
-                from redaction.presidio import Analyzer
+                from redaction.presidio.analyzer import Analyzer
 
                 seconds = self._config.presidio.timeout_ms / 1000
-                self._local = Scanner(Analyzer(self._config), timeout_seconds=seconds, gate=self._prefilter)
+                analyzer = Analyzer(self._config, cache_folder=self._cache_folder)
+                self._prefilter.load(analyzer.gate.blob)
+                self._local = Scanner(analyzer, timeout_seconds=seconds)
             return self._local
+
+
+class OfSubject:
+    """A redactor for the texts of one data subject: what goes to the vault goes under that subject's key."""
+
+    def __init__(self, redactor: Redactor, subject: str) -> None:
+        self._redactor = redactor
+        self._subject = subject
+        self.blocked = redactor.blocked
+        self.may_hold = redactor.may_hold
+        self.inherits = redactor.inherits
+
+    def lookup(self, text: str, key: str | None) -> Cleaned | None:
+        """See `Redactor.lookup`."""
+        return self._redactor.lookup(text, key, subject=self._subject)
+
+    async def clean(self, items: Sequence[Item]) -> list[Cleaned]:
+        """See `Redactor.clean`."""
+        return await self._redactor.clean(items, subject=self._subject)
+
+    def clean_now(self, items: Sequence[Item]) -> list[Cleaned]:
+        """See `Redactor.clean_now`."""
+        return self._redactor.clean_now(items, subject=self._subject)

@@ -7,10 +7,11 @@ string, and valid JSON stays valid. Cut-off JSON, lines of JSON and JSON followe
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
+
+from redaction.findings import PATH_CHARS
 
 _TOKEN: Final = re.compile(
     r'[\s,:]*+(?:(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?+))|(?P<open>[{\[])|(?P<close>[}\]])'
@@ -19,6 +20,9 @@ _TOKEN: Final = re.compile(
 )
 _LABEL_KEYS: Final = frozenset({"name", "key", "Name", "Key"})
 _LABELLED_KEYS: Final = frozenset({"value", "Value", "values", "val"})
+_TELLING_KEYS: Final = _LABEL_KEYS | _LABELLED_KEYS | {"type"}
+_SCHEMA_TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
+_SCHEMA_KEYS: Final = frozenset({"$ref", "anyOf", "oneOf", "allOf", "$defs", "properties", "additionalProperties", "enum"})
 _LABEL: Final = re.compile(r"[\w.\- /]{1,128}")
 _COLON: Final = re.compile(r"\s*+:")
 _ESCAPED: Final = re.compile(r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|.", re.DOTALL)
@@ -32,10 +36,33 @@ class Kind(Enum):
     SCALAR = "scalar"
     CONTAINER = "container"  # an object or array that is the value of a key
     RAW = "raw"  # text outside of JSON: behind it, or cut off
+    BLOB = "blob"  # an image, a sound, a document: `text` is what stands for it
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+_AS_IT_IS: Final = frozenset({Kind.RAW, Kind.BLOB})
+
+
+class Place:
+    """An object or array: where a leaf stands. What it holds is known when the walk is over."""
+
+    __slots__ = ("bracket", "key", "keys", "label", "parent", "schema", "start", "values")
+
+    def __init__(self, bracket: str, start: int, key: str | None, parent: "Place | None") -> None:
+        self.bracket = bracket
+        self.start = start
+        self.key = key  # the nearest object key around it
+        self.parent = parent
+        self.keys: list[str] = []  # of an object
+        self.label: str | None = None  # what its `name` or `key` says
+        self.values: list[int] = []  # which leaves stand under its `value`
+        self.schema = False  # it says of which type a value has to be
+
+    def is_schema(self) -> bool:
+        """Whether this is a part of a JSON schema: it describes values and holds none."""
+        return self.schema or not _SCHEMA_KEYS.isdisjoint(self.keys)
+
+
+class Leaf(NamedTuple):
     """`text` is what the range means; `key` is the nearest object key around it, or the name that a sibling gives a `value`."""
 
     start: int
@@ -43,6 +70,8 @@ class Leaf:
     kind: Kind
     text: str
     key: str | None
+    place: Place | None = None
+    member: str | None = None  # its own key, when it is a member of an object
 
 
 def walk(text: str) -> tuple[Leaf, ...] | None:
@@ -56,27 +85,18 @@ def may_be_json(text: str) -> bool:
     return start in {"{", "["} or (start == '"' and text[-64:].rstrip()[-1:] == '"')
 
 
-@dataclass(slots=True)
-class _Members:
-    """Of an object: what `name` or `key` says, and which leaves stand under `value`."""
-
-    label: str | None = None
-    values: list[int] = field(default_factory=list)
-
-
 class _Walk:
     def __init__(self, text: str) -> None:
         self._text = text
         self._leaves: list[Leaf] = []
-        self._open: list[tuple[str, int, str | None]] = []  # bracket, where, the key it is the value of
-        self._members: list[_Members] = []  # of the open brackets
+        self._open: list[Place] = []
         self._key: str | None = None
         self._closed = False
 
     def leaves(self) -> tuple[Leaf, ...] | None:
-        position = 0
+        match, text, position = _TOKEN.match, self._text, 0
         while True:
-            token = _TOKEN.match(self._text, position)
+            token = match(text, position)
             if token is None:
                 return self._with_rest(position)
             position = token.end()
@@ -84,13 +104,12 @@ class _Walk:
             if kind == "done":
                 return self._all() if self._leaves or self._closed else None
             if kind == "open":
-                self._open.append((token["open"], token.start("open"), self._key))
-                self._members.append(_Members())
+                self._open.append(Place(token["open"], token.start("open"), self._key, self._open[-1] if self._open else None))
             elif kind == "close":
                 if not self._close(token["close"], position):
                     return None
             elif kind == "scalar":
-                self._add(Leaf(token.start(kind), position, Kind.SCALAR, token[kind], self._key))
+                self._add(token.start(kind), position, Kind.SCALAR, token[kind])
             elif not self._string(token.start("string"), position, terminated=bool(token["end"])):
                 return None
 
@@ -101,23 +120,26 @@ class _Walk:
 
     def _all(self) -> tuple[Leaf, ...]:
         """All leaves; containers that were cut off reach to the end of the text."""
-        labels = [None, *(members.label for members in self._members)]
-        for members in self._members:
-            self._name_values(members)
-        cut = [
-            Leaf(start, len(self._text), Kind.CONTAINER, "", label if label is not None and key in _LABELLED_KEYS else key)
-            for (_, start, key), label in zip(self._open, labels, strict=False)
-            if key is not None
-        ]
+        for place in self._open:
+            self._name_values(place)
+        cut = [self._container(place, len(self._text)) for place in self._open if place.key is not None]
         return (*self._leaves, *cut)
 
+    def _container(self, place: Place, end: int) -> Leaf:
+        outer = place.parent
+        named = outer is not None and outer.label is not None and outer.bracket == "{" and place.key in _LABELLED_KEYS
+        key = outer.label if outer is not None and named else place.key
+        member = place.key if outer is not None and outer.bracket == "{" else None
+        return Leaf(place.start, end, Kind.CONTAINER, "", key, outer, member)
+
     def _close(self, bracket: str, end: int) -> bool:
-        if not self._open or self._open[-1][0] != {"}": "{", "]": "["}[bracket]:
+        if not self._open or self._open[-1].bracket != {"}": "{", "]": "["}[bracket]:
             return False
-        _, start, self._key = self._open.pop()
-        self._name_values(self._members.pop())
-        if self._key is not None and (not self._open or self._open[-1][0] == "{"):
-            self._add(Leaf(start, end, Kind.CONTAINER, "", self._key))
+        place = self._open.pop()
+        self._key = place.key
+        self._name_values(place)
+        if place.key is not None and (not self._open or self._open[-1].bracket == "{"):
+            self._add(place.start, end, Kind.CONTAINER, "")
         self._closed = True
         return True
 
@@ -125,35 +147,49 @@ class _Walk:
         if not terminated:  # cut off in the middle: the rest is text
             if not self._open:
                 return False
-            self._add(Leaf(start + 1, end, Kind.RAW, self._text[start + 1 : end], self._key))
+            self._add(start + 1, end, Kind.RAW, self._text[start + 1 : end])
             return True
         inner = self._text[start + 1 : end - 1]
         if "\\" in inner:
             try:
                 inner = json.loads(self._text[start:end], strict=False)
             except ValueError:
-                self._add(Leaf(start + 1, end - 1, Kind.RAW, inner, self._key))
+                self._add(start + 1, end - 1, Kind.RAW, inner)
                 return True
-        if self._open and self._open[-1][0] == "{" and _COLON.match(self._text, end):
+        place = self._open[-1] if self._open else None
+        if place is not None and place.bracket == "{" and _COLON.match(self._text, end):
             self._key = inner
-            self._leaves.append(Leaf(start, end, Kind.KEY, inner, None))
+            place.keys.append(inner)
+            self._leaves.append(Leaf(start, end, Kind.KEY, inner, None, place))
         else:
-            self._add(Leaf(start, end, Kind.STRING, inner, self._key))
+            self._add(start, end, Kind.STRING, inner)
         return True
 
-    def _add(self, leaf: Leaf) -> None:
+    def _add(self, start: int, end: int, kind: Kind, text: str) -> None:
         """Keep the leaf of a value; a member of an object may be the name of a sibling, or a value that a sibling names."""
-        if self._open and self._open[-1][0] == "{":
-            if leaf.key in _LABELLED_KEYS:
-                self._members[-1].values.append(len(self._leaves))
-            elif leaf.key in _LABEL_KEYS and leaf.kind in (Kind.STRING, Kind.RAW) and _LABEL.fullmatch(leaf.text):
-                self._members[-1].label = leaf.text
-        self._leaves.append(leaf)
+        key = self._key
+        place = self._open[-1] if self._open else None
+        member = None
+        if place is not None and place.bracket == "{":
+            member = key
+            if key in _TELLING_KEYS:
+                self._member(place, kind, text)
+        self._leaves.append(Leaf(start, end, kind, text, key, place, member))
 
-    def _name_values(self, members: "_Members") -> None:
-        if members.label is not None:
-            for index in members.values:
-                self._leaves[index] = replace(self._leaves[index], key=members.label)
+    def _member(self, place: Place, kind: Kind, text: str) -> None:
+        if self._key in _LABELLED_KEYS:
+            place.values.append(len(self._leaves))
+        elif kind not in (Kind.STRING, Kind.RAW):
+            return
+        elif self._key == "type":
+            place.schema = text in _SCHEMA_TYPES
+        elif _LABEL.fullmatch(text):
+            place.label = text
+
+    def _name_values(self, place: Place) -> None:
+        if place.label is not None:
+            for index in place.values:
+                self._leaves[index] = self._leaves[index]._replace(key=place.label)
 
 
 def rewritten(text: str, replacements: Iterable[tuple[Leaf, str]]) -> str:
@@ -169,10 +205,39 @@ def rewritten(text: str, replacements: Iterable[tuple[Leaf, str]]) -> str:
         if leaf.kind is Kind.KEY:
             seen[replacement] = seen.get(replacement, 0) + 1
             meaning = replacement if seen[replacement] == 1 else f"{replacement}#{seen[replacement]}"
-        pieces += (text[position : leaf.start], meaning if leaf.kind is Kind.RAW else _encoded(meaning))
+        pieces += (text[position : leaf.start], meaning if leaf.kind in _AS_IT_IS else _encoded(meaning))
         position = leaf.end
     pieces.append(text[position:])
     return "".join(pieces)
+
+
+class Paths:
+    """Where leaves stand: `.messages[].content`, with the cleaned form of keys, cut to `PATH_CHARS`."""
+
+    def __init__(self, cleaned_keys: Mapping[str, str]) -> None:
+        self._cleaned_keys = cleaned_keys
+        self._known: dict[Place | None, str] = {None: ""}
+
+    def of(self, leaf: Leaf) -> str:
+        """Return the way from the root to a leaf."""
+        way: list[tuple[Place, str]] = []
+        place = leaf.place
+        inner = leaf.text if leaf.kind is Kind.KEY else leaf.member
+        while place is not None and place not in self._known:
+            way.append((place, self._step(place.parent, place.key)))
+            place = place.parent
+        path = self._known[place]
+        for place, step in reversed(way):
+            path = self._known[place] = (path + step)[:PATH_CHARS]
+        return (path + self._step(leaf.place, inner))[:PATH_CHARS]
+
+    def _step(self, outer: Place | None, key: str | None) -> str:
+        if outer is None:
+            return ""
+        if outer.bracket == "[" or key is None:
+            return "[]"
+        name = self._cleaned_keys.get(key, key)
+        return f".{name}" if name.isascii() else f".{name.encode(errors='replace').decode()}"
 
 
 def _encoded(text: str) -> str:

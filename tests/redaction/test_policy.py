@@ -26,7 +26,7 @@ from redaction.policy import DEFAULT_ENTITIES, DEFAULT_EXEMPT_KEYS, DEFAULT_IDEN
         ({"content": {"capture": "some"}}, "Input should be 'full', 'truncated'"),
         ({"content": {"truncate_chars": 3}}, "greater than or equal to 16"),
         ({"content": {"rules": [{"tenant": "acme"}]}}, "Field required"),
-        ({"secrets": {"disabled_rules": ["no such rule"]}}, "unknown rules no such rule; known are AWS"),
+        ({"secrets": {"disabled_rules": ["no such rule"]}}, "unknown rules no such rule; `auditlake redact --explain`"),
         ({"presidio": {"model": "x"}}, "Extra inputs are not permitted"),
         ({"presidio": {"nlp_engine": "nltk"}}, "Input should be 'none', 'spacy'"),
         ({"presidio": {"entities": ["EMAIL"]}}, "unknown entities EMAIL; known are CREDIT_CARD"),

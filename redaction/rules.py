@@ -1,0 +1,217 @@
+"""The policy as functions of a text and the class of its key; pure, but for the originals that go to the vault."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from redaction.actions import Actions, Treatment
+from redaction.errors import VaultError
+from redaction.expressions import Expression
+from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Findings, Verdict, withheld
+from redaction.keys import ACTION_RULE, Handling, KeyClass, KeyRules, Whole, looks_like_identifier
+from redaction.people import TYPE_WORDS, is_name, may_be_person
+from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
+from redaction.prefilter import Prefilter
+from redaction.sensitive_keys import Test
+from redaction.structure import Place
+
+SHORT_SCALAR_CHARS: Final = 6
+"""Numbers this short, true, false and null name nobody, unless their key says so."""
+
+REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", receipts={(KEY_NOT_ALLOWED, "policy/allowed_keys", ""): 1})
+
+_NOT_IN_IDENTIFIERS: Final = frozenset({*OPTIONAL_ENTITIES, "BLOCKED_VALUE"})
+"""What an id that the pipeline needs may be: a UUID, a host, a time."""
+
+BLOCK: Final = Whole(entity=BLOCKED_KEY, rule="policy/blocked_key_patterns")
+
+_DIGITS: Final[Mapping[str, int]] = {"PHONE_NUMBER": 5, "PASSPORT": 5, "CARD_SECURITY_CODE": 3, "MEDICAL_RECORD": 3, "CARD_EXPIRY": 1}
+_DIGITS_ELSE: Final = 4
+"""What a number under a sensitive key has at least: `cell: B12` is no phone."""
+
+_MACHINE: Final = re.compile(
+    r"[a-z][a-z0-9+.\-]{1,20}://\S*|/\S*|0x[0-9a-fA-F]+|localhost(?::\d+)?|[\w\-]+(?:\.[\w\-]+)+(?::\d+)?|\S+@\S+"
+    r"|\[?[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}\]?(?::\d+)?"
+)
+"""Addresses of machines and mailboxes."""
+
+_PATH: Final = re.compile(r"[/\\_{}<>=#|]")
+_IDENTIFIER: Final = re.compile(r"(?=[^\d]*\d)(?=.*[A-Za-z])[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
+_MONTH: Final = re.compile(r"(?i)\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
+
+
+class Rules:
+    """One policy. Calls that are given a `Treatment` may hand originals to its `seal`."""
+
+    def __init__(self, config: RedactionConfig, pseudonym_key: bytes, prefilter: Prefilter) -> None:
+        self.keys = KeyRules(config)
+        self.actions = Actions(config, pseudonym_key)
+        self.finds_secrets = config.secrets.enabled
+        self._prefilter = prefilter
+        self._allowed_values = tuple(Expression(pattern) for pattern in config.allowed_values)
+        self._blocks_values = bool(config.blocked_values)
+        self.scans_numbers = config.redact_all_types
+        self._max_text_bytes = config.presidio.max_text_bytes
+        self._machine = frozenset(config.sensitive_keys.machine_siblings)
+        self._person = frozenset(config.sensitive_keys.person_siblings)
+        self._blocked: Cleaned | None = None
+        if self.actions.is_constant(BLOCKED_KEY):
+            self._blocked = replace(self._whole("", BLOCK, Treatment(seal=_no_vault)), findings=())
+
+    def constant(self, key_class: KeyClass) -> Cleaned | None:
+        """Return what stands for every value of a key whatever its type, if the policy leaves none of it."""
+        match key_class.handling:
+            case Handling.REMOVE:
+                return REMOVED
+            case Handling.BLOCK:
+                return self._blocked
+            case Handling.WHOLE if key_class.whole is not None and key_class.whole.action in {"replace", "drop"}:
+                return self._whole("", key_class.whole, Treatment(seal=_no_vault))
+        return None
+
+    def decided(self, text: str, key_class: KeyClass, how: Treatment | None) -> Cleaned | KeyClass | None:  # noqa: PLR0911 - a table
+        """Return the result when the key alone decides it, else the class under which the text has to be scanned.
+
+        None when an original would have to go to the vault and `how` is not given.
+        """
+        match key_class.handling:
+            case Handling.SCAN:
+                return self._unless_too_large(text, key_class)
+            case Handling.KEEP:
+                return Cleaned(text=text)
+            case Handling.REMOVE:
+                return REMOVED
+            case Handling.WHOLE:
+                return self._decided_whole(text, key_class, how)
+            case Handling.EXEMPT if looks_like_identifier(text):
+                return self.keys.identifier if self._prefilter.may_match_identifier(text) else Cleaned(text=text)
+        blocked = key_class.handling is Handling.BLOCK or key_class.blocked_otherwise
+        if not blocked or self._allows(text):
+            return self.keys.plain
+        return self._blocked or self._treated(text, BLOCK, how)
+
+    def _decided_whole(self, text: str, key_class: KeyClass, how: Treatment | None) -> Cleaned | KeyClass | None:
+        whole, otherwise = key_class.whole, key_class.otherwise
+        if whole is None or otherwise is None:
+            return self.keys.plain
+        if not text or not self._looks_like(text, whole) or self._allows(text):
+            return self._unless_too_large(text, otherwise)
+        return self._treated(text, whole, how, identity=key_class.pseudonymise)
+
+    def _unless_too_large(self, text: str, key_class: KeyClass) -> Cleaned | KeyClass:
+        if not text:
+            return Cleaned(text=text)
+        return withheld(TOO_LARGE) if self._too_large(text) else key_class
+
+    def cleaned(self, text: str, key_class: KeyClass, verdict: Verdict, how: Treatment) -> Cleaned:
+        """Return the result for a text whose findings, or the reason to withhold it, are known."""
+        if isinstance(verdict, str):
+            return withheld(verdict)
+        if key_class.identifier:
+            verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
+        found = verdict if not self._allowed_values else self._not_allowed(text, verdict)
+        if key_class.pseudonymise or key_class.keep:
+            how = replace(how, identity=key_class.pseudonymise, keep=key_class.keep)
+        return self.actions.applied(text, found, how)
+
+    def of_member(self, text: str, key_class: KeyClass, place: Place | None) -> KeyClass:
+        """Return the class of a member of an object, where the value and the other keys decide whether its key counts."""
+        whole = key_class.whole
+        if whole is None or key_class.otherwise is None or whole.rule == ACTION_RULE:
+            return key_class
+        if place is not None and place.is_schema():
+            return key_class.otherwise
+        if whole.test is not Test.PERSON:
+            return key_class
+        beside = place.keys if place is not None and place.bracket == "{" else None
+        if may_be_person(text, beside, machine=self._machine, person=self._person, known=self._is_person(place)):
+            return self.keys.sure(key_class)
+        return key_class.otherwise
+
+    def in_text(self, value: str, key_class: KeyClass, beside: Iterable[str]) -> bool:
+        """Whether a value counts that stands behind a key in text, with these keys around it."""
+        whole = key_class.whole
+        if whole is None or whole.entity == "EMAIL_ADDRESS" or self._allows(value):
+            return False
+        if whole.test is Test.PERSON:
+            return may_be_person(value, beside, machine=self._machine, person=self._person)
+        return self._looks_like(value, whole)
+
+    @staticmethod
+    def is_name(value: str) -> bool:
+        """Whether a value behind a key of a person is a name."""
+        return is_name(value)
+
+    def inherited(self, key: str) -> KeyClass | None:
+        """Return the class that a key gives to all that stands in its object or array, or None."""
+        key_class = self.keys.nested(key)
+        whole = key_class.whole
+        if whole is None:
+            return None
+        if whole.rule == ACTION_RULE or whole.entity not in {"PERSON", "EMAIL_ADDRESS"} or key.lower().endswith(("name", "names")):
+            return key_class
+        return None
+
+    def is_trivial(self, number: str) -> bool:
+        """Whether a JSON scalar is not looked into: too short to name anybody, or no string where only strings are."""
+        return not self.scans_numbers or (len(number) <= SHORT_SCALAR_CHARS and not self._blocks_values)
+
+    def _is_person(self, place: Place | None) -> bool:
+        """Whether an object stands under a key of a person: `customer`, `contact`."""
+        if place is None or place.key is None:
+            return False
+        whole = self.keys.nested(place.key).whole
+        return whole is not None and whole.entity == "PERSON" and whole.test in {Test.PERSON, Test.ANY}
+
+    def _treated(self, text: str, whole: Whole, how: Treatment | None, *, identity: bool = False) -> Cleaned | None:
+        if how is None:
+            if self.actions.vaults(whole.entity, whole.action):
+                return None
+            how = Treatment(seal=_no_vault)
+        if whole.test is Test.ACCOUNT and _IDENTIFIER.fullmatch(text):
+            identity = True
+        return self._whole(text, whole, replace(how, identity=identity) if identity else how)
+
+    def _whole(self, text: str, whole: Whole, how: Treatment) -> Cleaned:
+        return self.actions.whole(text, Finding(0, len(text), whole.entity, 1.0, whole.rule), whole.action, how)
+
+    def _looks_like(self, text: str, whole: Whole) -> bool:
+        """Whether a value is what its key says it is."""
+        if whole.rule == ACTION_RULE:
+            return True
+        if whole.test is Test.PERSON:
+            return may_be_person(text, None, machine=self._machine, person=self._person)
+        stripped = text.strip()
+        return stripped.lower() not in TYPE_WORDS and _TESTS[whole.test](stripped, whole.entity)
+
+    def _not_allowed(self, text: str, findings: Findings) -> Findings:
+        if findings and self._allows(text):
+            return ()
+        return tuple(each for each in findings if not self._allows(text[each.start : each.end]))
+
+    def _allows(self, text: str) -> bool:
+        return any(pattern.matches(text) for pattern in self._allowed_values)
+
+    def _too_large(self, text: str) -> bool:
+        if len(text) * 4 <= self._max_text_bytes:
+            return False
+        return len(text) > self._max_text_bytes or len(text.encode("utf-8", "surrogatepass")) > self._max_text_bytes
+
+
+def _digits(text: Iterable[str]) -> int:
+    return sum(char.isdigit() for char in text)
+
+
+_TESTS: Final[Mapping[Test, Callable[[str, str], bool]]] = {
+    Test.ANY: lambda text, _: bool(text),
+    Test.NUMBER: lambda text, entity: _digits(text) >= _DIGITS.get(entity, _DIGITS_ELSE),
+    Test.ACCOUNT: lambda text, _: _digits(text) >= _DIGITS_ELSE,
+    Test.PLACE: lambda text, _: _MACHINE.fullmatch(text) is None and any(char.isalnum() for char in text),
+    Test.DATE: lambda text, _: _digits(text) > 0 or _MONTH.search(text) is not None,
+    Test.NO_PATH: lambda text, _: _PATH.search(text) is None,
+}
+
+
+def _no_vault(_entity: str, _text: str) -> str:
+    raise VaultError("keep an original", hint="only a composition can", failure="unavailable")
