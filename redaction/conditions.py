@@ -159,6 +159,8 @@ def _in_texts(word: str) -> Iterator[tuple[str, int]]:
         yield re.escape(word), regex.I
         return
     yield rf"(?:^|[^0-9A-Za-z]){re.escape(word)}(?:$|[^0-9A-Za-z])", regex.I
+    if len(word) < SHORT_WORD_CHARS:
+        return
     yield rf"(?:^|[^a-z]){re.escape(word)}(?:$|[^a-z])", 0
     yield rf"(?:^|[^A-Z]){re.escape(word.upper())}(?:$|[^A-Z])", 0
     yield rf"{re.escape(word.capitalize())}(?:$|[^a-z])", 0

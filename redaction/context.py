@@ -17,6 +17,8 @@ _DELIMITERS: Final = ("\t", "|", ";", ",")
 _RULE: Final = re.compile(r"[\s+|:=\-─━┼│+]*")
 _TABLE_CHARS: Final = 6000
 _HEAD_CHARS: Final = 60
+_PART_LETTERS: Final = 3
+"""Shorter parts are chance: random letters are full of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,10 @@ def _lines_before(text: str, line_start: int) -> Iterator[str]:
 def _words(token: str) -> list[str]:
     """Return the words in a token: the whole, and its parts by the case of letters, which acronyms leave ambiguous."""
     lowered = token.lower()
-    if token in (lowered, token.upper()) or token[1:].islower():
-        return [lowered] if not any(map(str.isdigit, token)) else [lowered, *_parts(_CAMEL, token)]
-    return [lowered, *_parts(_CAMEL, token), *_parts(_CASES, token)]
-
-
-def _parts(expression: "re.Pattern[str]", token: str) -> list[str]:
-    return [part.lower() for part in expression.findall(token)]
+    if token in (lowered, token.upper()) or token[1:].islower() or not token.isalpha():
+        return [lowered]
+    parts = (part.lower() for part in (*_CAMEL.findall(token), *_CASES.findall(token)))
+    return [lowered, *(part for part in parts if len(part) >= _PART_LETTERS)]
 
 
 def _said(words: Sequence[str], key_words: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ from redaction.expressions import compiled
 _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
 _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
 _GROUP: Final = re.compile(r"\d+")
-_DECIMAL: Final = re.compile(r"\d+\.\d+")
+_PLAIN: Final = re.compile(r"\d+(?:[./]\d+)?")
 _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _NORTH_AMERICAN_CUTS: Final = (4, 7, 10)
 """Nobody writes 41555 50132: so many digits from its end a number may be cut."""
@@ -53,13 +53,13 @@ class Phones:
             elif shape[0] in "+＋" and (length := _international(shape, groups)):
                 extension = _EXTENSION.match(text, start + length)
                 yield start, extension.end() if extension else start + length, 0.6
-            elif _DECIMAL.fullmatch(shape) and self.CONTEXT.near(text, start, key_words) is None:
-                continue
             elif american := list(_NORTH_AMERICAN.finditer(shape)):
                 yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
             elif self._plausible(shape, groups):
                 for begin, end in self._national(text, start, candidate.end()):
-                    if not any(begin <= start + first < end for first, _ in _no_part_of_a_number(shape, groups)):
+                    if any(begin <= start + first < end for first, _ in _no_part_of_a_number(shape, groups)):
+                        continue
+                    if not _is_plain_number(text, begin, end) or self.CONTEXT.near(text, begin, key_words) is not None:
                         yield begin, end, 0.4
 
     def _bare(self, text: str, numbers: list[tuple[int, int]], key_words: Sequence[str]) -> Iterator[Number]:
@@ -91,6 +91,11 @@ class Phones:
         for region in self._regions:
             for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=_TRIES):
                 yield offset + match.start, offset + match.end
+
+
+def _is_plain_number(text: str, begin: int, end: int) -> bool:
+    """Whether what looks like a national number is as well an order, a fraction, a pair of counts, or the decimals of a fraction."""
+    return _PLAIN.fullmatch(text, begin, end) is not None or (text[begin - 1 : begin] == "." and text[begin - 2 : begin - 1].isdigit())
 
 
 def _international(shape: str, groups: Sequence[tuple[int, int]]) -> int:

@@ -106,10 +106,11 @@ class GroupedLicenses(UsLicenseRecognizer):
     """Upstream knows no licence that is written in groups, as half of the states print them; theirs and these need a context word."""
 
     _GROUPED: Final = (
-        Pattern("Driver License - groups (weak)", r"\b[A-Z]{0,2} ?[0-9]{1,5}(?:[- ][0-9]{1,5}){1,5}\b", 0.3),
-        Pattern("Driver License - Washington (weak)", r"\b[A-Z][A-Z*]{1,6}[A-Z0-9*]{5,10}\b", 0.3),
+        Pattern("Driver License - groups (weak)", r"(?<![\w.-])[A-Z]{0,2} ?[0-9]{1,5}(?:[- ][0-9]{1,5}){1,5}(?![\w-])", 0.3),
+        Pattern("Driver License - Washington (weak)", r"(?<![\w+/=-])[A-Z][A-Z*]{1,6}[A-Z0-9*]{5,10}(?![\w+/=-])", 0.3),
     )
     _DATE: Final = re.compile(r"(?:19|20)\d\d-\d\d?-\d\d?|\d\d?-\d\d?-(?:19|20)\d\d")
+    _LEAST_CHARS: Final = 5
     _LEAST_DIGITS: Final = 6
     _WASHINGTON_CHARS: Final = 12
 
@@ -120,7 +121,7 @@ class GroupedLicenses(UsLicenseRecognizer):
         if pattern_text[:3].isalpha():
             return len(pattern_text) != self._WASHINGTON_CHARS or pattern_text.isalpha()
         if not re.search("[- ]", pattern_text):
-            return None
+            return len(pattern_text) < self._LEAST_CHARS
         return sum(map(str.isdigit, pattern_text)) < self._LEAST_DIGITS or self._DATE.fullmatch(pattern_text) is not None
 
 
