@@ -32,13 +32,14 @@ class AccessLog:
     """The access events of one command."""
 
     def __init__(self, config: "Config", data: Path, *, on_behalf_of: str | None = None) -> None:
+        from cli.configuration import cache_folder
         from redaction.pseudonym import load_or_create_key
         from redaction.redactor import Redactor
         from storage.journal import Journal
 
         self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
-        self._redactor = Redactor(_without_vault(config.redaction), pseudonym_key=self.pseudonym_key)
+        self._redactor = Redactor(_without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
         self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
