@@ -8,6 +8,7 @@ import string
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 import regex
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import LogCapture
 
+from benchmarks.soak.samples import samples
 from benchmarks.stock import Stock, places
 from redaction import conditions, prefilter
 from redaction.conditions import Condition, compiled_gate, open_gate, quick
@@ -23,6 +25,7 @@ from redaction.prefilter import Gate, Prefilter
 from redaction.presidio.analyzer import Analyzer
 from redaction.presidio.detectors import detectors
 from redaction.redactor import Redactor
+from redaction.secrets import RULES, SecretRule
 
 CONTEXTS = [(), ("account",), ("driver", "license"), ("passport",), ("phone",), ("ssn",), ("aws", "secret"), ("dl",), ("medical",)]
 PIECES = st.sampled_from([
@@ -200,3 +203,12 @@ def test_every_condition_is_a_superset_by_itself() -> None:
         for text in texts:
             if any(found.score >= 1 for found in each.recognizer.analyze(text, each.recognizer.supported_entities, None)):
                 assert gate.candidates(text, ()), (each.recognizer.name, text)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_what_a_rule_matches_has_its_shape(rule: SecretRule) -> None:
+    """The shape is what the prefilter looks for: a match without it would never be seen."""
+    expression, shape = regex.compile(rule.expression), regex.compile(rule.shape)
+    chance = Random(rule.name)
+    lost = [text for text in samples(rule.expression, chance, 60) if expression.search(text) and not shape.search(text)]
+    assert min(lost, key=len, default=None) is None
