@@ -114,6 +114,10 @@ class Vault:
         key = hmac.new(self._reference_key, salt, hashlib.sha256).digest()
         return hmac.new(key, bound_fields(entity, text), hashlib.sha256).hexdigest()[:REFERENCE_DIGITS]
 
+    def generation(self) -> int:
+        """Return a number that grows with every erasure: whoever remembers references asks again when it changed. Costs one read."""
+        return self._store.erasures()
+
     def seal(self, values: Sequence[Sealed]) -> None:
         """Keep originals; durable when it returns. What is kept already stays as it is, and a destroyed reference stays destroyed."""
         distinct = {value.reference: value for value in values}

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -24,6 +24,7 @@ from redaction.vault_tables import METADATA, ROOT, SCHEMA_VERSION, SUBJECTS
 
 FILE_NAME: Final = "vault.sqlite"
 BUSY_SECONDS: Final = 30.0
+_ERASURES: Final = str(sa.select(ROOT.c.erasures).compile(dialect=dialect()))
 _SALT: Final = str(sa.select(SUBJECTS.c.salt).where(SUBJECTS.c.subject == sa.bindparam("subject")).compile(dialect=dialect()))
 
 
@@ -77,18 +78,27 @@ class VaultStore:
                 yield connection
 
     def salt(self, subject: str) -> bytes | None:
-        """Return a subject's salt: one indexed read, without what a transaction of several costs."""
+        """Return a subject's salt."""
+        salt = self._value(_SALT, subject)
+        if not isinstance(salt, bytes | None):
+            raise VaultError("read the vault", self.path, hint="it was altered: restore it from a backup", failure="tampered")
+        return salt
+
+    def erasures(self) -> int:
+        """Return how many erasures there were, of whatever kind."""
+        return int(self._value(_ERASURES) or 0)
+
+    def _value(self, statement: str, *parameters: str) -> Any:
+        """Return one value: an indexed read, without what a transaction of several costs."""
         with self._reporting("read the vault"):
             connection = self._engine.raw_connection()
             try:
                 cursor = connection.cursor()
-                cursor.execute(_SALT, (subject,))
+                cursor.execute(statement, parameters)
                 row = cursor.fetchone()
                 cursor.close()
             finally:
                 connection.close()
-        if row is not None and not isinstance(row[0], bytes):
-            raise VaultError("read the vault", self.path, hint="it was altered: restore it from a backup", failure="tampered")
         return None if row is None else row[0]
 
     def wipe(self) -> None:

@@ -103,6 +103,17 @@ def test_a_reference_that_was_on_its_way_stays_destroyed(tmp_path: Path) -> None
     assert salt not in contents(tmp_path)
 
 
+def test_another_process_can_tell_that_something_was_destroyed(tmp_path: Path) -> None:
+    """So that nobody goes on using references that are dead."""
+    vault, other = open_vault(tmp_path), open_vault(tmp_path)
+    seal(vault, "jane", MAIL)
+    before = other.generation()
+    seal(vault, "bob", MAIL)
+    assert other.generation() == before
+    vault.destroy("jane")
+    assert other.generation() > before
+
+
 def test_destroying_by_one_reference_takes_all_of_its_subject(tmp_path: Path) -> None:
     vault = open_vault(tmp_path)
     references = [seal(vault, "jane", MAIL), seal(vault, "jane", PHONE, "PHONE_NUMBER")]
