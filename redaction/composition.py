@@ -26,6 +26,7 @@ NESTING_LIMIT: Final = 8
 TIMED_OUT: Final = withheld(TIMEOUT).text
 """The only withheld result that is remembered: the budget counts CPU time, so trying again would end the same and cost as much."""
 
+_BLOB_RECEIPT: Final = {(blobs.BLOB, blobs.RULE, ""): 1}
 SPREAD_RULE: Final = "SecretRecognizer/line of a PEM private key"
 
 Scan = tuple[str, tuple[str, ...]]
@@ -144,6 +145,7 @@ class Composition:
         ]
         if self._rules.finds_secrets:
             answers = self._without_spread_keys(answers)
+        answers += [(leaf, Cleaned(text=leaf.text, receipts=_BLOB_RECEIPT)) for leaf in leaves if leaf.kind is Kind.BLOB]
         return _put_together(text, [(leaf, each) for leaf, each in answers if each.text != leaf.text or each.receipts])
 
     def _verdict(self, text: str, key_class: KeyClass, verdicts: Mapping[Scan, Verdict]) -> Verdict:
@@ -164,6 +166,8 @@ class Composition:
                 if leaf_class.handling is not Handling.BLOCK and not leaf_class.blocked_otherwise:
                     continue
                 yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
+            elif leaf.kind is Kind.BLOB:
+                continue
             elif leaf.kind is not Kind.SCALAR or leaf_class.handling is not Handling.SCAN or not self._rules.is_trivial(leaf.text):
                 yield leaf, leaf_class
 
@@ -236,7 +240,7 @@ def _put_together(text: str, answers: list[tuple[Leaf, Cleaned]]) -> Cleaned:
     for leaf, result in sorted(answers, key=lambda each: (each[0].start, -each[0].end)):
         if not outermost or leaf.start >= outermost[-1][0].end:
             outermost.append((leaf, result))
-    changed = [(leaf, result.text) for leaf, result in outermost if result.text != leaf.text]
+    changed = [(leaf, result.text) for leaf, result in outermost if result.text != leaf.text or leaf.kind is Kind.BLOB]
     paths = Paths({leaf.text: meaning for leaf, meaning in changed if leaf.kind is Kind.KEY})
     return Cleaned(
         text=structure.rewritten(text, changed),

@@ -23,6 +23,8 @@ _CAPITALS: Final = re.compile(r"[^\W\d_a-z]{2,}(?:[-'’][^\W\d_a-z]+)*(?:\s+[^\
 _UNCASED: Final = r"[\u0590-\u1fff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]{1,12}"
 _OTHER_SCRIPT: Final = re.compile(rf"[\u4e00-\u9fff\uac00-\ud7af]{{2,4}}|{_UNCASED}(?:[\s・·]{_UNCASED}){{1,3}}")
 _LOOSE: Final = re.compile(r"[^\W\d_][^\d_/\\{}<>=:#|@]{1,79}")
+_SUFFIXED: Final = re.compile(r"(?:ing|tion|sion|ment|ness|ship|ance|ous|ful|less|able|ible|tive|ical|ally|ised|ized)s?$")
+"""Endings of words that name no person, unless a given name stands before them."""
 _PARTS: Final = re.compile(r"[^\W\d_]+")
 
 _MACHINES: Final = """
@@ -50,7 +52,19 @@ _THINGS: Final = """
     blue black white yellow orange purple brown grey gray pink dark light large small medium wireless mouse keyboard laptop phone
     headphones monitor shirt shoes jacket coffee tea chair desk lamp book bag watch camera status type level total first last next apple
     claude llama mistral siri alexa cortana bard grok cohere azure aws gcp slack jira linux windows macos android python java javascript
-    typescript rust the a an of in on for with and or to is are was error warning info high low critical time date
+    typescript rust the a an of in on for with and or to is are was error warning info high low critical time date portal login logout
+    secret secrets key keys token tokens id ids name names list success information request requests response responses details detail
+    record records history profile dashboard settings address number code care safety rights journey experience feedback insights loyalty
+    churn segment segments master ledger side outcome outcomes intake consent privacy notice agreement policy policies terms conditions
+    important feeling working sorry glad ready sure unable able not here looking trying having going using writing interested currently
+    just also very so excited pleased back again right correct true false your you my our their his her its it this that these those we i
+    they he she please could would can will if when where what who why how regarding re subject from at by as be been being has have had
+    do does did no yes ok okay let me us let's see call calling reach contact hiring valued team service sales marketing finance legal
+    security compliance operations engineering developer engineer designer director officer president chief head vice senior junior lead
+    intern staff member members partner partners vendor supplier owner reader readers subscriber friend friends colleague colleagues
+    neighbor neighbour ladies gentlemen guys concerned applicant candidate students parents passengers residents citizens shoppers
+    travelers regards sincerely best kind warm cheers sent via mobile iphone unsubscribe confidential disclaimer ceo cto cfo coo vp hr qa
+    phd md esq
 """
 """Nor one of these, unless it begins with a given name: Jane Brown is somebody, Brown Shoes are not."""
 
@@ -75,7 +89,14 @@ def is_name(text: str) -> bool:
     given = parts[0] in GIVEN_NAMES
     if not (_MACHINE_WORDS if given else _THING_WORDS).isdisjoint(parts):
         return False
-    return given if len(parts) == 1 else any(len(part) > 1 for part in parts)
+    if len(parts) == 1:
+        return given
+    return any(len(part) > 1 for part in parts) and (given or not any(_SUFFIXED.search(part) for part in parts))
+
+
+def is_common_word(word: str) -> bool:
+    """Whether one capitalised word is a word for a machine, a thing or a group."""
+    return word.lower() in _THING_WORDS
 
 
 def may_be_person(

@@ -202,9 +202,11 @@ def rewritten(text: str, replacements: Iterable[tuple[Leaf, str]]) -> str:
     position = 0
     for leaf, replacement in replacements:
         meaning = replacement
-        if leaf.kind is Kind.KEY:
-            seen[replacement] = seen.get(replacement, 0) + 1
-            meaning = replacement if seen[replacement] == 1 else f"{replacement}#{seen[replacement]}"
+        while leaf.kind is Kind.KEY:
+            number = seen[replacement] = seen.get(replacement, 0) + 1
+            meaning = replacement if number == 1 else f"{replacement}#{number}"
+            if leaf.place is None or meaning not in leaf.place.keys:
+                break
         pieces += (text[position : leaf.start], meaning if leaf.kind in _AS_IT_IS else _encoded(meaning))
         position = leaf.end
     pieces.append(text[position:])
