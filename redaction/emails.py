@@ -11,6 +11,7 @@ from typing import Final
 from tldextract import TLDExtract
 
 from redaction.expressions import compiled
+from redaction.secrets.checks import random_or_hex
 
 PRIVATE_SUFFIXES: Final = ("corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localhost", "private", "test")
 """Names that no public list knows and that addresses inside organisations end in (RFC 2606, 6761, 6762, 9476)."""
@@ -21,6 +22,9 @@ _LOCAL: Final = compiled(r"(?r)[\w.!#$%&'*+\-/=?^`{|}~]+")
 _ADDRESS_OF_A_REPOSITORY: Final = re.compile(r"[:/]\w")
 _VERSION: Final = re.compile(r"\d+\.\d+\.")
 _PARAMETER: Final = re.compile(r"(?:.*[&;])?[\w.\-\[\]]*=", re.DOTALL)
+_USER_INFO: Final = compiled(r"(?r)(?<=://)([^\s/?#\"'<>@]+)")
+_USER_INFO_CHARS: Final = 256
+_TOKEN_CHARS: Final = 20
 _CUTS: Final = 12
 """So many beginnings of a domain are tried at most, the longest first, and so many of the shortest."""
 
@@ -39,7 +43,7 @@ class Emails:
             if domain is not None and (start := _start_of_local(text, at)) < at and (length := self._known(domain.group())):
                 end = at + 1 + length
                 is_place = text[start:at] == "git" and _ADDRESS_OF_A_REPOSITORY.match(text, end)  # git@host:path says where, not who
-                if not is_place and not _VERSION.match(text, at + 1):  # package@4.20.19.dev1
+                if not is_place and not _VERSION.match(text, at + 1) and not _is_credential(text, at):  # package@4.20.19.dev1
                     yield start, end
             at = text.find("@", at + 1)
 
@@ -63,3 +67,9 @@ def _start_of_local(text: str, at: int) -> int:
     while start < at and not (text[start].isalnum() or text[start] == "_"):
         start += 1
     return start
+
+
+def _is_credential(text: str, at: int) -> bool:
+    """Whether what stands before `@` in a URL is `user:password` or a token: the host behind it is no part of a person's address."""
+    user_info = _USER_INFO.match(text, pos=max(0, at - _USER_INFO_CHARS), endpos=at)
+    return user_info is not None and (":" in user_info[1] or (len(user_info[1]) >= _TOKEN_CHARS and random_or_hex(user_info[1])))

@@ -6,7 +6,7 @@ around it (context goes into look-behinds), and is linear in the text. A new rul
 
 from typing import Final
 
-from redaction.secrets import clouds, hosts, models, private_keys, web
+from redaction.secrets import clouds, communication, generic, hosts, infrastructure, models, payments, private_keys, web
 from redaction.secrets.private_keys import KEY_TAIL_SHAPE, PRIVATE_KEY, key_tails, spread_key_lines
 from redaction.secrets.rule import SecretRule
 
@@ -19,6 +19,10 @@ RULES: Final[tuple[SecretRule, ...]] = (
     *models.RULES,
     *clouds.RULES,
     *hosts.RULES,
+    *communication.RULES,
+    *payments.RULES,
+    *infrastructure.RULES,
     *private_keys.RULES,
     *web.RULES,
+    *generic.RULES,
 )

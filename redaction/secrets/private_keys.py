@@ -17,7 +17,27 @@ _PEM: Final = (
     r"(?:(?:\s|\\+[nrt])*+[A-Za-z0-9+/=]{16,}+)*+(?:(?:\s|\\+[nrt])++[A-Za-z0-9+/=]++(?![^\s\"'\\]))?)"
 )
 
-RULES: Final = (SecretRule(name="PEM private key", entity=PRIVATE_KEY, shape="-----BEGIN ", expression=_PEM, long=True),)
+RULES: Final = (
+    SecretRule(name="PEM private key", entity=PRIVATE_KEY, shape="-----BEGIN ", expression=_PEM, score=0.96, long=True),
+    SecretRule(
+        name="PuTTY private key",
+        entity=PRIVATE_KEY,
+        shape="Private-Lines: [0-9]",
+        expression=r"Private-Lines: [0-9]{1,4}"
+        r"(?:(?:\s|\\+[nrt])++[A-Za-z0-9+/=]{4,}+(?![\w:\-]))++(?:(?:\s|\\+[nrt])++Private-(?:MAC|Hash): [0-9a-f]{16,}+)?",
+        score=0.96,
+        long=True,
+    ),
+    SecretRule(
+        name="SSH2 private key",
+        entity=PRIVATE_KEY,
+        shape="---- BEGIN SSH2 ",
+        expression=r"---- BEGIN SSH2 [A-Z ]{0,20}PRIVATE KEY ----"
+        r"(?:(?!---- BEGIN)[\s\S]){0,20000}?(?:---- END SSH2 [A-Z ]{0,20}PRIVATE KEY ----|\Z)",
+        score=0.96,
+        long=True,
+    ),
+)
 
 KEY_TAIL_SHAPE: Final = "PRIVATE KEY(?: BLOCK)?-----"
 """What every finding of `key_tails` contains."""

@@ -105,3 +105,16 @@ def test_what_upstream_finds_is_found(text: str) -> None:
 def test_finding_is_linear(unit: str) -> None:
     """A chunk of the worst kind costs milliseconds."""
     assert len(found((unit * 4096)[:4096] + "@example.com")) < 4096
+
+
+@pytest.mark.parametrize(
+    "text", ["https://jane:hunter2@example.com/x", "redis://:s3cret.pw@cache.example.com:6379", "https://user:$PASSWORD@example.com"]
+)
+def test_the_password_and_host_of_a_url_are_no_address(text: str) -> None:
+    """`password@host` only looks like one; the password is a credential, and the host stays."""
+    assert list(Emails().find(text)) == []
+
+
+def test_the_user_of_a_url_may_be_an_address() -> None:
+    """Who logs in is personal data."""
+    assert list(Emails().find("https://jane@example.com/x")) == [(8, 24)]
