@@ -64,7 +64,7 @@ class Actions:
         if self._plain and not how.identity and not how.keep:
             return replace(rewritten(text, merged(findings), _name), findings=findings)
         actions = {entity: self._in(how, entity) for entity in {each.entity for each in findings}}
-        kept = [each for each in findings if actions[each.entity] == "keep"]
+        staying = [each for each in findings if actions[each.entity] == "keep"]
         clusters = merged(each for each in findings if actions[each.entity] != "keep")
         mixed = _mixed(clusters, findings, actions)
 
@@ -73,13 +73,13 @@ class Actions:
             return self.label(cluster.entity, text[cluster.start : cluster.end], action, how.seal)
 
         result = rewritten(text, clusters, label)
-        return replace(result, receipts={**result.receipts, **_kept(merged(kept))}, findings=findings)
+        return replace(result, receipts={**result.receipts, **kept(merged(staying))}, findings=findings)
 
     def whole(self, text: str, finding: Finding, action: Action | None, how: Treatment) -> Cleaned:
         """Return what stands for a text that is one finding because of its key; `action` comes before that of the entity."""
         chosen = action or self._in(how, finding.entity)
         if chosen == "keep":
-            return Cleaned(text=text, receipts=_kept([finding]), findings=(finding,))
+            return Cleaned(text=text, receipts=kept([finding]), findings=(finding,))
         label = self.label(finding.entity, text, chosen, how.seal)
         return Cleaned(text=label, receipts={(finding.entity, finding.rule, ""): 1}, findings=(finding,))
 
@@ -139,10 +139,11 @@ def _mixed(clusters: Iterable[Finding], findings: Findings, actions: dict[str, A
     }  # fmt: skip
 
 
-def _kept(findings: Iterable[Finding]) -> dict[Receipt, int]:
+def kept(findings: Iterable[Finding], rule: str | None = None) -> dict[Receipt, int]:
+    """Return the receipts of findings that stay, because of the action `keep` or of a rule of the policy."""
     receipts: dict[Receipt, int] = {}
     for each in findings:
-        receipt = (KEPT, f"{each.entity}/{each.rule}", "")
+        receipt = (KEPT, f"{each.entity}/{rule or each.rule}", "")
         receipts[receipt] = receipts.get(receipt, 0) + 1
     return receipts
 

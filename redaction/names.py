@@ -38,8 +38,9 @@ INTRODUCTION: Final = re.compile(
 IN_LOWER_CASE: Final = re.compile(r"\b(?i:my name is|my name['’]s|call me)[ ](?P<name>[^\W\d_A-Z]{2,20}(?:[ ][^\W\d_A-Z]{2,20})?)(?![\w@])")
 SELF: Final = re.compile(rf"\b(?:I am|I['’]m|[Tt]his is|[Ii]t['’]s)[ ](?:(?:{_TITLE})[ ])?(?P<name>{_FULL}){_END}")
 SIGN_OFF: Final = re.compile(
-    r"(?:^|\n)[ \t]*(?i:(?:best|kind|warm|warmest|many)?[ ]?(?:regards|wishes|thanks)|best|cheers|sincerely|yours (?:sincerely|truly|faithfully)"
-    rf"|thank you|respectfully|cordially|all the best|take care|love),?[ \t]*\n\s*(?:[-–—~]+[ ]?)?(?P<name>{_SOME})(?=[ \t]*(?:,|\n|$|\|))"
+    r"(?:^|\n)[ \t]*(?i:(?:best|kind|warm|warmest|many)?[ ]?(?:regards|wishes|thanks)|best|cheers|sincerely"
+    r"|yours (?:sincerely|truly|faithfully)|thank you|respectfully|cordially|all the best|take care|love),?[ \t]*\n\s*"
+    rf"(?:[-–—~]+[ ]?)?(?P<name>{_SOME})(?=[ \t]*(?:,|\n|$|\|))"
 )
 LABEL: Final = re.compile(
     r"\b(?i:customer|client|patient|caller|applicant|claimant|passenger|guest|employee|beneficiary|recipient|tenant|cardholder|card ?holder"

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from redaction.actions import Actions, Treatment
+from redaction.actions import Actions, Treatment, kept
 from redaction.errors import VaultError
 from redaction.expressions import Expression
-from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Findings, Verdict, withheld
+from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Verdict, withheld
 from redaction.keys import ACTION_RULE, Handling, KeyClass, KeyRules, Whole, looks_like_identifier
 from redaction.people import TYPE_WORDS, is_name, may_be_person
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
@@ -24,6 +24,7 @@ REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", receipts={(KEY_NOT_ALLOWED
 _NOT_IN_IDENTIFIERS: Final = frozenset({*OPTIONAL_ENTITIES, "BLOCKED_VALUE"})
 """What an id that the pipeline needs may be: a UUID, a host, a time."""
 
+ALLOWED_RULE: Final = "policy/allowed_values"
 BLOCK: Final = Whole(entity=BLOCKED_KEY, rule="policy/blocked_key_patterns")
 
 _DIGITS: Final[Mapping[str, int]] = {"PHONE_NUMBER": 5, "PASSPORT": 5, "CARD_SECURITY_CODE": 3, "MEDICAL_RECORD": 3, "CARD_EXPIRY": 1}
@@ -110,10 +111,13 @@ class Rules:
             return withheld(verdict)
         if key_class.identifier:
             verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
-        found = verdict if not self._allowed_values else self._not_allowed(text, verdict)
         if key_class.pseudonymise or key_class.keep:
             how = replace(how, identity=key_class.pseudonymise, keep=key_class.keep)
-        return self.actions.applied(text, found, how)
+        if not self._allowed_values or not verdict:
+            return self.actions.applied(text, verdict, how)
+        allowed = verdict if self._allows(text) else tuple(each for each in verdict if self._allows(text[each.start : each.end]))
+        result = self.actions.applied(text, tuple(each for each in verdict if each not in allowed), how)
+        return replace(result, receipts={**result.receipts, **kept(allowed, ALLOWED_RULE)}) if allowed else result
 
     def of_member(self, text: str, key_class: KeyClass, place: Place | None) -> KeyClass:
         """Return the class of a member of an object, where the value and the other keys decide whether its key counts."""
@@ -184,11 +188,6 @@ class Rules:
             return may_be_person(text, None, machine=self._machine, person=self._person)
         stripped = text.strip()
         return stripped.lower() not in TYPE_WORDS and _TESTS[whole.test](stripped, whole.entity)
-
-    def _not_allowed(self, text: str, findings: Findings) -> Findings:
-        if findings and self._allows(text):
-            return ()
-        return tuple(each for each in findings if not self._allows(text[each.start : each.end]))
 
     def _allows(self, text: str) -> bool:
         return any(pattern.matches(text) for pattern in self._allowed_values)
