@@ -1,4 +1,4 @@
-"""`python -m benchmarks.soak NAME [OPTION …]`: long runs that look for one wrong answer among very many; exit status 1 when there is one."""
+"""`python -m benchmarks.soak NAME [OPTION …]`: long runs that look for one wrong answer among very many; then the exit status is 1."""
 
 import importlib
 import sys

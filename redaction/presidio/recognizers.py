@@ -70,6 +70,14 @@ class SsnWithSamples(UsSsnRecognizer):
         return not self._SAMPLES.fullmatch(pattern_text) and bool(super().invalidate_result(pattern_text))
 
 
+def _unless_wrong(validate: Callable[[str], bool | None], pattern_text: str) -> bool | None:
+    """Return False for a wrong checksum; digits of scripts that Python does not know yet have no value, so there the words decide."""
+    try:
+        return None if validate(pattern_text) else False
+    except ValueError:
+        return None
+
+
 class ContextualNhs(NhsRecognizer):
     """One ten-digit number in eleven has a valid checksum, so the checksum alone proves nothing: a context word must stand by."""
 
@@ -79,7 +87,7 @@ class ContextualNhs(NhsRecognizer):
         super().__init__(patterns=[Pattern("NHS", NhsRecognizer.PATTERNS[0].regex, 0.2)], context=list(NHS_WORDS), name="NhsRecognizer")
 
     def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
-        return None if super().validate_result(pattern_text) else False
+        return _unless_wrong(super().validate_result, pattern_text)
 
 
 class ContextualMedicalLicense(MedicalLicenseRecognizer):
@@ -92,7 +100,7 @@ class ContextualMedicalLicense(MedicalLicenseRecognizer):
         super().__init__(patterns=[pattern], context=list(MEDICAL_WORDS), name="MedicalLicenseRecognizer")
 
     def validate_result(self, pattern_text: str) -> bool | None:  # type: ignore[override]
-        return None if super().validate_result(pattern_text) else False
+        return _unless_wrong(super().validate_result, pattern_text)
 
 
 class CryptoInCapitals(CryptoRecognizer):
