@@ -6,8 +6,9 @@ from typing import Final
 from redaction.findings import Cleaned
 from redaction.keys import KeyClass
 
-Question = tuple[str, KeyClass] | tuple[str, KeyClass, str | None]
-"""A text and the class of the key it came under: all that a result depends on; with originals in the vault, also whose data it is."""
+Question = tuple[str, KeyClass] | tuple[str, KeyClass, str | None, int | None]
+"""A text and the class of the key it came under: all that a result depends on; with originals in the vault, also whose data it is and
+the vault's generation, for a reference is good until its subject is destroyed."""
 
 ENTRY_BYTES: Final = 240
 """Memory of an entry beside its texts: the tuple, the result, the dictionary's slot (165 measured, more while it grows)."""

@@ -38,6 +38,16 @@ class References(Protocol):
 
     def reference(self, subject: str, entity: str, text: str) -> str: ...
 
+    def generation(self) -> int: ...
+
+
+def generation(vault: References | None) -> int | None:
+    """Return the generation of the vault; None when there is none or it does not answer: then nothing with originals is remembered."""
+    try:
+        return None if vault is None else vault.generation()
+    except VaultError:
+        return None
+
 
 class Composition:
     """The questions of one call: each distinct text is scanned once, whatever it stands in. `subject` is whose data the texts are."""
@@ -50,6 +60,7 @@ class Composition:
         self._prefilter = prefilter
         self._vault = vault
         self._subject = subject
+        self._generation = generation(vault)
         self._how = Treatment(seal=self._seal)
         self._known: dict[Question, Cleaned] = {}
         self._asked: set[Question] = set()
@@ -111,7 +122,7 @@ class Composition:
 
     def remember(self) -> None:
         """Keep the answers with originals, which are safe in the vault now."""
-        for question, result in self._unsealed:
+        for question, result in self._unsealed if self._generation is not None else ():
             self._cache.put(question, result)
 
     def _decided(self, question: tuple[str, KeyClass]) -> Cleaned | KeyClass | None:
@@ -127,12 +138,12 @@ class Composition:
         self._known[question] = result
         if self._seals > seals:
             self._with_seals.add(question)
-            self._unsealed.append(((*question, self._subject), result))
+            self._unsealed.append(((*question, self._subject, self._generation), result))
 
     def _remembered(self, question: tuple[str, KeyClass]) -> Cleaned | None:
         known = self._cache.get(question)
-        if known is None and self._vault is not None:
-            known = self._cache.get((*question, self._subject))
+        if known is None and self._generation is not None:
+            known = self._cache.get((*question, self._subject, self._generation))
             self._seals += known is not None
         return known
 

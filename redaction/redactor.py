@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from redaction import blobs, pairs, structure
 from redaction.cache import Cache
-from redaction.composition import Composition, Scan
+from redaction.composition import Composition, Scan, generation
 from redaction.content import Capture, Captures
 from redaction.errors import VaultError
 from redaction.findings import ERROR, VAULT, Cleaned, Verdict, withheld
@@ -92,7 +92,7 @@ class Redactor:
 
     def _new(self, text: str, key_class: KeyClass, subject: str | None) -> Cleaned | None:
         """Answer for a text that was not seen under a key of this class, if that takes no more than microseconds."""
-        if self._vaulting and (known := self._cache.get((text, key_class, subject))) is not None:
+        if self._vaulting and (known := self._cache.get((text, key_class, subject, generation(self._vault)))) is not None:
             return known
         decided = self._rules.decided(text, key_class, None)
         if isinstance(decided, Cleaned):

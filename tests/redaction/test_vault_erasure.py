@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from cli.configuration import cache_folder
 from redaction.errors import VaultError
-from redaction.vault import Sealed, _bound
+from redaction.policy import RedactionConfig
+from redaction.redactor import Redactor
+from redaction.vault import PLACEHOLDER, Sealed, _bound
 from redaction.vault_keys import decrypted, derived
 from redaction.vault_status import read_status
 from redaction.vault_store import VaultStore
 from redaction.vault_tables import SCHEMA_VERSION
-from tests.redaction.vaults import MAIL, MASTER, OTHER, PHONE, contents, open_vault, row_of, seal, stored_secrets, subject_of
+from tests.redaction.vaults import MAIL, MASTER, OTHER, PHONE, PSEUDONYM, contents, open_vault, row_of, seal, stored_secrets, subject_of
 
 
 def test_a_destroyed_subject_is_irrecoverable_with_the_master_key_and_the_whole_disk(tmp_path: Path) -> None:
@@ -178,3 +181,20 @@ def test_earlier_copies_die_with_the_old_master_key(tmp_path: Path) -> None:
     (salt, *_) = stored_secrets(backup)[row["subject"]]
     assert decrypted(vault._root.subject_key(salt), row["nonce"], row["ciphertext"], _bound(row)) is None
     assert open_vault(backup, MASTER).reveal(reference).text == MAIL, "so every copy of the old key has to be destroyed, too"
+
+
+def test_a_running_redactor_names_values_anew_after_their_subject_was_destroyed(tmp_path: Path) -> None:
+    """What it remembers of before is not used any more, though another process destroyed the subject."""
+    vault, command = open_vault(tmp_path), open_vault(tmp_path)
+    policy = RedactionConfig.model_validate({"vault": {"enabled": True}, "actions": {"entities": {"EMAIL_ADDRESS": "vault"}}})
+    redactor = Redactor(policy, pseudonym_key=PSEUDONYM, vault=vault, cache_folder=cache_folder()).for_subject("jane")
+    before = redactor.clean_now([(MAIL, None)])[0].text
+    assert redactor.lookup(MAIL, None) == redactor.clean_now([(MAIL, None)])[0], "it is remembered"
+    command.destroy("jane")
+    assert redactor.lookup(MAIL, None) is None
+    after = redactor.clean_now([(MAIL, None)])[0].text
+    assert after != before
+    references = [match["reference"] for text in (before, after) if (match := PLACEHOLDER.fullmatch(text))]
+    assert command.reveal(references[1]).text == MAIL
+    with pytest.raises(VaultError, match="destroyed"):
+        command.reveal(references[0])
