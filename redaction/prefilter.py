@@ -9,7 +9,6 @@ of the same classes on which both agree. Tests hold this against the recognizers
 import bisect
 import hashlib
 import json
-import re
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -48,7 +47,8 @@ class Gate:
         self._key_words: dict[str, int] = meta["key_words"]
         self._checks: tuple[tuple[int, Check], ...] = tuple((1 << index, CHECKS[name]) for index, name in meta["checks"])
         self._checked = sum(bit for bit, _ in self._checks)
-        self._disagreeing, self._exchange = _exchange(meta["disagreeing"])
+        self._exchange = _exchange(meta["disagreeing"])
+        self._agreed = {chr(code) for code in range(0x80)}
         self._database = _loaded(database) if database else None
         self._scratch = threading.local()
 
@@ -83,13 +83,19 @@ class Gate:
 
     def _search_unicode(self, text: str, hits: list[int]) -> int:
         """Search in a text that is not ASCII; returns the conditions that only the recognizers themselves can tell about."""
-        if self._disagreeing.search(text) is None:
+        if self._agreed.issuperset(characters := set(text)) or self._agree_on(characters):
             self._search(text, hits)
             return 0
         self._search(text.translate(self._exchange), hits)
         if "\u0130" in text or "\u0131" in text:
             self._search(text.translate(DOTTED).translate(self._exchange), hits)
         return self._not_ascii
+
+    def _agree_on(self, characters: set[str]) -> bool:
+        """Whether both engines class these characters alike; remembers those of which they do."""
+        agreed = {character for character in characters if self._exchange[ord(character)] == ord(character)}
+        self._agreed |= agreed
+        return len(agreed) == len(characters)
 
     def _search(self, text: str, hits: list[int]) -> None:
         try:
@@ -158,10 +164,8 @@ class _Exchange(dict[int, int | str]):
         return known
 
 
-def _exchange(disagreeing: Mapping[str, Sequence[Sequence[int]]]) -> tuple["re.Pattern[str]", _Exchange]:
-    ranges = sorted((start, end, CLASSES[name]) for name, each in disagreeing.items() for start, end in each)
-    characters = "".join(f"{re.escape(chr(start))}-{re.escape(chr(end))}" for start, end, _ in ranges)
-    return re.compile(f"[{characters}]" if characters else r"(?!)"), _Exchange(ranges)
+def _exchange(disagreeing: Mapping[str, Sequence[Sequence[int]]]) -> _Exchange:
+    return _Exchange(sorted((start, end, CLASSES[name]) for name, each in disagreeing.items() for start, end in each))
 
 
 def _loaded(database: bytes) -> Any:
