@@ -9,8 +9,9 @@ View = tuple[str, Sequence[int]]
 """What a text stands for, and where in the text each of its characters begins; the last position is where the final one ends."""
 
 _ESCAPE: Final = re.compile(
-    r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtbf\"'/\\]))|%([2-7][0-9A-Fa-f])"
+    r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtbf\"'/\\]))|%(?:25){0,3}([2-7][0-9A-Fa-f])"
     r"|&(?:#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7})|(amp|apos|colon|commat|gt|hyphen|lowbar|lt|nbsp|num|period|plus|quot|sol));"
+    r"|=(\r?\n)(?=\S)|=(3D)"
 )
 _CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ENTITIES: Final = {
@@ -40,9 +41,11 @@ def views(text: str) -> Iterator[View]:
 def unescaped(text: str) -> View | None:
     r"""Return what `text` stands for when one level of `\u0040`, `\x40`, `\n`, `%40`, `&#64;` and the like is read.
 
+    `%2540`, which is `%40` escaped again, is read to the end; so are the line ends and equals signs of quoted-printable (RFC 2045, 6.7).
+
     None when nothing is escaped.
     """
-    if "\\" not in text and "%" not in text and "&" not in text:
+    if "\\" not in text and "%" not in text and "&" not in text and "=3D" not in text and "=\n" not in text and "=\r\n" not in text:
         return None
     first = _ESCAPE.search(text)
     if first is None:
@@ -62,7 +65,9 @@ def unescaped(text: str) -> View | None:
 
 
 def _meaning(escape: "re.Match[str]") -> str:
-    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity = escape.groups()
+    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity, soft_line_end, equals = escape.groups()
+    if soft_line_end or equals:
+        return "=" if equals else ""
     if control:
         return _CONTROL.get(control, control)
     if entity:
