@@ -6,6 +6,7 @@ of them is to be masked and another is not, nothing of them stays.
 
 import hashlib
 import hmac
+import string
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -120,7 +121,7 @@ def masked(text: str) -> str:
     hidden = counted - min(MASK_KEEPS, counted // MASK_KEEPS_OF)
     masked_text: list[str] = []
     for char in text:
-        if unicodedata.category(char)[0] in "PZ":
+        if char in string.punctuation or unicodedata.category(char)[0] in "PZ":
             masked_text.append(char)
         elif hidden > 0:
             masked_text.append(MASK)
