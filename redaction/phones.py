@@ -22,6 +22,8 @@ _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}
 _GROUP: Final = re.compile(r"\d+")
 _PLAIN: Final = re.compile(r"\d+(?:[./]\d+)?")
 _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
+_ID_BEFORE: Final = re.compile(r"\w-")
+_ID_AFTER: Final = re.compile(r"-\w")
 _NORTH_AMERICAN_CUTS: Final = (4, 7, 10)
 """Nobody writes 41555 50132: so many digits from its end a number may be cut."""
 _MOST_DIGITS: Final = 17
@@ -37,7 +39,6 @@ class Phones:
     CONTEXT: Final = context(PHONE_WORDS)
 
     def __init__(self, regions: Sequence[str], *, threshold: float) -> None:
-        self._regions = tuple(regions)
         self._bare_needs_context = threshold > BARE_SCORE
         self._shapes = tuple(_Shape(region) for region in regions)
 
@@ -55,42 +56,47 @@ class Phones:
                 yield start, extension.end() if extension else start + length, 0.6
             elif american := list(_NORTH_AMERICAN.finditer(shape)):
                 yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
-            elif self._plausible(shape, groups):
-                for begin, end in self._national(text, start, candidate.end()):
+            elif fitting := [each for each in self._shapes if _plausible(each, shape, groups)]:
+                for begin, end, score in _national(fitting, text, start, candidate.end()):
                     if any(begin <= start + first < end for first, _ in _no_part_of_a_number(shape, groups)):
                         continue
                     if not _is_plain_number(text, begin, end) or self.CONTEXT.near(text, begin, key_words) is not None:
-                        yield begin, end, 0.4
+                        yield begin, end, score
 
     def _bare(self, text: str, numbers: list[tuple[int, int]], key_words: Sequence[str]) -> Iterator[Number]:
         for begin, end in numbers:
-            if not any(each.fits(text[begin:end], ()) for each in self._shapes):
+            fitting = [each for each in self._shapes if each.fits(text[begin:end], ())]
+            if not fitting:
                 continue
             if not self._bare_needs_context or self.CONTEXT.near(text, begin, key_words) is not None:
-                yield from ((first, last, BARE_SCORE) for first, last in self._national(text, begin, end))
+                yield from ((first, last, BARE_SCORE) for first, last, _ in _national(fitting, text, begin, end))
 
-    def _plausible(self, shape: str, groups: Sequence[tuple[int, int]]) -> bool:
-        """Whether neighbouring groups of digits together are a number of one of the regions."""
-        barriers = _no_part_of_a_number(shape, groups)
-        for index in range(len(groups)):
-            digits = ""
-            ends: list[int] = []
-            for position in range(index, len(groups)):
-                begin, end = groups[position]
-                if (begin, end) in barriers:
-                    break
-                digits += shape[begin:end]
-                if any(each.fits(digits, ends) for each in self._shapes):
-                    return True
-                ends.append(len(digits))
-        return False
 
-    def _national(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-        offset = max(0, start - 1)  # the matcher looks at the character before
-        window = text[offset : end + 16]  # and takes an extension after
-        for region in self._regions:
-            for match in phonenumbers.PhoneNumberMatcher(window, region, leniency=phonenumbers.Leniency.VALID, max_tries=_TRIES):
-                yield offset + match.start, offset + match.end
+def _plausible(region: "_Shape", shape: str, groups: Sequence[tuple[int, int]]) -> bool:
+    """Whether neighbouring groups of digits together are a number of the region."""
+    barriers = _no_part_of_a_number(shape, groups)
+    for index in range(len(groups)):
+        digits = ""
+        ends: list[int] = []
+        for position in range(index, len(groups)):
+            begin, end = groups[position]
+            if (begin, end) in barriers:
+                break
+            digits += shape[begin:end]
+            if region.fits(digits, ends):
+                return True
+            ends.append(len(digits))
+    return False
+
+
+def _national(regions: Sequence["_Shape"], text: str, start: int, end: int) -> Iterator[Number]:
+    offset = max(0, start - 1)  # the matcher looks at the character before
+    window = text[offset : end + 16]  # and takes an extension after
+    for each in regions:
+        for match in phonenumbers.PhoneNumberMatcher(window, each.region, leniency=each.leniency, max_tries=_TRIES):
+            if not _is_address(match.raw_string):
+                first, last = offset + match.start, offset + match.end
+                yield first, last, 0.4 if each.is_certain(text, first, last) else BARE_SCORE
 
 
 def _is_plain_number(text: str, begin: int, end: int) -> bool:
@@ -119,23 +125,40 @@ def _no_part_of_a_number(shape: str, groups: Sequence[tuple[int, int]]) -> set[t
     return dates | decimals
 
 
+def _is_address(shape: str) -> bool:
+    """Whether it is rather an IPv4 address: four numbers up to 255 with dots between, without zeros before them."""
+    parts = shape.split(".")
+    return len(parts) == 4 and all(part.isdecimal() and part == str(int(part)) and int(part) < 256 for part in parts)
+
+
 class _Shape:
-    """What digits a number of a region has when it is dialled there, from phonenumbers' metadata."""
+    """How a number of a region is written and dialled there, from phonenumbers' metadata."""
 
     _KINDS: Final = (
         *("fixed_line", "mobile", "toll_free", "premium_rate", "shared_cost", "personal_number", "voip", "pager", "uan", "voicemail"),
     )
 
     def __init__(self, region: str) -> None:
+        self.region = region
         own = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
         code = phonenumbers.country_code_for_region(region)
         sharing = [phonenumbers.PhoneMetadata.metadata_for_region(each, None) for each in phonenumbers.region_codes_for_country_code(code)]
         kinds = [getattr(metadata, kind) for metadata in sharing if metadata is not None for kind in self._KINDS]
         patterns = dict.fromkeys(kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern)
         prefix = getattr(own, "national_prefix_for_parsing", None)
+        self._american = code == 1
+        self._trunk: str = getattr(own, "national_prefix", None) or ""
+        self.leniency = phonenumbers.Leniency.VALID if self._trunk else phonenumbers.Leniency.STRICT_GROUPING
         self._cuts = _NORTH_AMERICAN_CUTS if code == 1 else ()
         rewritten = getattr(own, "national_prefix_transform_rule", None) is not None  # the digits are changed before they are compared
         self._pattern = None if rewritten or not patterns else re.compile(f"(?:{prefix or ''})?(?:{'|'.join(patterns)})")
+
+    def is_certain(self, text: str, start: int, end: int) -> bool:
+        """Whether a formatted number is one beyond doubt: outside of North America with its trunk prefix, and no part of an id."""
+        if self._american:
+            return True
+        in_an_id = _ID_BEFORE.fullmatch(text[max(0, start - 2) : start]) or _ID_AFTER.fullmatch(text[end : end + 2])
+        return text[start:end].lstrip("([（").startswith(self._trunk) and not in_an_id
 
     def fits(self, digits: str, ends: Sequence[int]) -> bool:
         """Whether `digits`, of which groups end at `ends`, may be a number of the region."""

@@ -71,6 +71,7 @@ COUNTRY_ENTITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
     ),
     "es": ("ES_NIE", "ES_NIF", "ES_PASSPORT"),
     "fi": ("FI_PERSONAL_IDENTITY_CODE",),
+    "fr": ("FR_NIR",),
     "in": ("IN_AADHAAR", "IN_GSTIN", "IN_PAN", "IN_PASSPORT", "IN_VEHICLE_REGISTRATION", "IN_VOTER"),
     "it": ("IT_DRIVER_LICENSE", "IT_FISCAL_CODE", "IT_IDENTITY_CARD", "IT_PASSPORT", "IT_VAT_CODE"),
     "kr": ("KR_BRN", "KR_DRIVER_LICENSE", "KR_FRN", "KR_PASSPORT", "KR_RRN"),
@@ -88,11 +89,11 @@ COUNTRY_ENTITIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({
         "US_PRIOR_AUTHORIZATION_NUMBER", "US_PROVIDER_TAX_ID", "US_REFERRAL_NUMBER", "US_SSN",
     ),
     "za": (
-        "ZA_COMPANY_REGISTRATION", "ZA_DRIVER_LICENSE", "ZA_ID_NUMBER", "ZA_INCOME_TAX_NUMBER", "ZA_LICENSE_PLATE", "ZA_MOBILE_NUMBER",
-        "ZA_PASSPORT", "ZA_TELEPHONE_NUMBER", "ZA_TRAFFIC_REGISTER_NUMBER", "ZA_VAT_NUMBER",
+        "ZA_COMPANY_REGISTRATION", "ZA_DRIVER_LICENSE", "ZA_ID_NUMBER", "ZA_INCOME_TAX_NUMBER", "ZA_LICENSE_PLATE", "ZA_PASSPORT",
+        "ZA_TRAFFIC_REGISTER_NUMBER", "ZA_VAT_NUMBER",
     ),
 })  # fmt: skip
-"""Presidio's recognizers of a country, by `supported_countries`."""
+"""What the recognizers of a country find, by `supported_countries`; its phone numbers are `PHONE_NUMBER`."""
 
 KEY_ENTITIES: Final = (
     "ACCOUNT", "ADDRESS", "CARD_EXPIRY", "CARD_SECURITY_CODE", "CREDIT_CARD", "DATE_OF_BIRTH", "DRIVER_LICENSE", "EMAIL_ADDRESS",

@@ -5,12 +5,11 @@ themselves, unless a quicker shape is known.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from presidio_analyzer import Pattern, PatternRecognizer
 from presidio_analyzer.predefined_recognizers import (
-    CryptoRecognizer,
     DateRecognizer,
     IbanRecognizer,
     IpRecognizer,
@@ -18,29 +17,33 @@ from presidio_analyzer.predefined_recognizers import (
     UrlRecognizer,
     UsBankRecognizer,
     UsItinRecognizer,
-    UsLicenseRecognizer,
     UsPassportRecognizer,
     UuidRecognizer,
 )
 
-from redaction import cards
+from redaction import cards, ibans
 from redaction.candidates import (
     ACCOUNT_WORDS,
     BARE_SCORE,
     CARD_SHAPES,
     CRYPTO_SHAPES,
     EMAIL_SHAPE,
-    LICENSE_WORDS,
     PASSPORT_WORDS,
     PHONE_SHAPE,
 )
 from redaction.conditions import Condition, quick
 from redaction.context import WORD
 from redaction.emails import Emails
+from redaction.ibans import IBAN_SHAPE
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
+from redaction.presidio.countries import country_recognizers, country_shape
+from redaction.presidio.custom import file_recognizers
+from redaction.presidio.models import LETTERS, model_recognizers
 from redaction.presidio.recognizers import (
     ContextualMedicalLicense,
     ContextualNhs,
+    CryptoInCapitals,
+    GroupedLicenses,
     RegionalPhones,
     SecretRecognizer,
     SpanRecognizer,
@@ -64,16 +67,19 @@ class Detector:
 
 
 def detectors(config: RedactionConfig) -> tuple[Detector, ...]:
-    """Return everything that the policy looks for."""
-    return (*_personal(config), *_secrets(config), *_blocked(config))
+    """Return everything that the policy looks for. Raises `RedactionError` when a file or a model of the policy cannot be used."""
+    found = (*_personal(config), *_countries(config), *_files(config), *_model(config), *_secrets(config), *_blocked(config))
+    for each in found:
+        each.recognizer.supported_language = config.presidio.language  # every recognizer looks at every text
+    return found
 
 
 _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
     "CREDIT_CARD": lambda _: SpanRecognizer("CREDIT_CARD", "CreditCardRecognizer", cards.find),
-    "CRYPTO": lambda _: CryptoRecognizer(),
+    "CRYPTO": lambda _: CryptoInCapitals(),
     "DATE_TIME": lambda _: DateRecognizer(),
     "EMAIL_ADDRESS": lambda _: SpanRecognizer("EMAIL_ADDRESS", "EmailRecognizer", Emails().find),
-    "IBAN_CODE": lambda _: IbanRecognizer(),
+    "IBAN_CODE": lambda _: SpanRecognizer("IBAN_CODE", "IbanRecognizer", ibans.find),
     "IP_ADDRESS": lambda _: IpRecognizer(),
     "MAC_ADDRESS": lambda _: MacAddressRecognizer(),
     "MEDICAL_LICENSE": lambda _: ContextualMedicalLicense(),
@@ -81,7 +87,7 @@ _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
     "UK_NHS": lambda _: ContextualNhs(),
     "URL": lambda _: UrlRecognizer(),
     "US_BANK_NUMBER": lambda _: UsBankRecognizer(context=list(ACCOUNT_WORDS)),
-    "US_DRIVER_LICENSE": lambda _: UsLicenseRecognizer(context=list(LICENSE_WORDS)),
+    "US_DRIVER_LICENSE": lambda _: GroupedLicenses(),
     "US_ITIN": lambda _: UsItinRecognizer(),
     "US_PASSPORT": lambda _: UsPassportRecognizer(context=list(PASSPORT_WORDS)),
     "US_SSN": lambda _: SsnWithSamples(),
@@ -92,15 +98,36 @@ _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
 
 def _personal(config: RedactionConfig) -> Iterator[Detector]:
     for entity in config.presidio.entity_names():
+        if entity not in _ENTITIES:
+            continue
         recognizer = _ENTITIES[entity](config)
         in_identifiers = entity not in OPTIONAL_ENTITIES
         yield Detector(recognizer=recognizer, condition=_condition(recognizer, entity, config, in_identifiers=in_identifiers))
+
+
+def _countries(config: RedactionConfig) -> Iterator[Detector]:
+    for recognizer in country_recognizers(frozenset(config.presidio.entity_names()) - _ENTITIES.keys()):
+        condition = pattern_condition(recognizer, config.presidio.score_threshold)
+        shape = country_shape(recognizer.supported_entities[0])
+        yield Detector(recognizer=recognizer, condition=replace(condition, expressions=((shape, 0),)) if shape else condition)
+
+
+def _files(config: RedactionConfig) -> Iterator[Detector]:
+    for recognizer in file_recognizers(config.presidio):
+        yield Detector(recognizer=recognizer, condition=pattern_condition(recognizer, config.presidio.score_threshold))
+
+
+def _model(config: RedactionConfig) -> Iterator[Detector]:
+    for recognizer in model_recognizers(config.presidio):
+        yield Detector(recognizer=recognizer, condition=Condition(expressions=((LETTERS, 0),), in_identifiers=False))
 
 
 def _condition(recognizer: Any, entity: str, config: RedactionConfig, *, in_identifiers: bool) -> Condition:
     match entity:
         case "CREDIT_CARD":
             return Condition(expressions=tuple((shape, 0) for shape in CARD_SHAPES), check="cards")
+        case "IBAN_CODE":
+            return Condition(expressions=((IBAN_SHAPE, 0),), check="ibans")
         case "EMAIL_ADDRESS":
             return Condition(expressions=((EMAIL_SHAPE, 0),))
         case "PHONE_NUMBER":
