@@ -83,8 +83,10 @@ def is_name(text: str) -> bool:
     if not 2 <= len(text) <= LONGEST_NAME:
         return False
     stripped = text.strip()
+    if _OTHER_SCRIPT.fullmatch(stripped) is not None:
+        return True
     if _NAME.fullmatch(stripped) is None and _CAPITALS.fullmatch(stripped) is None:
-        return _OTHER_SCRIPT.fullmatch(stripped) is not None
+        return False
     parts = [part.lower() for part in _PARTS.findall(stripped)]
     given = parts[0] in GIVEN_NAMES
     if not (_MACHINE_WORDS if given else _THING_WORDS).isdisjoint(parts):

@@ -113,12 +113,14 @@ DEFAULT_NOT_SENSITIVE_KEYS: Final = (
 """Keys of OpenTelemetry's conventions that name machines: `sensitive_keys` never applies to an attribute of these."""
 
 DEFAULT_MACHINE_SIBLINGS: Final = (
+    # tools, models, agents, messages
     "type", "function", "arguments", "args", "kwargs", "parameters", "params", "description", "input_schema", "inputSchema",
     "json_schema", "schema", "strict", "tool_call_id", "toolCallId", "call_id", "tool_calls", "function_call", "version", "model",
-    "provider", "tools", "role", "content", "parts", "input", "output", "result", "run_id", "span_id", "trace_id", "kind", "value",
-    "path", "url", "uri", "mime_type", "mimeType", "size", "digest", "status", "required", "default", "enum", "annotations",
-    "instructions", "handler", "namespace", "language", "extension", "module", "class", "lc", "repr", "graph", "unit", "command",
-    "image", "port", "enabled", "server", "source",
+    "provider", "tools", "content", "parts", "input", "output", "run_id", "span_id", "trace_id", "required", "default", "enum",
+    "annotations", "instructions", "handler", "namespace", "module", "class", "lc", "repr", "graph", "command", "server", "handoffs",
+    # files, products, places
+    "path", "mime_type", "mimeType", "digest", "extension", "price", "sku", "quantity", "stock", "currency", "brand", "category",
+    "rating", "iso", "lat", "lon", "lng", "latitude", "longitude", "population", "capital",
 )  # fmt: skip
 """Beside these a `name` is a tool's, a model's, an agent's or a file's, unless one of `person_siblings` stands there, too."""
 

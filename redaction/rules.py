@@ -32,13 +32,15 @@ _DIGITS_ELSE: Final = 4
 """What a number under a sensitive key has at least: `cell: B12` is no phone."""
 
 _MACHINE: Final = re.compile(
-    r"[a-z][a-z0-9+.\-]{1,20}://\S*|/\S*|0x[0-9a-fA-F]+|localhost(?::\d+)?|[\w\-]+(?:\.[\w\-]+)+(?::\d+)?|\S+@\S+"
+    r"[a-z][a-z0-9+.\-]{1,20}://\S*|/\S*|0x[0-9a-fA-F]+|localhost(?::\d+)?|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?|\S+@\S+"
+    r"|(?=[^A-Za-z]*[A-Za-z])[\w\-]+(?:\.[\w\-]+)+(?::\d+)?"
     r"|\[?[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}\]?(?::\d+)?"
 )
 """Addresses of machines and mailboxes."""
 
 _PATH: Final = re.compile(r"[/\\_{}<>=#|]")
 _IDENTIFIER: Final = re.compile(r"(?=[^\d]*\d)(?=.*[A-Za-z])[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MONTH: Final = re.compile(r"(?i)\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
 
 
@@ -111,6 +113,8 @@ class Rules:
             return withheld(verdict)
         if key_class.identifier:
             verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
+        if key_class.pseudonymise and _UUID.fullmatch(text):
+            return Cleaned(text=text)
         if key_class.pseudonymise or key_class.keep:
             how = replace(how, identity=key_class.pseudonymise, keep=key_class.keep)
         if not self._allowed_values or not verdict:
