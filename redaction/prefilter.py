@@ -14,12 +14,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from redaction.candidates import CHECKS, Check
+from redaction.encodings import stretches
 from redaction.escapes import views
 
 LOOKED_AT_CHARS: Final = 512
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -39,6 +40,7 @@ class Gate:
             raise ValueError("not a prefilter")
         self.everything: int = (1 << meta["conditions"]) - 1
         self.identifiers: int = meta["identifiers"]
+        self.encoded: int = meta["encoded"]
         self._always: int = meta["always"]
         self._worded: int = meta["worded"]
         self._not_ascii: int = meta["not_ascii"]
@@ -127,17 +129,20 @@ class Prefilter:
 
     def may_match(self, text: str, context: Sequence[str]) -> bool:
         """Whether a recognizer could find something in `text`, or in what it stands for; False is certain."""
-        gate = self._gate
-        if gate is None or gate.candidates(text, context):
-            return True
-        return any(gate.candidates(view, context) for view, _ in views(text))
+        return self._gate is None or _may_match(self._gate, text, context, self._gate.everything)
 
     def may_match_identifier(self, text: str) -> bool:
         """The same for an id that the pipeline needs: without what is looked for on request, and the values that the policy blocks."""
-        gate = self._gate
-        if gate is None or gate.candidates(text, ()) & gate.identifiers:
-            return True
-        return any(gate.candidates(view, ()) & gate.identifiers for view, _ in views(text))
+        return self._gate is None or _may_match(self._gate, text, (), self._gate.identifiers)
+
+
+def _may_match(gate: Gate, text: str, context: Sequence[str], wanted: int) -> bool:
+    mask = gate.candidates(text, context)
+    if mask & wanted & ~gate.encoded:
+        return True
+    if mask & gate.encoded and any(gate.candidates(stretch.text, context) & wanted & ~gate.encoded for stretch in stretches(text)):
+        return True
+    return any(gate.candidates(view, context) & wanted & ~gate.encoded for view, _ in views(text))
 
 
 def hyperscan() -> Any:

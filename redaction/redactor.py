@@ -19,6 +19,7 @@ from redaction.errors import VaultError
 from redaction.findings import ERROR, VAULT, Cleaned, Verdict, withheld
 from redaction.keys import Handling, KeyClass
 from redaction.log import warn
+from redaction.offline import forbid_downloads
 from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
@@ -213,12 +214,13 @@ class Redactor:
     def _local_scanner(self) -> Scanner:
         with self._local_lock:
             if self._local is None:
+                forbid_downloads()
                 from redaction.presidio.analyzer import Analyzer
 
                 seconds = self._config.presidio.timeout_ms / 1000
                 analyzer = Analyzer(self._config, cache_folder=self._cache_folder)
                 self._prefilter.load(analyzer.gate.blob)
-                self._local = Scanner(analyzer, timeout_seconds=seconds)
+                self._local = Scanner(analyzer, timeout_seconds=seconds, decodes=self._config.secrets.encoded)
             return self._local
 
 

@@ -1,4 +1,4 @@
-"""One text → its findings: long texts in overlapping parts, escaped texts also as what they stand for, always within a budget."""
+"""One text → its findings: long texts in overlapping parts, what is escaped or encoded also as what it means, always within a budget."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from redaction.budget import BudgetExceeded, cpu_budget
+from redaction.encodings import Stretch, stretches
 from redaction.escapes import View, views
 from redaction.findings import ERROR, TIMEOUT, Finding, Findings, Verdict
 
@@ -44,11 +45,13 @@ class Scanner:
         finder: Finder,
         *,
         timeout_seconds: float,
+        decodes: bool = True,
         budget: Callable[[float], AbstractContextManager[None]] = cpu_budget,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._finder = finder
         self._timeout_seconds = timeout_seconds
+        self._decodes = decodes
         self._budget = budget
         self._clock = clock
 
@@ -80,6 +83,8 @@ class Scanner:
         found = list(find(text))
         for view in views(text):
             found = _united(found, view, list(find(view[0])))
+        if self._decodes:
+            found += (_over(stretch, each) for stretch in stretches(text) for each in find(stretch.text))
         return tuple(sorted(set(found)))
 
 
@@ -123,6 +128,11 @@ def _space_before(text: str, position: int, *, limit: int) -> int:
 def moved(finding: Finding, offset: int) -> Finding:
     """Return `finding` as seen from a text that has `offset` more characters before it."""
     return Finding(finding.start + offset, finding.end + offset, finding.entity, finding.score, finding.rule) if offset else finding
+
+
+def _over(stretch: Stretch, finding: Finding) -> Finding:
+    """Return a finding in what an encoded stretch means: it takes the whole of it."""
+    return Finding(stretch.start, stretch.end, finding.entity, finding.score, f"{finding.rule}/{stretch.encoding}")
 
 
 def _united(raw: list[Finding], view: View, found: list[Finding]) -> list[Finding]:

@@ -16,6 +16,7 @@ from typing import Final
 from redaction.errors import RedactionError
 from redaction.findings import Finding, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
+from redaction.offline import forbid_downloads, forbid_network
 from redaction.policy import RedactionConfig
 from redaction.scan import Scanner
 
@@ -32,17 +33,19 @@ def main() -> None:
     answers = os.dup(sys.stdout.fileno())
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())  # a stray print must not look like an answer
+    forbid_network()
     serve(Pipe(sys.stdin.fileno(), answers), build)
 
 
 def build(policy: str, cache_folder: str | None) -> tuple[Scanner, bytes]:
     """Return the scanner of a policy (JSON), and its prefilter for the parent."""
+    forbid_downloads()
     from redaction.presidio.analyzer import Analyzer
 
     config = RedactionConfig.model_validate_json(policy)
     finder = Analyzer(config, cache_folder=None if cache_folder is None else Path(cache_folder))
     finder.find(WARM_UP, ())
-    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000), finder.gate.blob
+    return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000, decodes=config.secrets.encoded), finder.gate.blob
 
 
 def serve(pipe: Pipe, build_scanner: Callable[[str, str | None], tuple[Scanner, bytes]]) -> None:

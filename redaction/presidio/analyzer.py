@@ -16,7 +16,7 @@ from presidio_analyzer import EntityRecognizer, RecognizerResult
 from redaction.conditions import open_gate
 from redaction.findings import Finding, Findings
 from redaction.policy import RedactionConfig
-from redaction.presidio.detectors import Detector, detectors
+from redaction.presidio.detectors import Detector, conditions, detectors
 from redaction.presidio.nearby import KeyWords, NearbyWords
 from redaction.presidio.silence import silence
 
@@ -28,10 +28,11 @@ class Analyzer:
         """`cache_folder` keeps the compiled prefilter; without one it is compiled anew."""
         silence()
         self.detectors: tuple[Detector, ...] = detectors(config)
-        self.gate = open_gate([each.condition for each in self.detectors], cache_folder)
+        self.gate = open_gate(conditions(config, self.detectors), cache_folder)
         self._language = config.presidio.language
         self._threshold = config.presidio.score_threshold
         self._entities = sorted({entity for each in self.detectors for entity in each.recognizer.supported_entities})
+        self._own_thresholds = {each.recognizer.id: own for each in self.detectors if (own := each.recognizer.score_thresholds)}
         self._enhancer = NearbyWords(each.recognizer for each in self.detectors)
         self._long = sum(1 << index for index, each in enumerate(self.detectors) if each.long)
         self._chosen: dict[int, tuple[Any, ...]] = {}
@@ -56,8 +57,13 @@ class Analyzer:
             return ()
         words = list(context)
         results = self._enhancer.enhance_using_context(text, results, artifacts, list(recognizers), words)
-        certain = [each for each in results if each.score >= self._threshold]
+        certain = [each for each in results if each.score >= (self._lowest(each) if self._own_thresholds else self._threshold)]
         return tuple(sorted(_finding(each) for each in EntityRecognizer.remove_duplicates(certain)))
+
+    def _lowest(self, result: Any) -> float:
+        """Return what a finding has to reach: recognizers in files may have thresholds of their own."""
+        own = self._own_thresholds.get(result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY], {})
+        return float(own.get(result.entity_type, own.get("default", self._threshold)))
 
     def _recognizers(self, mask: int) -> tuple[Any, ...]:
         """Return the recognizers whose bits are set; the same few combinations come again and again."""

@@ -34,6 +34,21 @@ class SpanRecognizer(LocalRecognizer):
         return [_result(self, start, end, 1.0) for start, end in self._find(text, key_words_of(nlp_artifacts))]
 
 
+class ScoredSpans(LocalRecognizer):
+    """The same for a finder that also says how sure it is: `find` yields (start, end, score)."""
+
+    def __init__(self, entity: str, name: str, find: Callable[[str, Sequence[str]], Iterable[tuple[int, int, float]]]) -> None:
+        self._find = find
+        super().__init__(supported_entities=[entity], name=name)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
+        results = [_result(self, start, end, score) for start, end, score in self._find(text, key_words_of(nlp_artifacts))]
+        return list(EntityRecognizer.remove_duplicates(results))
+
+
 def _result(recognizer: Any, start: int, end: int, score: float, pattern: str = "") -> Any:
     return RecognizerResult(
         entity_type=recognizer.supported_entities[0],
