@@ -5,6 +5,7 @@ closed when the last request that leased it is done.
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -69,10 +70,13 @@ class Policies:
     def _retire(self, policy: Policy) -> None:
         if policy is not self._current and self._leases[policy] == 0:
             del self._leases[policy]
-            task = asyncio.ensure_future(_closed(policy))
+            task = asyncio.create_task(_closed(policy))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
 
 async def _closed(policy: Policy) -> None:
+    """Close a policy, and give its memory back: collections are rare here (`collector.service`), and a policy holds many megabytes."""
     await policy.close()
+    del policy
+    gc.collect()

@@ -1,5 +1,6 @@
 """Starting, feeding and ending a real collector process in tests."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 import httpx
+import psutil
 
 from collector.sealer import seal_pending
 from collector.signals import TRACES
@@ -92,6 +94,15 @@ class CollectorProcess:
     def health(self) -> httpx.Response:
         """Ask the health check."""
         return httpx.get(f"http://127.0.0.1:{self.ports['health']}/", timeout=10)
+
+    def scanners(self) -> list[psutil.Process]:
+        """Its scanner processes."""
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it ended just now
+                if "redaction.scanner" in " ".join(child.cmdline()):
+                    found.append(child)
+        return found
 
     def _close_output(self) -> None:
         if self.process.stdout is not None:
