@@ -5,7 +5,7 @@ DATA ?= auditlake-data
 SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench smoke security build docs lock clean format
+.PHONY: help demo run test lint bench soak smoke security build docs lock clean format
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -32,6 +32,9 @@ format: .venv/.dev ## put the code into our format
 
 bench: .venv/.dev ## benchmarks: tables on the terminal, JSON in benchmarks/results/local
 	@$(BIN)/python -m benchmarks
+
+soak: .venv/.dev ## long runs against oracles; each writes its result to benchmarks/results
+	@$(BIN)/python -m benchmarks.soak
 
 smoke: .venv/.dev ## the demo end to end, without a browser
 	@$(BIN)/python -m pytest tests/end_to_end/test_demo.py -q
