@@ -34,7 +34,7 @@ bench: .venv/.dev ## benchmarks: tables on the terminal, JSON in benchmarks/resu
 	@$(BIN)/python -m benchmarks
 
 soak: .venv/.dev ## long runs against oracles; each writes its result to benchmarks/results
-	@$(BIN)/python -m benchmarks.soak
+	@$(BIN)/python -m benchmarks.soak redaction
 
 smoke: .venv/.dev ## the demo end to end, without a browser
 	@$(BIN)/python -m pytest tests/end_to_end/test_demo.py -q
