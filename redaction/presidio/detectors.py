@@ -31,7 +31,7 @@ from redaction.candidates import (
     PASSPORT_WORDS,
     PHONE_SHAPE,
 )
-from redaction.conditions import Condition, quick
+from redaction.conditions import Condition
 from redaction.context import WORD
 from redaction.emails import Emails
 from redaction.ibans import IBAN_SHAPE
@@ -50,6 +50,7 @@ from redaction.presidio.recognizers import (
     SsnWithSamples,
 )
 from redaction.secrets import KEY_TAIL_SHAPE, PRIVATE_KEY, RULES, SecretRule, key_tails
+from redaction.shapes import apart, quick
 
 BLOCKED_VALUE: Final = "BLOCKED_VALUE"
 
@@ -170,7 +171,7 @@ def _secrets(config: RedactionConfig) -> Iterator[Detector]:
 
 def _rule_condition(rule: SecretRule, config: RedactionConfig) -> Condition:
     words = rule.context if rule.score < config.presidio.score_threshold else ()
-    return Condition(expressions=((quick(rule.shape), 0),), words=words)
+    return Condition(expressions=tuple((each, 0) for each in apart(quick(rule.shape))), words=words)
 
 
 def _blocked(config: RedactionConfig) -> Iterator[Detector]:

@@ -18,14 +18,16 @@ from structlog.testing import LogCapture
 
 from benchmarks.soak.samples import samples
 from benchmarks.stock import Stock, places
+from benchmarks.texts import Texts
 from redaction import conditions, prefilter
-from redaction.conditions import Condition, compiled_gate, open_gate, quick
+from redaction.conditions import Condition, compiled_gate, open_gate
 from redaction.policy import RedactionConfig
 from redaction.prefilter import Gate, Prefilter
 from redaction.presidio.analyzer import Analyzer
 from redaction.presidio.detectors import detectors
 from redaction.redactor import Redactor
 from redaction.secrets import RULES, SecretRule
+from redaction.shapes import apart, quick
 
 CONTEXTS = [(), ("account",), ("driver", "license"), ("passport",), ("phone",), ("ssn",), ("aws", "secret"), ("dl",), ("medical",)]
 PIECES = st.sampled_from([
@@ -117,6 +119,24 @@ def test_expressions_that_compile_quickly_find_no_less(expression: str, text: st
     """Large sets of letters take a minute to compile, so they become any character; what looks alike is left alone."""
     gate = Gate(compiled_gate([Condition(expressions=((quick(expression), 0),))]))
     assert not regex.search(expression, text) or gate.candidates(text, ())
+
+
+@pytest.mark.parametrize(
+    ("expression", "wanted"),
+    [
+        (r"(?i:(?:ab|c)[|)\]]{0,3}d|e)f", (r"(?i:(?:ab)[|)\]]{0,3}d)f", r"(?i:(?:c)[|)\]]{0,3}d)f", "(?i:e)f")),
+        (r"(?:a|b)+c", (r"(?:a|b)+c",)), (r"(?:a\||(?:x|y)z)", (r"(?:a\|)", "(?:(?:x)z)", "(?:(?:y)z)")), ("ab|c", ("ab|c",)),
+    ],
+)  # fmt: skip
+def test_alternatives_are_compiled_apart(expression: str, wanted: tuple[str, ...]) -> None:
+    """Beside each other, Vectorscan loses the short ones."""
+    assert apart(expression) == wanted
+
+
+@pytest.mark.parametrize("text", ["covers last c CFKEY:.heck", "steps customer covers up _ddkey=8da9", "customer will cftoken\nvalue=x"])
+def test_short_names_behind_prose_are_found(text: str, analyzer: Analyzer) -> None:
+    """Each of these was lost, depending on how many letters stand before."""
+    assert all(analyzer.gate.candidates("x" * count + text, ()) for count in range(64))
 
 
 def test_characters_that_the_engines_class_differently_are_exchanged() -> None:
@@ -212,3 +232,21 @@ def test_what_a_rule_matches_has_its_shape(rule: SecretRule) -> None:
     chance = Random(rule.name)
     lost = [text for text in samples(rule.expression, chance, 60) if expression.search(text) and not shape.search(text)]
     assert min(lost, key=len, default=None) is None
+
+
+def test_hyperscan_finds_what_it_is_given_wherever_it_stands(analyzer: Analyzer) -> None:
+    """Vectorscan has lost matches before, depending on what stands around them: no condition may be of a kind that it loses."""
+    chance = Random(1)
+    texts = Texts(chance, density=0)
+    lost = set()
+    for index, each in enumerate(analyzer.detectors):
+        words = each.condition.words or ("",)
+        for expression, flags in () if each.condition.check else each.condition.expressions:
+            wanted = regex.compile(expression, flags)
+            for sample in samples(expression, chance, 25):
+                around, word = texts.prose(), chance.choice((str.lower, str.upper, str.title))(chance.choice(words))
+                at, until = chance.randrange(len(around)), chance.randrange(len(around))
+                text = f"{around[:at]} {word} {sample}{chance.choice(('', ' '))}{around[until:]}"
+                if wanted.search(text) and not analyzer.gate.candidates(text, ()) >> index & 1:
+                    lost.add((expression, word, text))
+    assert not lost
