@@ -15,8 +15,8 @@ from redaction.keys import Handling, KeyClass
 from redaction.people import TYPE_WORDS
 from redaction.rules import BLOCK, Rules
 
-BRACKET_CHARS: Final = 4096
-"""A bracket is followed so far."""
+BRACKET_CHARS: Final = 65_536
+"""A bracket is followed so far: one that is never closed must not swallow a whole log."""
 
 _STRING: Final = r"[bBuU]?(?:'(?P<single>(?:[^'\\\n]|\\.){0,2000}+)'?|\"(?P<double>(?:[^\"\\\n]|\\.){0,2000}+)\"?)"
 _QUOTED: Final = re.compile(
@@ -54,16 +54,20 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
 
 
 def _find(text: str, rules: Rules) -> Iterator[Finding]:
-    matches = [*_QUOTED.finditer(text), *_NAMED.finditer(text)]
+    matches = sorted((*_QUOTED.finditer(text), *_NAMED.finditer(text)), key=lambda match: match.start())
     beside = [match["key"] for match in matches]
+    covered = 0  # up to here the text is inside a bracket that goes as a whole
     for match in matches:
+        if match.start() < covered:
+            continue
         key_class = rules.keys.nested(match["key"])
         if key_class.handling is Handling.SCAN:
             continue
         group = next((each for each in ("single", "double", "number", "bare") if match.groupdict().get(each) is not None), None)
         if group is None:
             if key_class.handling is Handling.BLOCK:
-                yield _finding(match.start("open"), _closed(text, match.start("open")), key_class)
+                covered = _closed(text, match.start("open"))
+                yield _finding(match.start("open"), covered, key_class)
         elif _counts(match, group, key_class, rules, beside):
             yield _finding(*match.span(group), key_class)
     for match in _LINE.finditer(text):

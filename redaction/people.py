@@ -59,12 +59,12 @@ _THINGS: Final = """
     important feeling working sorry glad ready sure unable able not here looking trying having going using writing interested currently
     just also very so excited pleased back again right correct true false your you my our their his her its it this that these those we i
     they he she please could would can will if when where what who why how regarding re subject from at by as be been being has have had
-    do does did no yes ok okay let me us let's see call calling reach contact hiring valued team service sales marketing finance excel powerpoint legal
-    security compliance operations engineering developer engineer designer director officer president chief head vice senior junior lead
-    intern staff member members partner partners vendor supplier owner reader readers subscriber friend friends colleague colleagues
-    neighbor neighbour ladies gentlemen guys concerned applicant candidate students parents passengers residents citizens shoppers
-    travelers regards sincerely best kind warm cheers sent via mobile iphone unsubscribe confidential disclaimer ceo cto cfo coo vp hr qa
-    phd md esq
+    do does did no yes ok okay let me us let's see call calling reach contact hiring valued team service sales marketing finance excel
+    powerpoint legal security compliance operations engineering developer engineer designer director officer president chief head vice
+    senior junior lead intern staff member members partner partners vendor supplier owner reader readers subscriber friend friends
+    colleague colleagues neighbor neighbour ladies gentlemen guys concerned applicant candidate students parents passengers residents
+    citizens shoppers travelers regards sincerely best kind warm cheers sent via mobile iphone unsubscribe confidential disclaimer ceo cto
+    cfo coo vp hr qa phd md esq
 """
 """Nor one of these, unless it begins with a given name: Jane Brown is somebody, Brown Shoes are not."""
 
