@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from redaction.structure import Kind, positions, rewritten, walk
+from redaction.structure import Kind, Paths, positions, rewritten, walk
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=20)
@@ -129,3 +129,40 @@ def test_a_deep_document_does_not_recurse() -> None:
     """Depth costs a list entry, not a stack frame."""
     text = "[" * 50_000 + '"x"' + "]" * 50_000
     assert [leaf.text for leaf in walk(text) or ()] == ["x"]
+
+
+def test_paths_lead_from_the_root() -> None:
+    """Members by their keys, items as `[]`, with the cleaned form of keys; a named value keeps its own key."""
+    text = '{"a": [{"b": 1}, [2]], "x@y.org": {"name": "N", "value": 3}, "c": "4"}'
+    paths = Paths({"x@y.org": "<EMAIL_ADDRESS>"})
+    assert {leaf.text: paths.of(leaf) for leaf in walk(text) or () if leaf.kind in (Kind.SCALAR, Kind.STRING)} == {
+        "1": ".a[].b",
+        "2": ".a[][]",
+        "N": ".<EMAIL_ADDRESS>.name",
+        "3": ".<EMAIL_ADDRESS>.value",
+        "4": ".c",
+    }
+
+
+def test_a_leaf_knows_what_stands_beside_it() -> None:
+    """The keys of its object, also those that come later; and whether they describe a type."""
+    by_text = {
+        leaf.text: leaf for leaf in walk('{"o": {"name": "N", "type": "object", "later": 1}, "p": {"name": "M", "type": "x"}}') or ()
+    }
+    place, other = by_text["N"].place, by_text["M"].place
+    assert place is not None
+    assert other is not None
+    assert place.keys == ["name", "type", "later"]
+    assert place.is_schema()
+    assert not other.is_schema()
+
+
+def test_a_cleaned_key_takes_no_place_of_another() -> None:
+    """Also not of one that was there before, written like it."""
+    text = '{"<EMAIL_ADDRESS>": 0, "a@x.org": 1, "<EMAIL_ADDRESS>#2": 2}'
+    keys = [leaf for leaf in walk(text) or () if leaf.text == "a@x.org"]
+    assert json.loads(rewritten(text, [(leaf, "<EMAIL_ADDRESS>") for leaf in keys])) == {
+        "<EMAIL_ADDRESS>": 0,
+        "<EMAIL_ADDRESS>#3": 1,
+        "<EMAIL_ADDRESS>#2": 2,
+    }
