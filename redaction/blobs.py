@@ -37,7 +37,13 @@ _MAGIC: Final = (
 
 def may_hold(text: str) -> bool:
     """Whether `split` could find a blob; False is certain."""
-    return (len(text) >= RUN_CHARS or ";base64," in text) and _BLOB.search(text) is not None
+    return (";base64," in text or _may_hold_run(text)) and _BLOB.search(text) is not None
+
+
+def _may_hold_run(text: str) -> bool:
+    """Whether half a run's length somewhere has no space in it: a whole run would cover one of these parts."""
+    half = RUN_CHARS // 2
+    return len(text) >= RUN_CHARS and any(" " not in text[start : start + half] for start in range(0, len(text) - half + 1, half))
 
 
 def split(text: str) -> tuple[Leaf, ...] | None:

@@ -30,7 +30,7 @@ _LINE: Final = re.compile(
     r"^[ \t]*+(?:[-*•|>][ \t]*+)?\**+(?P<key>[^\W\d_][\w \-/']{0,38}?)\**+[ \t]*+[:：]\**+[ \t]++(?P<line>[^\n]{1,200}?)[ \t|]*+$",
     re.MULTILINE,
 )
-_MAY: Final = re.compile(r"[\"']\s*+(?::|=>)|=|[:：]\**+[ \t]")
+_COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
 _ESCAPED_QUOTE: Final = re.compile(r"\\[\"']|%2[27]|&(?:quot|apos|#3[49]);")
 _CODE: Final = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)+|[a-z]+[A-Z]\w*")
 _WORD: Final = re.compile(r"[A-Za-z_][\w.]*")
@@ -40,14 +40,22 @@ _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 def may_hold(text: str) -> bool:
     """Whether `find` could find something; False is certain."""
-    return _MAY.search(text) is not None or _ESCAPED_QUOTE.search(text) is not None
+    return _may_be_plain(text) or _may_be_escaped(text)
+
+
+def _may_be_plain(text: str) -> bool:
+    return "=" in text or ((":" in text or "：" in text) and _COLON.search(text) is not None)
+
+
+def _may_be_escaped(text: str) -> bool:
+    return ("\\" in text or "%2" in text or "&" in text) and _ESCAPED_QUOTE.search(text) is not None
 
 
 def find(text: str, rules: Rules) -> Iterator[Finding]:
     """Yield the values in `text` that the policy replaces because of their keys, also behind escaped quotes."""
-    if _MAY.search(text) is not None:
+    if _may_be_plain(text):
         yield from _find(text, rules)
-    if _ESCAPED_QUOTE.search(text) is not None:
+    if _may_be_escaped(text):
         for view, positions in views(text):
             for each in _find(view, rules):
                 yield Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule)
