@@ -11,8 +11,9 @@ View = tuple[str, Sequence[int]]
 _ESCAPE: Final = re.compile(
     r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtbf\"'/\\]))|%(?:25){0,3}([2-7][0-9A-Fa-f])"
     r"|&(?:#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7})|(amp|apos|colon|commat|gt|hyphen|lowbar|lt|nbsp|num|period|plus|quot|sol));"
-    r"|=(\r?\n)(?=\S)|=(3D)"
 )
+_QUOTED_PRINTABLE: Final = re.compile(_ESCAPE.pattern + r"|=(\r?\n)(?=\S)|=(3D)")
+_GROUPS: Final = _ESCAPE.groups
 _CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _ENTITIES: Final = {
     "amp": "&", "apos": "'", "colon": ":", "commat": "@", "gt": ">", "hyphen": "-", "lowbar": "_", "lt": "<", "nbsp": " ", "num": "#",
@@ -41,19 +42,22 @@ def views(text: str) -> Iterator[View]:
 def unescaped(text: str) -> View | None:
     r"""Return what `text` stands for when one level of `\u0040`, `\x40`, `\n`, `%40`, `&#64;` and the like is read.
 
-    `%2540`, which is `%40` escaped again, is read to the end; so are the line ends and equals signs of quoted-printable (RFC 2045, 6.7).
+    `%2540`, which is `%40` escaped again, is read to the end; so are, where there are both, the equals signs
+    and soft line ends of quoted-printable (RFC 2045, 6.7).
 
     None when nothing is escaped.
     """
-    if "\\" not in text and "%" not in text and "&" not in text and "=3D" not in text and "=\n" not in text and "=\r\n" not in text:
+    is_quoted_printable = "=3D" in text or "uoted-printable" in text
+    if not is_quoted_printable and "\\" not in text and "%" not in text and "&" not in text:
         return None
-    first = _ESCAPE.search(text)
+    expression = _QUOTED_PRINTABLE if is_quoted_printable else _ESCAPE
+    first = expression.search(text)
     if first is None:
         return None
     pieces: list[str] = []
     positions: list[int] = []
     last = 0
-    for escape in _ESCAPE.finditer(text, first.start()):
+    for escape in expression.finditer(text, first.start()):
         meaning = _meaning(escape)
         pieces += (text[last : escape.start()], meaning)
         positions += range(last, escape.start())
@@ -65,9 +69,9 @@ def unescaped(text: str) -> View | None:
 
 
 def _meaning(escape: "re.Match[str]") -> str:
-    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity, soft_line_end, equals = escape.groups()
-    if soft_line_end or equals:
-        return "=" if equals else ""
+    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity = escape.groups()[:_GROUPS]
+    if escape.lastindex is not None and escape.lastindex > _GROUPS:
+        return "=" if escape.group() == "=3D" else ""
     if control:
         return _CONTROL.get(control, control)
     if entity:

@@ -29,7 +29,9 @@ _SESSION_NAMES: Final = r"aws[_\-.]?(?:session|security)[_\-.]?token|session[_\-
 _SESSION_BEGINS: Final = "(?:FwoGZXIvYXdz|FQoGZXIvYXdz|FQoDYXdz|AQoDYXdz|IQoJb3JpZ2lu)"
 
 AWS: Final = (
-    SecretRule(name="AWS access key id", entity="AWS_ACCESS_KEY_ID", shape=_AWS_ID, expression=ALONE + _AWS_ID + "(?![A-Za-z0-9])"),
+    SecretRule(
+        name="AWS access key id", entity="AWS_ACCESS_KEY_ID", shape=_AWS_ID, expression=ALONE + _AWS_ID + "(?![A-Za-z0-9])", score=0.95
+    ),
     SecretRule(
         name="AWS access key id, glued",
         entity="AWS_ACCESS_KEY_ID",
@@ -56,9 +58,9 @@ AWS: Final = (
         name="AWS secret by context",
         entity="AWS_SECRET_ACCESS_KEY",
         shape="[A-Za-z0-9/+]{40}",
-        expression=r"(?<![A-Za-z0-9/+])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+        expression=r"(?<![A-Za-z0-9/+_.\-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_\-]|\.\w)",
         score=0.35,
-        context=("aws", "secret", "secretaccesskey", "credential", "credentials"),
+        context=words_of("aws"),
         accept=random_looking,
     ),
     SecretRule(
@@ -223,7 +225,7 @@ OTHERS: Final = (
     prefixed("SUPABASE_KEY", "Supabase secret key", "sb_secret_", URLSAFE, 16, 64, alone=False),
     prefixed("CLOUDFLARE_TOKEN", "Cloudflare token", "cf(?:k|ut|at)_", URLSAFE, 36, 64),
     shaped("CLOUDFLARE_TOKEN", "Cloudflare origin key", f"v1\\.0-{HEX}{{24}}-{HEX}{{100,160}}"),
-    near("CLOUDFLARE_TOKEN", "Cloudflare token by context", URLSAFE + "{40}", (*words_of("cloudflare"), "cf api"), accept=random_looking),
+    near("CLOUDFLARE_TOKEN", "Cloudflare token by context", URLSAFE + "{40}", words_of("cloudflare"), accept=random_looking),
     assigned("CLOUDFLARE_TOKEN", "Cloudflare key by name", r"(?:cloudflare|cf)[a-z0-9_\-. ]{0,16}key|x-auth-key", HEX + "{37}"),
     assigned("CLOUDFLARE_TOKEN", "Cloudflare token by name", r"(?:cloudflare|\bcf)[a-z0-9_\-. ]{0,16}token", URLSAFE + "{40}"),
     prefixed("SCALEWAY_KEY", "Scaleway access key", "SCW", "[A-Z0-9]", 17, 17, accept=has_digit),

@@ -77,7 +77,7 @@ MAIL: Final = (
     shaped("MAILCHIMP_KEY", "Mailchimp key", HEX + "{32}-us[0-9]{1,2}"),
     assigned("MAILCHIMP_KEY", "Mandrill key", r"mandrill[a-z0-9_\-. ]{0,12}key", URLSAFE + "{22}"),
     prefixed("MAILCHIMP_KEY", "Mailchimp transactional key", "md-", URLSAFE, 22, 22, accept=random_looking),
-    prefixed("RESEND_KEY", "Resend key", "re_", "[A-Za-z0-9_]", 24, 48, accept=random_looking),
+    shaped("RESEND_KEY", "Resend key", "re_[A-Za-z0-9]{6,12}_[A-Za-z0-9]{20,32}", accept=random_looking),
     prefixed("BREVO_KEY", "Brevo key", "xkeysib-", "[0-9a-zA-Z\\-]", 60, 100),
     assigned("POSTMARK_TOKEN", "Postmark token", r"postmark[a-z0-9_\-. ]{0,16}token|x-postmark-(?:server|account)-token", UUID),
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from redaction.secrets.rule import TO, TO_SHAPE, SecretRule
-from redaction.secrets.values import bare_key, bare_password, lone_key, quoted_key, quoted_password, told_password
+from redaction.secrets.values import bare_key, bare_password, lone_key, quoted_key, quoted_password, random_or_hex_key, told_password
 
 _ENTITY: Final = "GENERIC_SECRET"
 
@@ -13,8 +13,8 @@ def _any(words: str) -> str:
 
 
 _SUFFIX: Final = rf"(?:[_.-]?{_any('base value string text prod production dev live test staging old new primary secondary [0-9]{1,2}')})?"
-_PASS_SHAPE: Final = _any("pass(?:word|wd|phrase|code|wort)? pwd psw contrase[nñ]a kennwort") + _SUFFIX
-_PASS: Final = _any("pass(?:word|wd|phrase|code|wort) pwd (?<![a-z])pass (?<![a-z])psw contrase[nñ]a kennwort") + _SUFFIX
+_PASS_SHAPE: Final = _any("pass(?:word|wd|phrase|code|wort)? pwd psw contrase[^ ]a kennwort") + _SUFFIX
+_PASS: Final = _any("pass(?:word|wd|phrase|code|wort) pwd (?<![a-z])pass (?<![a-z])psw contrase[^ ]a kennwort") + _SUFFIX
 _WHOSE: Final = _any(
     "api app application access auth authentication account admin bot client consumer customer decryption deploy encryption enc fernet "
     "hmac integration jwt licen[cs]e ldap master oauth private (?:private|personal)[_.-]?access project refresh registry rest root secret "
@@ -59,8 +59,9 @@ _TOLD: Final = r"(?:pass(?:word|code|phrase|wd)|pwd|secret|api[ _-]?key|token|cr
 _OF: Final = r"(?: (?:for|of|to|on|in) [^\s:=]{1,40}(?: [^\s:=]{1,40}){0,3})?"
 _IS: Final = (
     r"(?:(?: (?:is|was|are|will be|to be|became|has been)|[’']s)(?: now| currently| still)?(?: (?:set|changed|reset|updated|rotated) to)?"
-    r"|(?: (?:set|changed|reset|updated|rotated))? to| ?[=:] | -)"
+    r"|(?: (?:set|changed|reset|updated|rotated))? to| ?[=:]| -)"
 )
+_IS_SHAPE: Final = _IS.replace("[’']", "[^ a-z0-9]")
 
 WRITTEN: Final = (
     SecretRule(
@@ -82,9 +83,25 @@ WRITTEN: Final = (
     SecretRule(
         name="password that is told",
         entity=_ENTITY,
-        shape=f"(?i:{_TOLD}{_OF}{_IS})",
-        expression=rf"(?<=(?i:\b{_TOLD}{_OF}{_IS})[ \t]{{0,3}}[\"'“‘`*]{{0,3}})[^\s\"'“”‘’`,;<>()\[\]{{}}]{{6,128}}+(?<![.!?:*])",
+        shape=f"(?i:{_TOLD}{_OF}{_IS_SHAPE})[ \\t]",
+        expression=rf"(?<=(?i:\b{_TOLD}{_OF}{_IS})[ \t]{{1,3}}[\"'“‘`*]{{0,3}})[^\s\"'“”‘’`,;<>()\[\]{{}}]{{6,128}}(?<![.?:*])",
         accept=told_password,
+        score=0.55,
+    ),
+    SecretRule(
+        name="password in quotes",
+        entity=_ENTITY,
+        shape=r"(?i:pass(?:word|code|phrase|wd)|pwd)[ \t]{1,3}[\"'`]",
+        expression=r"(?<=(?i:pass(?:word|code|phrase|wd)|pwd)[ \t]{1,3}[\"'`])[^\s\"'`]{5,128}+(?=[\"'`])",
+        accept=told_password,
+        score=0.55,
+    ),
+    SecretRule(
+        name="key in quotes",
+        entity=_ENTITY,
+        shape=rf"(?i:{_WHOSE}[_. -]?(?:key|token)|secret)[ \t]{{1,3}}[\"'`][A-Za-z0-9_\-+/=.~]{{16}}",
+        expression=rf"(?<=(?i:{_WHOSE}[_. -]?(?:key|token)|secret)[ \t]{{1,3}}[\"'`])[A-Za-z0-9_\-+/=.~]{{16,256}}+(?=[\"'`])",
+        accept=random_or_hex_key,
         score=0.55,
     ),
     SecretRule(
@@ -108,24 +125,30 @@ WRITTEN: Final = (
 
 NEARBY: Final = (
     SecretRule(
-        name="random value beside a word",
+        name="random value behind a word",
         entity=_ENTITY,
-        shape=r"[A-Za-z0-9_\-+/=~]{20}",
-        expression=r"(?<![A-Za-z0-9_\-+/=.~@:])[A-Za-z0-9_\-+/=~]{20,200}+(?![A-Za-z0-9_\-+/=.~@(\[])",
+        shape=r"(?i:token|secret|key|password|passwd|pwd)[ \t][\"'`(]{0,2}[A-Za-z0-9_\-+/~]{20}",
+        expression=r"(?<=(?i:token|secret|key|password|passwd|pwd)[ \t][\"'`(]{0,2})[A-Za-z0-9_\-+/~]{20,200}+={0,2}"
+        r"(?![A-Za-z0-9_\-+/=~@(\[]|\.\w)",
+        accept=lone_key,
+        score=0.5,
+    ),
+    SecretRule(
+        name="random value near a word",
+        entity=_ENTITY,
+        shape=r"[A-Za-z0-9_\-+/~]{20}",
+        expression=r"(?<![A-Za-z0-9_\-+/=.~@:])[A-Za-z0-9_\-+/~]{20,200}+={0,2}(?![A-Za-z0-9_\-+/=~@(\[]|\.\w)",
         score=0.1,
-        context=(
-            "token",
-            "secret",
-            "password",
-            "passwd",
-            "pwd",
-            "apikey",
-            "credential",
-            "credentials",
-            "api key",
-            "passcode",
-            "passphrase",
-        ),
+        context=("secret", "password", "passwd", "pwd", "apikey", "credential", "credentials", "passcode", "passphrase"),
+        accept=lone_key,
+    ),
+    SecretRule(
+        name="random value under a key",
+        entity=_ENTITY,
+        shape=r"^[A-Za-z0-9_\-+/~.]{16,250}={0,2}$",
+        expression=r"(?<![\s\S])[A-Za-z0-9_\-+/~.]{16,250}+={0,2}(?![\s\S])",
+        score=0.1,
+        context=("token", "auth", "signature", "bearer", "pat", "webhook", "otp", "pin", "cookie", "session secret", "connection string"),
         accept=lone_key,
     ),
 )

@@ -59,7 +59,7 @@ MONITORING: Final = (
 
 SECRET_STORES: Final = (
     prefixed("VAULT_TOKEN", "Vault token", r"hv[sbr]\.", URLSAFE, 20, 300, alone=False),
-    prefixed("VAULT_TOKEN", "Vault token of old", r"[sbr]\.", WORD, 24, 24, accept=random_looking),
+    shaped("VAULT_TOKEN", "Vault token of old", r"[sbr]\.[A-Za-z0-9]{24}", accept=random_looking),
     shaped("TERRAFORM_TOKEN", "Terraform token", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{50,80}", after=""),
     prefixed("DOPPLER_TOKEN", "Doppler token", r"dp\.(?:pt|st|ct|sa|scim|audit|said)\.", r"[A-Za-z0-9_.\-]", 36, 80),
     SecretRule(

@@ -23,6 +23,7 @@ LARGEST: Final = (
         entity="OPENAI_API_KEY",
         shape=_PROJECT,
         expression=ALONE + _PROJECT + r"[A-Za-z0-9_\-]{16,}",
+        score=0.95,
         accept=key_like_or_has_digit,
     ),
     SecretRule(
@@ -30,6 +31,7 @@ LARGEST: Final = (
         entity="OPENAI_API_KEY",
         shape=_PROJECT,
         expression=GLUED + _PROJECT + r"[A-Za-z0-9_\-]{16,}",
+        score=0.95,
         accept=key_like,
     ),
     SecretRule(
@@ -37,6 +39,7 @@ LARGEST: Final = (
         entity="OPENAI_API_KEY",
         shape="sk-(?:[a-z]{2,10}-){0,2}[A-Za-z0-9]{16}",
         expression=ALONE + r"sk-(?:[a-z]{2,10}-){0,2}[A-Za-z0-9]{16,}(?![A-Za-z0-9])",
+        score=0.95,
         accept=key_like_or_has_digit,
     ),
     prefixed("OPENAI_API_KEY", "OpenAI session", "sess-", WORD, 36, 80, accept=has_digit),
@@ -46,7 +49,7 @@ PROVIDERS: Final = (
     prefixed("HUGGINGFACE_TOKEN", "Hugging Face token", "hf_", WORD, 28, 60, accept=key_like),
     prefixed("HUGGINGFACE_TOKEN", "Hugging Face token of an organisation", "api_org_", WORD, 28, 60),
     prefixed("GROQ_API_KEY", "Groq key", "gsk_", WORD, 32, 80, accept=key_like),
-    near("COHERE_API_KEY", "Cohere key", WORD + "{40}", (*words_of("cohere"), "co api"), accept=random_looking),
+    near("COHERE_API_KEY", "Cohere key", WORD + "{40}", words_of("cohere"), accept=random_looking),
     assigned("COHERE_API_KEY", "Cohere key by name", r"cohere[a-z0-9_\-. ]{0,16}(?:key|token)|\bco_api_key", WORD + "{36,44}"),
     near("MISTRAL_API_KEY", "Mistral key", WORD + "{32}", words_of("mistral", "mistralai"), accept=random_looking),
     assigned("MISTRAL_API_KEY", "Mistral key by name", r"mistral[a-z0-9_\-. ]{0,16}(?:key|token)", WORD + "{30,40}"),

@@ -13,6 +13,7 @@ _STANDS_FOR: Final = re.compile(
     r"|(?i:0x)?0+|(?:https?|file)://[^@]*|(?:\.{0,2}|~)(?:/[\w.\-]+){2,}/?|[A-Z]:\\.*"
     r"|(?:process\.env|os\.environ|os\.getenv|env|ENV|secrets|vars|config|settings|self|this|args|request|req|params|options|ctx|st|app)"
     r"[.\[(].*"
+    r"|.*@?sha(?:1|256|512)[:\-].*"
     r"|(?:vault|secretsmanager|ssm|op|arn|ref\+\w+|sops|gcpsm|keyring|file|env)(?::|://).*"
     r"|(?i:bearer|basic|digest|aes-\d+-\w+|rs256|hs256|es256|sha-?\d+|argon2(?:id)?|bcrypt|pbkdf2)",
     re.DOTALL,

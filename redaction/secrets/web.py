@@ -15,6 +15,7 @@ TOKENS: Final = (
         entity="JWT",
         shape=r"eyJ[A-Za-z0-9_\-]{8}",
         expression=r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}+\.eyJ[A-Za-z0-9_\-]{8,}+(?:\.[A-Za-z0-9_\-]*+)?+",
+        score=1.0,
         long=True,
     ),
     SecretRule(
@@ -22,6 +23,7 @@ TOKENS: Final = (
         entity="JWT",
         shape=r"eyJ[A-Za-z0-9_\-]{8}",
         expression=r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}+\.[A-Za-z0-9_\-]*+\.[A-Za-z0-9_\-]{8,}+\.[A-Za-z0-9_\-]{8,}+\.[A-Za-z0-9_\-]{8,}+",
+        score=1.0,
         long=True,
     ),
     SecretRule(
@@ -54,7 +56,7 @@ TOKENS: Final = (
     SecretRule(
         name="Signature of a request",
         entity="BEARER_TOKEN",
-        shape=r"(?i:signature|response)[=:]",
+        shape=r"(?i:signature|response)[=:][ \t]?[\"']?[A-Za-z0-9+/=%]{24}",
         expression=r"(?i)(?<=(?:AWS4-HMAC-SHA256|Digest|Signature|OAuth)\b[^\r\n]{0,400}\b"
         r"(?:oauth_)?(?:signature|response)[=:][ \t]?[\"']?)[A-Za-z0-9+/=%]{24,}+",
         score=0.91,
@@ -119,7 +121,7 @@ URLS: Final = (
         shape=r"://[^ ]{1,512}@",
         expression=rf"(?i)(?<=\b[a-z][a-z0-9+.\-]{{1,24}}://)(?<!\b{_SCHEME}://)[^\s:/?#\"'`<>@]{{0,255}}:[^\s/\"'`<>@]{{1,255}}+(?=@)",
         accept=lambda text: not_a_placeholder(text.partition(":")[2]),
-        score=0.99,
+        score=0.94,
     ),
     SecretRule(
         name="Token of a URL",
@@ -127,7 +129,7 @@ URLS: Final = (
         shape=r"://[A-Za-z0-9_.\-~%]{16,255}@",
         expression=r"(?<=://)[A-Za-z0-9_.\-~%]{16,255}+(?=@)",
         accept=random_or_hex_key,
-        score=0.94,
+        score=0.93,
     ),
     SecretRule(
         name="Password in a query",

@@ -22,7 +22,7 @@ ZERO_WIDTH = "\u200b"
         ("jane%40example.com", "jane@example.com"),
         ("jane%2540example.com", "jane@example.com"),
         ("jane%252540example.com", "jane@example.com"),
-        ("ja=\nne@example.com", "jane@example.com"),
+        ("quoted-printable\n\nja=\nne@example.com", "quoted-printable\n\njane@example.com"),
         ("a=3Db, ja=\r\nne@example.com", "a=b, jane@example.com"),
         ("jane&#64;example&period;com", "jane@example.com"),
         ("jane&#x40;example.com", "jane@example.com"),

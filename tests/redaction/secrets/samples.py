@@ -26,6 +26,7 @@ class Examples:
 
     found: Sequence[str]
     left: Sequence[str]
+    key: tuple[str, ...] = ()  # words of the attribute's key
 
 
 def filled(pattern: str, rng: random.Random) -> str:

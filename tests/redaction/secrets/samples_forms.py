@@ -195,14 +195,32 @@ GENERIC = {
             "password is stored",
         ],
     ),
+    "password in quotes": Examples(
+        ["use the password `«hunter2»`", 'db password "«xK9#mP2v»" works'], ["the password 'field'", "password `user_password`"]
+    ),
+    "key in quotes": Examples(
+        ["the API key `«‹h32›»` works", "client secret '«‹U1›»'"], ["the cache key `‹h32›`", "secret `kubernetes-secret-name-1`"]
+    ),
     "text of an element": Examples(
         ["<password>«hunter22»</password>", "<ApiKey>«‹w24›»</ApiKey>"], ["<password>string</password>", "<key>name</key>"]
     ),
     "private part of a JSON web key": Examples(['{"kty":"EC","d":"«‹s43›»","crv":"P-256"}'], ['{"d": "short"}']),
-    "random value beside a word": Examples(
-        ["use this token «‹w40›» please", "credential «‹w32›»"],
-        ["token chatcmpl-‹w29›", "token ‹h40›", "token ‹U1›", "password resetEverythingForTheUser", "token ‹w40›.suffix"],
+    "random value behind a word": Examples(
+        ["use this token «‹w40›» please", 'the key "«‹w32›=»"'],
+        [
+            "token chatcmpl-‹w29›",
+            "token ‹h40›",
+            "token ‹U1›",
+            "password resetEverythingForTheUser",
+            "token ‹w40›.suffix",
+            "monkey my-wife-and-I-are-here",
+        ],
     ),
+    "random value near a word": Examples(
+        ["my secret for you: «‹w36›»", "credentials of the thing «‹w32›»"],
+        ["the secret run_‹w24›", "secret ‹h40›", "secret ‹U1›", "credential in s3://bucket/‹w30›.json", "token ‹w40›"],
+    ),
+    "random value under a key": Examples(["«‹w30›»", "«‹w8›.‹s30›»"], ["run_‹w24›", "‹h32›", "auth ‹w40›"], ("slack", "auth")),
 }
 
 EXAMPLES = {**KEYS, **WEB, **GENERIC}

@@ -18,7 +18,7 @@ MODELS = {
     ),
     "Hugging Face token of an organisation": Examples(["«api_org_‹w34›»"], ["api_org_members_list_of_all_the_people"]),
     "Groq key": Examples(["GROQ_API_KEY=«gsk_‹w52›»"], ["gsk_short", "ngsk_" + "a" * 52]),
-    "Cohere key": Examples(["cohere: «‹w40›»", "CO_API_KEY «‹w40›»"], ["cohere commit ‹h40›", "cohere " + "a" * 40]),
+    "Cohere key": Examples(["cohere: «‹w40›»"], ["cohere commit ‹h40›", "cohere " + "a" * 40]),
     "Cohere key by name": Examples(["COHERE_API_KEY=«‹w40›»", "co_api_key: '«‹w40›»'"], ["cohere_model=command-r-plus-08-2024"]),
     "Mistral key": Examples(["the mistral key «‹w32›»"], ["mistral cmpl-‹h32›", "mistral ‹h32›"]),
     "Mistral key by name": Examples(

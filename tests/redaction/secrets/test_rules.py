@@ -27,7 +27,8 @@ def _spans(rule: SecretRule, text: str) -> list[tuple[int, int]]:
     return [
         match.span()
         for match in COMPILED[rule.name].finditer(text)
-        if (rule.accept is None or rule.accept(match.group())) and (not rule.context or near.near(text, match.start(), ()))
+        if (rule.accept is None or rule.accept(match.group()))
+        and (not rule.context or near.near(text, match.start(), EXAMPLES[rule.name].key))
     ]
 
 
@@ -65,7 +66,7 @@ def test_the_name_that_wins_is_the_kind(name: str, analyzer: Analyzer) -> None:
     rng = random.Random(SEED)
     for pattern in EXAMPLES[name].found:
         text, spans = marked(filled(pattern, rng))
-        clusters = {(each.start, each.end): each.entity for each in merged(analyzer.find(text, ()))}
+        clusters = {(each.start, each.end): each.entity for each in merged(analyzer.find(text, EXAMPLES[name].key))}
         assert {span: clusters.get(span) for span in spans} == dict.fromkeys(spans, BY_NAME[name].entity), (text, clusters)
 
 
