@@ -8,7 +8,7 @@ class CollectorError(Exception):
     """The collector could not start or go on; `hint` says what the operator can do."""
 
     def __init__(self, attempted: str, subject: object, *, hint: str) -> None:
-        super().__init__(f"could not {attempted}: {subject} ({hint})")
+        super().__init__(f"could not {attempted}" + (f": {subject}" if subject is not None else "") + f" ({hint})")
         self.attempted = attempted
         self.subject = str(subject)
         self.hint = hint

@@ -5,7 +5,7 @@ texts that a scanner has to see (`Composition.missing`), and then answered from 
 to the vault is collected on the way (`Composition.sealed`); such answers are remembered only when it is safe there (`remember`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from redaction import blobs, pairs, structure
@@ -39,6 +39,12 @@ class References(Protocol):
     def reference(self, subject: str, entity: str, text: str) -> str: ...
 
     def generation(self) -> int: ...
+
+
+class Originals(References, Protocol):
+    """What keeps originals (`redaction.vault.Vault`)."""
+
+    def seal(self, values: Sequence[Sealed]) -> None: ...
 
 
 def generation(vault: References | None) -> int | None:

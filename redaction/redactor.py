@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from redaction import blobs, pairs, structure
 from redaction.cache import Cache
-from redaction.composition import Composition, Scan, generation
+from redaction.composition import Composition, Originals, Scan, generation
 from redaction.content import Capture, Captures
 from redaction.errors import VaultError
 from redaction.findings import ERROR, VAULT, Cleaned, Verdict, withheld
@@ -24,7 +24,6 @@ from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
 from redaction.scan import Scanner
-from redaction.vault import Vault
 from redaction.worker import ScannerPool
 
 Item = tuple[str, str | None]
@@ -64,7 +63,7 @@ class Redactor:
         *,
         pseudonym_key: bytes,
         scanners: Scanners | None = None,
-        vault: Vault | None = None,
+        vault: Originals | None = None,
         cache_folder: Path | None = None,
     ) -> None:
         self.policy_hash = policy_hash(config)
@@ -111,9 +110,9 @@ class Redactor:
 
     def _is_harmless(self, text: str, key_class: KeyClass) -> bool:
         """Whether a text is short and nothing in it can be found."""
-        if len(text) > AT_ONCE_CHARS or structure.may_be_json(text) or pairs.may_hold(text) or blobs.may_hold(text):
+        if len(text) > AT_ONCE_CHARS or structure.may_be_json(text) or blobs.may_hold(text):
             return False
-        return not self._prefilter.may_match(text, key_class.context)
+        return not self._prefilter.may_match(text, key_class.context) and next(pairs.find(text, self._rules), None) is None
 
     def blocked(self, key: str) -> Cleaned | None:
         """Return the constant that stands for the value of a key whatever its type: of a blocked or not allowed one; None for others."""

@@ -1,9 +1,10 @@
 """`auditlake redact`: what the policy does to a text, from standard input to standard output."""
 
+import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,24 @@ def _redactor(config: Path | None) -> "Redactor":
     loaded = load_or_fail(config)
     key_file = loaded.parquet.path / "keys" / "pseudonym.key"
     key = load_or_create_key(key_file) if key_file.exists() else os.urandom(32)
-    return Redactor(loaded.redaction, pseudonym_key=key, cache_folder=cache_folder())
+    return Redactor(loaded.redaction, pseudonym_key=key, cache_folder=cache_folder(), vault=_Preview())
+
+
+class _Preview:
+    """Stands for the vault: references that look like real ones, and nothing is kept."""
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+
+    def reference(self, subject: str, entity: str, text: str) -> str:
+        message = "\0".join((subject, entity, text)).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(message, key=self._key, digest_size=12).hexdigest()
+
+    def generation(self) -> int:
+        return 0
+
+    def seal(self, values: Sequence[object]) -> None:
+        """Keep nothing."""
 
 
 def _lines() -> Iterator[tuple[str, str | None]]:
