@@ -38,11 +38,6 @@ _SPACE_OR_DIGIT: Final = re.compile(r"[\s\d]")
 _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 
-def may_hold(text: str) -> bool:
-    """Whether `find` could find something; False is certain."""
-    return _may_be_plain(text) or _may_be_escaped(text)
-
-
 def _may_be_plain(text: str) -> bool:
     return "=" in text or ((":" in text or "：" in text) and _COLON.search(text) is not None)
 
@@ -62,7 +57,9 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
 
 
 def _find(text: str, rules: Rules) -> Iterator[Finding]:
-    matches = sorted((*_QUOTED.finditer(text), *_NAMED.finditer(text)), key=lambda match: match.start())
+    matches = list(_QUOTED.finditer(text))
+    if "=" in text:
+        matches = sorted((*matches, *_NAMED.finditer(text)), key=lambda match: match.start())
     beside = [match["key"] for match in matches]
     covered = 0  # up to here the text is inside a bracket that goes as a whole
     for match in matches:
@@ -78,7 +75,7 @@ def _find(text: str, rules: Rules) -> Iterator[Finding]:
                 yield _finding(match.start("open"), covered, key_class)
         elif _counts(match, group, key_class, rules, beside):
             yield _finding(*match.span(group), key_class)
-    for match in _LINE.finditer(text):
+    for match in _LINE.finditer(text) if ":" in text or "：" in text else ():
         key_class = rules.keys.nested(match["key"])
         if key_class.handling is not Handling.SCAN and _counts_in_line(match["line"], key_class, rules):
             yield _finding(*match.span("line"), key_class)
