@@ -25,7 +25,6 @@ from typing import Any, Final
 from benchmarks.soak.samples import samples
 from benchmarks.stock import Stock, places
 from benchmarks.texts import KEYS, KINDS, Texts
-from redaction.conditions import open_gate
 from redaction.findings import Findings, Verdict
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
 from redaction.prefilter import Prefilter
@@ -201,7 +200,7 @@ def main(arguments: Sequence[str]) -> bool:
     begun = time.monotonic()
     total = Tally()
     with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        open_gate([each.condition for each in detectors(RedactionConfig())], Path(folder))  # compiled once
+        Analyzer(RedactionConfig(), cache_folder=Path(folder))  # compiled once
         until = begun + 60 * chosen.minutes
         for tally in pool.starmap(run, [(numbers, chosen.seed, Path(folder), until) for numbers in shares(chosen.texts)], chunksize=1):
             total.add(tally)
