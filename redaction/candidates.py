@@ -39,7 +39,17 @@ PHONE_WORDS: Final = (
 ACCOUNT_WORDS: Final = ("account", "acct", "bank", "debit", "checking", "savings")
 LICENSE_WORDS: Final = (
     *("driver license", "drivers license", "driver s license", "driving license", "driving licence", "driver licence", "dl"),
-    *("drivers licence", "driver s licence", "license number driver", "licence number driver", "driver lic", "dln", "dlnumber", "dlno", "driverlicense"),
+    *(
+        "drivers licence",
+        "driver s licence",
+        "license number driver",
+        "licence number driver",
+        "driver lic",
+        "dln",
+        "dlnumber",
+        "dlno",
+        "driverlicense",
+    ),
 )
 MEDICAL_WORDS: Final = ("medical", "certificate", "dea", "prescriber", "license")
 NHS_WORDS: Final = ("nhs", "national health service", "health services authority", "health authority")

@@ -4,7 +4,7 @@ A recognizer is one entry in `_ENTITIES`, or one rule in `redaction.secrets`. Co
 themselves, unless a quicker shape is known.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from presidio_analyzer.predefined_recognizers import (
     UuidRecognizer,
 )
 
-from redaction import cards, ibans
+from redaction import cards, encodings, ibans, names
 from redaction.candidates import (
     ACCOUNT_WORDS,
     BARE_SCORE,
@@ -45,6 +45,7 @@ from redaction.presidio.recognizers import (
     CryptoInCapitals,
     GroupedLicenses,
     RegionalPhones,
+    ScoredSpans,
     SecretRecognizer,
     SpanRecognizer,
     SsnWithSamples,
@@ -69,10 +70,17 @@ class Detector:
 
 def detectors(config: RedactionConfig) -> tuple[Detector, ...]:
     """Return everything that the policy looks for. Raises `RedactionError` when a file or a model of the policy cannot be used."""
-    found = (*_personal(config), *_countries(config), *_files(config), *_model(config), *_secrets(config), *_blocked(config))
+    kinds = (_personal, _names, _countries, _files, _model, _secrets, _blocked)
+    found = tuple(each for kind in kinds for each in kind(config))
     for each in found:
         each.recognizer.supported_language = config.presidio.language  # every recognizer looks at every text
     return found
+
+
+def conditions(config: RedactionConfig, found: Sequence[Detector]) -> list[Condition]:
+    """Return the conditions of the detectors, in their order, and behind them what a text with something encoded in it contains."""
+    encoded = Condition(expressions=tuple((shape, 0) for shape in encodings.SHAPES), encoded=True)
+    return [*(each.condition for each in found), *([encoded] if config.secrets.encoded else ())]
 
 
 _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
@@ -104,6 +112,13 @@ def _personal(config: RedactionConfig) -> Iterator[Detector]:
         recognizer = _ENTITIES[entity](config)
         in_identifiers = entity not in OPTIONAL_ENTITIES
         yield Detector(recognizer=recognizer, condition=_condition(recognizer, entity, config, in_identifiers=in_identifiers))
+
+
+def _names(config: RedactionConfig) -> Iterator[Detector]:
+    if config.names.enabled:
+        recognizer = ScoredSpans("PERSON", "NameRecognizer", names.find)
+        condition = Condition(expressions=tuple((shape, 0) for shape in names.SHAPES), in_identifiers=False)
+        yield Detector(recognizer=recognizer, condition=condition)
 
 
 def _countries(config: RedactionConfig) -> Iterator[Detector]:
@@ -142,12 +157,15 @@ def pattern_condition(recognizer: Any, threshold: float, *, in_identifiers: bool
     """Return the condition of any recognizer: its patterns; without patterns, or with code of its own around them, it always looks."""
     if not isinstance(recognizer, PatternRecognizer) or type(recognizer).analyze not in _ANALYSES_OF_PATTERNS:
         return Condition(in_identifiers=in_identifiers)
-    patterns: list[Pattern] = recognizer.patterns
-    by_pattern = max((pattern.score for pattern in patterns), default=0.0)
+    by_pattern = max(_scores(recognizer), default=0.0)
     never_certain = type(recognizer).validate_result is PatternRecognizer.validate_result or getattr(recognizer, "needs_words", False)
     words = recognizer.context if recognizer.context and never_certain and by_pattern < _lowest(recognizer, threshold) else ()
     lowered = tuple(each for word in words if (each := " ".join(WORD.findall(word.lower()))))
     return Condition(expressions=_expressions(recognizer), words=lowered, in_identifiers=in_identifiers)
+
+
+def _scores(recognizer: Any) -> list[float]:
+    return [pattern.score for pattern in recognizer.patterns]
 
 
 def _expressions(recognizer: Any) -> tuple[tuple[str, int], ...]:
@@ -163,7 +181,7 @@ def _lowest(recognizer: Any, threshold: float) -> float:
 def _secrets(config: RedactionConfig) -> Iterator[Detector]:
     if not config.secrets.enabled:
         return
-    for rule in RULES:
+    for rule in (each for each in RULES if each.name not in config.secrets.disabled_rules):
         yield Detector(recognizer=SecretRecognizer(rule), condition=_rule_condition(rule, config), long=rule.long)
     tails = SpanRecognizer(PRIVATE_KEY, "SecretRecognizer", key_tails)
     yield Detector(recognizer=tails, condition=Condition(expressions=((KEY_TAIL_SHAPE, 0),)), long=True)
