@@ -71,6 +71,7 @@ class Composition:
         self._known: dict[Question, Cleaned] = {}
         self._asked: set[Question] = set()
         self._leaves: dict[str, tuple[Leaf, ...] | None] = {}
+        self._parts: dict[tuple[str, KeyClass], list[tuple[Leaf, KeyClass]]] = {}
         self._pairs: dict[str, Findings] = {}
         self._inherited: dict[Place | None, KeyClass | None] = {None: None}
         self._seals = 0
@@ -176,16 +177,23 @@ class Composition:
             self._pairs[text] = tuple(pairs.find(text, self._rules))
         return self._pairs[text]
 
-    def _questions(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
+    def _questions(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> list[tuple[Leaf, KeyClass]]:
+        """Return the leaves that have to be looked at, each with the class of its key; worked out once for a text."""
+        known = self._parts.get((text, outer))
+        if known is None:
+            known = self._parts[text, outer] = list(self._looked_at(text, leaves, outer))
+        return known
+
+    def _looked_at(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
         for leaf in leaves:
             leaf_class = self._class_of(leaf, outer)
             if leaf.kind is Kind.CONTAINER:
-                if leaf_class.handling is not Handling.BLOCK and not leaf_class.blocked_otherwise:
-                    continue
-                yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
-            elif leaf.kind is Kind.BLOB:
-                continue
-            elif leaf.kind is not Kind.SCALAR or leaf_class.handling is not Handling.SCAN or not self._rules.is_trivial(leaf.text):
+                if leaf_class.handling is Handling.BLOCK or leaf_class.blocked_otherwise:
+                    yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
+            elif leaf.kind is Kind.SCALAR:
+                if leaf_class.handling is not Handling.SCAN or not self._rules.is_trivial(leaf.text):
+                    yield leaf, leaf_class
+            elif leaf.kind is not Kind.BLOB:
                 yield leaf, leaf_class
 
     def _class_of(self, leaf: Leaf, outer: KeyClass) -> KeyClass:
