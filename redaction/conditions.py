@@ -43,7 +43,8 @@ class Condition:
     """When a recognizer can find something; without expressions always."""
 
     expressions: tuple[tuple[str, int], ...] = ()  # each with flags of the `regex` module; one of them is contained in every match
-    words: tuple[str, ...] = ()  # if any: the first word of one of these stands in the text or in its key
+    worded: tuple[tuple[str, int], ...] = ()  # further ones, that count only together with one of the words
+    words: tuple[str, ...] = ()  # the first word of one of these phrases stands in the text or in its key
     check: str = ""  # a closer look at short texts, by its name in `CHECKS`
     in_identifiers: bool = True  # whether it also counts in ids that the pipeline needs
     encoded: bool = False  # whether it only says that a stretch of the text may be encoded, and has to be decoded to know more
@@ -99,25 +100,27 @@ class _Compiler:
         self._refused = refused
         self._ids: dict[Translated, int] = {}
         self._shapes: dict[int, int] = {}
+        self._worded: dict[int, int] = {}
         self._words: dict[int, int] = {}
         self._key_words: dict[str, int] = {}
-        self._always = self._worded = self._not_ascii = 0
+        self._always = self._not_ascii = 0
         for index, condition in enumerate(conditions):
             self._add(1 << index, condition)
 
     def _add(self, bit: int, condition: Condition) -> None:
-        translated = [_translated(expression, flags) for expression, flags in condition.expressions]
+        certain, worded = ([_translated(*each) for each in group] for group in (condition.expressions, condition.worded))
+        translated = [*certain, *worded]
         if not translated or any(each is None or each in self._refused for each in translated):
             self._always |= bit
             return
-        if any(_NOT_ASCII.search(expression) for expression, _ in condition.expressions):
+        if any(_NOT_ASCII.search(expression) for expression, _ in (*condition.expressions, *condition.worded)):
             self._not_ascii |= bit
-        for each in translated:
-            if each is not None:
-                identifier = self._ids.setdefault(each, len(self._ids))
-                self._shapes[identifier] = self._shapes.get(identifier, 0) | bit
+        for group, bits in ((certain, self._shapes), (worded, self._worded)):
+            for each in group:
+                if each is not None:
+                    identifier = self._ids.setdefault(each, len(self._ids))
+                    bits[identifier] = bits.get(identifier, 0) | bit
         for word in dict.fromkeys(phrase.split(" ")[0] for phrase in condition.words):
-            self._worded |= bit
             self._key_words[word] = self._key_words.get(word, 0) | bit
             for expression, flags in _in_texts(word):
                 identifier = self._ids.setdefault((expression, _flags(flags, prefilter=False)), len(self._ids))
@@ -135,9 +138,9 @@ class _Compiler:
             "identifiers": sum(1 << index for index, each in enumerate(self._conditions) if each.in_identifiers),
             "encoded": sum(1 << index for index, each in enumerate(self._conditions) if each.encoded),
             "always": self._always,
-            "worded": self._worded,
             "not_ascii": self._not_ascii,
             "shapes": [self._shapes.get(each, 0) for each in expressions],
+            "worded": [self._worded.get(each, 0) for each in expressions],
             "words": [self._words.get(each, 0) for each in expressions],
             "key_words": self._key_words,
             "checks": [(index, each.check) for index, each in enumerate(self._conditions) if each.check],

@@ -20,7 +20,7 @@ from redaction.escapes import views
 LOOKED_AT_CHARS: Final = 512
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -42,9 +42,9 @@ class Gate:
         self.identifiers: int = meta["identifiers"]
         self.encoded: int = meta["encoded"]
         self._always: int = meta["always"]
-        self._worded: int = meta["worded"]
         self._not_ascii: int = meta["not_ascii"]
         self._shapes: list[int] = meta["shapes"]
+        self._worded: list[int] = meta["worded"]
         self._words: list[int] = meta["words"]
         self._key_words: dict[str, int] = meta["key_words"]
         self._checks: tuple[tuple[int, Check], ...] = tuple((1 << index, CHECKS[name]) for index, name in meta["checks"])
@@ -69,14 +69,16 @@ class Gate:
             self._search(text, hits)
         else:
             mask |= self._search_unicode(text, hits)
-        words, shapes, of_words = 0, self._shapes, self._words
+        worded = words = 0
+        shapes, of_worded, of_words = self._shapes, self._worded, self._words
         for hit in hits:
             mask |= shapes[hit]
+            worded |= of_worded[hit]
             words |= of_words[hit]
-        if missing := mask & self._worded & ~words:
+        if worded := worded & ~mask:
             for word in context:
-                missing &= ~self._key_words.get(word, 0)
-            mask &= ~missing
+                words |= self._key_words.get(word, 0)
+            mask |= worded & words
         if mask & self._checked and len(text) <= LOOKED_AT_CHARS:
             for bit, check in self._checks:
                 if mask & bit and not check(text, context):

@@ -157,11 +157,18 @@ def pattern_condition(recognizer: Any, threshold: float, *, in_identifiers: bool
     """Return the condition of any recognizer: its patterns; without patterns, or with code of its own around them, it always looks."""
     if not isinstance(recognizer, PatternRecognizer) or type(recognizer).analyze not in _ANALYSES_OF_PATTERNS:
         return Condition(in_identifiers=in_identifiers)
-    by_pattern = max(_scores(recognizer), default=0.0)
+    expressions = _expressions(recognizer)
     never_certain = type(recognizer).validate_result is PatternRecognizer.validate_result or getattr(recognizer, "needs_words", False)
-    words = recognizer.context if recognizer.context and never_certain and by_pattern < _lowest(recognizer, threshold) else ()
-    lowered = tuple(each for word in words if (each := " ".join(WORD.findall(word.lower()))))
-    return Condition(expressions=_expressions(recognizer), words=lowered, in_identifiers=in_identifiers)
+    if not recognizer.context or not never_certain:
+        return Condition(expressions=expressions, in_identifiers=in_identifiers)
+    lowest = _lowest(recognizer, threshold)
+    scored = list(zip(expressions, _scores(recognizer), strict=True))
+    return Condition(
+        expressions=tuple(expression for expression, score in scored if score >= lowest),
+        worded=tuple(expression for expression, score in scored if score < lowest),
+        words=tuple(each for word in recognizer.context if (each := " ".join(WORD.findall(word.lower())))),
+        in_identifiers=in_identifiers,
+    )
 
 
 def _scores(recognizer: Any) -> list[float]:
@@ -188,8 +195,10 @@ def _secrets(config: RedactionConfig) -> Iterator[Detector]:
 
 
 def _rule_condition(rule: SecretRule, config: RedactionConfig) -> Condition:
-    words = rule.context if rule.score < config.presidio.score_threshold else ()
-    return Condition(expressions=tuple((each, 0) for each in apart(quick(rule.shape))), words=words)
+    shapes = tuple((each, 0) for each in apart(quick(rule.shape)))
+    if rule.context and rule.score < config.presidio.score_threshold:
+        return Condition(worded=shapes, words=rule.context)
+    return Condition(expressions=shapes)
 
 
 def _blocked(config: RedactionConfig) -> Iterator[Detector]:

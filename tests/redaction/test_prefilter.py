@@ -150,9 +150,10 @@ def test_characters_that_the_engines_class_differently_are_exchanged() -> None:
 
 def test_words_are_whole_words_of_the_text_or_of_its_key() -> None:
     """A weak recognizer without its words finds nothing."""
-    gate = Gate(compiled_gate([Condition(expressions=((r"\d{4}", 0),), words=("dl", "driver license"))]))
+    gate = Gate(compiled_gate([Condition(expressions=((r"x\d{4}", 0),), worded=((r"\d{4}", 0),), words=("dl", "driver license"))]))
     assert gate.candidates("handle 1234", ()) == 0
     assert gate.candidates("DL_1234", ()) == 1
+    assert gate.candidates("x1234", ()) == 1
     assert gate.candidates("1234", ("driver",)) == 1
     assert gate.candidates("driver", ("dl",)) == 0
 
