@@ -12,6 +12,7 @@ from typing import Final
 
 from redaction.expressions import Expression
 from redaction.policy import Action, RedactionConfig
+from redaction.policy_defaults import SUMMARY_KEYS
 from redaction.sensitive_keys import Sensitive, Test, sensitive, words
 
 KEY_LENGTH_LIMIT: Final = 1024
@@ -84,7 +85,7 @@ class KeyRules:
 
     def __init__(self, config: RedactionConfig) -> None:
         self._ignored = frozenset(config.ignored_keys)
-        self._allowed = None if config.allow_all_keys else frozenset(config.allowed_keys)
+        self._allowed = None if config.allow_all_keys else frozenset((*config.allowed_keys, *SUMMARY_KEYS))
         self._exempt = frozenset(config.exempt_keys)
         self._identity = frozenset(config.identity_keys)
         self._ignored_patterns = tuple(Expression(pattern) for pattern in config.ignored_key_patterns)

@@ -133,6 +133,14 @@ DEFAULT_PERSON_SIBLINGS: Final = (
 )  # fmt: skip
 """Beside these a `name` is a person's."""
 
+SUMMARY_KEYS: Final = tuple(
+    f"redaction.{part}{what}.{how}"
+    for part in ("", "body.")
+    for what in ("redacted", "masked", "allowed", "ignored")
+    for how in ("keys", "count")
+)
+"""What redaction processors write on records: allowed whatever `allowed_keys` says, so that it survives a chain of them."""
+
 DEFAULT_CONTENT_KEYS: Final = (
     # OpenTelemetry GenAI, today's names and the older events
     "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments",

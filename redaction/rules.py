@@ -41,6 +41,8 @@ _MACHINE: Final = re.compile(
 _PATH: Final = re.compile(r"[/\\_{}<>=#|]")
 _IDENTIFIER: Final = re.compile(r"(?=[^\d]*\d)(?=.*[A-Za-z])[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_WORD_END: Final = re.compile(r"[\w.\-]{1,200}+\Z")
+_WORD_START: Final = re.compile(r"[\w.\-]{1,200}+")
 _MONTH: Final = re.compile(r"(?i)\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
 
 
@@ -119,7 +121,7 @@ class Rules:
             how = replace(how, identity=key_class.pseudonymise, keep=key_class.keep)
         if not self._allowed_values or not verdict:
             return self.actions.applied(text, verdict, how)
-        allowed = verdict if self._allows(text) else tuple(each for each in verdict if self._allows(text[each.start : each.end]))
+        allowed = verdict if self._allows(text) else tuple(each for each in verdict if self._allows_part(text, each.start, each.end))
         result = self.actions.applied(text, tuple(each for each in verdict if each not in allowed), how)
         return replace(result, receipts={**result.receipts, **kept(allowed, ALLOWED_RULE)}) if allowed else result
 
@@ -195,6 +197,14 @@ class Rules:
 
     def _allows(self, text: str) -> bool:
         return any(pattern.matches(text) for pattern in self._allowed_values)
+
+    def _allows_part(self, text: str, start: int, end: int) -> bool:
+        """Whether a finding, or the word that it stands in, is allowed as a whole."""
+        if self._allows(text[start:end]):
+            return True
+        before, after = _WORD_END.search(text, 0, start), _WORD_START.match(text, end)
+        first, last = before.start() if before else start, after.end() if after else end
+        return (first, last) != (start, end) and self._allows(text[first:last].rstrip("."))
 
     def _too_large(self, text: str) -> bool:
         if len(text) * 4 <= self._max_text_bytes:
