@@ -61,7 +61,9 @@ _IS: Final = (
     r"(?:(?: (?:is|was|are|will be|to be|became|has been)|[’']s)(?: now| currently| still)?(?: (?:set|changed|reset|updated|rotated) to)?"
     r"|(?: (?:set|changed|reset|updated|rotated))? to| ?[=:]| -)"
 )
-_IS_SHAPE: Final = _IS.replace("[’']", "[^ a-z0-9]")
+_SAID: Final = (
+    r"(?: (?:for|of|to|on|in|is|was|are|will be|became|has been|set|changed|reset|updated|rotated|now|-)| ?[:=]|[^ a-z0-9]s)[ \t]"
+)
 
 WRITTEN: Final = (
     SecretRule(
@@ -83,7 +85,7 @@ WRITTEN: Final = (
     SecretRule(
         name="password that is told",
         entity=_ENTITY,
-        shape=f"(?i:{_TOLD}{_OF}{_IS_SHAPE})[ \\t]",
+        shape=f"(?i:{_TOLD}{_SAID})",
         expression=rf"(?<=(?i:\b{_TOLD}{_OF}{_IS})[ \t]{{1,3}}[\"'“‘`*]{{0,3}})[^\s\"'“”‘’`,;<>()\[\]{{}}]{{6,128}}(?<![.?:*])",
         accept=told_password,
         score=0.55,

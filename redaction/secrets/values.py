@@ -12,7 +12,7 @@ _STANDS_FOR: Final = re.compile(
     r"|.{0,24}(?:\*{3,}|•{3,}|…|\.{3,}|x{6,}|X{6,}).{0,8}"  # sk-..., ****1234
     r"|(?i:0x)?0+|(?:https?|file)://[^@]*|(?:\.{0,2}|~)(?:/[\w.\-]+){2,}/?|[A-Z]:\\.*"
     r"|(?:process\.env|os\.environ|os\.getenv|env|ENV|secrets|vars|config|settings|self|this|args|request|req|params|options|ctx|st|app)"
-    r"[.\[(].*"
+    r"[.\[(].*|[A-Za-z_][\w.]*\([^()]*\)"
     r"|.*@?sha(?:1|256|512)[:\-].*"
     r"|(?:vault|secretsmanager|ssm|op|arn|ref\+\w+|sops|gcpsm|keyring|file|env)(?::|://).*"
     r"|(?i:bearer|basic|digest|aes-\d+-\w+|rs256|hs256|es256|sha-?\d+|argon2(?:id)?|bcrypt|pbkdf2)",
@@ -36,6 +36,7 @@ _EXAMPLE_WORDS: Final = frozenset({
 })  # fmt: skip
 _WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _NAME: Final = re.compile(r"[A-Za-z_]+(?:[-_.:/ ]+[A-Za-z_]+)*")
+_CAMEL_CASE: Final = re.compile(r"[A-Z]?[a-z]{2,}(?:[A-Z][a-z]{2,})*")
 _NUMBERED_NAME: Final = re.compile(r"(?:[A-Za-z]{2,}|v?\d{1,4})(?:[-_.:/](?:[A-Za-z]{2,}\d{0,2}|v?\d{1,4}))+")
 _NUMBERED_WORD: Final = re.compile(r"[A-Za-z]+_?[Vv]?\d")
 _ODD_CAPITALS: Final = re.compile(r"[a-z][A-Z](?![a-z])|\d[A-Z]|[A-Z]\d[a-z]")
@@ -98,6 +99,8 @@ _PREFIXED_ID: Final = re.compile(r"[a-z]{2,12}[-_]")
 
 def _is_name(value: str) -> bool:
     """Words joined by signs, with at most small numbers behind: `user_password`, `my-app-secret`, `config.api_key`, `token2`."""
+    if _CAMEL_CASE.fullmatch(value):
+        return True
     if _NAME.fullmatch(value):
         return switches(value) < 0.4 and max(map(len, re.split(r"[-_.:/ ]+", value))) < 30
     if _NUMBERED_WORD.fullmatch(value):
