@@ -89,19 +89,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise ConfigError(str(path), [Problem(path="", line=1, message=f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
         raise ConfigError(str(path), [Problem(path="", line=1, message="is not UTF-8 text")]) from None
-    return parse(text, str(path), environ)
+    return parse(text, str(path), environ, folder=path.parent)
 
 
-def parse(text: str, name: str, environ: Mapping[str, str]) -> Config:
-    """Check a configuration given as text; `name` stands in its errors."""
-    return _Check(read(text, name, environ)).run()
+def parse(text: str, name: str, environ: Mapping[str, str], *, folder: Path | None = None) -> Config:
+    """Check a configuration given as text; `name` stands in its errors, files of recognizers are looked for in `folder`."""
+    return _Check(read(text, name, environ), folder).run()
 
 
 class _Check:
     """One pass over a document that collects problems instead of stopping at the first."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, folder: Path | None) -> None:
         self._source = source
+        self._context = {"folder": folder}
         self._problems: list[Problem] = []
         self._components: dict[str, dict[str, BaseModel]] = {section: {} for section in COMPONENTS}
         self._declared: dict[str, set[str]] = {section: set() for section in COMPONENTS}
@@ -142,7 +143,7 @@ class _Check:
 
     def _model(self, model: type[Model], values: Any, path: KeyPath) -> Model | None:
         try:
-            return model.model_validate({} if values is None else values)
+            return model.model_validate({} if values is None else values, context=self._context)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_context=True, include_input=False):
                 where = (*path, *detail["loc"])

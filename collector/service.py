@@ -139,7 +139,9 @@ class Collector:
         resends = Resends(opener.key("resends"))
         for identity, age_seconds in await asyncio.to_thread(self._recent_digests):
             resends.remember(identity, age_seconds=age_seconds)
-        self._policies = Policies(await asyncio.to_thread(opener.start, self._config))
+        loads_more = self._config.redaction.presidio.loads_more  # models and files may be missing: that is known before ports are open
+        first = opener.open(self._config) if loads_more else asyncio.to_thread(opener.start, self._config)
+        self._policies = Policies(await first)
         stack.push_async_callback(self._policies.close)
         self._warm = self._spawn("warm-up", warm_up(self._policies.current))
         self._start_children()

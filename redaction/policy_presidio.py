@@ -94,6 +94,11 @@ class PresidioConfig(Model):
         of_model = () if self.nlp_engine == "none" else DEFAULT_MODEL_ENTITIES
         return tuple(sorted({*DEFAULT_ENTITIES, *self._of_countries(), *of_model}))
 
+    @property
+    def loads_more(self) -> bool:
+        """Whether there is something to load that may be missing or wrong: a model, or recognizers in files."""
+        return self.nlp_engine != "none" or bool(self.recognizers)
+
     def file_entities(self) -> frozenset[str]:
         """Return the entities that the recognizers in files name."""
         return frozenset(entity for file in self.recognizers for entity in file.entities())

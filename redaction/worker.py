@@ -31,6 +31,7 @@ COMMAND: Final = (
     str(Path(__file__).resolve().parent.parent),
 )
 START_SECONDS: Final = 60.0
+MODEL_START_SECONDS: Final = 300.0
 START_ATTEMPTS: Final = 2
 BACKOFF_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 BATCH_TEXTS: Final = 32
@@ -50,6 +51,7 @@ class ScannerProcess:
         self._policy = (config.model_dump_json(), None if cache_folder is None else str(cache_folder))
         self._ready = ready
         self._timeout_seconds = config.presidio.timeout_ms / 1000
+        self._start_seconds = START_SECONDS if config.presidio.nlp_engine == "none" else MODEL_START_SECONDS
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
@@ -132,7 +134,7 @@ class ScannerProcess:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("no pipes")
         pipe = Pipe(process.stdout.fileno(), process.stdin.fileno())
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         pipe.send(self._policy, deadline=deadline)
         answer, detail = pipe.receive(deadline=deadline)
         if answer != READY:

@@ -51,7 +51,7 @@ def doctor(
 
     loaded = load_or_fail(config)
     directory = data or loaded.parquet.path
-    checks = [*installation(), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
+    checks = [*installation(), *redaction(loaded), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
     rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
     if output is OutputFormat.table:
         print_rows(rows, output)
@@ -77,6 +77,32 @@ def installation() -> Iterator[Check]:
     yield Check(check="libraries", finding=", ".join(found))
     if missing:
         yield Check(check="libraries", state="failed", finding=f"not installed: {', '.join(missing)}", remedy="install auditlake again")
+
+
+def redaction(config: "Config") -> Iterator[Check]:
+    """What the policy looks for, with which model, and how quickly it is decided which texts need a closer look."""
+    from cli.configuration import cache_folder
+    from redaction.errors import RedactionError
+    from redaction.offline import forbid_downloads
+
+    forbid_downloads()
+    from redaction.presidio.description import describe
+
+    try:
+        found = describe(config.redaction, cache_folder=cache_folder())
+    except RedactionError as error:
+        yield Check(check="redaction", state="failed", finding=str(error), remedy=error.hint)
+        return
+    finding = f"{found.recognizers} recognizers of {len(found.entities)} entities, {found.model or 'no model'}"
+    decides = ", Hyperscan decides which of them look at a text" if found.is_fast else ""
+    yield Check(check="redaction", finding=finding + decides)
+    if not found.is_fast:
+        remedy = "install the hyperscan wheel if there is one for this platform; results are the same without it"
+        yield Check(check="redaction", state="warning", finding="without Hyperscan every recognizer looks at every text", remedy=remedy)
+    elif found.slow:
+        remedy = "" if found.model else "give their patterns something that Hyperscan can look for"
+        state = "ok" if found.model else "warning"
+        yield Check(check="redaction", state=state, finding=f"look at every text: {', '.join(found.slow)}", remedy=remedy)
 
 
 def disk(directory: Path) -> Iterator[Check]:

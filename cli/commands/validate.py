@@ -22,20 +22,43 @@ def validate(
     config: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Configuration. Default: ./otel-config.yaml.")] = None,
     ports: Annotated[bool, typer.Option("--ports/--no-ports", help="Also check that the ports are free.")] = True,
 ) -> None:
-    """Check the configuration: keys, references, files, ports, rules, redaction patterns."""
+    """Check the configuration: keys, references, files, ports, rules, and all that redaction loads, which is compiled for a quick start."""
     from cli.configuration import load_or_fail, rule_files
 
     if config is not None and not config.exists():
         fail(f"{config} does not exist", "name an existing file, or leave it out for ./otel-config.yaml")
     loaded = load_or_fail(config)
-    problems = [*_data_problems(loaded), *_rule_problems(rule_files(loaded, config)), *(_port_problems(loaded) if ports else [])]
-    for warning in loaded.warnings:
+    redaction, warnings = _redaction(loaded)
+    problems = [
+        *redaction,
+        *_data_problems(loaded),
+        *_rule_problems(rule_files(loaded, config)),
+        *(_port_problems(loaded) if ports else []),
+    ]
+    for warning in (*loaded.warnings, *warnings):
         typer.echo(f"warning: {warning}", err=True)
     for problem in problems:
         typer.echo(f"auditlake: {problem}", err=True)
     if problems:
         raise typer.Exit(EXIT_USAGE)
     typer.echo(f"{config or 'otel-config.yaml'}: valid")
+
+
+def _redaction(config: "Config") -> tuple[list[str], list[str]]:
+    """Load recognizers and model as a scanner does; returns problems and warnings."""
+    from cli.configuration import cache_folder
+    from redaction.errors import RedactionError
+    from redaction.offline import forbid_downloads
+
+    forbid_downloads()
+    from redaction.presidio.description import describe
+
+    try:
+        description = describe(config.redaction, cache_folder=cache_folder())
+    except RedactionError as error:
+        return [f"processors.redaction: {error}"], []
+    slow = [name for name in description.slow if not description.model]
+    return [], [f"processors.redaction: {', '.join(slow)}: looks at every text, which is slow"] if slow else []
 
 
 def _data_problems(config: "Config") -> list[str]:

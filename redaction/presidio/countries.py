@@ -22,17 +22,30 @@ _TOO_WEAK: Final = {"IN_PAN": 0.01, "IN_VEHICLE_REGISTRATION": 0.01}
 """Patterns of these with such a score match half of all ids (ten characters with four digits; a letter and four digits)."""
 
 
-class _Worded:
-    """Mixed into a recognizer: however good the checksum, a context word has to stand by."""
+class _Careful:
+    """Mixed into a recognizer: some of upstream's checksums fail on digits of other scripts, which prove nothing then."""
+
+    def _validity(self, pattern_text: str) -> bool | None:
+        try:
+            return super().validate_result(pattern_text)  # type: ignore[misc, no-any-return]
+        except (ArithmeticError, LookupError, ValueError):
+            return None
+
+
+class _Worded(_Careful):
+    """However good the checksum, a context word has to stand by."""
 
     needs_words = True
 
     def validate_result(self, pattern_text: str) -> bool | None:
-        return False if super().validate_result(pattern_text) is False else None  # type: ignore[misc]
+        return False if self._validity(pattern_text) is False else None
 
 
-class _Capital:
-    """Mixed into a recognizer: parts of hexadecimal ids are small letters."""
+class _Capital(_Careful):
+    """Parts of hexadecimal ids are small letters."""
+
+    def validate_result(self, pattern_text: str) -> bool | None:
+        return self._validity(pattern_text)
 
     def invalidate_result(self, pattern_text: str) -> bool:
         return pattern_text != pattern_text.upper() or bool(super().invalidate_result(pattern_text))  # type: ignore[misc]
