@@ -19,9 +19,9 @@ PHONE_CANDIDATE: Final = (
 )
 """Seven digits or more in the punctuation of phone numbers, on one line and in one cell, and no date."""
 
-PHONE_SHAPE: Final = r"\d(?:[^0-9A-Za-z]{0,3}\d){6}"
+PHONE_SHAPE: Final = r"\d(?:[^0-9A-Za-z!\"#$%&'*+,:;<=>?@\\^_`{|}\n\r\t]{0,3}\d){6}"
 EMAIL_SHAPE: Final = r"@\w[\w\-]*[^\w\s]\w"
-CARD_SHAPES: Final = (r"[0-9](?:[^0-9A-Za-z]{0,2}[0-9]){11}", r"[0-9]\.[0-9]{6,18}[eE]\+?1[0-9]")
+CARD_SHAPES: Final = (r"[0-9](?:[^0-9A-Za-z!\"#$%&'()*+,:;<=>?@\[\\\]^`{|}~]{0,2}[0-9]){11}", r"[0-9]\.[0-9]{6,18}[eE]\+?1[0-9]")
 CRYPTO_SHAPES: Final = (r"[13][1-9A-HJ-NP-Za-km-z]{25}", "(?i)bc1[a-z0-9]{25}")
 """What every match of these contains, in ASCII and without look-arounds."""
 
@@ -95,13 +95,19 @@ def _may_hold_iban(text: str, key_words: Sequence[str]) -> bool:
 
 def _may_hold_phone(text: str, key_words: Sequence[str]) -> bool:
     """Bare digits need a context word before them; what is formatted like a phone number, or international, is looked at."""
+    worded: bool | None = None
     for candidate in _PHONE.finditer(text):
         shape = candidate.group()
         if shape[0] in "+＋":
             return True
+        in_groups = _SHORT_GROUP.search(shape) is not None
+        if not in_groups:
+            worded = may_mean_phone(text, key_words) if worded is None else worded
+            if not worded:
+                continue
         if len(_DIGIT.findall(COMPACT_DATE.sub("", shape))) < BARE_DIGITS:
             continue
-        if _SHORT_GROUP.search(shape):
+        if in_groups:
             return True
         bare = (match.start() for match in re.finditer(r"\d+", shape))
         if any(_PHONE_CONTEXT.near(text, candidate.start() + start, key_words) is not None for start in bare):

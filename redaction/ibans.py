@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-IBAN_SHAPE: Final = r"[A-Z]{2}[0-9]{2}(?:[^0-9A-Za-z]?[A-Z0-9]){11}"
+IBAN_SHAPE: Final = r"[A-Z]{2}[0-9]{2}(?:[^0-9A-Za-z!-,:-@\[-`{-~/_]?[A-Z0-9]){11}"
 """What every finding contains, in ASCII and without look-arounds."""
 
 _LENGTHS: Final = {
