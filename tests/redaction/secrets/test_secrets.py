@@ -179,3 +179,35 @@ def test_finding_tails_is_linear() -> None:
     assert len(list(key_tails((PEM_BODY + "\n") * 800 + "-----END PRIVATE KEY-----"))) == 1
     assert list(key_tails("-----END PRIVATE KEY-----" * 40_000)) == []
     assert time.thread_time() - begun < 3
+
+
+BEFORE_AND_BEHIND = [
+    ("> ", ""),
+    ("", "<br>"),
+    ("  {number} | ", ""),
+    ("2026-01-01T10:00:00Z INFO ", ""),
+    ('"', '",'),
+    ('"', '\\n" +'),
+    ("{number}: ", ""),
+    ("+", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "behind"), BEFORE_AND_BEHIND)
+def test_lines_of_a_private_key_with_something_around_them_go(redactor: Redactor, before: str, behind: str) -> None:
+    """Quoted mail, listings, logs, pages and code; whole, and cut off at either end. What else stands there is left."""
+    lines = ["see here", *PEM.split("\n"), "and so on"]
+    written = [f"{before.format(number=number + 10)}{line}{behind}" for number, line in enumerate(lines)]
+    whole, no_end, no_beginning = written, written[:12] + written[-1:], written[:1] + written[8:]
+    for part in (whole, no_end, no_beginning):
+        text = "\n".join(part)
+        cleaned = redactor.clean_now([(text, None)])[0].text
+        assert not [line for line in PEM.split("\n")[1:-1] if line in cleaned]
+        assert "see here" in cleaned
+        assert "and so on" in cleaned
+
+
+def test_a_cut_off_last_line_goes_too(redactor: Redactor) -> None:
+    """Half a line is half a line of the key."""
+    text = "\n".join(f"> {line}" for line in [*PEM.split("\n")[:6], PEM.split("\n")[6][:21], "Thanks", "Jane"])
+    assert redactor.clean_now([(text, None)])[0].text == "> <PRIVATE_KEY>\n> Thanks\n> Jane"
