@@ -125,7 +125,9 @@ def _countries(config: RedactionConfig) -> Iterator[Detector]:
     for recognizer in country_recognizers(frozenset(config.presidio.entity_names()) - _ENTITIES.keys()):
         condition = pattern_condition(recognizer, config.presidio.score_threshold)
         shape = country_shape(recognizer.supported_entities[0])
-        yield Detector(recognizer=recognizer, condition=replace(condition, expressions=((shape, 0),)) if shape else condition)
+        if shape is not None and not condition.expressions:
+            condition = replace(condition, worded=((shape, 0),))
+        yield Detector(recognizer=recognizer, condition=condition)
 
 
 def _files(config: RedactionConfig) -> Iterator[Detector]:
