@@ -39,7 +39,7 @@ class AccessLog:
 
         self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
-        self._redactor = Redactor(_without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
+        self._redactor = Redactor(without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
         self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
@@ -104,8 +104,8 @@ def operating_user() -> str:
     return f"{name} (sudo: {caller})" if caller and os.getuid() == 0 else name
 
 
-def _without_vault(policy: "RedactionConfig") -> "RedactionConfig":
-    """The policy with `replace` for `vault`: what a command says about itself is nobody's original to keep."""
+def without_vault(policy: "RedactionConfig") -> "RedactionConfig":
+    """Return the policy with `replace` for `vault`: what we say about ourselves is nobody's original to keep."""
     entities = {entity: "replace" if action == "vault" else action for entity, action in policy.actions.entities.items()}
     keys = tuple(rule.model_copy(update={"action": "replace"}) if rule.action == "vault" else rule for rule in policy.actions.keys)
     return policy.model_copy(update={"actions": policy.actions.model_copy(update={"entities": entities, "keys": keys})})

@@ -5,6 +5,7 @@ query, which DuckDB folds into constants before it plans. Views are defined when
 to define, and most readers need a few.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _FILL: Final = {
 }
 TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows", "_counted_steps")
 """The views that are tables in the instance of `connect_tables`: what it is given, and what all else is made of."""
+_LITERAL: Final = re.compile(r"'[^']*(?:'|$)")
+_QUOTED: Final = re.compile(r'"[^"]*(?:"|$)')
 _SETTINGS: Final = (
     "TimeZone = 'UTC'",
     "parquet_metadata_cache = true",
@@ -117,9 +120,17 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> Non
     cursor.unregister("incoming")
 
 
+def message_of(error: Exception | None, sql: str = "") -> str:
+    """Return DuckDB's message in one line, without the texts that stand in the SQL as literals or in the rows that were read."""
+    line = _LITERAL.sub("'…'", str(error).split("\n\n", maxsplit=1)[0].replace("\n", " "))
+    for literal in sorted({each[1:-1] for each in _LITERAL.findall(sql)}, key=len, reverse=True):
+        line = line.replace(literal, "…") if len(literal) > 2 else line
+    return _QUOTED.sub('"…"', line) if isinstance(error, duckdb.ConversionException) else line  # elsewhere those are names
+
+
 def explained(error: duckdb.Error | None, data: Path) -> StorageError:
     """Return what a query's failure means to whoever asked."""
-    message = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    message = message_of(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return StorageError("read the lake", data, hint="out of memory: ask for a shorter time range")
     if can_mean_damage(error):

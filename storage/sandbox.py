@@ -18,6 +18,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from storage.engine import message_of
 from storage.errors import QueryRefused, StorageError
 from storage.views import VIEWS
 
@@ -60,7 +61,7 @@ def check(text: str, *, tables: Collection[str] = VIEWS) -> CheckedQuery:
         statements = parser.extract_statements(text)
         serialized = parser.execute("SELECT json_serialize_sql($text::VARCHAR)", {"text": text}).fetchone()
     except duckdb.Error as error:
-        raise QueryRefused("read the query", "SQL", hint=_first_line(error)) from error
+        raise QueryRefused("read the query", "SQL", hint=message_of(error, text)) from error
     finally:
         parser.close()
     if len(statements) != 1:
@@ -105,7 +106,7 @@ def run(
         except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
             if isinstance(error, duckdb.InvalidInputException) and "parquet" in str(error).lower():
                 raise
-            raise QueryRefused("run the query", "SQL", hint=_first_line(error)) from error
+            raise QueryRefused("run the query", "SQL", hint=message_of(error, query.text)) from error
 
 
 def truncated_at(table: pa.Table) -> int | None:
@@ -157,10 +158,6 @@ def _parser() -> duckdb.DuckDBPyConnection:
 
 def _too_deep() -> QueryRefused:
     return QueryRefused("read the query", "SQL", hint="it is nested too deeply: use WITH, or fewer levels")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
 
 
 @dataclass

@@ -228,12 +228,13 @@ def _signals() -> tuple[threading.Event, threading.Event]:
 
 
 def _cleaning(loaded: "Config", data: Path) -> tuple["Clean", str]:
+    from cli.access import without_vault
     from cli.configuration import cache_folder
     from redaction.pseudonym import load_or_create_key
     from redaction.redactor import Redactor
 
     key = load_or_create_key(data / "keys" / "pseudonym.key")
-    redactor = Redactor(loaded.redaction, pseudonym_key=key, cache_folder=cache_folder())
+    redactor = Redactor(without_vault(loaded.redaction), pseudonym_key=key, cache_folder=cache_folder())
 
     def clean(items: Sequence[tuple[str, str | None]]) -> list[str]:
         return [cleaned.text for cleaned in redactor.clean_now(items)]

@@ -176,6 +176,32 @@ def test_mistakes_are_explained(lake: Lake) -> None:
         lake.query("SELECT statuss FROM runs")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 'a canary'::INTEGER",
+        "SELECT 'a canary'::TIMESTAMP",
+        "SELECT name::INTEGER FROM spans",
+        "SELECT 'a canary' FRO spans",
+        "SELECT 'a canary",
+        "SELECT strptime('a canary', '%Y')",
+        "SELECT json_extract('{a canary', '$.x')",
+        "SELECT regexp_matches(name, '(a canary') FROM spans",
+        "SELECT date_part('a canary', start_time) FROM spans",
+        "SELECT * FROM spans WHERE start_time > 'a canary'",
+        "SELECT printf('%d canary', name) FROM spans",
+        "SELECT 'a canary' + 1",
+        "SELECT interval 'a canary'",
+    ],
+)
+def test_errors_hold_neither_literals_nor_rows(tmp_path: Path, text: str) -> None:
+    """They end in logs, in shells' histories and on screens that others see."""
+    write_lake(tmp_path, spans=[span("a canary")])
+    with Lake.open(tmp_path) as lake, pytest.raises(StorageError) as refused:
+        lake.query(text)
+    assert "canary" not in str(refused.value)
+
+
 def test_the_check_names_what_a_query_uses() -> None:
     """So that rule files can refuse now()."""
     checked = sandbox.check("WITH x AS (SELECT * FROM steps) SELECT now(), count(*) FROM x JOIN runs ON true WHERE started_at > $since")
