@@ -1,11 +1,13 @@
-"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; under a minute by default.
+"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; two minutes by default.
 
-Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Three phases: 5,000 spans a
-second over HTTP (latencies, freshness, memory), then as fast as acknowledgements come over HTTP and over gRPC (throughput). Beside the
-spans, single audit events are sent five times a second: their acknowledgement and the time until a query shows them are measured.
+Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Five phases: 5,000 spans a
+second over HTTP (latencies, freshness, memory), as fast as acknowledgements come over HTTP and over gRPC (throughput), and so over HTTP
+with personal data in 5 % of the spans, once while conversations repeat themselves and once while every text is new. Beside the spans,
+single audit events are sent five times a second: their acknowledgement and the time until a query shows them are measured.
 """
 
 import argparse
+import asyncio
 import json
 import multiprocessing
 import statistics
@@ -14,14 +16,19 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 
-from benchmarks.load import Body, Load, Sent, generate
-from collector.signals import LOGS
+from benchmarks.load import BODIES, Body, Load, Sent, generate
+from collector.redact import Walker
+from collector.signals import LOGS, TRACES
+from redaction.findings import Cleaned
+from redaction.policy import RedactionConfig
+from redaction.redactor import Redactor
 from storage.catalog import Catalog
 from storage.lake import Lake
 from tests.collector_process import CollectorProcess, settle
@@ -29,6 +36,7 @@ from tests.collector_process import CollectorProcess, settle
 PACED_SPANS_PER_SECOND = 5_000
 PROBE_SECONDS = 0.2
 VISIBLE_SECONDS = 60.0
+KEY = b"benchmark" * 4
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
 """Ids without digits: what might be a number goes to the scanner, which is measured in benchmarks.redaction."""
 Measure = dict[str, float | str]
@@ -123,13 +131,13 @@ def audit_event(text: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def phase(folder: Path, protocol: str, seconds: float, rate: int) -> Iterator[Measure]:
+def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -> Iterator[Measure]:
     """Run one collector under one load and yield what was measured."""
-    name = f"{protocol}, {rate:,} spans/s" if rate else f"{protocol}, as fast as it goes"
+    protocol = options["protocol"]
     with CollectorProcess(folder, node="bench", interval="1s") as collector:
         collector.post("traces", Body(0).patched())  # what everyone repeats is known then
         collector.post("logs", audit_event("call 212 555 0123"))  # and the scanner is loaded
-        load = Load(protocol=protocol, port=collector.ports[protocol], seconds=seconds, rate=rate, connections=4)
+        load = Load(port=collector.ports[protocol], seconds=seconds, connections=4, **options)
         usage = Usage(collector)
         with Probe(collector) as probe:
             sent = run(load, usage)
@@ -149,6 +157,36 @@ def phase(folder: Path, protocol: str, seconds: float, rate: int) -> Iterator[Me
         yield measure(name, "memory, with its children", usage.peak_all_bytes / (1 << 20), "MiB")
         settle(collector.data)
         yield from sizes(name, collector.data, sent.spans + 512)
+    if load.findings:
+        yield measure(name, "texts that were known (look-ups that hit)", 100 * asyncio.run(known_share(load)), "%")
+
+
+class Counted(Redactor):
+    """Counts how often a text was known."""
+
+    lookups = hits = 0
+
+    def lookup(self, text: str, key: str | None, *, subject: str | None = None) -> Cleaned | None:
+        known = super().lookup(text, key, subject=subject)
+        self.lookups += 1
+        self.hits += known is not None
+        return known
+
+
+async def known_share(load: Load) -> float:
+    """Return how many of a load's texts are known on sight, once every conversation was seen."""
+    bodies = [Body(number, fresh_every=load.fresh_every, findings=load.findings) for number in range(BODIES)]
+    with tempfile.TemporaryDirectory() as folder:
+        redactor = Counted(RedactionConfig(), pseudonym_key=KEY, cache_folder=Path(folder))
+        walker = Walker(redactor, id_key=KEY)
+        for _again in range(2):
+            redactor.lookups = redactor.hits = 0
+            for body in bodies:
+                message = TRACES.request()
+                message.ParseFromString(body.patched())
+                await walker.clean(TRACES, message)
+        await redactor.close()
+    return redactor.hits / redactor.lookups
 
 
 def run(load: Load, usage: Usage) -> Sent:
@@ -203,21 +241,32 @@ def measure(phase_name: str, what: str, value: float, unit: str) -> Measure:
     return {"phase": phase_name, "what": what, "value": round(value, 3), "unit": unit}
 
 
-def measures(seconds: float) -> Iterator[Measure]:
-    """Yield every measure of the three phases."""
-    for protocol, rate in (("http", PACED_SPANS_PER_SECOND), ("http", 0), ("grpc", 0)):
-        with tempfile.TemporaryDirectory() as folder:
-            yield from phase(Path(folder), protocol, seconds, rate)
+PHASES: dict[str, dict[str, Any]] = {
+    f"http, {PACED_SPANS_PER_SECOND:,} spans/s": {"protocol": "http", "rate": PACED_SPANS_PER_SECOND},
+    "http, as fast as it goes": {"protocol": "http", "rate": 0},
+    "grpc, as fast as it goes": {"protocol": "grpc", "rate": 0},
+    "findings, conversations": {"protocol": "http", "rate": 0, "findings": True},
+    "findings, every text new": {"protocol": "http", "rate": 0, "findings": True, "fresh_every": 1},
+}
+
+
+def measures(seconds: float, chosen: Sequence[str]) -> Iterator[Measure]:
+    """Yield every measure of the phases whose names hold one of `chosen`; of all when there is none."""
+    for name, options in PHASES.items():
+        if not chosen or any(each in name for each in chosen):
+            with tempfile.TemporaryDirectory() as folder:
+                yield from phase(Path(folder), name, seconds, options)
 
 
 def main() -> None:
     """Print the table, and write the JSON when asked for."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=10.0, help="length of each of the three phases")
+    options.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
+    options.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
     options.add_argument("--json", type=Path, help="also write the measures to this file")
     chosen = options.parse_args()
     rows = []
-    for row in measures(chosen.seconds):
+    for row in measures(chosen.seconds, chosen.phase):
         rows.append(row)
         print(f"{row['phase']:<26}{row['what']:<56}{row['value']:>14,.2f} {row['unit']}", flush=True)
     if chosen.json:

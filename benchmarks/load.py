@@ -1,7 +1,8 @@
 """A load generator in a process of its own: agent spans over real OTLP, as an instrumented fleet sends them.
 
-Request bodies are built once and patched before every send (ids, times, and a text that nobody has seen before in one span of 16), so
-that generating costs little beside what is measured. Conversations repeat, as agents send the whole of them with every model call.
+Request bodies are built once and patched before every send (ids, times, and a text that nobody has seen before in one span of 16, or in
+every span), so that generating costs little beside what is measured. Conversations repeat, as agents send the whole of them with every
+model call.
 """
 
 import asyncio
@@ -34,15 +35,24 @@ QUESTIONS = (
 )
 
 
+FINDINGS = ("Write to jane.{}@example.com.", "Call {} at 415-555-0132.", "{} paid with 4111 1111 1111 1111.", "{}: 536-22-8726 is the SSN.")
+FINDING_EVERY = 20
+
+
 @dataclass(slots=True)
 class Load:
-    """What is sent, and how: `rate` spans a second (0: as fast as acknowledgements come), `connections` requests under way."""
+    """What is sent, and how: `rate` spans a second (0: as fast as acknowledgements come), `connections` requests under way.
+
+    One span in `fresh_every` has a text that was never sent before; with `findings`, one in 20 holds personal data.
+    """
 
     protocol: str
     port: int
     seconds: float
     rate: int
     connections: int
+    fresh_every: int = FRESH_EVERY
+    findings: bool = False
 
 
 @dataclass(slots=True)
@@ -59,8 +69,9 @@ class Sent:
 class Body:
     """One patchable request."""
 
-    def __init__(self, number: int) -> None:
-        self._id_positions: list[tuple[int, int]] = []
+    def __init__(self, number: int, *, fresh_every: int = FRESH_EVERY, findings: bool = False) -> None:
+        self._fresh_every = fresh_every
+        self._findings = findings
         message = TRACES.request()
         resource = message.resource_spans.add()
         for key, value in {
@@ -91,7 +102,10 @@ class Body:
         span = spans.add(trace_id=trace_id, span_id=ids[index], parent_span_id=parent, name="chat gpt-4o-mini", kind=3)  # type: ignore[attr-defined]
         span.start_time_unix_nano = span.end_time_unix_nano = 1 << 60
         question = QUESTIONS[(number + index) % len(QUESTIONS)]
-        said = f"{question} {_FRESH}" if index % FRESH_EVERY == 0 else f"{question} Conversation {number}, turn {index % 40}."
+        fresh = index % self._fresh_every == 0
+        said = f"{question} {_FRESH}" if fresh else f"{question} Conversation {number}, turn {index % 40}."
+        if self._findings and index % FINDING_EVERY == 0:
+            said += " " + FINDINGS[index // FINDING_EVERY % len(FINDINGS)].format(_FRESH if fresh else f"number{number}")
         texts = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "openai",
@@ -141,7 +155,7 @@ def generate(load: Load, results: Connection) -> None:
 
 
 async def _run(load: Load) -> Sent:
-    bodies = [Body(number) for number in range(BODIES)]
+    bodies = [Body(number, fresh_every=load.fresh_every, findings=load.findings) for number in range(BODIES)]
     connect = _http(load.port) if load.protocol == "http" else _grpc(load.port)
     sent = Sent(spans=0, seconds=0.0, latencies=[], failures=0, cpu_seconds=0.0)
     clients = [await connect() for _ in range(load.connections)]
