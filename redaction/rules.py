@@ -8,7 +8,7 @@ from typing import Final
 from redaction.actions import Actions, Treatment, kept
 from redaction.errors import VaultError
 from redaction.expressions import Expression
-from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Verdict, merged, withheld
+from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Findings, Verdict, merged, withheld
 from redaction.keys import ACTION_RULE, Handling, KeyClass, KeyRules, Whole, looks_like_identifier
 from redaction.people import TYPE_WORDS, is_name, may_be_person
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
@@ -40,6 +40,9 @@ _MACHINE: Final = re.compile(
 
 _PATH: Final = re.compile(r"[/\\_{}<>=#|]")
 _IDENTIFIER: Final = re.compile(r"(?=[^\d]*\d)(?=.*[A-Za-z])[A-Za-z0-9]+(?:[-_.:/][A-Za-z0-9]+)*")
+PLACEHOLDER: Final = re.compile(
+    r"<(?P<entity>[A-Z][A-Z0-9_]{0,63})(?::(?:[0-9a-f]{16}|v1:[0-9a-f]{24}))?>|<(?P<blocked>BLOCKED_(?:KEY|VALUE)):[0-9a-f]{32,128}>"
+)
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WORD_END: Final = re.compile(r"[\w.\-]{1,200}+\Z")
 _WORD_START: Final = re.compile(r"[\w.\-]{1,200}+")
@@ -58,6 +61,7 @@ class Rules:
         self._blocks_values = bool(config.blocked_values)
         self.scans_numbers = config.redact_all_types
         self._max_text_bytes = config.presidio.max_text_bytes
+        self._entities = config.known_entities()
         self._machine = frozenset(config.sensitive_keys.machine_siblings)
         self._person = frozenset(config.sensitive_keys.person_siblings)
         self._blocked: Cleaned | None = None
@@ -92,7 +96,7 @@ class Rules:
             case Handling.EXEMPT if looks_like_identifier(text):
                 return self.keys.identifier if self._prefilter.may_match_identifier(text) else Cleaned(text=text)
         blocked = key_class.handling is Handling.BLOCK or key_class.blocked_otherwise
-        if not blocked or self._allows(text):
+        if not blocked or self._is_own(text) or self._allows(text):
             return self.keys.plain
         return self._blocked or self._treated(text, BLOCK, how)
 
@@ -100,7 +104,7 @@ class Rules:
         whole, otherwise = key_class.whole, key_class.otherwise
         if whole is None or otherwise is None:
             return self.keys.plain
-        if not text or not self._looks_like(text, whole) or self._allows(text):
+        if not text or self._is_own(text) or not self._looks_like(text, whole) or self._allows(text):
             return self._unless_too_large(text, otherwise)
         return self._treated(text, whole, how, identity=key_class.pseudonymise)
 
@@ -117,6 +121,8 @@ class Rules:
             verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
         if key_class.pseudonymise and _UUID.fullmatch(text):
             return Cleaned(text=text)
+        if verdict and "<" in text:
+            verdict = self._without_own(text, verdict)
         if key_class.pseudonymise or key_class.keep:
             how = replace(how, identity=key_class.pseudonymise, keep=key_class.keep)
         if not self._allowed_values or not verdict:
@@ -199,6 +205,15 @@ class Rules:
 
     def _allows(self, text: str) -> bool:
         return any(pattern.matches(text) for pattern in self._allowed_values)
+
+    def _without_own(self, text: str, findings: Findings) -> Findings:
+        """Return the findings that do not lie in what we wrote ourselves in place of another: a text may pass twice."""
+        own = [each.span() for each in PLACEHOLDER.finditer(text) if (each["blocked"] or each["entity"]) in self._entities]
+        return tuple(each for each in findings if not any(start <= each.start and each.end <= end for start, end in own))
+
+    def _is_own(self, text: str) -> bool:
+        match = PLACEHOLDER.fullmatch(text) if text[:1] == "<" else None
+        return match is not None and (match["blocked"] or match["entity"]) in self._entities
 
     def _allows_part(self, text: str, start: int, end: int) -> bool:
         """Whether a finding, or the word that it stands in, is allowed as a whole."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redaction.actions import Actions, Treatment, masked
-from redaction.findings import Finding
+from redaction.findings import Cleaned, Finding
 from redaction.policy import Action, RedactionConfig
 from redaction.redactor import Redactor
 from redaction.vault import PLACEHOLDER, Vault
@@ -255,3 +255,29 @@ def test_a_policy_without_vault_depends_on_no_subject(redactor: Redactor) -> Non
     """So its cache is shared by all."""
     assert redactor.subject_keys == ()
     assert redactor.for_subject("jane") is redactor
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("write to <EMAIL_ADDRESS:0123456789abcdef>", None),
+        ("<EMAIL_ADDRESS:0123456789abcdef>", "user.email"),
+        ("<PERSON>", "customer.name"),
+        ("<CREDIT_CARD>", "password"),
+        ("API key: <OPENAI_API_KEY:0123456789abcdef>", "user.id"),
+        ("<PHONE_NUMBER:v1:0123456789abcdef01234567>", "phone"),
+        ("<BLOCKED_KEY:0123456789abcdef0123456789abcdef>", "password"),
+        ('{"customer": {"name": "<PERSON:0123456789abcdef>"}}', None),
+    ],
+)
+def test_what_was_cleaned_already_stays(redactor: Redactor, text: str, key: str | None) -> None:
+    """Records come through more than one collector: a pseudonym of a pseudonym would be somebody else."""
+    assert redactor.clean_now([(text, key)])[0] == Cleaned(text=text)
+
+
+@pytest.mark.parametrize(
+    "text", ["<JANE_DOE>", "<PERSON:jane>", "<PERSON> Doe", "<EMAIL_ADDRESS:0123456789ABCDEF>", "<SECRET:0123456789abcdef>"]
+)
+def test_what_only_looks_cleaned_is_not(redactor: Redactor, text: str) -> None:
+    """Nobody hides a name in brackets."""
+    assert redactor.clean_now([(text, "customer.name")])[0].text == "<PERSON>"
