@@ -52,12 +52,13 @@ class CollectorProcess:
         self.config = folder / f"{node}.yaml"
         self.config.write_text(CONFIG.format(grpc=grpc, http=http, health=0, node=node, interval=interval))
         self.command = [sys.executable, "-m", "tests.collector_main", str(self.config), str(self.data)]
+        self.environ = dict(os.environ)
         self.ports: dict[str, int] = {}
 
     def start(self) -> Self:
         """Start it and wait until requests are taken; raises RuntimeError with its log when it does not come up."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, env=dict(os.environ))
+            self.process = subprocess.Popen(self.command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, env=self.environ)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 def scan(directory: Path, needles: Iterable[str]) -> dict[str, list[str]]:
     """Return for each needle the places (file, and column or table) that hold it, in any of its forms."""
-    forms = {needle: _forms(needle) for needle in needles}
-    found: dict[str, list[str]] = {needle: [] for needle in forms}
+    variants_of = {needle: forms(needle) for needle in needles}
+    found: dict[str, list[str]] = {needle: [] for needle in variants_of}
     for path in sorted(directory.rglob("*")):
         if not path.is_file():
             continue
         for place, content in _contents(path):
-            for needle, variants in forms.items():
+            for needle, variants in variants_of.items():
                 if any(variant in content for variant in variants):
                     found[needle].append(f"{path.relative_to(directory)}{place}")
     return found
@@ -63,7 +63,8 @@ def _readable(value: object) -> str:
     return str(value)
 
 
-def _forms(needle: str) -> set[bytes]:
+def forms(needle: str) -> set[bytes]:
+    """Return a text in the forms in which it could hide."""
     plain = needle.encode()
     return {
         plain,
@@ -72,8 +73,19 @@ def _forms(needle: str) -> set[bytes]:
         json.dumps(needle)[1:-1].encode(),
         json.dumps(json.dumps(needle)[1:-1])[1:-1].encode(),
         urllib.parse.quote(needle).encode(),
-        base64.b64encode(plain).rstrip(b"=")[:-1],
+        *_base64_forms(plain),
         plain.hex().encode(),
+        plain.hex().upper().encode(),
         needle.encode("utf-16-le"),
         needle.encode("utf-16-be"),
     }
+
+
+def _base64_forms(plain: bytes) -> set[bytes]:
+    """Return what a text looks like inside of base64, at each of the three places where it can begin."""
+    found = set()
+    for shift in range(3):
+        usable = len(plain) - (len(plain) + shift) % 3
+        encoded = base64.b64encode(b"\0" * shift + plain[:usable])[-(-shift * 8 // 6) if shift else 0 :]
+        found |= {encoded, encoded.translate(bytes.maketrans(b"+/", b"-_"))}
+    return found

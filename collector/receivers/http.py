@@ -76,7 +76,8 @@ class HttpReceiver:
                 await incoming.drain()
             await _fail(send, error, encoding)
         except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
-            structlog.get_logger(__name__).error("request failed", path=scope["path"], error=type(error).__name__, where=where(error))
+            path = scope["path"] if scope["path"] in self._paths else "unknown"  # what is asked for may hold anything
+            structlog.get_logger(__name__).error("request failed", path=path, error=type(error).__name__, where=where(error))
             await _fail(send, error, encoding)
 
     def _route(self, scope: Scope) -> Signal:

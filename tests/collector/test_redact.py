@@ -3,11 +3,10 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from collector.admission import admit
 from collector.findings import Findings
@@ -15,50 +14,11 @@ from collector.redact import Walker
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.values import SLICE_ITEMS
 from collector.walk import SLICE_RECORDS
+from tests.collector.otlp_fields import ALL_PATHS, IDS, plant, with_record
 from tests.fakes import FakeCleaner
 
 CANARY = "canary"
 KEY = b"k" * 32
-IDS = {"trace_id", "span_id", "parent_span_id"}
-Path = tuple[str, ...]
-
-
-def paths(descriptor: Descriptor, seen: tuple[Descriptor, ...] = ()) -> Iterator[Path]:
-    """Yield the path of every string and bytes field below a message type; a recursive type is entered twice."""
-    for field in descriptor.fields:
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
-            if seen.count(field.message_type) < 2:
-                for path in paths(field.message_type, (*seen, field.message_type)):
-                    yield (field.name, *path)
-        elif field.type in {FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_BYTES}:
-            yield (field.name,)
-
-
-def plant(message: Message, path: Path, value: str | bytes) -> None:
-    """Set one field in what is there already, so that it belongs to a record that is admitted; create what is missing."""
-    name, *rest = path
-    field = message.DESCRIPTOR.fields_by_name[name]
-    if rest:
-        child = getattr(message, name)
-        if field.is_repeated:
-            child = child[-1] if len(child) else child.add()
-        plant(child, tuple(rest), value)
-    elif field.is_repeated:
-        getattr(message, name).append(value)
-    else:
-        setattr(message, name, value)
-
-
-def with_record(signal: Signal) -> Message:
-    """A request with one valid record, so that nothing is skipped for being empty."""
-    request = signal.request()
-    if signal is TRACES:
-        request.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-    elif signal is LOGS:
-        request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=1)
-    else:
-        request.resource_metrics.add().scope_metrics.add().metrics.add().gauge.data_points.add(as_int=1)
-    return request
 
 
 def clean(signal: Signal, message: Message, cleaner: FakeCleaner | None = None) -> Findings:
@@ -75,9 +35,6 @@ def counts(findings: Findings) -> dict[int, dict[str, int]]:
         for entity, _, _, count in receipts:
             of_record[entity] = of_record.get(entity, 0) + count
     return sums
-
-
-ALL_PATHS = [(signal, path) for signal in SIGNALS.values() for path in paths(signal.request.DESCRIPTOR)]
 
 
 def test_the_walk_over_the_descriptors_sees_the_fields_that_people_forget() -> None:
