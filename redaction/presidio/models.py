@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import regex  # type: ignore[import-untyped]
 import spacy
+from presidio_analyzer import LocalRecognizer, RecognizerResult
 from presidio_analyzer.nlp_engine import NlpEngineProvider, SpacyNlpEngine, StanzaNlpEngine, TransformersNlpEngine
 from presidio_analyzer.predefined_recognizers import GLiNERRecognizer, SpacyRecognizer
 
@@ -59,18 +60,26 @@ def model_recognizers(config: PresidioConfig) -> Iterator[Any]:
         raise RedactionError(f"load the {config.nlp_engine} model", model, hint=hint) from error
 
 
-class ModelRecognizer(SpacyRecognizer):
+class ModelRecognizer(LocalRecognizer):
     """A pipeline of one of Presidio's engines as a recognizer that runs it itself."""
 
     def __init__(self, engine: Any, language: str, entities: list[str]) -> None:
+        name = f"{engine.engine_name.capitalize()}Model"
         self._engine = engine
         self._language = language
-        super().__init__(supported_entities=entities, supported_language=language, name=f"{engine.engine_name.capitalize()}Model")
+        self._reader = SpacyRecognizer(supported_entities=entities, supported_language=language, name=name)
+        super().__init__(supported_entities=entities, supported_language=language, name=name)
+
+    def load(self) -> None:
+        """The engine is loaded already."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[Any]:  # noqa: ARG002
         if _LETTER.search(text) is None:
             return []
-        return list(super().analyze(text, entities, self._engine.process_text(text, self._language)))
+        results: list[Any] = self._reader.analyze(text, entities, self._engine.process_text(text, self._language))
+        for each in results:
+            each.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY] = self.id
+        return results
 
 
 class Gliner(GLiNERRecognizer):
