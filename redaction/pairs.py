@@ -6,7 +6,8 @@ has to look like one of its kind. Every expression here is linear in the text.
 """
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from redaction.escapes import views
@@ -18,13 +19,15 @@ from redaction.rules import BLOCK, Rules
 BRACKET_CHARS: Final = 65_536
 """A bracket is followed so far: one that is never closed must not swallow a whole log."""
 
-_STRING: Final = r"[bBuU]?(?:'(?P<single>(?:[^'\\\n]|\\.){0,2000}+)'?|\"(?P<double>(?:[^\"\\\n]|\\.){0,2000}+)\"?)"
+NEAR_CHARS: Final = 200
+
+_STRING: Final = r"[bBfFrRuU]{0,2}(?:'(?P<single>(?:[^'\\\n]|\\.){0,2000}+)'?|\"(?P<double>(?:[^\"\\\n]|\\.){0,2000}+)\"?)"
 _QUOTED: Final = re.compile(
     r"(?P<mark>[\"'])(?P<key>[^\W\d_][\w .\-]{0,60}+)(?P=mark)\s*+(?::|=>)\s*+"
     rf"(?:{_STRING}|(?P<open>[\[{{(])|(?P<number>-?\d[\d.]*+)(?!\w))"
 )
 _NAMED: Final = re.compile(
-    rf"(?<![\w.\-\"'])(?P<key>[^\W\d_][\w.\-]{{0,60}}+)(?P<spaced>\s?):?=\s?(?:{_STRING}|(?P<bare>[^\s,;&()\[\]{{}}\"'<>=]{{1,500}}+)(?![(\[]))"
+    rf"(?<![\w.\-\"'])(?P<key>[^\W\d_][\w.\-]{{0,60}}+)(?P<spaced>\s?):?=\s?(?:{_STRING}|(?P<bare>[^\s,;&()\[\]{{}}\"'<>=`|]{{1,500}}+)(?![(\[\"']))"
 )
 _LINE: Final = re.compile(
     r"^[ \t]*+(?:[-*•|>][ \t]*+)?\**+(?P<key>[^\W\d_][\w \-/']{0,38}?)\**+[ \t]*+[:：]\**+[ \t]++(?P<line>[^\n]{1,200}?)[ \t|]*+$",
@@ -33,8 +36,9 @@ _LINE: Final = re.compile(
 _COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
 _ESCAPED_QUOTE: Final = re.compile(r"\\[\"']|%2[27]|&(?:quot|apos|#3[49]);")
 _CODE: Final = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)+|[a-z]+[A-Z]\w*")
-_WORD: Final = re.compile(r"[A-Za-z_][\w.]*")
+_NO_VALUE: Final = re.compile(r"[A-Za-z_][\w.]*|\d{1,4}")
 _SPACE_OR_DIGIT: Final = re.compile(r"[\s\d]")
+_SYNTAX: Final = re.compile(r"[={}\[\]\"<>`]")
 _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 
@@ -60,7 +64,7 @@ def _find(text: str, rules: Rules) -> Iterator[Finding]:
     matches = list(_QUOTED.finditer(text))
     if "=" in text:
         matches = sorted((*matches, *_NAMED.finditer(text)), key=lambda match: match.start())
-    beside = [match["key"] for match in matches]
+    starts = [match.start() for match in matches]
     covered = 0  # up to here the text is inside a bracket that goes as a whole
     for match in matches:
         if match.start() < covered:
@@ -73,7 +77,7 @@ def _find(text: str, rules: Rules) -> Iterator[Finding]:
             if key_class.handling is Handling.BLOCK:
                 covered = _closed(text, match.start("open"))
                 yield _finding(match.start("open"), covered, key_class)
-        elif _counts(match, group, key_class, rules, beside):
+        elif _counts(match, group, key_class, rules, _beside(matches, starts, match.start())):
             yield _finding(*match.span(group), key_class)
     for match in _LINE.finditer(text) if ":" in text or "：" in text else ():
         key_class = rules.keys.nested(match["key"])
@@ -81,17 +85,23 @@ def _find(text: str, rules: Rules) -> Iterator[Finding]:
             yield _finding(*match.span("line"), key_class)
 
 
+def _beside(matches: Sequence[re.Match[str]], starts: Sequence[int], start: int) -> Iterator[str]:
+    """Yield the keys near a place: those of the same object, most likely."""
+    for match in matches[bisect_left(starts, start - NEAR_CHARS) : bisect_left(starts, start + NEAR_CHARS)]:
+        yield match["key"]
+
+
 def _finding(start: int, end: int, key_class: KeyClass) -> Finding:
     whole = key_class.whole or BLOCK
     return Finding(start, end, whole.entity, 1.0, whole.rule)
 
 
-def _counts(match: re.Match[str], group: str, key_class: KeyClass, rules: Rules, beside: list[str]) -> bool:
+def _counts(match: re.Match[str], group: str, key_class: KeyClass, rules: Rules, beside: Iterable[str]) -> bool:
     value = match[group]
     if not value or value.lower() in TYPE_WORDS:
         return False
-    if key_class.handling is Handling.BLOCK:  # `password = get_password` is code, `password=swordfish` is none
-        return group != "bare" or not match["spaced"] or _WORD.fullmatch(value) is None
+    if key_class.handling is Handling.BLOCK:  # `password = get_password`, `password=password` and `SECRET_CHARS = 4` are code
+        return group != "bare" or (value != match["key"] and (not match["spaced"] or _NO_VALUE.fullmatch(value) is None))
     return rules.in_text(value, key_class, beside) and (key_class.whole is None or not _is_code(value, match["key"], key_class))
 
 
@@ -107,7 +117,7 @@ def _counts_in_line(value: str, key_class: KeyClass, rules: Rules) -> bool:
     if key_class.handling is Handling.BLOCK:
         return " " not in value and value.lower() not in TYPE_WORDS
     whole = key_class.whole
-    if whole is None:
+    if whole is None or _SYNTAX.search(value) is not None:
         return False
     if whole.entity == "PERSON":
         return rules.is_name(value)

@@ -127,7 +127,7 @@ class Redactor:
 
     def inherits(self, key: str | None) -> bool:
         """Whether what stands in a list or map under `key` is treated as if it stood under `key` itself; short numbers, too."""
-        return key is not None and self._rules.inherited(key) is not None
+        return key is not None and (self._keys.attribute(key).handling is Handling.KEEP or self._rules.inherited(key) is not None)
 
     def for_subject(self, subject: str | None) -> "Redactor | OfSubject":
         """Return a cleaner of texts that are the data of `subject`; this one when nothing depends on it."""
