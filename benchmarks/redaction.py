@@ -70,11 +70,13 @@ class Bench:
         self._vanilla = AnalyzerEngine(nlp_engine=NoOpNlpEngine([{"lang_code": "en", "model_name": "no_op"}]))
         self.new = self._redactor(0)
         self._known = self._redactor(1 << 28)
+        self._loop = asyncio.Runner()
+        self._apart = Redactor(RedactionConfig(cache_bytes=0), pseudonym_key=KEY, cache_folder=cache_folder)
         self.ways: dict[str, Way] = {
             "vanilla": lambda texts: timed(lambda: [self._vanilla.analyze(text, language="en", score_threshold=0.4) for text in texts]),
             "stock": lambda texts: timed(lambda: [self.stock.find(text, ()) for text in texts]),
             "new": lambda texts: timed(lambda: clean(self.new, texts)),
-            "process": lambda texts: asyncio.run(self._through_process(texts)),
+            "process": lambda texts: self._loop.run(self._through_process(texts)),
             "known": self._of_known,
         }
 
@@ -92,15 +94,17 @@ class Bench:
         return timed(lambda: [self._known.lookup(text, None) for text in texts])
 
     async def _through_process(self, texts: Sequence[str]) -> float:
-        """Clean `texts` in calls that all wait at once; returns the seconds without starting and ending the process."""
-        redactor = Redactor(RedactionConfig(cache_bytes=0), pseudonym_key=KEY, cache_folder=self._folder)
-        await redactor.clean([("start@example.com", None)])
+        """Clean `texts` in calls that all wait at once; returns the seconds without starting the process."""
+        await self._apart.clean([("start@example.com", None)])
         begun = time.perf_counter()
-        asked: list[Item] = [(text, None) for text in texts if redactor.lookup(text, None) is None]
-        await asyncio.gather(*(redactor.clean(asked[start : start + CALL_TEXTS]) for start in range(0, len(asked), CALL_TEXTS)))
-        seconds = time.perf_counter() - begun
-        await redactor.close()
-        return seconds
+        asked: list[Item] = [(text, None) for text in texts if self._apart.lookup(text, None) is None]
+        await asyncio.gather(*(self._apart.clean(asked[start : start + CALL_TEXTS]) for start in range(0, len(asked), CALL_TEXTS)))
+        return time.perf_counter() - begun
+
+    def close(self) -> None:
+        """End the scanner process."""
+        self._loop.run(self._apart.close())
+        self._loop.close()
 
     def texts(self, kind: str, count: int, seed: str, share: float) -> list[str]:
         """Return texts of a kind; a `share` of them holds one finding, the others none."""
@@ -216,6 +220,7 @@ def main() -> None:
             "replays": list(replay.measures(bench.stock, folder, conversations=1 if chosen.quick else 6, rounds=bench.rounds)),
             "memory": replay.memory(folder, texts=50_000 if chosen.quick else 1_000_000),
         }
+        bench.close()
     for part in ("speeds", "confirmations", "replays"):
         print_rows(result[part])  # type: ignore[arg-type]
     print_rows([result["memory"]])  # type: ignore[list-item]
