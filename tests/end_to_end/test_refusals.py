@@ -97,3 +97,27 @@ def test_a_wrong_key_in_the_configuration(tmp_path: Path, ports: list[int]) -> N
 def test_a_lake_that_is_not_there(tmp_path: Path) -> None:
     refusal(auditlake(tmp_path, "runs", "--data", "nowhere"), "nowhere")
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("command", ["collect", "validate"])
+def test_a_model_that_is_missing(tmp_path: Path, ports: list[int], command: str) -> None:
+    """Known before requests are taken, with the remedy; nothing is downloaded, and nothing runs without the model instead."""
+    configured(tmp_path, ports)
+    config = tmp_path / "otel-config.yaml"
+    policy = "redaction: {presidio: {nlp_engine: spacy, nlp_model: en_core_web_lg}}"
+    config.write_text(config.read_text().replace("redaction: {}", policy))
+    refusal(auditlake(tmp_path, command), "cannot load the spaCy model: en_core_web_lg", "python -m spacy download en_core_web_lg")
+
+
+def test_a_file_of_recognizers_that_presidio_refuses(tmp_path: Path, ports: list[int]) -> None:
+    """Looked for beside the configuration; the error names the file, the recognizer and the field."""
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    configured(folder, ports)
+    config = folder / "otel-config.yaml"
+    config.write_text(config.read_text().replace("redaction: {}", "redaction: {presidio: {recognizers: [own.yaml]}}"))
+    own = folder / "own.yaml"
+    own.write_text("recognizers: [{name: Mine, supported_entity: X, patterns: [{name: p, regex: a, score: 7}]}]")
+    refusal(auditlake(tmp_path, "collect", "--config", str(config)), str(own), "'Mine'", "patterns: ", "between 0 and 1")
+    own.write_text("recognizers: [{name: Mine, supported_entity: X, patterns: [{name: p, regex: '(', score: 1}]}]")
+    refusal(auditlake(tmp_path, "collect", "--config", str(config)), str(own), "Mine: patterns[0].regex", "line 2")
