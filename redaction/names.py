@@ -7,6 +7,7 @@ model (`presidio.nlp_engine`).
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from redaction.given_names import GIVEN_NAMES
@@ -59,17 +60,43 @@ _ONE_WORD: Final = re.compile(
 SURE: Final = 0.85
 LIKELY: Final = 0.6
 
-PATTERNS: Final[tuple[tuple[str, re.Pattern[str], float, bool], ...]] = (
-    ("title", TITLED, SURE, True),
-    ("salutation", SALUTATION, LIKELY, False),
-    ("introduction", INTRODUCTION, SURE, True),
-    ("introduction in lower case", IN_LOWER_CASE, LIKELY, False),
-    ("self", SELF, LIKELY, False),
-    ("sign-off", SIGN_OFF, LIKELY, False),
-    ("label", LABEL, SURE, False),
-    ("role", ROLE, LIKELY, False),
-)
-"""Name, expression, score, and whether one unknown word is a name there."""
+
+@dataclass(frozen=True, slots=True)
+class NamePattern:
+    """One sign of a name."""
+
+    name: str
+    expression: re.Pattern[str]
+    needs: tuple[str, ...]  # one of these stands in the lower-case text before the expression can match
+    score: float
+    any_word: bool = False  # one unknown word is a name there
+
+
+PATTERNS: Final = (
+    NamePattern(
+        "title", TITLED,
+        ("dr", "mr", "ms ", "ms.", "mx", "prof", "sir ", "dame ", "rev", "herr", "frau", "mme", "miss", "doctor", "madam"), SURE,
+        any_word=True,
+    ),
+    NamePattern("salutation", SALUTATION, ("dear", "hi ", "hi,", "hello", "hey", "greetings", "good ", "welcome"), LIKELY),
+    NamePattern("introduction", INTRODUCTION, ("name", "called", "call me", "known as"), SURE, any_word=True),
+    NamePattern("introduction in lower case", IN_LOWER_CASE, ("my name", "call me"), LIKELY),
+    NamePattern("self", SELF, ("i am ", "i'm ", "i’m ", "this is ", "it's ", "it’s "), LIKELY),
+    NamePattern(
+        "sign-off", SIGN_OFF,
+        ("regards", "wishes", "thank", "best", "cheers", "sincerely", "yours ", "respectfully", "cordially", "take care", "love"), LIKELY,
+    ),
+    NamePattern(
+        "label", LABEL,
+        ("custom", "client", "patient", "caller", "applica", "claimant", "passenger", "guest", "employee", "benefici", "recipient", "tenant",
+         "holder", "contact", "signed", "att", "insured", "borrower", "student", "buyer"), SURE,
+    ),
+    NamePattern(
+        "role", ROLE,
+        ("behalf of", "name of", "c/o", "care of", "spoke ", "speaking with", "met with", "married to", "spouse of", "patient", "custom",
+         "client", "caller", "applica", "claimant", "passenger", "guest", "employee", "benefici", "holder", "student", "resident"), LIKELY,
+    ),
+)  # fmt: skip
 
 _LABELS: Final = (
     r"(?i:customer|client|patient|caller|applicant|claimant|passenger|guest|employee|beneficiary|recipient|tenant|holder|contact|person"
@@ -93,12 +120,15 @@ SHAPES: Final[tuple[str, ...]] = (
 
 def find(text: str, key_words: Sequence[str]) -> Iterator[Name]:  # noqa: ARG001 - finders are alike
     """Yield the names in `text`; those that two patterns see come twice."""
-    for _, pattern, score, any_word in PATTERNS:
-        for match in pattern.finditer(text):
-            found = _name(match["name"], any_word=any_word)
+    lowered = text.lower()
+    for pattern in PATTERNS:
+        if not any(word in lowered for word in pattern.needs):
+            continue
+        for match in pattern.expression.finditer(text):
+            found = _name(match["name"], any_word=pattern.any_word)
             if found is not None:
                 start, end = found
-                yield match.start("name") + start, match.start("name") + end, score
+                yield match.start("name") + start, match.start("name") + end, pattern.score
 
 
 def _name(words: str, *, any_word: bool) -> tuple[int, int] | None:

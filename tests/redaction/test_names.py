@@ -79,9 +79,10 @@ def test_every_match_has_a_shape() -> None:
     shapes = [re.compile(shape) for shape in SHAPES]
     texts = [text for text, _ in NAMED] + ["Rev. Ümit", "Herr Özil", "Cardholder named Jane Doe", "c/o Jane Doe", "WELCOME BACK Jane,"]
     for text in texts:
-        for _, pattern, _, _ in PATTERNS:
-            for match in pattern.finditer(text):
+        for pattern in PATTERNS:
+            for match in pattern.expression.finditer(text):
                 assert any(shape.search(match.group()) for shape in shapes), match.group()
+                assert any(word in match.group().lower() for word in pattern.needs), match.group()
 
 
 def test_shapes_look_around_nothing() -> None:
