@@ -36,7 +36,7 @@ PHONE_WORDS: Final = (
 )
 """Every agent makes calls, writes texts and has numbers: only the phrases that mean a person's phone are context."""
 
-ACCOUNT_WORDS: Final = ("account", "acct", "bank", "debit", "checking", "savings")
+ACCOUNT_WORDS: Final = ("account", "accountnumber", "accountno", "acct", "bank", "debit", "checking", "savings")
 LICENSE_WORDS: Final = (
     *("driver license", "drivers license", "driver s license", "driving license", "driving licence", "driver licence", "dl"),
     *(
@@ -51,9 +51,9 @@ LICENSE_WORDS: Final = (
         "driverlicense",
     ),
 )
-MEDICAL_WORDS: Final = ("medical", "certificate", "dea", "prescriber", "license")
-NHS_WORDS: Final = ("nhs", "national health service", "health services authority", "health authority")
-PASSPORT_WORDS: Final = ("passport", "passports")
+MEDICAL_WORDS: Final = ("medical", "medicallicense", "deanumber", "certificate", "dea", "prescriber", "license")
+NHS_WORDS: Final = ("nhs", "nhsnumber", "nhsno", "national health service", "health services authority", "health authority")
+PASSPORT_WORDS: Final = ("passport", "passports", "passportnumber", "passportno")
 
 BARE_DIGITS: Final = 7
 COMPACT_DATE: Final = compiled(r"(?<!\d)(?:19|20)\d\d[01]\d[0-3]\d(?!\d)")

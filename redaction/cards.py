@@ -101,7 +101,8 @@ def _is_card(text: str, groups: Sequence[Group], rows: Rows, first: int, count: 
     if is_phone or _is_inside_an_id(text, start, end):
         return False
     if count == 1:
-        usual = _SHORTEST < len(digits) <= _USUAL or (len(digits) > _USUAL and digits.startswith(_LONG_ISSUERS))
+        glued = text[start - 1 : start].isalpha()
+        usual = _SHORTEST < len(digits) <= _USUAL or (len(digits) > _USUAL and digits.startswith(_LONG_ISSUERS) and not glued)
         said = _CONTEXT.near(text, start, key_words) is not None
         return said or (usual and not _is_said_to_be_another(text, start, key_words))
     return _is_grouped(text, taken) and (

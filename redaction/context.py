@@ -62,20 +62,25 @@ def column_words(text: str, start: int) -> list[str]:
     line_end = text.find("\n", start)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
     for delimiter in _DELIMITERS:
-        number = line.count(delimiter)
-        if number:
-            head = _head(text, line_start, delimiter, number)
-            if head is not None:
-                cell = head.split(delimiter)[text.count(delimiter, line_start, start)]
-                return [word for token in WORD.findall(cell[:_HEAD_CHARS]) for word in _words(token)]
+        head = _head(text, line_start, delimiter, line.count(delimiter))
+        cells = head.split(delimiter) if head is not None else []
+        column = text.count(delimiter, line_start, start)
+        if column < len(cells):
+            return [word for token in WORD.findall(cells[column][:_HEAD_CHARS]) for word in _words(token)]
     return []
 
 
 def _head(text: str, line_start: int, delimiter: str, number: int) -> str | None:
-    """Return the first line of the table above, or None when the line above is none of its lines."""
-    head = None
-    for line in _lines_before(text, line_start):
-        if line.count(delimiter) == number:
+    """Return the first line of the table above, or None when the line above is none of its lines.
+
+    Behind the last line of a table that stands in something else, more may follow.
+    """
+    head, wanted = None, number
+    for line in _lines_before(text, line_start) if number else ():
+        count = line.count(delimiter)
+        if count and head is None and 2 <= count < number:
+            wanted = count
+        if count and count == wanted:
             head = line
         elif not line or _RULE.fullmatch(line) is None:
             break

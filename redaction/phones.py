@@ -20,6 +20,8 @@ from redaction.expressions import compiled
 _CANDIDATE: Final = compiled(PHONE_CANDIDATE)
 _NORTH_AMERICAN: Final = re.compile(r"(?<!\d)(?:\+?1[-. ]?)?(?:\(\d{3}\) ?|\d{3}[-. ])\d{3}[-. ]\d{4}(?!\d)")
 _GROUP: Final = re.compile(r"\d+")
+_ROW_BEFORE: Final = re.compile(r"[0-9] $")
+_ROW_AFTER: Final = re.compile(r" [0-9]")
 _PLAIN: Final = re.compile(r"\d+(?:[./]\d+)?")
 _EXTENSION: Final = re.compile(r",?\s?(?:x|ext\.?|extension)\s?\d{1,6}(?!\w)", re.IGNORECASE)
 _ID_BEFORE: Final = re.compile(r"\w-")
@@ -55,7 +57,10 @@ class Phones:
                 extension = _EXTENSION.match(text, start + length)
                 yield start, extension.end() if extension else start + length, 0.6
             elif american := list(_NORTH_AMERICAN.finditer(shape)):
-                yield from ((start + each.start(), start + each.end(), 0.5) for each in american)
+                for each in american:
+                    begin, end = start + each.start(), start + each.end()
+                    if not _is_in_a_row(text, begin, end) or self.CONTEXT.near(text, begin, key_words) is not None:
+                        yield begin, end, 0.5
             elif fitting := [each for each in self._shapes if _plausible(each, shape, groups)]:
                 for begin, end, score in _national(fitting, text, start, candidate.end()):
                     if any(begin <= start + first < end for first, _ in _no_part_of_a_number(shape, groups)):
@@ -101,7 +106,13 @@ def _national(regions: Sequence["_Shape"], text: str, start: int, end: int) -> I
 
 def _is_plain_number(text: str, begin: int, end: int) -> bool:
     """Whether what looks like a national number is as well an order, a fraction, a pair of counts, or the decimals of a fraction."""
-    return _PLAIN.fullmatch(text, begin, end) is not None or (text[begin - 1 : begin] == "." and text[begin - 2 : begin - 1].isdigit())
+    digits = _PLAIN.fullmatch(text[begin:end].strip("[]()- "))
+    return digits is not None or (text[begin - 1 : begin] == "." and text[begin - 2 : begin - 1].isdigit())
+
+
+def _is_in_a_row(text: str, begin: int, end: int) -> bool:
+    """Whether the groups of a number between spaces are some of a longer row of numbers."""
+    return " " in text[begin:end] and (_ROW_BEFORE.search(text, max(0, begin - 2), begin) or _ROW_AFTER.match(text, end)) is not None
 
 
 def _international(shape: str, groups: Sequence[tuple[int, int]]) -> int:

@@ -102,7 +102,8 @@ class _Walk:
             position = token.end()
             kind = token.lastgroup
             if kind == "done":
-                return self._all() if self._leaves or self._closed else None
+                is_row = not self._closed and not self._open and len(self._leaves) > 1  # "id","name": quoted columns
+                return self._all() if (self._leaves or self._closed) and not is_row else None
             if kind == "open":
                 self._open.append(Place(token["open"], token.start("open"), self._key, self._open[-1] if self._open else None))
             elif kind == "close":

@@ -80,6 +80,15 @@ class SsnWithSamples(UsSsnRecognizer):
     """Upstream never reports the numbers that documentation uses; a reader cannot tell them from a real one, so they are taken out."""
 
     _SAMPLES: Final = re.compile(r"123-45-6789|987-65-432\d|078-05-1120")
+    _NUMBERS: Final = (
+        Pattern("SSN5 (medium)", r"\b([0-9]{3})[-.]([0-9]{2})[-.]([0-9]{4})\b", 0.5),
+        Pattern("SSN6 (medium)", r"(?<![0-9] )\b([0-9]{3}) ([0-9]{2}) ([0-9]{4})\b(?! [0-9])", 0.5),  # no part of a row of numbers
+        Pattern("SSN7 (very weak)", r"\b([0-9]{3})[- .]([0-9]{2})[- .]([0-9]{4})\b", 0.05),
+    )
+
+    def __init__(self) -> None:
+        patterns = [*(each for each in UsSsnRecognizer.PATTERNS if each.name != "SSN5 (medium)"), *self._NUMBERS]
+        super().__init__(patterns=patterns, name="UsSsnRecognizer")
 
     def invalidate_result(self, pattern_text: str) -> bool:
         return not self._SAMPLES.fullmatch(pattern_text) and bool(super().invalidate_result(pattern_text))
