@@ -8,9 +8,12 @@ from typing import Final
 View = tuple[str, Sequence[int]]
 """What a text stands for, and where in the text each of its characters begins; the last position is where the final one ends."""
 
+_HEX: Final = "[0-9A-Fa-f]"
+_MORE: Final = f"(?:%[89ABab]{_HEX})"
 _ESCAPE: Final = re.compile(
     r"\\+(?:u([0-9A-Fa-f]{4})|u\{([0-9A-Fa-f]{1,6})\}|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2})|([nrtbf\"'/\\]))|%(?:25){0,3}([2-7][0-9A-Fa-f])"
     r"|&(?:#[xX]([0-9A-Fa-f]{1,6})|#([0-9]{1,7})|(amp|apos|colon|commat|gt|hyphen|lowbar|lt|nbsp|num|period|plus|quot|sol));"
+    rf"|(%[CDcd]{_HEX}{_MORE}|%[Ee]{_HEX}{_MORE}{{2}}|%[Ff][0-7]{_MORE}{{3}})"
 )
 _QUOTED_PRINTABLE: Final = re.compile(_ESCAPE.pattern + r"|=(\r?\n)(?=\S)|=(3D)")
 _GROUPS: Final = _ESCAPE.groups
@@ -69,7 +72,9 @@ def unescaped(text: str) -> View | None:
 
 
 def _meaning(escape: "re.Match[str]") -> str:
-    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity = escape.groups()[:_GROUPS]
+    *hexadecimal, control, percent, entity_hexadecimal, decimal, entity, character = escape.groups()[:_GROUPS]
+    if character:
+        return bytes.fromhex(character.replace("%", "")).decode(errors="ignore") or character
     if escape.lastindex is not None and escape.lastindex > _GROUPS:
         return "=" if escape.group() == "=3D" else ""
     if control:

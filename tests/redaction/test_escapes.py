@@ -102,3 +102,16 @@ def test_other_writing_is_left(redactor: Redactor) -> None:
     """Emoji with joiners, bidirectional marks and entities come out as they went in."""
     text = "👩\u200d💻 said ❤️ &amp; \u202bשלום\u202c\u00a0５ 100%25"
     assert redactor.clean_now([(text, None)])[0].text == text
+
+
+def test_percent_escapes_of_several_bytes_are_one_character() -> None:
+    """Forms send fullwidth digits and non-breaking spaces so (RFC 3986, 2.5)."""
+    (decoded, positions), (plain_text, _) = views("n=%EF%BC%96%C2%A07&p")
+    assert decoded == "n=６\u00a07&p"
+    assert plain_text == "n=6 7&p"
+    assert list(positions)[:6] == [0, 1, 2, 11, 17, 18]
+
+
+def test_percent_escapes_of_no_character_stay() -> None:
+    """Half of a surrogate pair is no UTF-8."""
+    assert unescaped("%ED%A0%80") == ("%ED%A0%80", [0] * 9 + [9])
