@@ -1,5 +1,6 @@
 """The supervisor: restarts what dies, stops in reverse order, leaves nothing behind."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.supervisor import Child, Supervisor
+from cli.terminal import Terminal
 
 PRINT_ORDER = """
 import signal, sys, time
@@ -46,6 +48,41 @@ def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
     wait_for(lambda: len(lines(tmp_path / "log.ready")) == 2, supervisor)
     supervisor.stop()
     assert lines(log) == ["second", "first"]
+
+
+RELOADS = """
+import signal, sys, time
+log = sys.argv[1]
+signal.signal(signal.SIGHUP, lambda *_: open(log, "a").write("reload\\n"))
+open(log + ".ready", "a").write("x\\n")
+while True: time.sleep(0.05)
+"""
+
+
+def test_a_reload_is_passed_on_to_the_children_that_can(tmp_path: Path) -> None:
+    """SIGHUP would end the others."""
+    log = tmp_path / "log"
+    supervisor = Supervisor(echo=True)
+    supervisor.start(python("reloads", RELOADS, str(log), reloads=True))
+    supervisor.start(python("other", "import time; time.sleep(60)"))
+    wait_for(lambda: lines(tmp_path / "log.ready"), supervisor)
+    supervisor.request_reload()
+    wait_for(lambda: lines(log) == ["reload"], supervisor)
+    assert supervisor.is_alive("other")
+    supervisor.stop()
+
+
+def test_a_terminal_that_was_closed_is_no_wish_to_reload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hang-up arrives as SIGHUP, too."""
+    ours, theirs = os.openpty()
+    monkeypatch.setattr("sys.stdin", os.fdopen(theirs))
+    terminal = Terminal()
+    assert not terminal.gone
+    os.close(ours)
+    assert terminal.gone
+    sys.stdin.close()
+    monkeypatch.setattr("sys.stdin", None)
+    assert not Terminal().gone
 
 
 def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
