@@ -1,4 +1,4 @@
-"""`make docs`: writes the pages that come from the code, so that they cannot be wrong: docs/configuration.md and docs/cli.md."""
+"""`make docs`: writes the pages that come from the code, so that they cannot be wrong: configuration.md, cli.md, redaction-credentials.md."""
 
 import inspect
 import re
@@ -13,6 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from cli.main import application
 from collector.config_model import COMPONENTS, ServiceConfig
+from redaction.secrets import RULES, SecretRule
+from redaction.secrets.rule import GLUED
 
 DOCS = Path(__file__).parent
 
@@ -38,11 +40,33 @@ alone, messages to stderr. Exit codes: 0 ok, 1 the answer is "no", 2 usage or co
 This page is generated from the commands (`make docs`).
 """
 
+CREDENTIALS_HEAD = """\
+# Credentials that redaction finds
+
+Each rule stands in `redaction/secrets/` as data: an expression for the credential itself, a check where an expression does not suffice (how random it looks, a checksum, what
+base64 stands for, placeholders), and examples of what it finds and leaves in `tests/redaction/secrets/`. `auditlake redact --explain` shows the name of the rule that fired;
+`secrets.disabled_rules` takes these names. What is found becomes `<ENTITY>`.
+
+* *Shape*: the key is recognised by itself, wherever it stands. Keys of a length that fits are redacted even when their checksum is wrong: an example is not told from a key.
+* *Behind its name*: the key has no shape of its own; it is found behind its usual names as they stand in code, configuration, commands, headers and JSON.
+* *Beside words*: the same, when one of these words is among the five before it or in the attribute's key.
+
+References and placeholders are left: `sk-...`, `YOUR_API_KEY`, `<token>`, `${TOKEN}`, `****`, `process.env.X`, `os.environ[...]`, `None`, names of variables.
+
+This page is generated from the rules (`make docs`).
+
+| entity | rule | recognised by |
+|---|---|---|
+"""
+
+_SHOWN_CHARS = 72
+
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     (DOCS / "configuration.md").write_text(configuration_page())
     (DOCS / "cli.md").write_text(cli_page())
+    (DOCS / "redaction-credentials.md").write_text(credentials_page())
 
 
 def configuration_page() -> str:
@@ -141,6 +165,22 @@ def _command_sections(group: Any, prefix: str) -> Iterator[str]:
                 continue
             words = ", ".join([*parameter.opts, *parameter.secondary_opts]) if parameter.param_type_name == "option" else parameter.metavar
             yield f"| `{words or parameter.name}` | {(getattr(parameter, 'help', '') or '').strip()} |\n".replace("[FILE]|", "[FILE]\\|")
+
+
+def credentials_page() -> str:
+    """Return docs/redaction-credentials.md."""
+    rows = sorted((rule.entity, rule.name, _recognised_by(rule)) for rule in RULES)
+    return CREDENTIALS_HEAD + "".join(f"| `{entity}` | {name} | {by} |\n" for entity, name, by in rows)
+
+
+def _recognised_by(rule: SecretRule) -> str:
+    if rule.context:
+        words = [word for word in rule.context if not any(word != other and word.startswith(other) for other in rule.context)]
+        return "beside words: " + ", ".join(f"`{word}`" for word in words)
+    if rule.expression.startswith(("(?<=", "(?i)(?<=")) and not rule.expression.startswith(GLUED):
+        return "behind its name, or where only such a thing stands"
+    shape = rule.shape if len(rule.shape) <= _SHOWN_CHARS else rule.shape[:_SHOWN_CHARS] + "…"
+    return "shape: `" + shape.replace("|", "\\|") + "`"
 
 
 if __name__ == "__main__":

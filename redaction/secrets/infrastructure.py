@@ -53,7 +53,7 @@ MONITORING: Final = (
     prefixed("GRAFANA_TOKEN", "Grafana Cloud token", "glc_eyJ", "[A-Za-z0-9+/=_\\-]", 30, 480, alone=False),
     prefixed("GRAFANA_TOKEN", "Grafana key of old", "eyJrIjoi", "[A-Za-z0-9+/=_\\-]", 50, 480, score=0.96),
     prefixed("DYNATRACE_TOKEN", "Dynatrace token", r"dt0[a-z][0-9]{2}\.[A-Z0-9]{20,30}\.", "[A-Z0-9]", 50, 70),
-    prefixed("HONEYCOMB_KEY", "Honeycomb key", "hc[abixy](?:ik|lk|mk)_", WORD, 28, 64),
+    prefixed("HONEYCOMB_KEY", "Honeycomb key", "hc(?:a|b|i|x|y)(?:ik|lk|mk)_", WORD, 28, 64),
     prefixed("LOGFIRE_TOKEN", "Logfire token", "pylf_v[0-9]_(?:us|eu|local)_", WORD, 32, 64),
 )
 

@@ -15,10 +15,11 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "sdk/README.md"]
 
 def test_the_generated_pages_are_current() -> None:
     """`make docs` writes them."""
-    from docs.generate import cli_page, configuration_page
+    from docs.generate import cli_page, configuration_page, credentials_page
 
     assert (DOCS / "configuration.md").read_text() == configuration_page()
     assert (DOCS / "cli.md").read_text() == cli_page()
+    assert (DOCS / "redaction-credentials.md").read_text() == credentials_page()
 
 
 def test_every_configuration_key_says_what_it_means() -> None:
