@@ -17,7 +17,7 @@ from redaction.candidates import CHECKS, Check
 from redaction.encodings import stretches
 from redaction.escapes import views
 
-LOOKED_AT_CHARS: Final = 512
+LOOKED_AT_CHARS: Final = 4096
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
 FORMAT: Final = 3
