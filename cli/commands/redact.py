@@ -36,9 +36,16 @@ def redact(config: ConfigOption = None, explain: ExplainOption = False, jsonl: J
     if jsonl and (explain or key is not None):
         fail("--jsonl stands alone: its lines carry the key, and its answers explain themselves")
     from cli.logs import configure_logs
+    from redaction.errors import RedactionError
 
     configure_logs("redact")
-    redactor = _redactor(config)
+    try:
+        _clean(_redactor(config), explain=explain, jsonl=jsonl, key=key)
+    except RedactionError as error:
+        fail(str(error))
+
+
+def _clean(redactor: "Redactor", *, explain: bool, jsonl: bool, key: str | None) -> None:
     if jsonl:
         for text, line_key in _lines():
             cleaned = redactor.clean_now([(text, line_key)])[0]

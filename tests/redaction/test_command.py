@@ -89,3 +89,14 @@ def test_a_bad_line_ends_the_command_without_repeating_it(line: str) -> None:
     assert json.loads(out)["text"] == "fine"
     assert "line 2" in err
     assert "canary" not in out + err
+
+
+def test_a_policy_that_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
+    """With the remedy."""
+    policy = "redaction: {presidio: {nlp_engine: spacy, nlp_model: ./absent}}"
+    config = (
+        f"receivers: {{otlp: {{protocols: {{http: {{endpoint: localhost:0}}}}}}}}\nprocessors: {{{policy}}}\nexporters: {{parquet: {{path: lake}}}}\n"
+        "service: {pipelines: {traces: {receivers: [otlp], processors: [redaction], exporters: [parquet]}}}\n"
+    )
+    (tmp_path / "otel-config.yaml").write_text(config)
+    assert run("hello Jane", code=2)[1].startswith(f"auditlake: cannot load the spaCy model: {tmp_path}/absent (install it")
