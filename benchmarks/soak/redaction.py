@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from random import Random
@@ -34,10 +35,11 @@ from redaction.scan import Scanner
 
 RESULT: Final = Path(__file__).parent.parent / "results/soak-redaction.json"
 PROCESSES: Final = 2
+TASK_TEXTS: Final = 500
 LONG_EVERY: Final = 100
 SAMPLES_OF_A_RULE: Final = 12
 REPORTED: Final = 5
-"""So many differences of a process are minimised; the others are counted."""
+"""So many differences among `TASK_TEXTS` are minimised; the others are counted."""
 
 Question = tuple[str, tuple[str, ...]]
 
@@ -149,10 +151,14 @@ def questions(seed: int, number: int, known: Sequence[str]) -> tuple[str, list[Q
     return kind, [(text, key) for key in sorted(keys)]
 
 
-def run(numbers: Sequence[int], seed: int, cache_folder: Path, until: float) -> Tally:
-    """Ask about the texts with these numbers; the main function of a process."""
-    config = RedactionConfig()
-    oracle, known, tally = Oracle(config, cache_folder), known_findings(config, seed), Tally()
+Task = tuple[range, int, Path, float]
+"""Numbers of texts, the seed, where the compiled prefilter is, and when to stop."""
+
+
+def run(task: Task) -> Tally:
+    """Ask about the texts with some numbers; what the processes do."""
+    numbers, seed, cache_folder, until = task
+    oracle, known, tally = _oracle(cache_folder), _known_findings(seed), Tally()
     for number in numbers:
         if time.monotonic() > until:
             break
@@ -163,6 +169,16 @@ def run(numbers: Sequence[int], seed: int, cache_folder: Path, until: float) -> 
         for position, question in enumerate(asked):
             ask(oracle, question, tally, kind, is_first=position == 0)
     return tally
+
+
+@cache
+def _oracle(cache_folder: Path) -> Oracle:
+    return Oracle(RedactionConfig(), cache_folder)
+
+
+@cache
+def _known_findings(seed: int) -> list[str]:
+    return known_findings(RedactionConfig(), seed)
 
 
 def ask(oracle: Oracle, question: Question, tally: Tally, kind: str, *, is_first: bool) -> None:
@@ -185,10 +201,6 @@ def ask(oracle: Oracle, question: Question, tally: Tally, kind: str, *, is_first
         tally.differences.append(difference)
 
 
-def shares(texts: int) -> Iterator[range]:
-    yield from (range(first, texts, PROCESSES) for first in range(PROCESSES))
-
-
 def main(arguments: Sequence[str]) -> bool:
     """Run all; returns whether there was no difference."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.soak redaction", description=__doc__)
@@ -202,8 +214,11 @@ def main(arguments: Sequence[str]) -> bool:
     with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
         Analyzer(RedactionConfig(), cache_folder=Path(folder))  # compiled once
         until = begun + 60 * chosen.minutes
-        for tally in pool.starmap(run, [(numbers, chosen.seed, Path(folder), until) for numbers in shares(chosen.texts)], chunksize=1):
+        parts = (range(first, min(first + TASK_TEXTS, chosen.texts)) for first in range(0, chosen.texts, TASK_TEXTS))
+        tasks = ((numbers, chosen.seed, Path(folder), until) for numbers in parts)
+        for tally in pool.imap_unordered(run, tasks):
             total.add(tally)
+            print(f"{total.texts.total():,} texts, {total.different} differences, {time.monotonic() - begun:.0f} s", flush=True)
     report(chosen.json, chosen.seed, total, time.monotonic() - begun)
     return not total.different
 
