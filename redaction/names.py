@@ -88,8 +88,8 @@ PATTERNS: Final = (
     ),
     NamePattern(
         "label", LABEL,
-        ("custom", "client", "patient", "caller", "applica", "claimant", "passenger", "guest", "employee", "benefici", "recipient", "tenant",
-         "holder", "contact", "signed", "att", "insured", "borrower", "student", "buyer"), SURE,
+        ("custom", "client", "patient", "caller", "applica", "claimant", "passenger", "guest", "employee", "benefici", "recipient",
+         "tenant", "holder", "contact", "signed", "att", "insured", "borrower", "student", "buyer"), SURE,
     ),
     NamePattern(
         "role", ROLE,
