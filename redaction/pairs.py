@@ -12,14 +12,18 @@ from typing import Final
 
 from redaction.escapes import views
 from redaction.findings import Finding
-from redaction.keys import Handling, KeyClass
+from redaction.keys import Handling, KeyClass, Test
 from redaction.people import TYPE_WORDS
 from redaction.rules import BLOCK, Rules
+from redaction.scan import moved
 
 BRACKET_CHARS: Final = 65_536
 """A bracket is followed so far: one that is never closed must not swallow a whole log."""
 
 NEAR_CHARS: Final = 200
+
+NESTED: Final = 3
+"""Values in values in values: `Message(content="call(name='Jane')")`."""
 
 _STRING: Final = r"[bBfFrRuU]{0,2}(?:'(?P<single>(?:[^'\\\n]|\\.){0,2000}+)'?|\"(?P<double>(?:[^\"\\\n]|\\.){0,2000}+)\"?)"
 _QUOTED: Final = re.compile(
@@ -29,12 +33,19 @@ _QUOTED: Final = re.compile(
 _NAMED: Final = re.compile(
     rf"(?<![\w.\-\"'])(?P<key>[^\W\d_][\w.\-]{{0,60}}+)(?P<spaced>\s?):?=\s?(?:{_STRING}|(?P<bare>[^\s,;&()\[\]{{}}\"'<>=`|]{{1,500}}+)(?![(\[\"']))"
 )
+_KEY: Final = r"(?P<key>[^\W\d_][\w \-/']{0,38}?)"
+_FOUND_IN: Final = r"(?:[^\s:]{1,120}:\d{1,6}:)?"  # what grep puts before a line
 _LINE: Final = re.compile(
-    r"^[ \t]*+(?:[-*•|>][ \t]*+)?\**+(?P<key>[^\W\d_][\w \-/']{0,38}?)\**+[ \t]*+[:：]\**+[ \t]++(?P<line>[^\n]{1,200}?)[ \t|]*+$",
-    re.MULTILINE,
+    rf"^{_FOUND_IN}[ \t]*+(?:[-*•|>+][ \t]*+)?\**+{_KEY}\**+[ \t]*+[:：]\**+[ \t]++(?P<line>[^\n]{{1,200}}?)[ \t|]*+$", re.MULTILINE
 )
+_SEGMENT: Final = re.compile(
+    rf"(?:^{_FOUND_IN}|[;|])[ \t]*+{_KEY}[ \t]*+[:：][ \t]++(?P<line>[^\n;|]{{1,200}}?)[ \t]*+(?=[;|]|$)", re.MULTILINE
+)
+_ELEMENT: Final = re.compile(r"<(?P<key>[A-Za-z_][\w.:\-]{0,60})(?:\s[^<>]{0,200})?>\s*+(?P<line>[^<>]{1,300}?)\s*+</(?P=key)\s*>")
+_NAME: Final = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_MORE_NAMES: Final = re.compile(r"(?:[ ][^\W\d_a-z][\w.'’\-]*+(?![\w=])){1,4}")
 _COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
-_ESCAPED_QUOTE: Final = re.compile(r"\\[\"']|%2[27]|&(?:quot|apos|#3[49]);")
+_ESCAPED: Final = re.compile(r"\\[\"'n]|%2[27]|&(?:quot|apos|#3[49]);")
 _CODE: Final = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)+|[a-z]+[A-Z]\w*")
 _NO_VALUE: Final = re.compile(r"[A-Za-z_][\w.]*|\d{1,4}")
 _SPACE_OR_DIGIT: Final = re.compile(r"[\s\d]")
@@ -43,11 +54,11 @@ _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 
 def _may_be_plain(text: str) -> bool:
-    return "=" in text or ((":" in text or "：" in text) and _COLON.search(text) is not None)
+    return "=" in text or "</" in text or ((":" in text or "：" in text) and _COLON.search(text) is not None)
 
 
 def _may_be_escaped(text: str) -> bool:
-    return ("\\" in text or "%2" in text or "&" in text) and _ESCAPED_QUOTE.search(text) is not None
+    return ("\\" in text or "%2" in text or "&" in text) and _ESCAPED.search(text) is not None
 
 
 def find(text: str, rules: Rules) -> Iterator[Finding]:
@@ -60,7 +71,7 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
                 yield Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule)
 
 
-def _find(text: str, rules: Rules) -> Iterator[Finding]:
+def _find(text: str, rules: Rules, depth: int = 0) -> Iterator[Finding]:
     matches = list(_QUOTED.finditer(text))
     if "=" in text:
         matches = sorted((*matches, *_NAMED.finditer(text)), key=lambda match: match.start())
@@ -70,19 +81,40 @@ def _find(text: str, rules: Rules) -> Iterator[Finding]:
         if match.start() < covered:
             continue
         key_class = rules.keys.nested(match["key"])
-        if key_class.handling is Handling.SCAN:
-            continue
         group = next((each for each in ("single", "double", "number", "bare") if match.groupdict().get(each) is not None), None)
-        if group is None:
+        if key_class.handling is Handling.SCAN:
+            if group in ("single", "double") and depth < NESTED and _may_be_plain(match[group]):
+                yield from (moved(each, match.start(group)) for each in _find(match[group], rules, depth + 1))
+        elif group is None:
             if key_class.handling is Handling.BLOCK:
                 covered = _closed(text, match.start("open"))
                 yield _finding(match.start("open"), covered, key_class)
         elif _counts(match, group, key_class, rules, _beside(matches, starts, match.start())):
-            yield _finding(*match.span(group), key_class)
-    for match in _LINE.finditer(text) if ":" in text or "：" in text else ():
-        key_class = rules.keys.nested(match["key"])
-        if key_class.handling is not Handling.SCAN and _counts_in_line(match["line"], key_class, rules):
-            yield _finding(*match.span("line"), key_class)
+            yield _finding(match.start(group), _end(match, group, key_class), key_class)
+    yield from _find_lines(text, rules)
+
+
+def _find_lines(text: str, rules: Rules) -> Iterator[Finding]:
+    """Yield the values behind keys that begin a line or a part of one, and those between tags."""
+    colons = ":" in text or "：" in text
+    for expression, may_match in ((_LINE, colons), (_SEGMENT, colons and (";" in text or "|" in text)), (_ELEMENT, "</" in text)):
+        for match in expression.finditer(text) if may_match else ():
+            key_class = rules.keys.nested(match["key"])
+            if key_class.handling is Handling.SCAN:
+                continue
+            start, end = _unquoted(text, *match.span("line"))
+            if start < end and _counts_in_line(text[start:end], key_class, rules):
+                yield _finding(start, end, key_class)
+
+
+def _unquoted(text: str, start: int, end: int) -> tuple[int, int]:
+    return (start + 1, end - 1) if end - start >= 2 and text[start] in "\"'" and text[end - 1] == text[start] else (start, end)
+
+
+def _end(match: re.Match[str], group: str, key_class: KeyClass) -> int:
+    """Return where a value ends: a name without quotes goes on while its words are capitalised."""
+    more = _MORE_NAMES.match(match.string, match.end(group)) if group == "bare" and key_class.whole is not None else None
+    return more.end() if more is not None and key_class.whole is not None and key_class.whole.entity == "PERSON" else match.end(group)
 
 
 def _beside(matches: Sequence[re.Match[str]], starts: Sequence[int], start: int) -> Iterator[str]:
@@ -120,7 +152,7 @@ def _counts_in_line(value: str, key_class: KeyClass, rules: Rules) -> bool:
     if whole is None or _SYNTAX.search(value) is not None:
         return False
     if whole.entity == "PERSON":
-        return rules.is_name(value)
+        return rules.is_name(value) or (whole.test is not Test.PERSON and _NAME.fullmatch(value) is not None)
     if whole.entity == "ADDRESS":
         return any(char.isdigit() for char in value) and rules.in_text(value, key_class, ())
     return len(value) <= 60 and rules.in_text(value, key_class, ())
