@@ -24,9 +24,8 @@ CARD_WORDS: Final = (
 )
 _CONTEXT: Final = context(CARD_WORDS)
 _OTHER_NUMBERS: Final = frozenset({
-    "batch", "booking", "bookings", "confirmation", "ean", "event", "gtin", "iccid", "imei", "invoice", "isbn", "job", "lot", "message",
-    "msg", "order", "orders", "parcel", "po", "ref", "reference", "request", "seq", "sequence", "serial", "session", "shipment", "sku",
-    "snowflake", "ticket", "timestamp", "trace", "tracking", "transaction", "tweet", "txn", "upc",
+    "batch", "booking", "bookings", "confirmation", "ean", "gtin", "iccid", "imei", "invoice", "isbn", "lot", "order", "orders", "parcel",
+    "po", "ref", "reference", "serial", "shipment", "sku", "ticket", "timestamp", "tracking", "transaction", "txn", "upc",
 })  # fmt: skip
 _WORDS_DIRECTLY_BEFORE: Final = 3
 _LINKING: Final = frozenset({"is", "was", "no", "nr", "num", "number", "id", "ids", "code", "the", "a"})

@@ -12,10 +12,11 @@ from typing import Final
 
 from redaction.escapes import views
 from redaction.findings import Finding
-from redaction.keys import Handling, KeyClass, Test
+from redaction.keys import Handling, KeyClass
 from redaction.people import TYPE_WORDS
 from redaction.rules import BLOCK, Rules
 from redaction.scan import moved
+from redaction.sensitive_keys import Test
 
 BRACKET_CHARS: Final = 65_536
 """A bracket is followed so far: one that is never closed must not swallow a whole log."""
