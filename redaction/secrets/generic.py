@@ -29,6 +29,9 @@ _OTHER: Final = _any(
 _NO_OTHER: Final = rf"(?<!{_OTHER}[_\-. ]?(?:token|key|secret))"
 """Tokens and keys that are no secrets: of pages, of vocabularies, of tables."""
 
+_NO_PLACEHOLDER: Final = r"(?<!<[A-Z0-9_]{2,48}>\s{0,24})"
+"""What follows `<OPENAI_API_KEY>`, which we write ourselves, is no value of it."""
+
 _QUOTED: Final = r"(?<=[\"'`])(?=[^\s\"'`])[^\"'`\r\n\\]{%d,256}+(?=\\{0,3}[\"'`])"
 _BARE: Final = r"(?<![\"'`])(?:[^\s\"'`,;&<>()\[\]{}\\|]|&(?![\w.\-]{1,40}=)){%d,256}+(?![(\[{\"'`])"
 
@@ -37,7 +40,7 @@ ASSIGNED: Final = tuple(
         name=name,
         entity=_ENTITY,
         shape=f"(?i:{shape}){TO_SHAPE}",
-        expression=f"(?<=(?i:{words}){TO}){value}",
+        expression=f"(?<=(?i:{words}){TO}){_NO_PLACEHOLDER}{value}",
         accept=accept,
         score=0.6,
     )
