@@ -1,6 +1,7 @@
 """`make bench`: every benchmark one after the other, tables on the terminal, one JSON file in benchmarks/results/local.
 
-`python -m benchmarks [NAME …]` runs some of them: ingest, storage, reading, redaction, quality, dashboard. Nothing else should use the machine;
+`python -m benchmarks [NAME …]` runs some of them: ingest, storage, reading, redaction, quality,
+dashboard. Nothing else should use the machine;
 these are measurements of one run, so compare ratios, and repeat before believing a difference.
 """
 

@@ -95,7 +95,8 @@ def test_a_policy_that_cannot_be_loaded_is_one_line(tmp_path: Path) -> None:
     """With the remedy."""
     policy = "redaction: {presidio: {nlp_engine: spacy, nlp_model: ./absent}}"
     config = (
-        f"receivers: {{otlp: {{protocols: {{http: {{endpoint: localhost:0}}}}}}}}\nprocessors: {{{policy}}}\nexporters: {{parquet: {{path: lake}}}}\n"
+        "receivers: {otlp: {protocols: {http: {endpoint: localhost:0}}}}\n"
+        f"processors: {{{policy}}}\nexporters: {{parquet: {{path: lake}}}}\n"
         "service: {pipelines: {traces: {receivers: [otlp], processors: [redaction], exporters: [parquet]}}}\n"
     )
     (tmp_path / "otel-config.yaml").write_text(config)
