@@ -4,14 +4,17 @@ The default policy cleans the labelled corpus (benchmarks.corpus). A label count
 findings and the output holds its value once less; as right when one of those findings also has its entity. A finding that touches no label
 is a false positive. What is beside a label and goes with it is counted in characters. Negatives are rated by the ids they hold. Texts that
 were withheld whole (the output differs without a finding) are counted apart, and their labels as missed: a failure is no recall.
+A blocked key takes its whole value, which the redactor states without positions. Percent escapes are read where they stand, so of a label
+over an escaped `name=value` the value has to go, and the name may stay; what is in Base64 or hexadecimal goes as a whole.
 """
 
 import argparse
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +22,8 @@ from typing import Any, Protocol
 from benchmarks.corpus import DEFAULT_COUNT, DEFAULT_SEED, DIGEST, generate
 from benchmarks.corpus.marks import TOLERATED, Label, Sample
 from benchmarks.corpus.prose import LINES
+from redaction.findings import BLOCKED_KEY, Cleaned
+from redaction.findings import Finding as Found
 from redaction.policy import RedactionConfig
 from redaction.redactor import Redactor
 
@@ -31,6 +36,7 @@ ALSO_RIGHT: dict[str, frozenset[str]] = {
     "GENERIC_SECRET": frozenset({"DATABASE_URL_PASSWORD", "URL_SECRET"}),
 }
 """Entities that are as right as the label's: what it is by its form, beside what it is for."""
+ESCAPED_VALUE = re.compile(r"(?<=payload=)(?:%7B%22[^%]*%22%3A%20%22|Authorization%3A%20Bearer%20|[\w.\-]+%3D)(?P<value>.+?)(?:%22%7D)?\Z")
 GROUPS = ("personal", "person", "credential", "unlabelled")
 Row = dict[str, Any]
 
@@ -75,7 +81,7 @@ class Tally:
             self.tokens[sample.kind.removeprefix("negative:")] += sample.tokens
         for label in sample.labels:
             if label.entity != TOLERATED:
-                self._label(sample, label, output, findings)
+                self._label(sample, value_of(sample.text, label), output, findings)
         for finding in findings:
             self._finding(sample, finding)
 
@@ -107,6 +113,18 @@ class Tally:
             self.token_false[sample.kind.removeprefix("negative:")] += 1
         where = described(sample, finding.start, finding.end)
         self.false_positives.append(where | {"entity": finding.entity, "rule": finding.rule, "score": finding.score})
+
+
+def value_of(text: str, label: Label) -> Label:
+    """Return the label of the value in a percent-escaped `name=value`; any other label as it is."""
+    found = ESCAPED_VALUE.search(text, max(0, label.start - len("payload=")), label.end)
+    return label if found is None or found.start() != label.start else replace(label, start=found.start("value"), end=found.end("value"))
+
+
+def of_whole(text: str, result: Cleaned) -> Sequence[Finding]:
+    """Return the findings of a result; what a blocked key takes is all of the text."""
+    whole = [rule for entity, rule, path in result.receipts if entity == BLOCKED_KEY and not path]
+    return result.findings or [Found(0, len(text), BLOCKED_KEY, 1.0, rule) for rule in whole]
 
 
 def touches(finding: Finding, label: Label) -> bool:
@@ -152,7 +170,7 @@ def measure(seed: int, count: int) -> tuple[Tally, Row]:
         seconds += time.perf_counter() - begun
         size += sum(len(sample.text.encode()) for sample in batch)
         for sample, result in zip(batch, results, strict=True):
-            tally.add(sample, result.text, result.findings)
+            tally.add(sample, result.text, of_whole(sample.text, result))
     return tally, {"seconds": round(seconds, 1), "mb_per_second": round(size / seconds / 1e6, 2)}
 
 
