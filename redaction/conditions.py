@@ -25,7 +25,7 @@ from redaction.prefilter import CLASSES, DOTTED, FORMAT, Gate, hyperscan
 SHORT_WORD_CHARS: Final = 3
 """Longer words are looked for anywhere: inside of others they are rare."""
 
-KEPT_FILES: Final = 8
+KEPT_FILES: Final = 32
 """Compiled prefilters of so many policies stay on disk."""
 
 _PASSED_ON: Final = regex.I | regex.S | regex.M | regex.X
