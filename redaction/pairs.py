@@ -10,18 +10,23 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from redaction import columns
 from redaction.escapes import views
 from redaction.findings import Finding
 from redaction.keys import Handling, KeyClass
 from redaction.people import TYPE_WORDS
 from redaction.rules import BLOCK, Rules
 from redaction.scan import moved
+from redaction.secrets.values import bare_password, quoted_password, stands_for_a_secret
 from redaction.sensitive_keys import Test
 
 BRACKET_CHARS: Final = 65_536
 """A bracket is followed so far: one that is never closed must not swallow a whole log."""
 
 NEAR_CHARS: Final = 200
+
+SHORT_NUMBER_CHARS: Final = 4
+"""Shorter numbers are states and counts: `'secret': 403`."""
 
 NESTED: Final = 3
 """Values in values in values: `Message(content="call(name='Jane')")`."""
@@ -46,11 +51,26 @@ _ELEMENT: Final = re.compile(r"<(?P<key>[A-Za-z_][\w.:\-]{0,60})(?:\s[^<>]{0,200
 _NAME: Final = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _MORE_NAMES: Final = re.compile(r"(?:[ ][^\W\d_a-z][\w.'’\-]*+(?![\w=])){1,4}")
 _COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
+SHAPES_IN_JSON: Final = (
+    *("=", "</", "：", r"[^\"\s][ \t]*:\*{0,4}[ \t]", r"'\s*:", "%2[27]", "&(?:quot|apos|#3[49]);"),
+    *columns.SHAPES_IN_JSON,
+)
+"""What JSON contains if `find` could find something in one of its strings: a colon behind anything but a quote, …"""
+
 _ESCAPED: Final = re.compile(r"\\[\"'n]|%2[27]|&(?:quot|apos|#3[49]);")
 _CODE: Final = re.compile(r"[A-Za-z]+(?:[_.][A-Za-z]+)+|[a-z]+[A-Z]\w*")
 _NO_VALUE: Final = re.compile(r"[A-Za-z_][\w.]*|\d{1,4}")
 _SPACE_OR_DIGIT: Final = re.compile(r"[\s\d]")
 _SYNTAX: Final = re.compile(r"[={}\[\]\"<>`]")
+_DOTTED: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+_JOINED: Final = re.compile(r"[a-z]+[A-Z]\w*|\w+[-_./:]\S*")
+_PASSWORD: Final = re.compile(r"(?i)pass")
+_DECLARATION: Final = re.compile(
+    r"\{\s*+(?:[\"'](?:type|description|title|format|pattern|minLength|maxLength|nullable|deprecated|readOnly|writeOnly|optional|sensitive)[\"']"
+    r"\s*+:\s*+(?:\"[^\"\n]*+\"|'[^'\n]*+'|[\w.]++|\[[^\[\]{}]{0,200}+\])\s*+,?+\s*+)++\}"
+)
+"""An object that says of which type a value has to be, and holds none."""
+_DECLARED_CHARS: Final = 2_000
 _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 
@@ -66,9 +86,10 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
     """Yield the values in `text` that the policy replaces because of their keys, also behind escaped quotes."""
     if _may_be_plain(text):
         yield from _find(text, rules)
+    yield from columns.find(text, rules)
     if _may_be_escaped(text):
         for view, positions in views(text):
-            for each in _find(view, rules):
+            for each in (*_find(view, rules), *columns.find(view, rules)):
                 yield Finding(positions[each.start], positions[each.end], each.entity, each.score, each.rule)
 
 
@@ -87,9 +108,10 @@ def _find(text: str, rules: Rules, depth: int = 0) -> Iterator[Finding]:
             if group in ("single", "double") and depth < NESTED and _may_be_plain(match[group]):
                 yield from (moved(each, match.start(group)) for each in _find(match[group], rules, depth + 1))
         elif group is None:
-            if key_class.handling is Handling.BLOCK:
-                covered = _closed(text, match.start("open"))
-                yield _finding(match.start("open"), covered, key_class)
+            start = match.start("open")
+            if key_class.handling is Handling.BLOCK and _DECLARATION.match(text, start, start + _DECLARED_CHARS) is None:
+                covered = _closed(text, start)
+                yield _finding(start, covered, key_class)
         elif _counts(match, group, key_class, rules, _beside(matches, starts, match.start())):
             yield _finding(match.start(group), _end(match, group, key_class), key_class)
     yield from _find_lines(text, rules)
@@ -104,7 +126,7 @@ def _find_lines(text: str, rules: Rules) -> Iterator[Finding]:
             if key_class.handling is Handling.SCAN:
                 continue
             start, end = _unquoted(text, *match.span("line"))
-            if start < end and _counts_in_line(text[start:end], key_class, rules):
+            if start < end and _counts_in_line(text[start:end], match["key"], key_class, rules):
                 yield _finding(start, end, key_class)
 
 
@@ -133,9 +155,20 @@ def _counts(match: re.Match[str], group: str, key_class: KeyClass, rules: Rules,
     value = match[group]
     if not value or value.lower() in TYPE_WORDS:
         return False
-    if key_class.handling is Handling.BLOCK:  # `password = get_password`, `password=password` and `SECRET_CHARS = 4` are code
-        return group != "bare" or (value != match["key"] and (not match["spaced"] or _NO_VALUE.fullmatch(value) is None))
+    if key_class.handling is Handling.BLOCK:
+        return _is_secret(value, match, group)
     return rules.in_text(value, key_class, beside) and (key_class.whole is None or not _is_code(value, match["key"], key_class))
+
+
+def _is_secret(value: str, match: re.Match[str], group: str) -> bool:
+    """Whether the value of a blocked key is one: `password = get_password`, `password=password` and `SECRET_CHARS = 4` are code."""
+    if group == "number":
+        return len(value) >= SHORT_NUMBER_CHARS
+    if group != "bare":
+        return quoted_password(value)
+    if value == match["key"] or stands_for_a_secret(value) or _DOTTED.fullmatch(value) is not None:
+        return False
+    return not match["spaced"] or _NO_VALUE.fullmatch(value) is None
 
 
 def _is_code(value: str, key: str, key_class: KeyClass) -> bool:
@@ -146,9 +179,11 @@ def _is_code(value: str, key: str, key_class: KeyClass) -> bool:
     return value == key or (whole.entity == "PERSON" and _CODE.fullmatch(value) is not None)
 
 
-def _counts_in_line(value: str, key_class: KeyClass, rules: Rules) -> bool:
+def _counts_in_line(value: str, key: str, key_class: KeyClass, rules: Rules) -> bool:
     if key_class.handling is Handling.BLOCK:
-        return " " not in value and value.lower() not in TYPE_WORDS
+        if " " in value or value.lower() in TYPE_WORDS or stands_for_a_secret(value):
+            return False
+        return _PASSWORD.search(key) is not None or bare_password(value) or _JOINED.fullmatch(value) is None
     whole = key_class.whole
     if whole is None or _SYNTAX.search(value) is not None:
         return False

@@ -23,9 +23,25 @@ DEFAULT_ENTITIES: Final = (
 OPTIONAL_ENTITIES: Final = ("DATE_TIME", "IP_ADDRESS", "MAC_ADDRESS", "URL", "UUID")
 """Only on request: these match timestamps, hosts, file names and ids that an operator needs."""
 
+_PART: Final = r"(?:[-_.]|(?-i:(?<=[a-z0-9])(?=[A-Z])))"
+"""Where a word of a key ends: `secret_name`, `secretName`."""
+
+_ABOUT: Final = (
+    r"(?:names?|refs?|types?|kind|len(?:gth)?|count|limit|polic(?:y|ies)|enabled|disabled|required|expir(?:y|es|ed|ation)|age|version|arn"
+    r"|algorithm|status|field|provider|manager|domain|consent|attempts|strength|min|max|format|endpoint"
+    r"|(?:created|updated|rotated|changed|expires|issued)[-_.]?(?:at|on|in))"
+)
+"""Words of keys that say something about a secret: `secretName` is where it is kept, `password_min_length` what it has to be."""
+
+_NO_SECRET: Final = (
+    rf"(?!(?:has|is|needs?|requires?|num){_PART})(?!.*{_PART}{_ABOUT}$)(?!.*(?:api[-_.]?key|passw(?:or)?d){_PART}id$)"
+    rf"(?!.*authorization{_PART}(?:ur[il]|servers?)$)"
+)
+
 DEFAULT_BLOCKED_KEYS: Final = (
-    r"(?i)passw(or)?d|passphrase|secret|api[-_.]?key|authorization|cookie|set-cookie|private[-_.]?key",
-    r"(?i)(access|refresh|auth|bearer|session|id|api)[-_.]?token$",
+    rf"(?i)^{_NO_SECRET}.*(?:passw(?:or)?d(?!less)|passphrase|secret(?!ar[iy])|api[-_.]?key|authorization|cookie|private[-_.]?key)",
+    r"(?i)(access|refresh|auth|bearer|session|id|api|private|personal|deploy|bot|csrf)[-_.]?token$",
+    r"(?i)(^|[-_.]|(?-i:(?<=[a-z])(?=[A-Z])))(access|app|consumer|decryption|encryption|hmac|master|signing|storage|webhook)[-_.]?key$",
 )
 """Keys whose values are never stored, whatever they hold."""
 

@@ -23,6 +23,13 @@ _LABELLED_KEYS: Final = frozenset({"value", "Value", "values", "val"})
 _TELLING_KEYS: Final = _LABEL_KEYS | _LABELLED_KEYS | {"type"}
 _SCHEMA_TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _SCHEMA_KEYS: Final = frozenset({"$ref", "anyOf", "oneOf", "allOf", "$defs", "properties", "additionalProperties", "enum"})
+_DECLARING_KEYS: Final = _SCHEMA_KEYS | {
+    "type", "description", "title", "default", "const", "example", "examples", "format", "pattern", "minLength", "maxLength", "minimum",
+    "maximum", "minItems", "maxItems", "uniqueItems", "items", "required", "nullable", "deprecated", "readOnly", "writeOnly", "$comment",
+    "sensitive", "optional",
+}  # fmt: skip
+_DECLARED_VALUES: Final = frozenset({"default", "const", "example", "examples"})
+"""Where a declaration holds a value of what it declares."""
 _LABEL: Final = re.compile(r"[\w.\- /]{1,128}")
 _COLON: Final = re.compile(r"\s*+:")
 _ESCAPED: Final = re.compile(r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|.", re.DOTALL)
@@ -45,21 +52,26 @@ _AS_IT_IS: Final = frozenset({Kind.RAW, Kind.BLOB})
 class Place:
     """An object or array: where a leaf stands. What it holds is known when the walk is over."""
 
-    __slots__ = ("bracket", "key", "keys", "label", "parent", "schema", "start", "values")
+    __slots__ = ("bracket", "key", "keys", "label", "parent", "schema", "start", "typed", "values")
 
     def __init__(self, bracket: str, start: int, key: str | None, parent: "Place | None") -> None:
         self.bracket = bracket
         self.start = start
         self.key = key  # the nearest object key around it
         self.parent = parent
-        self.keys: list[str] = []  # of an object
+        self.keys: set[str] = set()  # of an object; a set, for every member asks what stands beside it
         self.label: str | None = None  # what its `name` or `key` says
         self.values: list[int] = []  # which leaves stand under its `value`
         self.schema = False  # it says of which type a value has to be
+        self.typed = False  # it has a `type`
 
     def is_schema(self) -> bool:
         """Whether this is a part of a JSON schema: it describes values and holds none."""
         return self.schema or not _SCHEMA_KEYS.isdisjoint(self.keys)
+
+    def declares(self) -> bool:
+        """Whether it has nothing but words of a JSON schema: what stands under a key is then no value of it."""
+        return self.bracket == "{" and bool(self.keys) and self.schema == self.typed and _DECLARING_KEYS.issuperset(self.keys)
 
 
 class Leaf(NamedTuple):
@@ -72,6 +84,12 @@ class Leaf(NamedTuple):
     key: str | None
     place: Place | None = None
     member: str | None = None  # its own key, when it is a member of an object
+
+    @property
+    def declared(self) -> str | None:
+        """The key whose value this is, when it stands in a declaration of it: `"password": {"type": "string", "default": …}`."""
+        place = self.place.parent if self.place is not None and self.place.bracket == "[" else self.place
+        return place.key if self.key in _DECLARED_VALUES and place is not None and place.declares() else None
 
 
 def walk(text: str) -> tuple[Leaf, ...] | None:
@@ -139,7 +157,7 @@ class _Walk:
         place = self._open.pop()
         self._key = place.key
         self._name_values(place)
-        if place.key is not None and (not self._open or self._open[-1].bracket == "{"):
+        if place.key is not None and (not self._open or self._open[-1].bracket == "{") and not place.declares():
             self._add(place.start, end, Kind.CONTAINER, "")
         self._closed = True
         return True
@@ -160,7 +178,7 @@ class _Walk:
         place = self._open[-1] if self._open else None
         if place is not None and place.bracket == "{" and _COLON.match(self._text, end):
             self._key = inner
-            place.keys.append(inner)
+            place.keys.add(inner)
             self._leaves.append(Leaf(start, end, Kind.KEY, inner, None, place))
         else:
             self._add(start, end, Kind.STRING, inner)
@@ -183,7 +201,7 @@ class _Walk:
         elif kind not in (Kind.STRING, Kind.RAW):
             return
         elif self._key == "type":
-            place.schema = text in _SCHEMA_TYPES
+            place.schema, place.typed = text in _SCHEMA_TYPES, True
         elif _LABEL.fullmatch(text):
             place.label = text
 

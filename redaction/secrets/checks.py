@@ -46,6 +46,16 @@ def random_looking(text: str) -> bool:
     return mixed(text) and entropy_bits(text) >= 3.5 and switches(text) >= 0.25
 
 
+def random_letters(text: str) -> bool:
+    """The same without a need for a digit, which one random key of 32 characters in three hundred does not have."""
+    return random_looking(text) or (both_cases(text) and entropy_bits(text) >= 3.5 and switches(text) >= 0.35)
+
+
+def base32_key(text: str) -> bool:
+    """Small letters and digits of base 32, spread like a random key's."""
+    return has_digit(text) and entropy_bits(text) >= 3.5
+
+
 def random_or_hex(text: str) -> bool:
     """Random letters and digits, whatever their case: a key, a digest or a UUID, but no word and no number."""
     return has_digit(text) and any(char.isalpha() for char in text) and entropy_bits(text) >= 2.8 and switches(text) >= 0.2

@@ -14,6 +14,7 @@ from redaction.secrets.rule import (
     WORD,
     SecretRule,
     assigned,
+    called,
     near,
     prefixed,
     shaped,
@@ -100,7 +101,12 @@ AZURE: Final = (
         expression=f"(?<=(?i:{_STORAGE_NAMES}){TO}){BASE64}{{80,88}}={{0,2}}(?![A-Za-z0-9+/=])",
         score=0.95,
     ),
-    near("AZURE_STORAGE_KEY", "Azure storage key by context", BASE64 + "{86}==", ("azure", "storage", "accountkey", "cosmos", "blob")),
+    near(
+        "AZURE_STORAGE_KEY",
+        "Azure storage key by context",
+        BASE64 + "{86}==",
+        ("azure", "storage", "account", "accountkey", "cosmos", "blob"),
+    ),
     SecretRule(
         name="Azure shared access key",
         entity="AZURE_SHARED_ACCESS_KEY",
@@ -137,6 +143,7 @@ AZURE: Final = (
         r"azure[a-z0-9_\-. ]{0,24}(?:api|subscription|search|speech|maps)?[_\-. ]?key|ocp-apim-subscription-key",
         HEX + "{32}",
     ),
+    called("AZURE_API_KEY", "Azure key by context", HEX + "{32}", "azure", "azure openai"),
     shaped("AZURE_DEVOPS_TOKEN", "Azure DevOps token", "[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}"),
 )
 
@@ -176,6 +183,7 @@ _MACAROON: Final = r"fm[12][ra]?_[A-Za-z0-9+/=_\-]{40,}+"
 OTHERS: Final = (
     prefixed("DIGITALOCEAN_TOKEN", "DigitalOcean token", "do[opr]_v1_", "[0-9A-Za-z]", 32, 80, alone=False),
     assigned("DIGITALOCEAN_TOKEN", "DigitalOcean token by name", r"(?:digitalocean|do)[a-z0-9_\-. ]{0,16}token", HEX + "{64}"),
+    called("DIGITALOCEAN_TOKEN", "DigitalOcean token by context", HEX + "{64}", "digitalocean", "digital ocean"),
     prefixed("ALIBABA_KEY", "Alibaba access key id", "LTAI", WORD, 12, 26, accept=has_digit),
     SecretRule(
         name="Alibaba secret beside its access key id",
@@ -219,13 +227,21 @@ OTHERS: Final = (
     prefixed("VERCEL_TOKEN", "Vercel token", "vc[pkiar]_", URLSAFE, 20, 80),
     prefixed("VERCEL_TOKEN", "Vercel storage token", "vercel_blob_rw_", "[A-Za-z0-9_]", 24, 80),
     near("VERCEL_TOKEN", "Vercel token by context", WORD + "{24}", words_of("vercel"), accept=random_looking),
+    assigned("VERCEL_TOKEN", "Vercel token by name", r"vercel[a-z0-9_\-. ]{0,16}token", WORD + "{24}", accept=both_cases),
     prefixed("NETLIFY_TOKEN", "Netlify token", "nf[pcoub]_", URLSAFE, 30, 60),
     near("NETLIFY_TOKEN", "Netlify token by context", URLSAFE + "{40,46}", words_of("netlify"), accept=random_looking),
     prefixed("SUPABASE_KEY", "Supabase access token", "sbp_(?:v[0-9]_)?", HEX, 32, 64),
     prefixed("SUPABASE_KEY", "Supabase secret key", "sb_secret_", URLSAFE, 16, 64, alone=False),
     prefixed("CLOUDFLARE_TOKEN", "Cloudflare token", "cf(?:k|ut|at)_", URLSAFE, 36, 64),
     shaped("CLOUDFLARE_TOKEN", "Cloudflare origin key", f"v1\\.0-{HEX}{{24}}-{HEX}{{100,160}}"),
-    near("CLOUDFLARE_TOKEN", "Cloudflare token by context", URLSAFE + "{40}", words_of("cloudflare"), accept=random_looking),
+    near(
+        "CLOUDFLARE_TOKEN",
+        "Cloudflare token by context",
+        URLSAFE + "{40}",
+        (*words_of("cloudflare"), "cf api", "cf token", "cfapitoken", "cftoken"),
+        accept=random_looking,
+    ),
+    near("CLOUDFLARE_TOKEN", "Cloudflare key by context", HEX + "{37}", (*words_of("cloudflare"), "cf api", "cf key", "cfapikey", "cfkey")),
     assigned("CLOUDFLARE_TOKEN", "Cloudflare key by name", r"(?:cloudflare|cf)[a-z0-9_\-. ]{0,16}key|x-auth-key", HEX + "{37}"),
     assigned("CLOUDFLARE_TOKEN", "Cloudflare token by name", r"(?:cloudflare|\bcf)[a-z0-9_\-. ]{0,16}token", URLSAFE + "{40}"),
     prefixed("SCALEWAY_KEY", "Scaleway access key", "SCW", "[A-Z0-9]", 17, 17, accept=has_digit),

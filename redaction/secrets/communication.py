@@ -10,7 +10,7 @@ CHAT: Final = (
         name="Slack token",
         entity="SLACK_TOKEN",
         shape=r"(?:xox[a-z]|xapp|xwfp)-[A-Za-z0-9%/+=.\-]{8}",
-        expression=r"(?:xoxe\.)?(?:xox[a-z]|xapp|xwfp)-[A-Za-z0-9%/+=.\-]{12,400}+(?<![.\-])",
+        expression=r"(?:xoxe\.)?(?:xox[a-z]|xapp|xwfp)-[A-Za-z0-9%/+=.\-]{12,400}(?<![.\-])",
         accept=has_digit,
         score=0.95,
     ),

@@ -14,7 +14,9 @@ def _any(words: str) -> str:
 
 _SUFFIX: Final = rf"(?:[_.-]?{_any('base value string text prod production dev live test staging old new primary secondary [0-9]{1,2}')})?"
 _PASS_SHAPE: Final = _any("pass(?:word|wd|phrase|code|wort)? pwd psw contrase[^ ]a kennwort") + _SUFFIX
-_PASS: Final = _any("pass(?:word|wd|phrase|code|wort) pwd (?<![a-z])pass (?<![a-z])psw contrase[^ ]a kennwort") + _SUFFIX
+_PASS: Final = _any("pass(?:word|wd|phrase|code|wort) pwd (?<![a-z0-9])pass (?<![a-z0-9])psw contrase[^ ]a kennwort") + _SUFFIX
+_COUNT: Final = r"(?!(?<=(?<![a-z])(?i:pass)[ \t]{0,3}[=:][ \t]{0,3})[0-9]+(?![^\s,;|]))"
+"""`pass: 31815 fail: 8` is the outcome of tests."""
 _WHOSE: Final = _any(
     "api app application access auth authentication account admin bot client consumer customer decryption deploy encryption enc fernet "
     "hmac integration jwt licen[cs]e ldap master oauth private (?:private|personal)[_.-]?access project refresh registry rest root secret "
@@ -46,7 +48,7 @@ ASSIGNED: Final = tuple(
     )
     for name, shape, words, value, accept in (
         ("quoted password", _PASS_SHAPE, _PASS, _QUOTED % 4, quoted_password),
-        ("password", _PASS_SHAPE, _PASS, _BARE % 5, bare_password),
+        ("password", _PASS_SHAPE, _PASS, _COUNT + _BARE % 5, bare_password),
         ("quoted key", _KEY_SHAPE, _KEY + _NO_OTHER, _QUOTED % 8, quoted_key),
         ("key", _KEY_SHAPE, _KEY + _NO_OTHER, _BARE % 8, bare_key),
     )
@@ -74,6 +76,15 @@ WRITTEN: Final = (
         entity=_ENTITY,
         shape=f"{_VARIABLE}=",
         expression=rf"(?<=\b[A-Z0-9_]{{0,48}}{_VARIABLE}=)(?![\"'`])[^\s\"'`;]{{6,512}}+",
+        accept=bare_password,
+        score=0.6,
+    ),
+    SecretRule(
+        name="variable of an image",
+        entity=_ENTITY,
+        shape=rf"(?:ENV|ARG|setx)[ \t]{{1,3}}[\w.\-]{{0,48}}(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]",
+        expression=rf"(?<=\b(?:ENV|ARG|setx)[ \t]{{1,3}}[\w.\-]{{0,48}}(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]{{1,3}}[\"']?)"
+        r"[^\s\"'`]{6,512}+",
         accept=bare_password,
         score=0.6,
     ),

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from redaction.secrets.checks import github_checksum, has_digit, key_like, random_looking, random_or_hex
+from redaction.secrets.checks import base32_key, github_checksum, has_digit, key_like, random_letters, random_looking
 from redaction.secrets.rule import ALONE, BASE64, HEX, URLSAFE, UUID, WORD, SecretRule, assigned, near, prefixed, shaped, words_of
 
 GITHUB: Final = (
@@ -65,8 +65,8 @@ REGISTRIES: Final = (
     prefixed("PYPI_TOKEN", "PyPI token", "pypi-AgE", URLSAFE, 16, 480, alone=False),
     prefixed("PYPI_TOKEN", "PyPI token, any", "pypi-", URLSAFE, 40, 480, accept=key_like, score=0.9),
     prefixed("RUBYGEMS_KEY", "RubyGems key", "rubygems_", HEX, 32, 64, alone=False),
-    prefixed("CRATES_TOKEN", "crates.io token", "cio", WORD, 32, 40, accept=random_looking),
-    prefixed("NUGET_KEY", "NuGet key", "oy2", "[a-z0-9]", 43, 43, accept=random_or_hex),
+    prefixed("CRATES_TOKEN", "crates.io token", "cio", WORD, 32, 40, accept=random_letters),
+    prefixed("NUGET_KEY", "NuGet key", "oy2", "[a-z0-9]", 43, 43, accept=base32_key),
     prefixed("DOCKER_TOKEN", "Docker token", "dckr_(?:pat|oat)_", URLSAFE, 20, 60, alone=False),
     prefixed("CLOJARS_TOKEN", "Clojars token", "CLOJARS_", "[0-9a-z]", 50, 70),
     prefixed("ARTIFACTORY_KEY", "Artifactory key", "AKCp", WORD, 60, 80),

@@ -3,10 +3,10 @@
 from typing import Final
 
 from redaction.secrets.checks import has_digit, mixed, random_looking
-from redaction.secrets.rule import HEX, URLSAFE, UUID, WORD, SecretRule, assigned, near, prefixed, shaped, words_of
+from redaction.secrets.rule import HEX, URLSAFE, UUID, WORD, SecretRule, assigned, called, near, prefixed, shaped, words_of
 
 DATA: Final = (
-    prefixed("DATABRICKS_TOKEN", "Databricks token", "d(?:api|kea|ose)", HEX, 32, 40),
+    shaped("DATABRICKS_TOKEN", "Databricks token", f"d(?:api|kea|ose){HEX}{{32,40}}(?:-[0-9]{{1,2}})?", after="(?![A-Za-z0-9])"),
     SecretRule(
         name="Snowflake session token",
         entity="SNOWFLAKE_TOKEN",
@@ -31,12 +31,7 @@ DATA: Final = (
 
 MONITORING: Final = (
     assigned("DATADOG_KEY", "Datadog key by name", r"(?:datadog|\bdd|_dd)[a-z0-9_\-. ]{0,16}key", f"(?:{HEX}{{40}}|{HEX}{{32}})"),
-    near(
-        "DATADOG_KEY",
-        "Datadog key",
-        f"(?:{HEX}{{40}}|{HEX}{{32}})",
-        ("datadog api", "datadog app", "datadog application", "datadogapikey", "datadog key"),
-    ),
+    called("DATADOG_KEY", "Datadog key", f"(?:{HEX}{{40}}|{HEX}{{32}})", "datadog", "dd"),
     prefixed("DATADOG_KEY", "Datadog application key", "ddap[ip]?_", WORD, 30, 48),
     prefixed("NEWRELIC_KEY", "New Relic key", "NR(?:AK|JS|II|IQ|RA|AA|SP)-", URLSAFE, 18, 60),
     shaped("NEWRELIC_KEY", "New Relic licence key", "(?:(?:eu|gov)[0-9]{2}xx)?[0-9a-f]{30,40}NRAL"),
@@ -102,6 +97,7 @@ IDENTITY: Final = (
         accept=has_digit,
         score=0.95,
     ),
+    called("NEWRELIC_KEY", "New Relic key by context", "[0-9a-f]{40}", "relic", "newrelic"),
     assigned("OKTA_TOKEN", "Okta secret by name", r"okta[a-z0-9_\-. ]{0,16}(?:token|secret|key)", URLSAFE + "{38,66}"),
     assigned("AUTH0_SECRET", "Auth0 secret by name", r"auth0[a-z0-9_\-. ]{0,16}secret", URLSAFE + "{32,88}"),
     near("AUTH0_SECRET", "Auth0 secret", URLSAFE + "{64}", (*words_of("auth0"), "auth0clientsecret"), accept=random_looking),
@@ -109,6 +105,7 @@ IDENTITY: Final = (
     prefixed("MAPBOX_TOKEN", "Mapbox token", r"sk\.eyJ", "[A-Za-z0-9_.\\-]", 60, 200),
     prefixed("README_KEY", "ReadMe key", "rdme_", "[a-z0-9]", 70, 70),
     assigned("ALGOLIA_KEY", "Algolia key", r"algolia[a-z0-9_\-. ]{0,20}key", HEX + "{32}"),
+    called("ALGOLIA_KEY", "Algolia key by context", HEX + "{32}", "algolia"),
 )
 
 RULES: Final = (*DATA, *MONITORING, *SECRET_STORES, *IDENTITY)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from redaction.secrets.checks import has_digit, key_like, key_like_or_has_digit, random_looking
-from redaction.secrets.rule import ALONE, GLUED, HEX, URLSAFE, UUID, WORD, SecretRule, assigned, near, prefixed, words_of
+from redaction.secrets.rule import ALONE, GLUED, HEX, URLSAFE, UUID, WORD, SecretRule, assigned, called, near, prefixed, words_of
 
 _PROJECT: Final = "sk-(?:proj|svcacct|admin|None|test|live)-"
 
@@ -49,10 +49,11 @@ PROVIDERS: Final = (
     prefixed("HUGGINGFACE_TOKEN", "Hugging Face token", "hf_", WORD, 28, 60, accept=key_like),
     prefixed("HUGGINGFACE_TOKEN", "Hugging Face token of an organisation", "api_org_", WORD, 28, 60),
     prefixed("GROQ_API_KEY", "Groq key", "gsk_", WORD, 32, 80, accept=key_like),
-    near("COHERE_API_KEY", "Cohere key", WORD + "{40}", words_of("cohere"), accept=random_looking),
+    near("COHERE_API_KEY", "Cohere key", WORD + "{40}", (*words_of("cohere"), "co api", "coapikey"), accept=random_looking),
     assigned("COHERE_API_KEY", "Cohere key by name", r"cohere[a-z0-9_\-. ]{0,16}(?:key|token)|\bco_api_key", WORD + "{36,44}"),
     near("MISTRAL_API_KEY", "Mistral key", WORD + "{32}", words_of("mistral", "mistralai"), accept=random_looking),
     assigned("MISTRAL_API_KEY", "Mistral key by name", r"mistral[a-z0-9_\-. ]{0,16}(?:key|token)", WORD + "{30,40}"),
+    called("TOGETHER_API_KEY", "Together key by context", HEX + "{64}", "together", "togetherai"),
     prefixed("PERPLEXITY_API_KEY", "Perplexity key", "pplx-", WORD, 32, 80, accept=key_like),
     prefixed("REPLICATE_TOKEN", "Replicate token", "r8_", WORD, 32, 48, accept=key_like),
     prefixed("XAI_API_KEY", "xAI key", "xai-", WORD, 40, 120, accept=has_digit),
@@ -65,7 +66,10 @@ PROVIDERS: Final = (
     prefixed("VOYAGE_API_KEY", "Voyage key", "pa-", URLSAFE, 40, 50, accept=random_looking),
     prefixed("JINA_API_KEY", "Jina key", "jina_", URLSAFE, 40, 80, accept=key_like),
     assigned("DEEPGRAM_API_KEY", "Deepgram key", r"deepgram[a-z0-9_\-. ]{0,16}key", HEX + "{40}"),
+    called("DEEPGRAM_API_KEY", "Deepgram key by context", HEX + "{40}", "deepgram"),
     assigned("ASSEMBLYAI_API_KEY", "AssemblyAI key", r"assembly[_\-.]?ai[a-z0-9_\-. ]{0,16}key", HEX + "{32}"),
+    called("ASSEMBLYAI_API_KEY", "AssemblyAI key by context", HEX + "{32}", "assemblyai", "assembly ai"),
+    called("ELEVENLABS_API_KEY", "ElevenLabs key by context", HEX + "{32}", "elevenlabs", "eleven labs", "xi"),
     prefixed("ELEVENLABS_API_KEY", "ElevenLabs key", "sk_", HEX, 40, 64, accept=has_digit),
     assigned("ELEVENLABS_API_KEY", "ElevenLabs key by name", r"eleven[_\-.]?labs[a-z0-9_\-. ]{0,16}key|xi-api-key", HEX + "{32}"),
 )
@@ -77,12 +81,14 @@ AROUND: Final = (
     prefixed("HELICONE_API_KEY", "Helicone key", "sk-helicone-", "[a-z0-9\\-]", 24, 60),
     prefixed("PINECONE_API_KEY", "Pinecone key", "pcsk_", "[A-Za-z0-9_]", 40, 100, alone=False),
     assigned("PINECONE_API_KEY", "Pinecone key by name", r"pinecone[a-z0-9_\-. ]{0,16}key", UUID),
+    called("PINECONE_API_KEY", "Pinecone key by context", UUID, "pinecone"),
     prefixed("TAVILY_API_KEY", "Tavily key", "tvly-(?:dev-|prod-)?", URLSAFE, 20, 60, accept=key_like_or_has_digit),
     prefixed("FIRECRAWL_API_KEY", "Firecrawl key", "fc-", HEX, 32, 32),
     prefixed("E2B_API_KEY", "E2B key", "e2b_", HEX, 32, 60),
     prefixed("RUNPOD_API_KEY", "RunPod key", "rpa_", WORD, 36, 60),
     prefixed("WANDB_API_KEY", "Weights & Biases key", "wandb_v[0-9]_", "[A-Za-z0-9_]", 40, 120),
     assigned("WANDB_API_KEY", "Weights & Biases key by name", r"wandb[a-z0-9_\-. ]{0,12}key", HEX + "{40}"),
+    called("WANDB_API_KEY", "Weights & Biases key by context", HEX + "{40}", "wandb"),
     prefixed("POSTHOG_KEY", "PostHog key", "ph[xr]_", WORD, 36, 60),
     prefixed("MODAL_TOKEN", "Modal token", "a[ks]-", WORD, 22, 24, accept=random_looking),
 )

@@ -63,7 +63,9 @@ _LINE_BEFORE: Final = compiled(r"(?r)(?<![A-Za-z0-9+/=])(?P<line>[A-Za-z0-9+/=]+
 _LINE_BEFORE_SOMETHING: Final = compiled(
     rf"(?r)(?<![A-Za-z0-9+/=])(?P<line>[A-Za-z0-9+/=]++)(?:[^\n\\<>A-Za-z0-9]{{0,8}}(?:\\+[rn])?[^\n\\<>A-Za-z0-9]{{0,8}}{_LINE_END}){{1,2}}{_BEFORE_LINE}"
 )
-_KEY_LINE: Final = re.compile(r"\s*(?:[A-Za-z0-9+/=]*|(?:Proc-Type|DEK-Info|Version|Comment): [^\n]*)\s*(?:-----END [A-Z0-9 ]*-----\s*)?")
+_KEY_LINE: Final = re.compile(r"\s*(?:(?![0-9a-f]+\s*\Z)[A-Za-z0-9+/=]{16,}|(?:Proc-Type|DEK-Info|Version|Comment): [^\n]*)?\s*")
+_LAST_LINE: Final = re.compile(r"\s*[A-Za-z0-9+/=]{1,64}\s*")
+_LINES_TO_END: Final = re.compile(r"[\sA-Za-z0-9+/=]*-----END ")
 
 
 def key_tails(text: str, _key_words: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
@@ -95,14 +97,21 @@ def spread_key_lines(texts: Sequence[str]) -> set[int]:
     lines: set[int] = set()
     inside = False
     for index, text in enumerate(texts):
-        is_line = _KEY_LINE.fullmatch(text) is not None
+        ends = _ends_key(text)
+        is_line = ends or _is_line(texts, index)
         if inside and is_line:
             lines.add(index)
-        ends = "-----END " in text and _KEY_END.search(text) is not None
         if ends and not inside:
             lines |= _lines_before(texts, index)
         inside = (inside and is_line and not ends) or _begins_key(text)
     return lines
+
+
+def _is_line(texts: Sequence[str], index: int) -> bool:
+    """Whether an item is a line of a key: a full one, or the last, which may be short."""
+    if _KEY_LINE.fullmatch(texts[index]):
+        return True
+    return index + 1 < len(texts) and _LAST_LINE.fullmatch(texts[index]) is not None and texts[index + 1].lstrip().startswith("-----END ")
 
 
 def _begins_key(text: str) -> bool:
@@ -110,10 +119,15 @@ def _begins_key(text: str) -> bool:
     return bool(begins) and _KEY_END.search(text, begins[-1].end()) is None
 
 
+def _ends_key(text: str) -> bool:
+    """Whether nothing but lines of a key stands before the mark of its end: it began in another item."""
+    return "-----END " in text and _LINES_TO_END.match(text) is not None and _KEY_END.search(text) is not None
+
+
 def _lines_before(texts: Sequence[str], index: int) -> set[int]:
-    lines = {index} if _KEY_LINE.fullmatch(texts[index]) else set()
+    lines = {index}
     for before in range(index - 1, -1, -1):
-        if _KEY_LINE.fullmatch(texts[before]) is None or (before < index - 1 and len(texts[before].strip()) < _FULL_LINE_CHARS):
+        if not _is_line(texts, before):
             break
         lines.add(before)
     return lines

@@ -16,11 +16,18 @@ UUID: Final = f"(?:{HEX}{{8}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{4}}-{HEX}{{12}})"
 
 TO: Final = (
     r"""(?:["'`\\\])}]{0,3}[ \t]{0,3}(?:=>|:=|->|[=:>])[ \t]{0,3}|["'][ \t]{0,2},[ \t]{0,2}(?=["'])|["'],?[ \t]{1,4}value=(?=["'])"""
-    r"""|["']?,?\s{1,24}["']?[Vv]alue["']?[ \t]{0,3}[=:][ \t]{0,3})[bfru(\[]{0,2}["'`\\]{0,3}"""
+    r"""|["']?,?\s{1,24}["']?[Vv]alue["']?[ \t]{0,3}[=:][ \t]{0,3}|["'`]{0,3}\*{0,2}[ \t]{0,40}\|[ \t]{1,3}"""
+    r"""|[ \t]{0,3}:[ \t]{0,3}&?[A-Za-z][\w.\[\]<>?|]{0,30}[ \t]{0,3}=[ \t]{0,3}|[ \t]{1,3}(?:string|\[\]byte)[ \t]{0,3}=[ \t]{0,3}"""
+    r"""|["'][ \t]{0,2}\{(?:\s{1,24}(?:type|sensitive|description)[ \t]{0,12}=[^\n{}]{0,80}){0,3}\s{1,24}default[ \t]{0,12}=[ \t]{0,3})"""
+    r"""[bfru(\[]{0,2}["'`\\]{0,3}"""
 )
-"""From a name to its value: `name = value`, `"name": "value"`, `name => 'value'`, `("name", "value")`, `name: X` over `value: Y`."""
+"""From a name to its value: `name = value`, `"name": "value"`, `name => 'value'`, `("name", "value")`, `name: X` over `value: Y`, cells of
+a table, names with a type (`name: str = value`, `var name string = value`), Terraform's variables with their default."""
 
-TO_SHAPE: Final = r"""["'`\\\])}]{0,3}(?:[ \t]{0,3}(?:=>|:=|->|[=:>])|[ \t]{0,2},[ \t]{0,2}["']|,?\s{1,24}["']?[Vv]alue)"""
+TO_SHAPE: Final = (
+    r"""["'`\\\])}]{0,3}(?:[ \t]{0,3}(?:=>|:=|->|[=:>])|[ \t]{0,2},[ \t]{0,2}["']|,?\s{1,24}["']?[Vv]alue"""
+    r"""|\*{0,2}[ \t]{0,40}\||[ \t]{1,3}(?:string|\[\]byte)|[ \t]{0,2}\{)"""
+)
 """What every `TO` begins with, without look-arounds."""
 
 ENDS: Final = "(?![A-Za-z0-9])"
@@ -76,6 +83,14 @@ def near(entity: str, name: str, value: str, words: tuple[str, ...], *, accept: 
     """Return the rule of a key without a shape of its own beside one of these words, in the text or in the attribute's key."""
     expression = rf"(?<![A-Za-z0-9_\-/+.]){value}(?![A-Za-z0-9_\-/+=])"
     return SecretRule(name=name, entity=entity, expression=expression, shape=value, score=0.35, context=words, accept=accept)
+
+
+def called(entity: str, name: str, value: str, *vendors: str, accept: Callable[[str], bool] | None = None) -> SecretRule:
+    """Return the rule of a key without a shape of its own behind the vendor's name and what it is: `the Datadog API key is …`."""
+    kinds = ("api", "app", "application", "key", "token", "secret", "auth", "access", "admin", "global", "license")
+    grown = ("apikey", "appkey", "key", "apitoken", "token", "secret", "accesstoken")
+    words = tuple(f"{vendor} {kind}" for vendor in vendors for kind in kinds) + tuple(vendor + end for vendor in vendors for end in grown)
+    return near(entity, name, value, words, accept=accept)
 
 
 def words_of(*vendors: str) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ _STANDS_FOR: Final = re.compile(
     r"[.\[(].*|[A-Za-z_][\w.]*\([^()]*\)"
     r"|.*@?sha(?:1|256|512)[:\-].*"
     r"|(?:vault|secretsmanager|ssm|op|arn|ref\+\w+|sops|gcpsm|keyring|file|env)(?::|://).*"
+    r"|!(?:vault|secret|env|env_var|reference|Ref|Sub|GetAtt|ImportValue|Join|include)\b.*"  # tags of YAML
+    r"|(?i:bearer|token|basic)[ ][$%]?[({\[<].*|-----BEGIN [A-Z ]{1,40}-----|[A-Z][A-Za-z]*\[[\w\[\], .|]*\]"
     r"|(?i:bearer|basic|digest|aes-\d+-\w+|rs256|hs256|es256|sha-?\d+|argon2(?:id)?|bcrypt|pbkdf2)",
     re.DOTALL,
 )
+_LINE_END: Final = re.compile(r"\\+[rn]")
 _EXAMPLE_WORDS: Final = frozenset({
     "a", "abc", "access", "account", "add", "admin", "an", "and", "any", "api", "app", "apikey", "apitoken", "argument", "array",
     "attribute", "auth", "authentication", "aws", "azure", "base", "bar", "be", "blank", "bool", "boolean", "bytes", "change",
@@ -46,12 +49,15 @@ _PROSE: Final = frozenset({
     "more", "must", "no", "not", "of", "on", "or", "please", "should", "than", "that", "the", "this", "to", "was", "will", "with",
     "you", "your",
 })  # fmt: skip
+_FORMAT: Final = re.compile(r"%s|\{[\w.!:\[\]'\"(), ]{0,60}\}")
+"""Where the value comes from a variable: `f'Bearer {token}'`."""
 _SYMBOL: Final = re.compile(r"[^\w.:/\-\s]")
 
 
 def stands_for_a_secret(value: str) -> bool:
     """Whether a value is a placeholder, a reference or an example and not the secret itself."""
-    if _STANDS_FOR.fullmatch(value):
+    first = _LINE_END.split(value, maxsplit=1)[0]  # of escaped text, of which more may follow
+    if _STANDS_FOR.fullmatch(value) or (first and _STANDS_FOR.fullmatch(first)):
         return True
     words = [word.lower() for word in _WORDS.findall(value)]
     return not has_digit(value) and _SYMBOL.search(value) is None and bool(words) and all(word in _EXAMPLE_WORDS for word in words)
@@ -59,7 +65,7 @@ def stands_for_a_secret(value: str) -> bool:
 
 def quoted_password(value: str) -> bool:
     """A literal under `password`: anything but what stands for one, a sentence, or a name in a format string."""
-    if stands_for_a_secret(value) or "{" in value or "%s" in value:
+    if stands_for_a_secret(value) or _FORMAT.search(value) is not None:
         return False
     words = value.lower().split()
     return len(words) < 2 or not any(word in _PROSE for word in words)
@@ -86,7 +92,7 @@ def quoted_key(value: str) -> bool:
 
 def bare_key(value: str) -> bool:
     """The same without quotes."""
-    return quoted_key(value) and _NUMBERED_NAME.fullmatch(value) is None
+    return quoted_key(value) and (_NUMBERED_NAME.fullmatch(value) is None or (len(value) >= 24 and random_looking(value)))
 
 
 def lone_key(value: str) -> bool:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from redaction.secrets.checks import has_digit, key_like_or_has_digit, user_and_password
-from redaction.secrets.rule import SecretRule
+from redaction.secrets.rule import HEX, UUID, SecretRule
 from redaction.secrets.values import bare_key, not_a_placeholder, quoted_password, random_or_hex_key
 
 _HEADER: Final = r"""["'`\\\])]{0,3}\s{0,3}[:=,]\s{0,3}[bfr]?["'`\\\[(]{0,3}"""
@@ -147,7 +147,7 @@ URLS: Final = (
         expression=r"(?i)(?<=[?&#](?:amp;)?(?:[a-z0-9_.\-]{0,24}(?:token|secret|api[_\-]?key|apikey|signature|access[_\-]?key|auth[_\-]?key"
         r"|subscription-key|session[_\-]?id|jwt|assertion|code_verifier|authkey|credential|ticket|otp)|sig|key|code|auth|sid|hmac)"
         r"(?<![?&](?:next|page|nextpage|next_page|continuation|sync|cursor|cancel|cancellation|shard|resume|skip|max)[_\-]?token)=)"
-        r"[A-Za-z0-9%+/_.~:=\-]{8,2048}+",
+        r"(?![A-Za-z]{2,10}-[0-9\-]{1,20}(?![A-Za-z0-9%+/_.~:=\-]))[A-Za-z0-9%+/_.~:=\-]{8,2048}+",
         accept=bare_key,
         score=0.75,
         long=True,
@@ -185,7 +185,8 @@ COOKIES: Final = (
         shape=r"(?i:sess(?:ion)?(?:[_\-.]?id)?|connect\.sid|sid|csrftoken|xsrf-token|remember_(?:user_)?token"
         r"|\.AspNetCore\.[\w.]{1,40}|__(?:host|secure)-[\w.\-]{1,60})=[\"']?[A-Za-z0-9%+/_.~:=\-]{12}",
         expression=r"(?i)(?<=(?:\b[a-z_.\-]{0,24}sess(?:ion)?(?:[_\-.]?id)?|connect\.sid|\bsid|csrftoken|xsrf-token|remember_(?:user_)?token"
-        r"|\.AspNetCore\.[\w.]{1,40}|__(?:host|secure)-[\w.\-]{1,60})=[\"']?)[A-Za-z0-9%+/_.~:=\-]{12,4096}+",
+        r"|\.AspNetCore\.[\w.]{1,40}|__(?:host|secure)-[\w.\-]{1,60})=[\"']?)"
+        rf"(?!(?<=(?<![a-z])(?:[a-z]{{1,16}}[_.\-])?session[_\-.]?id=[\"']?)(?:{UUID}|{HEX}{{32}})(?![A-Za-z0-9%+/_.~:=\-]))[A-Za-z0-9%+/_.~:=\-]{{12,4096}}+",
         accept=random_or_hex_key,
         score=0.72,
         long=True,

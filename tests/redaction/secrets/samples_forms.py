@@ -103,6 +103,7 @@ WEB = {
             "https://x.example/?next_page_token=‹w40›",
             "https://x.example/?token=${TOKEN}",
             "?key=some-page-name",
+            "?ticket=CVE-2025-12345&x=1",
         ],
     ),
     "Cookie header": Examples(
@@ -115,7 +116,7 @@ WEB = {
     "Cookie of a command": Examples(["curl -b '«session=‹w20›»' x"], ["curl -b cookies.txt"]),
     "Session cookie": Examples(
         ["JSESSIONID=«‹h32›»", "connect.sid=«s%3A‹w32›.‹w43›»", "PHPSESSID=«‹l26›»"],
-        ["sessionid=none", "session=my-session-name-2", "JSESSIONID=short"],
+        ["sessionid=none", "session=my-session-name-2", "JSESSIONID=short", "session_id=‹U1›", "agent_session_id=‹h32›"],
     ),
 }
 
@@ -139,9 +140,18 @@ GENERIC = {
         + ['"password": "must be at least eight characters"', 'tests: "passed", x: "yes"'],
     ),
     "password": Examples(
-        ["password: «hunter2»", "DB_PASSWORD=«p4ss!word»", "Server=db;User Id=sa;Password=«S3cret!»;Encrypt=true", "admin_pwd=«Qw3rty»"],
+        [
+            "password: «hunter2»",
+            "DB_PASSWORD=«p4ss!word»",
+            "Server=db;User Id=sa;Password=«S3cret!»;Encrypt=true",
+            "admin_pwd=«Qw3rty»",
+            "| DB_PASSWORD | «Winter5779#Falcon» |",
+            "password: str = «hunt3r2»",
+            "pass: «hunter2»",
+        ],
         [f"password: {value}" for value in PLACEHOLDERS]
-        + ["password: string", "password = get_password()", "password=self.password1", "password_hash=abc123def", "compass: north1"],
+        + ["password: string", "password = get_password()", "password=self.password1", "password_hash=abc123def", "compass: north1"]
+        + ["pass: 31815 fail: 8464", "password: !vault |", "api_key: $API_KEY\\nx: 1"],
     ),
     "quoted key": Examples(
         [
@@ -150,6 +160,8 @@ GENERIC = {
             'const accessToken = "«‹h40›»"',
             "X_API_TOKEN: '«‹U1›»'",
             '("SECRET_KEY", "«‹w50›»")',
+            'variable "api_token" {\n  type = string\n  default = "«‹w32›»"\n}',
+            'apiKey: string = "«‹w32›»"',
         ],
         [f'"api_key": "{value}"' for value in PLACEHOLDERS]
         + [
@@ -175,6 +187,9 @@ GENERIC = {
     "variable of the environment": Examples(
         ["export APP_SECRET=«ab(c)&d<9»", "POSTGRES_PASSWORD=«h&n=ter2|x»"],
         ["APP_SECRET=$OTHER", "TOKEN_COUNT=1234567", "export SECRET=changeme"],
+    ),
+    "variable of an image": Examples(
+        ["ENV APP_PASSWORD «Maple6640.Maple»\nRUN make", "ARG API_TOKEN «‹w30›»"], ["ENV APP_PASSWORD $PASSWORD", "ENV TOKEN_COUNT 8"]
     ),
     "option of a command": Examples(
         ["app --password «hunter2x»", "x --api-key «‹w24›» -v", "mysql --db-password '«pa55word!»'"],

@@ -19,7 +19,9 @@ MODELS = {
     "Hugging Face token of an organisation": Examples(["«api_org_‹w34›»"], ["api_org_members_list_of_all_the_people"]),
     "Groq key": Examples(["GROQ_API_KEY=«gsk_‹w52›»"], ["gsk_short", "ngsk_" + "a" * 52]),
     "Cohere key": Examples(["cohere: «‹w40›»"], ["cohere commit ‹h40›", "cohere " + "a" * 40]),
-    "Cohere key by name": Examples(["COHERE_API_KEY=«‹w40›»", "co_api_key: '«‹w40›»'"], ["cohere_model=command-r-plus-08-2024"]),
+    "Cohere key by name": Examples(
+        ["COHERE_API_KEY=«‹w40›»", "| CO_API_KEY | «‹w40›» |", "co_api_key: '«‹w40›»'"], ["cohere_model=command-r-plus-08-2024"]
+    ),
     "Mistral key": Examples(["the mistral key «‹w32›»"], ["mistral cmpl-‹h32›", "mistral ‹h32›"]),
     "Mistral key by name": Examples(
         ["MISTRAL_API_KEY=«‹w32›»", '"mistralApiKey": "«‹w32›»"'], ["MISTRAL_API_KEY=YOUR_KEY", "mistral_tokens=123"]
@@ -30,6 +32,7 @@ MODELS = {
     "OpenRouter key": Examples(["«sk-or-v1-‹h64›»"], ["sk-or-v1-short", "task-or-v1-planning"]),
     "Fireworks key": Examples(["FIREWORKS_API_KEY=«fw_‹w24›»"], ["fw_version_number_and_more", "fw_short1"]),
     "Together key": Examples(["«tgp_v1_‹s43›»"], ["tgp_v1_short"]),
+    "Together key by context": Examples(["my together api key: «‹h64›»"], ["together ‹h64›"]),
     "Together key by name": Examples(["TOGETHER_API_KEY=«‹h64›»"], ["together ‹h64›"]),
     "NVIDIA key": Examples(["«nvapi-‹s64›»"], ["nvapi-short"]),
     "Cerebras key": Examples(["«csk-‹l48›»"], ["csk-short", "desk-" + "a" * 48]),
@@ -38,18 +41,23 @@ MODELS = {
     "Deepgram key": Examples(["DEEPGRAM_API_KEY=«‹h40›»"], ["deepgram ‹h40›"]),
     "AssemblyAI key": Examples(["ASSEMBLYAI_API_KEY: «‹h32›»"], ["assemblyai job ‹h32›"]),
     "ElevenLabs key": Examples(["«sk_‹h48›»"], ["task_‹h48›", "sk_‹h20›"]),
+    "Deepgram key by context": Examples(["the deepgram key is «‹h40›»"], ["deepgram request ‹h40›"]),
+    "AssemblyAI key by context": Examples(["our assemblyai api key «‹h32›»"], ["assemblyai transcript ‹h32›"]),
+    "ElevenLabs key by context": Examples(["the elevenlabs API key `«‹h32›»`"], ["elevenlabs voice ‹h32›"]),
     "ElevenLabs key by name": Examples(["xi-api-key: «‹h32›»", "ELEVENLABS_API_KEY=«‹h32›»"], ["elevenlabs voice ‹h32›"]),
     "LangSmith key": Examples(["«lsv2_pt_‹h32›_‹h10›»", "«lsv2_sk_‹h32›_‹h10›»"], ["lsv2_pt_short"]),
     "LangSmith key of old": Examples(["«ls__‹h32›»"], ["ls__short", "als__‹h32›"]),
     "Langfuse key": Examples(["LANGFUSE_SECRET_KEY=«sk-lf-‹U1›»"], ["pk-lf-‹U1›", "sk-lf-short"]),
     "Helicone key": Examples(["«sk-helicone-‹l7›-‹l7›-‹l7›-‹l7›»"], ["sk-helicone-short"]),
     "Pinecone key": Examples(["«pcsk_‹w6›_‹w63›»"], ["pcsk_short"]),
+    "Pinecone key by context": Examples(["the pinecone api key is «‹U1›»"], ["pinecone index ‹U1›"]),
     "Pinecone key by name": Examples(["PINECONE_API_KEY=«‹U1›»"], ["pinecone index ‹U1›"]),
     "Tavily key": Examples(["«tvly-‹w32›»", "«tvly-dev-‹w32›»"], ["tvly-short"]),
     "Firecrawl key": Examples(["«fc-‹h32›»"], ["fc-short", "ufc-‹h32›"]),
     "E2B key": Examples(["«e2b_‹h40›»"], ["e2b_sandbox_template"]),
     "RunPod key": Examples(["«rpa_‹w44›»"], ["rpa_process_step"]),
     "Weights & Biases key": Examples(["«wandb_v1_‹w27›_‹w40›»"], ["wandb_v1_short"]),
+    "Weights & Biases key by context": Examples(["wandb api key «‹h40›»"], ["wandb run ‹h40›"]),
     "Weights & Biases key by name": Examples(["WANDB_API_KEY=«‹h40›»"], ["wandb run ‹h40›"]),
     "PostHog key": Examples(["«phx_‹w43›»"], ["phc_‹w43›", "phx_short"]),
     "Modal token": Examples(["MODAL_TOKEN_SECRET «as-‹w22›»"], ["as-" + "a" * 22, "was-‹w22›"]),
@@ -91,6 +99,7 @@ CLOUDS = {
     "Azure client secret": Examples(["secret «abc8Q~‹w34›»"], ["abcQ~" + "x" * 30]),
     "Azure client secret by name": Examples(["AZURE_CLIENT_SECRET=«‹s40›»"], ["AZURE_CLIENT_ID=‹U1›"]),
     "Azure key of a resource": Examples(["«‹w52›JQQJ99BCAC‹w22›»"], ["‹w80›"]),
+    "Azure key by context": Examples(["the azure openai key is «‹h32›»"], ["azure request ‹h32›"]),
     "Azure key by name": Examples(["AZURE_OPENAI_API_KEY=«‹h32›»", "Ocp-Apim-Subscription-Key: «‹h32›»"], ["azure request ‹h32›"]),
     "Azure DevOps token": Examples(["«‹w76›AZDO‹w4›»"], ["‹w80›"]),
     "Google API key": Examples(["?key=«AIza‹s35›»", "GOOGLE_API_KEY=«AIza‹s35›»"], ["AIzashort", "Maiza‹s35›"]),
@@ -105,6 +114,7 @@ CLOUDS = {
     "Google refresh token": Examples(['"«1//0g‹s60›»"'], ["1//0short", "http://1//0"]),
     "Google OAuth client secret": Examples(["«GOCSPX-‹s28›»"], ["GOCSPX-short"]),
     "DigitalOcean token": Examples(["«dop_v1_‹h64›»", "«doo_v1_‹h64›»"], ["dop_v1_short"]),
+    "DigitalOcean token by context": Examples(["digitalocean token «‹h64›»"], ["digitalocean image ‹h64›"]),
     "DigitalOcean token by name": Examples(["DIGITALOCEAN_ACCESS_TOKEN=«‹h64›»"], ["digitalocean image ‹h64›"]),
     "Alibaba access key id": Examples(["«LTAI5t‹w18›»"], ["LTAISHORT", "LTAIABCDEFGHIJKLMNOP"]),
     "Alibaba secret beside its access key id": Examples(
@@ -124,6 +134,7 @@ CLOUDS = {
     "Vercel token by context": Examples(
         ["VERCEL_TOKEN «‹w24›»", "vercel --token=«‹w24›»"], ["vercel deployment ‹h24›", "vercel " + "a" * 24]
     ),
+    "Vercel token by name": Examples(["vercel_token='«LuxTqCQFJFznuuzkylGEdidS»'"], ["vercel_token=" + "a" * 24]),
     "Netlify token": Examples(["«nfp_‹w36›»"], ["nfp_short"]),
     "Netlify token by context": Examples(["netlify «‹w43›»"], ["netlify site ‹h40›"]),
     "Supabase access token": Examples(["«sbp_‹h40›»"], ["sbp_short"]),
@@ -131,7 +142,10 @@ CLOUDS = {
     "Cloudflare token": Examples(["«cfut_‹w48›»", "«cfat_‹w48›»", "«cfk_‹w48›»"], ["cfut_short"]),
     "Cloudflare origin key": Examples(["«v1.0-‹h24›-‹h146›»"], ["v1.0-‹h24›"]),
     "Cloudflare token by context": Examples(["cloudflare token «‹w40›»"], ["cloudflare ray ‹h40›"]),
-    "Cloudflare key by name": Examples(["CLOUDFLARE_API_KEY=«‹h37›»", "X-Auth-Key: «‹h37›»"], ["cf-ray: ‹h37›"]),
+    "Cloudflare key by context": Examples(["id;cloudflare_api_key;region\n1;«‹h37›»;eu-west-1", "cf api key «‹h37›»"], ["cf ray ‹h37›"]),
+    "Cloudflare key by name": Examples(
+        ["CLOUDFLARE_API_KEY=«‹h37›»", "| CLOUDFLARE_API_KEY | «‹h37›» |", "X-Auth-Key: «‹h37›»"], ["cf-ray: ‹h37›"]
+    ),
     "Cloudflare token by name": Examples(["CF_API_TOKEN=«‹s40›»"], ["cf_token=short"]),
     "Scaleway access key": Examples(["«SCW‹u17›»"], ["SCWSHORT", "SCWABCDEFGHIJKLMNOPQ"]),
     "Render key": Examples(["«rnd_‹w28›»"], ["rnd_short"]),
@@ -158,8 +172,8 @@ HOSTS = {
     "PyPI token": Examples(["«pypi-AgEIcHlwaS5vcmc‹s120›»"], ["pypi-AgEshort"]),
     "PyPI token, any": Examples(["«pypi-‹w60›»"], ["pypi-" + "package-" * 6, "pypi-short"]),
     "RubyGems key": Examples(["«rubygems_‹h48›»"], ["rubygems_short"]),
-    "crates.io token": Examples(["«cio‹w32›»"], ["cio" + "a" * 32, "Pinocio‹w32›"]),
-    "NuGet key": Examples(["«oy2‹l43›»"], ["oy2short", "oy2" + "a" * 43]),
+    "crates.io token": Examples(["«cio‹w32›»", "«ciovpwQgSCYJYlimVyTkYSoyombtJNsKFoR»"], ["cio" + "a" * 32, "Pinocio‹w32›"]),
+    "NuGet key": Examples(["«oy2‹l43›»", "«oy2vmkniahnajkqytys4pfiuraxlz7p2kwiztbkwohyjoo»"], ["oy2short", "oy2" + "a" * 43]),
     "Docker token": Examples(["docker login -p «dckr_pat_‹s27›»"], ["dckr_pat_short"]),
     "Clojars token": Examples(["«CLOJARS_‹l60›»"], ["CLOJARS_PASSWORD"]),
     "Artifactory key": Examples(["«AKCp‹w69›»"], ["AKCpshort"]),
@@ -175,7 +189,13 @@ HOSTS = {
 
 COMMUNICATION = {
     "Slack token": Examples(
-        ["«xoxb-‹d12›-‹d12›-‹w24›»", "«xoxp-‹d11›-‹d11›-‹d11›-‹h32›»", "«xapp-1-A0‹d9›-‹d13›-‹h64›»", "«xoxe.xoxp-1-‹w120›»"],
+        [
+            "«xoxb-‹d12›-‹d12›-‹w24›»",
+            "«xoxp-‹d11›-‹d11›-‹d11›-‹h32›»",
+            "«xapp-1-A0‹d9›-‹d13›-‹h64›»",
+            "«xoxe.xoxp-1-‹w120›»",
+            "it is «xapp-1-A0‹d9›-‹d13›-‹h64›».",
+        ],
         ["xoxb-short", "xoxo-love-and-kisses"],
     ),
     "Slack webhook": Examples(["POST «https://hooks.slack.com/services/T‹u10›/B‹u10›/‹w24›»"], ["https://hooks.slack.com/docs"]),
@@ -247,19 +267,26 @@ PAYMENTS = {
 }
 
 INFRASTRUCTURE = {
-    "Databricks token": Examples(["«dapi‹h32›»", "«dapi‹h32›»-2", "«dose‹h32›»"], ["dapishort", "overdose‹h32›"]),
+    "Databricks token": Examples(["«dapi‹h32›»", "«dapi‹h32›-2»", "«dose‹h32›»"], ["dapishort", "overdose‹h32›", "dapi‹h32›zz"]),
     "Snowflake session token": Examples(['Snowflake Token="«ver:1-hint:92019676298218-ETMsDgAAA‹b180›»"'], ["ver:1-hint:2"]),
-    "Snowflake secret by name": Examples(["SNOWFLAKE_PASSWORD=«Wint3r!sComing»", "SNOWSQL_PWD=«‹w20›»"], ["SNOWFLAKE_PASSWORD=$PASSWORD"]),
+    "Snowflake secret by name": Examples(
+        ["SNOWFLAKE_PASSWORD=«Wint3r!sComing»", 'var snowflakeToken string = "«‹w30›»"', "SNOWSQL_PWD=«‹w20›»"],
+        ["SNOWFLAKE_PASSWORD=$PASSWORD"],
+    ),
     "PlanetScale token": Examples(["«pscale_tkn_‹s43›»", "«pscale_pw_‹s43›»"], ["pscale_tkn_short"]),
     "Neon key": Examples(["«napi_‹l64›»"], ["napi_create_string_utf8"]),
     "Atlas service account secret": Examples(["«mdb_sa_sk_‹s40›»"], ["mdb_sa_id_‹h24›"]),
     "Confluent secret": Examples(["«cflt‹b60›»"], ["cflt" + "a" * 60]),
     "ClickHouse Cloud secret": Examples(["«4b1d‹w38›»"], ["4b1d‹h38›"]),
     "Datadog key by name": Examples(["DD_API_KEY=«‹h32›»", "DATADOG_APP_KEY: «‹h40›»", "dd-api-key: «‹h32›»"], ["dd.trace_id=‹h32›"]),
-    "Datadog key": Examples(["the datadog api key «‹h32›»"], ["datadog trace ‹h32›"]),
+    "Datadog key": Examples(
+        ["the datadog api key «‹h32›»", 'var ddAppKey string = "«‹h40›»"', "set dd_api_key to `«‹h32›»`"],
+        ["datadog trace ‹h32›", "dd ‹h32›"],
+    ),
     "Datadog application key": Examples(["«ddapp_‹w34›»"], ["ddapp_short"]),
     "New Relic key": Examples(["«NRAK-‹u27›»", "«NRII-‹s32›»"], ["NRAK-short"]),
     "New Relic licence key": Examples(["«‹h36›NRAL»", "«eu01xx‹h30›NRAL»"], ["‹h36›"]),
+    "New Relic key by context": Examples(["the new relic license key is «‹h40›»"], ["new relic trace ‹h40›"]),
     "New Relic key by name": Examples(["NEW_RELIC_LICENSE_KEY=«‹h40›»"], ["new relic guid ‹h40›"]),
     "Sentry token": Examples(["«sntrys_eyJ‹b150›»", "«sntryu_‹h64›»"], ["sntryu_short"]),
     "Sentry DSN": Examples(
@@ -291,6 +318,7 @@ INFRASTRUCTURE = {
     "Mapbox token": Examples(["«sk.eyJ‹w80›.‹w22›»"], ["pk.eyJ‹w80›.‹w22›"]),
     "ReadMe key": Examples(["«rdme_‹l70›»"], ["rdme_short"]),
     "Algolia key": Examples(["ALGOLIA_ADMIN_KEY=«‹h32›»"], ["algolia query ‹h32›"]),
+    "Algolia key by context": Examples(["algolia admin key «‹h32›»"], ["algolia query ‹h32›"]),
 }
 
 EXAMPLES = {**MODELS, **CLOUDS, **HOSTS, **COMMUNICATION, **PAYMENTS, **INFRASTRUCTURE}
