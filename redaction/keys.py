@@ -6,20 +6,27 @@ scanned like any other value.
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from redaction.escapes import plain
 from redaction.expressions import Expression
 from redaction.policy import Action, RedactionConfig
 from redaction.policy_defaults import SUMMARY_KEYS
+from redaction.secret_keys import secret_key
 from redaction.sensitive_keys import Sensitive, Test, sensitive, words
 
 KEY_LENGTH_LIMIT: Final = 1024
+"""Longer keys mean nothing, and are not remembered: senders choose them."""
+WORD_LENGTH_LIMIT: Final = 64
 REMEMBERED_KEYS: Final = 20_000
 
 ACTION_RULE: Final = "policy/actions.keys"
 SENSITIVE_RULE: Final = "policy/sensitive_keys"
+UNSPECIFIC: Final = "GENERIC_SECRET"
+NAMED_RULE: Final = "SecretRecognizer/value under its name"
 
 _GENERIC: Final = frozenset({
     "a", "ai", "arguments", "args", "attribute", "attributes", "body", "call", "calls", "content", "contents", "data", "function",
@@ -66,6 +73,7 @@ class KeyClass:
     blocked_otherwise: bool = False  # an exempt key that the policy also blocks
     identifier: bool = False  # ids: what is only looked for on request is left in them
     keep: bool = False  # personal data stays in the value
+    secret: bool = False  # the value is a secret; recognizers may still know of which kind
     whole: Whole | None = None
     otherwise: "KeyClass | None" = None  # of a `whole`: the class of values that do not look like it
 
@@ -77,7 +85,15 @@ def looks_like_identifier(text: str) -> bool:
 
 def context_words(key: str) -> tuple[str, ...]:
     """Return the lower-case words of a key that say something about its value, without repetition, at most eight."""
-    return tuple(dict.fromkeys(word for word in words(key) if word not in _GENERIC))[-8:]
+    return tuple(dict.fromkeys(word for word in words(key) if word not in _GENERIC and len(word) <= WORD_LENGTH_LIMIT))[-8:]
+
+
+def _as_read(key: str) -> str:
+    """Return a key as a reader sees it: without invisible characters, in one form of its letters."""
+    if key.isascii() or len(key) > KEY_LENGTH_LIMIT:
+        return key
+    view = plain(key)
+    return unicodedata.normalize("NFC", key if view is None else view[0])
 
 
 class KeyRules:
@@ -92,6 +108,7 @@ class KeyRules:
         self._blocked_patterns = tuple(Expression(pattern) for pattern in config.blocked_key_patterns)
         self._actions = tuple((Expression(rule.pattern), rule) for rule in config.actions.keys)
         self._finds_sensitive = config.sensitive_keys.enabled
+        self._finds_secrets = config.secrets.enabled
         self._not_sensitive = tuple(Expression(pattern) for pattern in config.sensitive_keys.ignore)
         self._sensitive = tuple(
             (entity, tuple(Expression(pattern) for pattern in patterns)) for entity, patterns in config.sensitive_keys.extra.items()
@@ -107,6 +124,8 @@ class KeyRules:
     def attribute(self, key: str | None) -> KeyClass:
         """Return the class of an attribute key; None stands for names, bodies and messages."""
         known = self.attributes.get(key)
+        if known is None and key is not None and len(key) > KEY_LENGTH_LIMIT:
+            return self._of_attribute(key)
         if known is None:
             if len(self.attributes) >= REMEMBERED_KEYS:
                 self.attributes.clear()
@@ -117,26 +136,34 @@ class KeyRules:
     def nested(self, key: str) -> KeyClass:
         """Return the class of a key of JSON inside a string: what senders choose freely cannot be ignored or allowed by name."""
         known = self._nested.get(key)
+        if known is None and len(key) > KEY_LENGTH_LIMIT:
+            return self._of_nested(_as_read(key))
         if known is None:
             if len(self._nested) >= REMEMBERED_KEYS:
                 self._nested.clear()
-            known = self._nested[key] = self._of_nested(key)
+            known = self._nested[key] = self._of_nested(_as_read(key))
         return known
 
     def sure(self, key_class: KeyClass) -> KeyClass:
         """Return the class of a value that was found to be what its key says."""
         known = self._sure.get(key_class)
         if known is None:
+            if len(self._sure) >= REMEMBERED_KEYS:
+                self._sure.clear()
             whole = None if key_class.whole is None else replace(key_class.whole, test=Test.ANY)
             known = self._sure[key_class] = replace(key_class, whole=whole)
         return known
+
+    def secret(self, key_class: KeyClass) -> KeyClass:
+        """Return the class of a value that was found to be a secret, of which recognizers may know the kind."""
+        return self._class(replace(key_class, secret=True))
 
     def _of_attribute(self, key: str) -> KeyClass:
         if key in self._ignored or self._matches(self._ignored_patterns, key, on_timeout=False):
             return self._class(KeyClass(handling=Handling.KEEP))
         if self._allowed is not None and key not in self._allowed:
             return self._class(KeyClass(handling=Handling.REMOVE))
-        return self._of_nested(key)
+        return self._of_nested(_as_read(key))
 
     def _of_nested(self, key: str) -> KeyClass:
         rule = next((rule for pattern, rule in self._actions if self._matches((pattern,), key, on_timeout=rule.action != "keep")), None)
@@ -152,6 +179,9 @@ class KeyRules:
         known = None if keep else self._sensitive_key(key)
         if known is not None:
             return self._whole(Whole(entity=known.entity, rule=SENSITIVE_RULE, test=known.test), scanned)
+        test = secret_key(key) if self._finds_secrets and len(key) <= KEY_LENGTH_LIMIT else None
+        if test is not None:
+            return self._whole(Whole(entity=UNSPECIFIC, rule=NAMED_RULE, test=test), scanned)
         return self._class(scanned)
 
     def _sensitive_key(self, key: str) -> Sensitive | None:
@@ -169,7 +199,8 @@ class KeyRules:
 
     def _class(self, wanted: KeyClass) -> KeyClass:
         fields: KeyClassFields = (
-            wanted.handling, wanted.pseudonymise, wanted.context, wanted.blocked_otherwise, wanted.keep, wanted.whole, wanted.otherwise,
+            wanted.handling, wanted.pseudonymise, wanted.context, wanted.blocked_otherwise, wanted.keep, wanted.secret, wanted.whole,
+            wanted.otherwise,
         )  # fmt: skip
         known = self._classes.get(fields)
         if known is None:
@@ -186,5 +217,5 @@ class KeyRules:
         return any(on_timeout if answer is None else answer for answer in answers)
 
 
-KeyClassFields = tuple[Handling, bool, tuple[str, ...], bool, bool, Whole | None, KeyClass | None]
+KeyClassFields = tuple[Handling, bool, tuple[str, ...], bool, bool, bool, Whole | None, KeyClass | None]
 """What makes keys alike."""

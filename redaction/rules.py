@@ -1,6 +1,7 @@
 """The policy as functions of a text and the class of its key; pure, but for the originals that go to the vault."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
@@ -9,10 +10,11 @@ from redaction.actions import Actions, Treatment, kept
 from redaction.errors import VaultError
 from redaction.expressions import Expression
 from redaction.findings import BLOCKED_KEY, KEY_NOT_ALLOWED, TOO_LARGE, Cleaned, Finding, Findings, Verdict, merged, withheld
-from redaction.keys import ACTION_RULE, Handling, KeyClass, KeyRules, Whole, looks_like_identifier
+from redaction.keys import ACTION_RULE, NAMED_RULE, UNSPECIFIC, Handling, KeyClass, KeyRules, Whole, looks_like_identifier
 from redaction.people import TYPE_WORDS, is_name, may_be_person
 from redaction.policy import OPTIONAL_ENTITIES, RedactionConfig
 from redaction.prefilter import Prefilter
+from redaction.secret_keys import is_secret
 from redaction.sensitive_keys import Test
 from redaction.structure import Place
 
@@ -23,6 +25,9 @@ REMOVED: Final = Cleaned(text=f"<{KEY_NOT_ALLOWED}>", receipts={(KEY_NOT_ALLOWED
 
 _NOT_IN_IDENTIFIERS: Final = frozenset({*OPTIONAL_ENTITIES, "BLOCKED_VALUE"})
 """What an id that the pipeline needs may be: a UUID, a host, a time."""
+
+NAMED_SCORE: Final = 0.5
+"""Recognizers that know a secret by its shape are surer than its key is."""
 
 ALLOWED_RULE: Final = "policy/allowed_values"
 BLOCK: Final = Whole(entity=BLOCKED_KEY, rule="policy/blocked_key_patterns")
@@ -63,7 +68,7 @@ class Rules:
         self._max_text_bytes = config.presidio.max_text_bytes
         self._entities = config.known_entities()
         self._machine = frozenset(config.sensitive_keys.machine_siblings)
-        self._person = frozenset(config.sensitive_keys.person_siblings)
+        self._person = self.persons = frozenset(config.sensitive_keys.person_siblings)
         self._blocked: Cleaned | None = None
         if self.actions.is_constant(BLOCKED_KEY):
             self._blocked = replace(self._whole("", BLOCK, Treatment(seal=_no_vault)), findings=())
@@ -106,6 +111,8 @@ class Rules:
             return self.keys.plain
         if not text or self._is_own(text) or not self._looks_like(text, whole) or self._allows(text):
             return self._unless_too_large(text, otherwise)
+        if whole.rule == NAMED_RULE and self._prefilter.may_match(text, otherwise.context):
+            return self._unless_too_large(text, self.keys.secret(otherwise))
         return self._treated(text, whole, how, identity=key_class.pseudonymise)
 
     def _unless_too_large(self, text: str, key_class: KeyClass) -> Cleaned | KeyClass:
@@ -117,6 +124,8 @@ class Rules:
         """Return the result for a text whose findings, or the reason to withhold it, are known."""
         if isinstance(verdict, str):
             return withheld(verdict)
+        if key_class.secret:
+            verdict = (*verdict, Finding(0, len(text), UNSPECIFIC, NAMED_SCORE, NAMED_RULE))
         if key_class.identifier:
             verdict = tuple(each for each in verdict if each.entity not in _NOT_IN_IDENTIFIERS)
         if key_class.pseudonymise and _UUID.fullmatch(text):
@@ -150,8 +159,8 @@ class Rules:
     def in_text(self, value: str, key_class: KeyClass, beside: Iterable[str]) -> bool:
         """Whether a value counts that stands behind a key in text, with these keys around it."""
         whole = key_class.whole
-        if whole is None or whole.entity == "EMAIL_ADDRESS" or self._allows(value):
-            return False
+        if whole is None or whole.entity == "EMAIL_ADDRESS" or whole.rule == NAMED_RULE or self._allows(value):
+            return False  # recognizers know what these look like in text
         if whole.test is Test.PERSON:
             return may_be_person(value, beside, machine=self._machine, person=self._person)
         return self._looks_like(value, whole)
@@ -166,6 +175,8 @@ class Rules:
         key_class = self.keys.nested(key)
         whole = key_class.whole
         if whole is None:
+            return None
+        if whole.rule == NAMED_RULE:
             return None
         if whole.rule == ACTION_RULE or whole.entity not in {"PERSON", "EMAIL_ADDRESS"} or key.lower().endswith(("name", "names")):
             return key_class
@@ -209,7 +220,9 @@ class Rules:
     def _without_own(self, text: str, findings: Findings) -> Findings:
         """Return the findings that do not lie in what we wrote ourselves in place of another: a text may pass twice."""
         own = [each.span() for each in PLACEHOLDER.finditer(text) if (each["blocked"] or each["entity"]) in self._entities]
-        return tuple(each for each in findings if not any(start <= each.start and each.end <= end for start, end in own))
+        starts = [start for start, _ in own]
+        before = (bisect_right(starts, each.start) - 1 for each in findings)
+        return tuple(each for each, index in zip(findings, before, strict=True) if index < 0 or each.end > own[index][1])
 
     def _is_own(self, text: str) -> bool:
         match = PLACEHOLDER.fullmatch(text) if text[:1] == "<" else None
@@ -240,6 +253,9 @@ _TESTS: Final[Mapping[Test, Callable[[str, str], bool]]] = {
     Test.PLACE: lambda text, _: _MACHINE.fullmatch(text) is None and any(char.isalnum() for char in text),
     Test.DATE: lambda text, _: _digits(text) > 0 or _MONTH.search(text) is not None,
     Test.NO_PATH: lambda text, _: _PATH.search(text) is None,
+    Test.LITERAL: lambda text, _: is_secret(text, Test.LITERAL),
+    Test.MIXED: lambda text, _: is_secret(text, Test.MIXED),
+    Test.RANDOM: lambda text, _: is_secret(text, Test.RANDOM),
 }
 
 

@@ -24,6 +24,9 @@ class Test(Enum):
     ACCOUNT = "account"  # digits are an account; an id of another shape becomes a pseudonym
     DATE = "date"  # a date, also in parts
     NO_PATH = "no path"  # `full_name` is also the owner and name of a repository
+    LITERAL = "literal"  # no placeholder and no sentence
+    MIXED = "mixed"  # has digits or symbols: `pwd` is also a folder, `pass` an outcome
+    RANDOM = "random"  # random, or no name of anything
 
 
 @dataclass(frozen=True, slots=True)
