@@ -18,6 +18,7 @@ from redaction.prefilter import Prefilter
 from redaction.rules import Rules
 from redaction.secrets import PRIVATE_KEY, spread_key_lines
 from redaction.structure import Kind, Leaf, Paths, Place
+from redaction.survey import is_plain
 from redaction.vault import Sealed, placeholder
 
 NESTING_LIMIT: Final = 8
@@ -92,6 +93,10 @@ class Composition:
         if decided is not key_class:
             if decided is not None:
                 self.ask(text, decided, depth)
+            return
+        if structure.may_be_json(text) and is_plain(text, key_class, self._rules, self._prefilter):
+            self._known[question] = Cleaned(text=text)
+            self._cache.put(question, self._known[question])
             return
         leaves = self._walked(text, depth)
         if leaves is not None:
@@ -185,23 +190,34 @@ class Composition:
         return known
 
     def _looked_at(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
+        yield from self._blocked(text, leaves, outer)
         for leaf in leaves:
-            leaf_class = self._class_of(leaf, outer)
             if leaf.kind is Kind.CONTAINER:
-                if leaf_class.handling is Handling.BLOCK or leaf_class.blocked_otherwise:
-                    yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
-            elif leaf.kind is Kind.SCALAR:
+                continue
+            leaf_class = self._class_of(leaf, outer)
+            if leaf.kind is Kind.SCALAR:
                 if leaf_class.handling is not Handling.SCAN or not self._rules.is_trivial(leaf.text):
                     yield leaf, leaf_class
             elif leaf.kind is not Kind.BLOB:
                 yield leaf, leaf_class
+
+    def _blocked(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> Iterator[tuple[Leaf, KeyClass]]:
+        """Yield the objects and arrays that go as a whole; what stands in one goes with it."""
+        covered = 0
+        for leaf in sorted((leaf for leaf in leaves if leaf.kind is Kind.CONTAINER), key=lambda leaf: leaf.start):
+            if leaf.start < covered:
+                continue
+            leaf_class = self._class_of(leaf, outer)
+            if leaf_class.handling is Handling.BLOCK or leaf_class.blocked_otherwise:
+                covered = leaf.end
+                yield leaf._replace(text=text[leaf.start : leaf.end]), leaf_class
 
     def _class_of(self, leaf: Leaf, outer: KeyClass) -> KeyClass:
         if leaf.kind is Kind.KEY:
             return self._rules.keys.plain
         if leaf.key is None:
             return outer
-        own = self._rules.keys.nested(leaf.key)
+        own = self._rules.keys.nested(leaf.declared or leaf.key)
         if own.whole is not None:
             own = self._rules.of_member(leaf.text, own, leaf.place)
         if own.handling is Handling.SCAN and not own.pseudonymise:

@@ -32,6 +32,8 @@ _PASSED_ON: Final = regex.I | regex.S | regex.M | regex.X
 _HARMLESS: Final = regex.U | regex.V0
 _ONLY_REGEX: Final = re.compile(r"\{[^}]*[eisd]\s*(?:<|[}])|\\[LmMRXKGN]|\(\?[|&R0-9]|\[\[")
 _NO_MINIMUM: Final = re.compile(r"(?<!\\)\{,(?=\d)")
+_CLASS: Final = re.compile(r"\\[\[\]]|\[\^?\]?(?:[^\]\\]|\\.)*\]")
+_ANCHOR: Final = re.compile(r"(?<!\\)[\^$]|\\[AZzG]")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]|\\[uUpP]|\\x(?:[89A-Fa-f]|\{)")
 
 Translated = tuple[str, int]
@@ -47,7 +49,7 @@ class Condition:
     words: tuple[str, ...] = ()  # the first word of one of these phrases stands in the text or in its key
     check: str = ""  # a closer look at short texts, by its name in `CHECKS`
     in_identifiers: bool = True  # whether it also counts in ids that the pipeline needs
-    encoded: bool = False  # whether it only says that a stretch of the text may be encoded, and has to be decoded to know more
+    hint: str = ""  # it is no recognizer's, and only says that the text may be more than it seems: `encoded`, `told`
 
 
 def open_gate(conditions: Sequence[Condition], folder: Path | None = None) -> Gate:
@@ -104,6 +106,9 @@ class _Compiler:
         self._words: dict[int, int] = {}
         self._key_words: dict[str, int] = {}
         self._always = self._not_ascii = 0
+        self._inside: dict[int, int] = {}
+        self._inside_worded: dict[int, int] = {}
+        self._anchored = 0
         for index, condition in enumerate(conditions):
             self._add(1 << index, condition)
 
@@ -113,6 +118,8 @@ class _Compiler:
         if not translated or any(each is None or each in self._refused for each in translated):
             self._always |= bit
             return
+        self._add_for_parts(bit, condition.expressions, self._inside)
+        self._add_for_parts(bit, condition.worded, self._inside_worded)
         if any(_NOT_ASCII.search(expression) for expression, _ in (*condition.expressions, *condition.worded)):
             self._not_ascii |= bit
         for group, bits in ((certain, self._shapes), (worded, self._worded)):
@@ -126,6 +133,20 @@ class _Compiler:
                 identifier = self._ids.setdefault((expression, _flags(flags, prefilter=False)), len(self._ids))
                 self._words[identifier] = self._words.get(identifier, 0) | bit
 
+    def _add_for_parts(self, bit: int, expressions: Iterable[tuple[str, int]], bits: dict[int, int]) -> None:
+        """Note what a text contains of which a part, between quotes or other punctuation, has an expression with anchors."""
+        for expression, flags in expressions:
+            bare = _CLASS.sub("", expression)
+            if not _ANCHOR.search(bare):
+                continue
+            inner = expression.removeprefix("^").removesuffix("$")
+            relaxed = _translated(f"(?:^|[^0-9A-Za-z]){inner}(?:$|[^0-9A-Za-z])", flags)
+            if _ANCHOR.search(_CLASS.sub("", inner)) or relaxed is None or relaxed in self._refused or expression.endswith("\\$"):
+                self._anchored |= bit
+                continue
+            identifier = self._ids.setdefault(relaxed, len(self._ids))
+            bits[identifier] = bits.get(identifier, 0) | bit
+
     @property
     def expressions(self) -> Sequence[Translated]:
         """What has to be compiled, in the order of the numbers."""
@@ -136,7 +157,10 @@ class _Compiler:
         return {
             "conditions": len(self._conditions),
             "identifiers": sum(1 << index for index, each in enumerate(self._conditions) if each.in_identifiers),
-            "encoded": sum(1 << index for index, each in enumerate(self._conditions) if each.encoded),
+            "hints": {each.hint: 1 << index for index, each in enumerate(self._conditions) if each.hint},
+            "anchored": self._anchored,
+            "inside": [self._inside.get(each, 0) for each in expressions],
+            "inside_worded": [self._inside_worded.get(each, 0) for each in expressions],
             "always": self._always,
             "not_ascii": self._not_ascii,
             "shapes": [self._shapes.get(each, 0) for each in expressions],

@@ -42,6 +42,17 @@ def views(text: str) -> Iterator[View]:
         yield normalised if positions is None else (normalised[0], [positions[each] for each in normalised[1]])
 
 
+def meanings(text: str) -> Iterator[str]:
+    """Yield the texts of `views`, without where their characters stand: much quicker."""
+    expression = _QUOTED_PRINTABLE if _is_quoted_printable(text) else _ESCAPE
+    decoded = expression.sub(_meaning, text) if expression is _QUOTED_PRINTABLE or "\\" in text or "%" in text or "&" in text else text
+    if decoded != text:
+        yield decoded
+    normalised = decoded if decoded.isascii() else decoded.translate(_PLAIN)
+    if normalised != decoded:
+        yield normalised
+
+
 def unescaped(text: str) -> View | None:
     r"""Return what `text` stands for when one level of `\u0040`, `\x40`, `\n`, `%40`, `&#64;` and the like is read.
 
@@ -50,7 +61,7 @@ def unescaped(text: str) -> View | None:
 
     None when nothing is escaped.
     """
-    is_quoted_printable = "=3D" in text or "uoted-printable" in text
+    is_quoted_printable = _is_quoted_printable(text)
     if not is_quoted_printable and "\\" not in text and "%" not in text and "&" not in text:
         return None
     expression = _QUOTED_PRINTABLE if is_quoted_printable else _ESCAPE
@@ -69,6 +80,10 @@ def unescaped(text: str) -> View | None:
     pieces.append(text[last:])
     positions += range(last, len(text) + 1)
     return "".join(pieces), positions
+
+
+def _is_quoted_printable(text: str) -> bool:
+    return "=3D" in text or "uoted-printable" in text
 
 
 def _meaning(escape: "re.Match[str]") -> str:

@@ -51,10 +51,7 @@ _ELEMENT: Final = re.compile(r"<(?P<key>[A-Za-z_][\w.:\-]{0,60})(?:\s[^<>]{0,200
 _NAME: Final = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _MORE_NAMES: Final = re.compile(r"(?:[ ][^\W\d_a-z][\w.'’\-]*+(?![\w=])){1,4}")
 _COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
-SHAPES_IN_JSON: Final = (
-    *("=", "</", "：", r"[^\"\s][ \t]*:\*{0,4}[ \t]", r"'\s*:", "%2[27]", "&(?:quot|apos|#3[49]);"),
-    *columns.SHAPES_IN_JSON,
-)
+SHAPES_IN_JSON: Final = ("=", "</", "：", r"[^\"\s][ \t]*:\*{0,4}[ \t]", r"'\s*:", "%2[27]", "&(?:quot|apos|#3[49]);")
 """What JSON contains if `find` could find something in one of its strings: a colon behind anything but a quote, …"""
 
 _ESCAPED: Final = re.compile(r"\\[\"'n]|%2[27]|&(?:quot|apos|#3[49]);")

@@ -20,7 +20,7 @@ from redaction.escapes import views
 LOOKED_AT_CHARS: Final = 4096
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
-FORMAT: Final = 3
+FORMAT: Final = 5
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -40,7 +40,12 @@ class Gate:
             raise ValueError("not a prefilter")
         self.everything: int = (1 << meta["conditions"]) - 1
         self.identifiers: int = meta["identifiers"]
-        self.encoded: int = meta["encoded"]
+        self.hints: Mapping[str, int] = meta["hints"]
+        self.encoded: int = self.hints.get("encoded", 0)
+        self.hinting: int = sum(self.hints.values())
+        self._anchored: int = meta["anchored"]
+        self._inside: list[int] = meta["inside"]
+        self._inside_worded: list[int] = meta["inside_worded"]
         self._always: int = meta["always"]
         self._not_ascii: int = meta["not_ascii"]
         self._shapes: list[int] = meta["shapes"]
@@ -59,12 +64,15 @@ class Gate:
         """Whether Hyperscan is at work; otherwise every recognizer looks at every text."""
         return self._database is not None
 
-    def candidates(self, text: str, context: Sequence[str]) -> int:
-        """Return the conditions that `text` fulfils under a key with these words; a condition whose bit is 0 finds nothing."""
+    def candidates(self, text: str, context: Sequence[str], *, parts: bool = False) -> int:
+        """Return the conditions that `text` fulfils under a key with these words; a condition whose bit is 0 finds nothing.
+
+        With `parts`, also those that any part of the text may fulfil by itself: an expression may be anchored where a part begins.
+        """
         if self._database is None:
             return self.everything
         hits: list[int] = []
-        mask = self._always
+        mask = self._always | (self._anchored if parts else 0)
         if text.isascii():
             self._search(text, hits)
         else:
@@ -75,6 +83,9 @@ class Gate:
             mask |= shapes[hit]
             worded |= of_worded[hit]
             words |= of_words[hit]
+        for hit in hits if parts else ():
+            mask |= self._inside[hit]
+            worded |= self._inside_worded[hit]
         if worded := worded & ~mask:
             for word in context:
                 words |= self._key_words.get(word, 0)
@@ -137,14 +148,20 @@ class Prefilter:
         """The same for an id that the pipeline needs: without what is looked for on request, and the values that the policy blocks."""
         return self._gate is None or _may_match(self._gate, text, (), self._gate.identifiers)
 
+    def is_plain(self, texts: Sequence[str], context: Sequence[str]) -> bool:
+        """Whether `texts`, all that a text stands for, have no candidates, nor any part of them that stands for itself; True is certain."""
+        gate = self._gate
+        return gate is not None and gate.is_fast and not any(gate.candidates(text, context, parts=True) for text in texts)
+
 
 def _may_match(gate: Gate, text: str, context: Sequence[str], wanted: int) -> bool:
     mask = gate.candidates(text, context)
-    if mask & wanted & ~gate.encoded:
+    wanted &= ~gate.hinting
+    if mask & wanted:
         return True
-    if mask & gate.encoded and any(gate.candidates(stretch.text, context) & wanted & ~gate.encoded for stretch in stretches(text)):
+    if mask & gate.encoded and any(gate.candidates(stretch.text, context) & wanted for stretch in stretches(text)):
         return True
-    return any(gate.candidates(view, context) & wanted & ~gate.encoded for view, _ in views(text))
+    return any(gate.candidates(view, context) & wanted for view, _ in views(text))
 
 
 def hyperscan() -> Any:

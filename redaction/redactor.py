@@ -24,6 +24,7 @@ from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
 from redaction.scan import Scanner
+from redaction.survey import is_plain
 from redaction.worker import ScannerPool
 
 Item = tuple[str, str | None]
@@ -110,7 +111,11 @@ class Redactor:
 
     def _is_harmless(self, text: str, key_class: KeyClass) -> bool:
         """Whether a text is short and nothing in it can be found."""
-        if len(text) > AT_ONCE_CHARS or structure.may_be_json(text) or blobs.may_hold(text):
+        if len(text) > AT_ONCE_CHARS:
+            return False
+        if structure.may_be_json(text):
+            return is_plain(text, key_class, self._rules, self._prefilter)
+        if blobs.may_hold(text):
             return False
         return not self._prefilter.may_match(text, key_class.context) and next(pairs.find(text, self._rules), None) is None
 

@@ -21,7 +21,7 @@ from presidio_analyzer.predefined_recognizers import (
     UuidRecognizer,
 )
 
-from redaction import cards, encodings, ibans, names
+from redaction import cards, encodings, ibans, names, pairs
 from redaction.candidates import (
     ACCOUNT_WORDS,
     BARE_SCORE,
@@ -78,9 +78,13 @@ def detectors(config: RedactionConfig) -> tuple[Detector, ...]:
 
 
 def conditions(config: RedactionConfig, found: Sequence[Detector]) -> list[Condition]:
-    """Return the conditions of the detectors, in their order, and behind them what a text with something encoded in it contains."""
-    encoded = Condition(expressions=tuple((shape, 0) for shape in encodings.SHAPES), encoded=True)
-    return [*(each.condition for each in found), *([encoded] if config.secrets.encoded else ())]
+    """Return the conditions of the detectors, in their order, and behind them the hints.
+
+    These are what a text contains in which something is encoded, and what keys in it may tell of other text than JSON.
+    """
+    encoded = Condition(expressions=tuple((shape, 0) for shape in encodings.SHAPES), hint="encoded")
+    told = Condition(expressions=tuple((shape, 0) for shape in pairs.SHAPES_IN_JSON), hint="told")
+    return [*(each.condition for each in found), *([encoded] if config.secrets.encoded else ()), told]
 
 
 _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
