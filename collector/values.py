@@ -24,6 +24,9 @@ SLICE_ITEMS: Final = 512
 SCANNED_DIGITS: Final = 7
 """Numbers from this many digits on may be scanned as text: social security, phone and card numbers are sent as numbers, too."""
 
+REMEMBERED_KEY_CHARS: Final = 1024
+"""Longer attribute keys are looked at every time: what is remembered for ever must not be what a sender makes it."""
+
 TRUNCATED: Final = "truncated"
 _SCANNED_FROM: Final = 10 ** (SCANNED_DIGITS - 1)
 _SPREAD_KEY: Final = f"<{PRIVATE_KEY}>"
@@ -168,7 +171,7 @@ class Values:
         special = self._special(key)
         cleaned = self.at.cleaner.lookup(key, None)
         if cleaned is not None and cleaned.text == key and not cleaned.receipts:
-            if special is not _UNKNOWN:
+            if special is not _UNKNOWN and len(key) <= REMEMBERED_KEY_CHARS:
                 self._keys[key] = special
             return special
 

@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import string
 import unicodedata
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -131,13 +132,13 @@ def masked(text: str) -> str:
     return "".join(masked_text)
 
 
-def _mixed(clusters: Iterable[Finding], findings: Findings, actions: dict[str, Action]) -> set[Finding]:
-    """Return the clusters in which one finding is to be masked and another is not."""
-    return {
-        cluster for cluster in clusters
-        if actions[cluster.entity] == "mask"
-        and any(actions[each.entity] not in {"mask", "keep"} for each in findings if each.start < cluster.end and cluster.start < each.end)
-    }  # fmt: skip
+def _mixed(clusters: Sequence[Finding], findings: Findings, actions: dict[str, Action]) -> set[Finding]:
+    """Return the clusters, in order, in which one finding is to be masked and another is not."""
+    starts = [cluster.start for cluster in clusters]
+    around = (
+        clusters[bisect_right(starts, each.start) - 1] for each in findings if actions[each.entity] not in {"mask", "keep"}
+    )  # fmt: skip
+    return {cluster for cluster in around if actions[cluster.entity] == "mask"}
 
 
 def kept(findings: Iterable[Finding], rule: str | None = None) -> dict[Receipt, int]:

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from redaction import structure
 from redaction.findings import Cleaned
+from redaction.keys import KEY_LENGTH_LIMIT, REMEMBERED_KEYS
 from redaction.policy import ContentConfig
 from redaction.pseudonym import derived_key
 from redaction.structure import Kind
@@ -118,9 +119,11 @@ def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
     def matches(name: str) -> bool:
         answer = known.get(name)
         if answer is None:
-            if len(known) >= 20_000:
+            answer = name in exact or any(pattern.fullmatch(name) for pattern in patterns)
+            if len(known) >= REMEMBERED_KEYS:
                 known.clear()
-            answer = known[name] = name in exact or any(pattern.fullmatch(name) for pattern in patterns)
+            if len(name) <= KEY_LENGTH_LIMIT:
+                known[name] = answer
         return answer
 
     return matches

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import regex  # type: ignore[import-untyped]
+
 BASE64: Final = "base64"
 HEX: Final = "hex"
 
@@ -32,8 +34,13 @@ _BASE64_RUN: Final = re.compile(r"[A-Za-z0-9+/_\-]{16,}+(?:(?:\r?\n[ \t]{0,16}+|
 _HEX_RUN: Final = re.compile(r"[0-9A-Fa-f]{24,}+(?:(?:\r?\n[ \t]{0,16}+|(?:\\r)?\\n)[0-9A-Fa-f]++)*+")
 _LINE: Final = re.compile(r"(?:\\n|\n|^)[ \t]*([^\s\\=]+)")
 _STANDARD: Final = str.maketrans("-_", "+/")
-_TEXT: Final = bytes(byte if byte in b"\t\n\r" or (byte >= 0x20 and byte != 0x7F) else 0 for byte in range(256))
-"""Control characters become NUL, where text ends."""
+_TEXT: Final = (
+    rb"(?:[\t\n\r\x20-\x7e]++|[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|\xed[\x80-\x9f][\x80-\xbf]"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}|\xf4[\x80-\x8f][\x80-\xbf]{2})++"
+)
+"""UTF-8 without control characters (RFC 3629)."""
+_TEXT_AFTER: Final = regex.compile(_TEXT)
+_TEXT_BEFORE: Final = regex.compile(b"(?r)" + _TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +107,10 @@ def _decoded(run: _Run, shape: "re.Pattern[str]", encoding: str, *, digits: int,
         position = match.end()
         shift = match.start() % digits
         if shift not in meaning:
-            meaning[shift] = _bytes(run.digits[shift:], encoding).translate(_TEXT)
+            meaning[shift] = _bytes(run.digits[shift:], encoding)
         decoded = meaning[shift]
-        inside = (match.start() - shift) // digits * data
-        start, end = decoded.rfind(b"\0", 0, inside) + 1, decoded.find(b"\0", inside)
-        text, start, end = _utf8(decoded, start, len(decoded) if end < 0 else end, inside)
+        start, end = _text_around(decoded, (match.start() - shift) // digits * data)
+        text = decoded[start:end].decode()
         first = shift + start // data * digits
         last = min(len(run.digits), shift + -(-end // data) * digits)
         position = max(position, last - last % digits + shift if last < len(run.digits) else last)
@@ -122,14 +128,7 @@ def _bytes(run: str, encoding: str) -> bytes:
         return b""
 
 
-def _utf8(data: bytes, start: int, end: int, inside: int) -> tuple[str, int, int]:
-    """Return the longest text of `data[start:end]` around `inside`, and where it begins and ends."""
-    while True:
-        try:
-            return data[start:end].decode(), start, end
-        except UnicodeDecodeError as error:
-            place = start + error.start
-            if place < inside:
-                start = start + error.end
-            else:
-                end = place
+def _text_around(data: bytes, inside: int) -> tuple[int, int]:
+    """Return where the text around `inside` begins and ends."""
+    before, after = _TEXT_BEFORE.match(data, pos=0, endpos=inside), _TEXT_AFTER.match(data, inside)
+    return (before.start() if before else inside), (after.end() if after else inside)

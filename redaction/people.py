@@ -5,7 +5,7 @@ when it is written like one, or when an e-mail address, a date of birth or the l
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from redaction.given_names import GIVEN_NAMES
@@ -108,7 +108,7 @@ def may_be_person(
 
     `known` says that the object is a person, as far as its own key goes.
     """
-    beside = frozenset(siblings or ())
+    beside = siblings if isinstance(siblings, Set) else frozenset(siblings or ())
     if known or not beside.isdisjoint(person):
         return is_name(text) or (_LOOSE.fullmatch(text) is not None and not _is_identifier(text) and text.lower() not in TYPE_WORDS)
     return beside.isdisjoint(machine) and is_name(text)

@@ -152,7 +152,7 @@ def test_a_leaf_knows_what_stands_beside_it() -> None:
     place, other = by_text["N"].place, by_text["M"].place
     assert place is not None
     assert other is not None
-    assert place.keys == ["name", "type", "later"]
+    assert place.keys == {"name", "type", "later"}
     assert place.is_schema()
     assert not other.is_schema()
 
