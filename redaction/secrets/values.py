@@ -56,8 +56,10 @@ _SYMBOL: Final = re.compile(r"[^\w.:/\-\s]")
 
 def stands_for_a_secret(value: str) -> bool:
     """Whether a value is a placeholder, a reference or an example and not the secret itself."""
-    first = _LINE_END.split(value, maxsplit=1)[0]  # of escaped text, of which more may follow
-    if _STANDS_FOR.fullmatch(value) or (first and _STANDS_FOR.fullmatch(first)):
+    if _STANDS_FOR.fullmatch(value):
+        return True
+    value = _LINE_END.split(value, maxsplit=1)[0] or value  # of escaped text, of which more may follow
+    if _STANDS_FOR.fullmatch(value):
         return True
     words = [word.lower() for word in _WORDS.findall(value)]
     return not has_digit(value) and _SYMBOL.search(value) is None and bool(words) and all(word in _EXAMPLE_WORDS for word in words)

@@ -204,6 +204,7 @@ GENERIC = {
         ],
         [
             "the password is required",
+            "token is undefined\\nmain.create_ticket2",
             "the password is incorrect",
             "a token is 128000 wide",
             "the token is of type user_token_2",
