@@ -20,13 +20,21 @@ def cpu_budget(seconds: float) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGPROF, _stop)
+    previous = signal.getsignal(signal.SIGPROF)
+    if previous is not _stop:
+        signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, previous if previous is not None else signal.SIG_DFL)
+        if previous is not _stop:
+            signal.signal(signal.SIGPROF, previous if previous is not None else signal.SIG_DFL)
+
+
+def expect_budgets() -> None:
+    """Install the handler for good, in a process that has nothing else to do: setting it for each text costs as much as a short text."""
+    signal.signal(signal.SIGPROF, _stop)
 
 
 def _stop(signum: int, frame: object) -> None:  # noqa: ARG001

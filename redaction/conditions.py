@@ -49,6 +49,7 @@ class Condition:
     words: tuple[str, ...] = ()  # the first word of one of these phrases stands in the text or in its key
     check: str = ""  # a closer look at short texts, by its name in `CHECKS`
     in_identifiers: bool = True  # whether it also counts in ids that the pipeline needs
+    long: bool = False  # whether what is found may be longer than a chunk
     hint: str = ""  # it is no recognizer's, and only says that the text may be more than it seems: `encoded`, `told`
 
 
@@ -157,6 +158,7 @@ class _Compiler:
         return {
             "conditions": len(self._conditions),
             "identifiers": sum(1 << index for index, each in enumerate(self._conditions) if each.in_identifiers),
+            "long": sum(1 << index for index, each in enumerate(self._conditions) if each.long or each.hint == "encoded"),
             "hints": {each.hint: 1 << index for index, each in enumerate(self._conditions) if each.hint},
             "anchored": self._anchored,
             "inside": [self._inside.get(each, 0) for each in expressions],

@@ -4,7 +4,7 @@ from concurrent.futures import Future, InvalidStateError
 
 from redaction.composition import Scan
 from redaction.findings import TIMEOUT, Findings, Verdict
-from redaction.scan import allowance_seconds, joined, parts
+from redaction.scan import CHUNK_CHARS, Gate, allowance_seconds, joined, parts
 
 Work = tuple[str, tuple[str, ...], bool]
 """What a scanner is asked at a time: (part of) a text, its context words, and whether it is a whole long text."""
@@ -36,13 +36,14 @@ class Call:
 class Text:
     """A text on its way through the scanners: its parts, what is known of them, and who waits for it."""
 
-    def __init__(self, scan: Scan, timeout_seconds: float) -> None:
+    def __init__(self, scan: Scan, timeout_seconds: float, gate: Gate | None = None) -> None:
+        """With a `gate`, parts of which it says that nothing can be found in them are not asked about; perhaps none is left."""
         self.scan = scan
         self.calls: list[Call] = []
         self.offsets: dict[Work, list[int]] = {}
-        for part in parts(scan[0]):
+        for part in parts(*scan, gate):
             self.offsets.setdefault((part.text, scan[1], part.whole), []).append(part.offset)
-        self.long = len(self.offsets) > 1
+        self.long = len(scan[0]) > CHUNK_CHARS
         self._found: dict[Work, Findings] = {}
         self._seconds_left = allowance_seconds(scan[0], timeout_seconds) if self.long else float("inf")
 

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from redaction.candidates import CHECKS, Check
 from redaction.encodings import stretches
-from redaction.escapes import views
+from redaction.escapes import meanings, views
 
 LOOKED_AT_CHARS: Final = 4096
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -40,6 +40,7 @@ class Gate:
             raise ValueError("not a prefilter")
         self.everything: int = (1 << meta["conditions"]) - 1
         self.identifiers: int = meta["identifiers"]
+        self.long: int = meta["long"]
         self.hints: Mapping[str, int] = meta["hints"]
         self.encoded: int = self.hints.get("encoded", 0)
         self.hinting: int = sum(self.hints.values())
@@ -147,6 +148,11 @@ class Prefilter:
     def may_match_identifier(self, text: str) -> bool:
         """The same for an id that the pipeline needs: without what is looked for on request, and the values that the policy blocks."""
         return self._gate is None or _may_match(self._gate, text, (), self._gate.identifiers)
+
+    def may_match_long(self, text: str) -> bool:
+        """Whether something longer than a chunk could be found, or has to be decoded first; False is certain."""
+        gate = self._gate
+        return gate is None or any(gate.candidates(each, ()) & gate.long for each in (text, *meanings(text)))
 
     def is_plain(self, texts: Sequence[str], context: Sequence[str]) -> bool:
         """Whether `texts`, all that a text stands for, have no candidates, nor any part of them that stands for itself; True is certain."""

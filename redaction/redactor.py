@@ -31,7 +31,7 @@ Item = tuple[str, str | None]
 """A text and the attribute key it came under; None for names, bodies and messages."""
 
 
-AT_ONCE_CHARS: Final = 2048
+AT_ONCE_CHARS: Final = 8192
 """Up to this length a text that nothing can match is answered by `lookup` itself, within microseconds."""
 
 
@@ -79,7 +79,9 @@ class Redactor:
         self._captures = Captures(config.content, pseudonym_key)
         self._vault = vault
         self._vaulting = config.vaulting
-        self._scanners: Scanners = scanners or ScannerPool(config, cache_folder=cache_folder, ready=self._prefilter.load)
+        self._scanners: Scanners = scanners or ScannerPool(
+            config, cache_folder=cache_folder, ready=self._prefilter.load, gate=self._prefilter
+        )
         self._local: Scanner | None = None
         self._local_lock = threading.Lock()
 
@@ -224,7 +226,7 @@ class Redactor:
                 seconds = self._config.presidio.timeout_ms / 1000
                 analyzer = Analyzer(self._config, cache_folder=self._cache_folder)
                 self._prefilter.load(analyzer.gate.blob)
-                self._local = Scanner(analyzer, timeout_seconds=seconds, decodes=self._config.secrets.encoded)
+                self._local = Scanner(analyzer, timeout_seconds=seconds, decodes=self._config.secrets.encoded, gate=self._prefilter)
             return self._local
 
 

@@ -28,6 +28,14 @@ class Finder(Protocol):
     def find_long(self, text: str) -> Findings: ...
 
 
+class Gate(Protocol):
+    """What can tell that nothing will be found (`redaction.prefilter.Prefilter`)."""
+
+    def may_match(self, text: str, context: Sequence[str]) -> bool: ...
+
+    def may_match_long(self, text: str) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What is scanned in one go: a chunk of a text that begins at `offset`, or the whole of a long one for what may exceed a chunk."""
@@ -46,12 +54,14 @@ class Scanner:
         *,
         timeout_seconds: float,
         decodes: bool = True,
+        gate: Gate | None = None,
         budget: Callable[[float], AbstractContextManager[None]] = cpu_budget,
         clock: Callable[[], float] = time.thread_time,
     ) -> None:
         self._finder = finder
         self._timeout_seconds = timeout_seconds
         self._decodes = decodes
+        self._gate = gate
         self._budget = budget
         self._clock = clock
 
@@ -59,7 +69,7 @@ class Scanner:
         """Return the findings in `text`, or the reason (`timeout`, `error`) why it has to be withheld."""
         end = self._clock() + allowance_seconds(text, self._timeout_seconds)
         found: list[tuple[int, Findings]] = []
-        for part in parts(text):
+        for part in parts(text, context, self._gate):
             verdict = self.part(part.text, context, whole=part.whole)
             if isinstance(verdict, str):
                 return verdict
@@ -88,14 +98,17 @@ class Scanner:
         return tuple(sorted(set(found)))
 
 
-def parts(text: str) -> Iterator[Part]:
-    """Yield what has to be scanned of a text: its chunks, and a long one as a whole, too."""
+def parts(text: str, context: Sequence[str] = (), gate: Gate | None = None) -> Iterator[Part]:
+    """Yield what has to be scanned of a text: its chunks, and a long one as a whole, too; not those in which `gate` says is nothing."""
     if len(text) <= CHUNK_CHARS:
         yield Part(text)
         return
-    yield Part(text, whole=True)
+    if gate is None or gate.may_match_long(text):
+        yield Part(text, whole=True)
     for start, end in chunks(text):
-        yield Part(text[start:end], start)
+        chunk = text[start:end]
+        if gate is None or gate.may_match(chunk, context):
+            yield Part(chunk, start)
 
 
 def allowance_seconds(text: str, timeout_seconds: float) -> float:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from redaction.budget import expect_budgets
 from redaction.errors import RedactionError
 from redaction.findings import Finding, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
@@ -30,6 +31,7 @@ def main() -> None:
     """Serve the parent on standard input and output until it goes away."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
+    expect_budgets()
     answers = os.dup(sys.stdout.fileno())
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())  # a stray print must not look like an answer

@@ -21,7 +21,7 @@ from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.log import warn
 from redaction.pending import Call, Text, Work
 from redaction.policy import RedactionConfig
-from redaction.scan import allowance_seconds
+from redaction.scan import Gate, allowance_seconds
 from redaction.scanner import READY, decoded
 
 COMMAND: Final = (
@@ -163,8 +163,10 @@ class ScannerPool:
         command: Sequence[str] = COMMAND,
         cache_folder: Path | None = None,
         ready: Callable[[bytes], None] = lambda _: None,
+        gate: Gate | None = None,
     ) -> None:
         self._processes = [ScannerProcess(config, command, cache_folder, ready) for _ in range(config.presidio.workers)]
+        self._gate = gate
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._timeout_seconds = config.presidio.timeout_ms / 1000
@@ -192,16 +194,23 @@ class ScannerPool:
         if not texts:
             return {}
         call = Call(len(texts))
-        texts_of_call = [Text(scan, self._timeout_seconds) for scan in texts]
+        size = sum(len(text) for text, _ in texts)
+        texts_of_call = await asyncio.to_thread(self._texts_of, texts) if size > BATCH_CHARS else self._texts_of(texts)
         size = sum(len(text.offsets) for text in texts_of_call)
         with self._changed:
             if self._closed:
                 return dict.fromkeys(texts, WORKER)
             for text in texts_of_call:
+                if not text.offsets:
+                    call.deliver(text.scan, ())
+                    continue
                 self._enqueue(text, call, LONG if len(text.scan[0]) > BATCH_CHARS else size > SMALL_CALL_TEXTS)
             self._changed.notify_all()
         self.start()
         return await asyncio.wrap_future(call.future)
+
+    def _texts_of(self, texts: Sequence[Scan]) -> list[Text]:
+        return [Text(scan, self._timeout_seconds, self._gate) for scan in texts]
 
     def _enqueue(self, text: Text, call: Call, queue: int) -> None:
         known = self._texts.get(text.scan)

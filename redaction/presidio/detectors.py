@@ -84,7 +84,7 @@ def conditions(config: RedactionConfig, found: Sequence[Detector]) -> list[Condi
     """
     encoded = Condition(expressions=tuple((shape, 0) for shape in encodings.SHAPES), hint="encoded")
     told = Condition(expressions=tuple((shape, 0) for shape in pairs.SHAPES_IN_JSON), hint="told")
-    return [*(each.condition for each in found), *([encoded] if config.secrets.encoded else ()), told]
+    return [*(replace(each.condition, long=each.long) for each in found), *([encoded] if config.secrets.encoded else ()), told]
 
 
 _ENTITIES: Final[dict[str, Callable[[RedactionConfig], Any]]] = {
