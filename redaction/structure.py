@@ -12,15 +12,14 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from redaction.findings import PATH_CHARS
+from redaction.labels import HINT_KEYS, HINTED_KEYS, HINTING_KEYS, LABEL, LABEL_KEYS, LABELLED_KEYS, hint, said_before
 
 _TOKEN: Final = re.compile(
     r'[\s,:]*+(?:(?P<string>"[^"\\]*+(?:\\.[^"\\]*+)*+(?P<end>"?+))|(?P<open>[{\[])|(?P<close>[}\]])'
     r"|(?P<scalar>-?(?:\d[\d.eE+\-]*+|Infinity)|true|false|null|NaN)(?=[\s,:}\]]|\Z)|(?P<done>\Z))",
     re.DOTALL,
 )
-_LABEL_KEYS: Final = frozenset({"name", "key", "Name", "Key"})
-_LABELLED_KEYS: Final = frozenset({"value", "Value", "values", "val"})
-_TELLING_KEYS: Final = _LABEL_KEYS | _LABELLED_KEYS | {"type"}
+_TELLING_KEYS: Final = LABEL_KEYS | LABELLED_KEYS | HINT_KEYS | HINTED_KEYS | {"type"}
 _SCHEMA_TYPES: Final = frozenset({"string", "number", "integer", "boolean", "object", "array", "null"})
 _SCHEMA_KEYS: Final = frozenset({"$ref", "anyOf", "oneOf", "allOf", "$defs", "properties", "additionalProperties", "enum"})
 _DECLARING_KEYS: Final = _SCHEMA_KEYS | {
@@ -30,7 +29,6 @@ _DECLARING_KEYS: Final = _SCHEMA_KEYS | {
 }  # fmt: skip
 _DECLARED_VALUES: Final = frozenset({"default", "const", "example", "examples"})
 """Where a declaration holds a value of what it declares."""
-_LABEL: Final = re.compile(r"[\w.\- /]{1,128}")
 _COLON: Final = re.compile(r"\s*+:")
 _ESCAPED: Final = re.compile(r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\.|.", re.DOTALL)
 
@@ -52,7 +50,7 @@ _AS_IT_IS: Final = frozenset({Kind.RAW, Kind.BLOB})
 class Place:
     """An object or array: where a leaf stands. What it holds is known when the walk is over."""
 
-    __slots__ = ("bracket", "key", "keys", "label", "parent", "schema", "start", "typed", "values")
+    __slots__ = ("bracket", "hint", "hinted", "items", "key", "keys", "label", "parent", "schema", "start", "typed", "values")
 
     def __init__(self, bracket: str, start: int, key: str | None, parent: "Place | None") -> None:
         self.bracket = bracket
@@ -62,6 +60,9 @@ class Place:
         self.keys: set[str] = set()  # of an object; a set, for every member asks what stands beside it
         self.label: str | None = None  # what its `name` or `key` says
         self.values: list[int] = []  # which leaves stand under its `value`
+        self.hint: str | None = None  # what its `label` or `element` says
+        self.hinted: list[int] = []  # which leaves stand under its `text`
+        self.items: list[str] = []  # of an array, the last two strings
         self.schema = False  # it says of which type a value has to be
         self.typed = False  # it has a `type`
 
@@ -146,7 +147,7 @@ class _Walk:
 
     def _container(self, place: Place, end: int) -> Leaf:
         outer = place.parent
-        named = outer is not None and outer.label is not None and outer.bracket == "{" and place.key in _LABELLED_KEYS
+        named = outer is not None and outer.label is not None and outer.bracket == "{" and place.key in LABELLED_KEYS
         key = outer.label if outer is not None and named else place.key
         member = place.key if outer is not None and outer.bracket == "{" else None
         return Leaf(place.start, end, Kind.CONTAINER, "", key, outer, member)
@@ -193,22 +194,38 @@ class _Walk:
             member = key
             if key in _TELLING_KEYS:
                 self._member(place, kind, text)
+        elif place is not None:
+            key = self._item(place, kind, text) or key
         self._leaves.append(Leaf(start, end, kind, text, key, place, member))
 
+    @staticmethod
+    def _item(place: Place, kind: Kind, text: str) -> str | None:
+        """Return what the items before say that this one is."""
+        outer = place.parent
+        told = said_before(place.items, text, in_array=outer is not None and outer.bracket == "[")
+        place.items = [*place.items, text][-2:] if kind is Kind.STRING else ["", ""]
+        return told
+
     def _member(self, place: Place, kind: Kind, text: str) -> None:
-        if self._key in _LABELLED_KEYS:
+        if self._key in LABELLED_KEYS:
             place.values.append(len(self._leaves))
+        elif self._key in HINTED_KEYS:
+            place.hinted.append(len(self._leaves))
         elif kind not in (Kind.STRING, Kind.RAW):
             return
         elif self._key == "type":
             place.schema, place.typed = text in _SCHEMA_TYPES, True
-        elif _LABEL.fullmatch(text):
+        elif self._key in HINT_KEYS:
+            place.hint = place.hint or hint(text)
+        elif LABEL.fullmatch(text):
             place.label = text
 
     def _name_values(self, place: Place) -> None:
-        if place.label is not None:
-            for index in place.values:
-                self._leaves[index] = self._leaves[index]._replace(key=place.label)
+        told = place.label or place.hint
+        for index in place.values if told else ():
+            self._leaves[index] = self._leaves[index]._replace(key=told)
+        for index in place.hinted if place.hint and not HINTING_KEYS.isdisjoint(place.keys) else ():
+            self._leaves[index] = self._leaves[index]._replace(key=place.hint)
 
 
 def rewritten(text: str, replacements: Iterable[tuple[Leaf, str]]) -> str:

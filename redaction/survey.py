@@ -8,7 +8,7 @@ every string, and the text is walked only where the answer is not certain.
 import re
 from typing import Final
 
-from redaction import blobs, columns
+from redaction import blobs, columns, labels
 from redaction.escapes import meanings
 from redaction.keys import Handling, KeyClass
 from redaction.prefilter import Prefilter
@@ -17,8 +17,8 @@ from redaction.sensitive_keys import Test
 
 _KEY: Final = re.compile(r"\"([^\"\\]*)\"\s*:")
 _NAMED: Final = re.compile(r"\"([^\"\\]*)\"\s*:\s*(?:\"([a-z0-9_.\-/:]*)\"|null\b|(?=([^\s\"]|\"[^\"]*[^a-z0-9_.\-/:\"])))")
-_LABELS: Final = frozenset({"name", "key", "Name", "Key"})
-_LABELLED: Final = frozenset({"value", "Value", "values", "val"})
+_TOLD_BEFORE: Final = re.compile(r"\"--?[A-Za-z]|[\[,]\s*\[\s*\"")
+"""Options of commands, and arrays in arrays: their items may say what the next one is."""
 _MOST_KEYS: Final = 200
 _IN_ORDER: Final = (Handling.SCAN, Handling.EXEMPT)
 
@@ -30,7 +30,7 @@ def is_plain(text: str, outer: KeyClass, rules: Rules, prefilter: Prefilter) -> 
     read = list(meanings(text))
     meaning = read[-1] if read else text
     keys = dict.fromkeys(_KEY.findall(meaning))
-    if len(keys) > _MOST_KEYS or (not _LABELS.isdisjoint(keys) and not _LABELLED.isdisjoint(keys)):
+    if len(keys) > _MOST_KEYS or labels.may_tell(keys) or _TOLD_BEFORE.search(meaning) is not None:
         return False
     classes = {key: rules.keys.nested(key) for key in keys}
     names = {key for key, each in classes.items() if _may_be_person(each)}
