@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -47,6 +47,7 @@ class Condition:
     expressions: tuple[tuple[str, int], ...] = ()  # each with flags of the `regex` module; one of them is contained in every match
     worded: tuple[tuple[str, int], ...] = ()  # further ones, that count only together with one of the words
     words: tuple[str, ...] = ()  # the first word of one of these phrases stands in the text or in its key
+    searched: tuple[tuple[str, int], ...] = ()  # like `expressions`, but looked for by the `regex` module itself
     check: str = ""  # a closer look at short texts, by its name in `CHECKS`
     in_identifiers: bool = True  # whether it also counts in ids that the pipeline needs
     long: bool = False  # whether what is found may be longer than a chunk
@@ -116,9 +117,11 @@ class _Compiler:
     def _add(self, bit: int, condition: Condition) -> None:
         certain, worded = ([_translated(*each) for each in group] for group in (condition.expressions, condition.worded))
         translated = [*certain, *worded]
-        if not translated or any(each is None or each in self._refused for each in translated):
+        if not (translated or condition.searched) or any(each is None or each in self._refused for each in translated):
             self._always |= bit
             return
+        if any(_ANCHOR.search(_CLASS.sub("", expression)) for expression, _ in condition.searched):
+            self._anchored |= bit
         self._add_for_parts(bit, condition.expressions, self._inside)
         self._add_for_parts(bit, condition.worded, self._inside_worded)
         if any(_NOT_ASCII.search(expression) for expression, _ in (*condition.expressions, *condition.worded)):
@@ -159,6 +162,7 @@ class _Compiler:
             "conditions": len(self._conditions),
             "identifiers": sum(1 << index for index, each in enumerate(self._conditions) if each.in_identifiers),
             "long": sum(1 << index for index, each in enumerate(self._conditions) if each.long or each.hint == "encoded"),
+            "searched": [(index, *each) for index, condition in enumerate(self._conditions) for each in condition.searched],
             "hints": {each.hint: 1 << index for index, each in enumerate(self._conditions) if each.hint},
             "anchored": self._anchored,
             "inside": [self._inside.get(each, 0) for each in expressions],
@@ -172,6 +176,21 @@ class _Compiler:
             "checks": [(index, each.check) for index, each in enumerate(self._conditions) if each.check],
             "disagreeing": disagreeing,
         }
+
+
+def not_lost(condition: Condition) -> Condition:
+    """Return the condition of expressions that others have written, of which Hyperscan may lose no match.
+
+    Vectorscan 5.4.12 loses short alternatives (see `redaction.shapes.apart`), and nobody tests these expressions: those with
+    alternatives are looked for by the module that the recognizer uses, which costs microseconds a text.
+    """
+    with_bars = [each for each in (*condition.expressions, *condition.worded) if "|" in _CLASS.sub("", each[0])]
+    return replace(
+        condition,
+        expressions=tuple(each for each in condition.expressions if each not in with_bars),
+        worded=tuple(each for each in condition.worded if each not in with_bars),
+        searched=tuple(with_bars),
+    )
 
 
 def _in_texts(word: str) -> Iterator[tuple[str, int]]:

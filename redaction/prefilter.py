@@ -13,14 +13,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import regex  # type: ignore[import-untyped]
+
 from redaction.candidates import CHECKS, Check
 from redaction.encodings import stretches
 from redaction.escapes import meanings, views
+from redaction.expressions import LIMIT_SECONDS
 
 LOOKED_AT_CHARS: Final = 4096
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -53,6 +56,7 @@ class Gate:
         self._worded: list[int] = meta["worded"]
         self._words: list[int] = meta["words"]
         self._key_words: dict[str, int] = meta["key_words"]
+        self._searched = tuple((1 << index, regex.compile(expression, flags)) for index, expression, flags in meta["searched"])
         self._checks: tuple[tuple[int, Check], ...] = tuple((1 << index, CHECKS[name]) for index, name in meta["checks"])
         self._checked = sum(bit for bit, _ in self._checks)
         self._exchange = _exchange(meta["disagreeing"])
@@ -87,6 +91,9 @@ class Gate:
         for hit in hits if parts else ():
             mask |= self._inside[hit]
             worded |= self._inside_worded[hit]
+        for bit, expression in self._searched:
+            if not mask & bit and _found(expression, text):
+                mask |= bit
         if worded := worded & ~mask:
             for word in context:
                 words |= self._key_words.get(word, 0)
@@ -119,6 +126,13 @@ class Gate:
         except AttributeError:
             scratch = self._scratch.own = _scratch(self._database)
         self._database.scan(text.encode(), match_event_handler=_note, context=hits, scratch=scratch)  # type: ignore[union-attr]
+
+
+def _found(expression: Any, text: str) -> bool:
+    try:
+        return expression.search(text, timeout=LIMIT_SECONDS) is not None
+    except TimeoutError:
+        return True
 
 
 def _note(expression: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:

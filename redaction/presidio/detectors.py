@@ -31,7 +31,7 @@ from redaction.candidates import (
     PASSPORT_WORDS,
     PHONE_SHAPE,
 )
-from redaction.conditions import Condition
+from redaction.conditions import Condition, not_lost
 from redaction.context import WORD
 from redaction.emails import Emails
 from redaction.ibans import IBAN_SHAPE
@@ -136,7 +136,7 @@ def _countries(config: RedactionConfig) -> Iterator[Detector]:
 
 def _files(config: RedactionConfig) -> Iterator[Detector]:
     for recognizer in file_recognizers(config.presidio):
-        yield Detector(recognizer=recognizer, condition=pattern_condition(recognizer, config.presidio.score_threshold))
+        yield Detector(recognizer=recognizer, condition=not_lost(pattern_condition(recognizer, config.presidio.score_threshold)))
 
 
 def _model(config: RedactionConfig) -> Iterator[Detector]:
