@@ -5,6 +5,7 @@ go, and put in place afterwards.
 """
 
 import hashlib
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,10 +17,13 @@ from collector.cursor import At, Inside, Keys, Slot, Special
 from collector.findings import Findings, Place
 from collector.leaves import blob, plain_text, texts_below, utf8
 from collector.signals import Message
+from redaction import labels
 from redaction.secrets import PRIVATE_KEY
 
-SLICE_ITEMS: Final = 512
-"""Attributes, events, links or data points of one record between two chances for other requests."""
+SLICE_ITEMS: Final = 64
+SLICE_SECONDS: Final = 0.005
+_ITEMS_AT_ONCE: Final = 8
+"""Of more attributes, events, links or data points of one record, so much time between two chances for other requests."""
 
 SCANNED_DIGITS: Final = 7
 """Numbers from this many digits on may be scanned as text: social security, phone and card numbers are sent as numbers, too."""
@@ -33,6 +37,7 @@ _SPREAD_KEY: Final = f"<{PRIVATE_KEY}>"
 _SPREAD_RECEIPT: Final = {(PRIVATE_KEY, "SecretRecognizer/line of a PEM private key", ""): 1}
 
 
+_ITEM: Final = "[]"
 _NOWHERE: Final = Inside()
 _UNSEEN: Final = Special(None)
 _UNKNOWN: Final = Special(None)
@@ -67,7 +72,7 @@ class Values:
         if part is None and len(pairs) > SLICE_ITEMS:
             self.long.append(self._slices(pairs, partial(self.attributes, pairs, base, inside)))
             return
-        mode, outer = inside
+        mode, outer, told = inside
         at, keys = self.at, self._keys
         lookup, capture = at.cleaner.lookup, at.capture
         for pair in pairs if part is None else part:
@@ -78,8 +83,9 @@ class Values:
             if pair.key_strindex:
                 pair.key_strindex = 0
             value = pair.value
-            if outer is not None and special is None:
-                key, special = outer, _LOOKED_UP
+            if (outer is not None or key in told) and (special is None or special is _UNKNOWN):
+                key = outer or told[key]
+                special = self._special(key) or _LOOKED_UP
             if capture is not None and (special is None or special.blocked is None):
                 how = mode or capture.mode(key)
                 if how is not None:
@@ -159,10 +165,14 @@ class Values:
         at = self.at
 
         def steps() -> Iterator[None]:
-            for start in range(0, len(items), SLICE_ITEMS):
+            due = time.perf_counter() + SLICE_SECONDS
+            for start in range(0, len(items), _ITEMS_AT_ONCE):
                 self.at = at
-                walk(items[start : start + SLICE_ITEMS])
-                yield
+                walk(items[start : start + _ITEMS_AT_ONCE])
+                if time.perf_counter() > due:
+                    yield
+                    due = time.perf_counter() + SLICE_SECONDS
+            yield
 
         return steps()
 
@@ -218,16 +228,29 @@ class Values:
             self.text(value.string_value, key, place, partial(setattr, value, "string_value"), mode)
         elif kind == "kvlist_value":
             outer = key if self.at.cleaner.inherits(key) else None
-            self.attributes(value.kvlist_value.values, Place(place, "."), Inside(mode, outer))
+            members = value.kvlist_value.values
+            inside = Inside(mode, outer, labels.told((pair.key, pair.value.string_value) for pair in members))
+            self.attributes(members, Place(place, "."), inside)
         elif kind == "array_value":
-            item_place = Place(place, "[]")
-            self.each(value.array_value.values, lambda item: self._leaves(item, key, item_place, mode))
+            self._items(value.array_value.values, key, place, mode)
         elif kind == "bytes_value":
             self._bytes(value, key, place, mode)
         elif kind == "string_value_strindex":  # points into a table of strings that only profiles have
             value.ClearField(kind)
         else:
             self._scalar(value, kind, key, place)
+
+    def _items(self, items: Any, key: str | None, place: Place, mode: Mode | None) -> None:
+        """Clean the items of an array: with its key, or with what the item before says (`["--password", …]`)."""
+        item_place = Place(place, _ITEM)
+        special = self._special(key)
+        if special is not None and special is not _UNKNOWN:
+            self.each(items, lambda item: self._leaves(item, key, item_place, mode))
+            return
+        texts = [item.string_value for item in items]
+        in_array = place.name == _ITEM
+        told = (labels.said_before(texts[max(0, index - 2) : index], text, in_array=in_array) for index, text in enumerate(texts))
+        self.each(list(zip(items, told, strict=True)), lambda item: self._leaves(item[0], item[1] or key, item_place, mode))
 
     def _scalar(self, value: Message, kind: str, key: str | None, place: Place) -> None:
         number = getattr(value, kind)

@@ -4,6 +4,7 @@ A test derives every string and bytes field from the protocol's descriptors and 
 protocol version cannot slip through.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
@@ -14,10 +15,10 @@ from collector.dialects.names import RESOURCE
 from collector.findings import Place
 from collector.leaves import plain_text
 from collector.signals import LOGS, TRACES, Message, Signal
-from collector.values import Values
+from collector.values import SLICE_SECONDS, Values
 
 SLICE_RECORDS: Final = 64
-"""Records between two chances for other requests: an audit event never waits for a whole bulk request."""
+"""Records, or time, between two chances for other requests: an audit event never waits for a whole bulk request."""
 
 RECORD: Final = Place(None, "")
 """Where the attributes of a span, log record or data point stand."""
@@ -82,6 +83,7 @@ class Walk:
         self, resources: Any, scopes_field: str, records_field: str, walk: Callable[[Any], None], width: Callable[[Any], int] = lambda _: 1
     ) -> Iterator[None]:
         start = walked = 0
+        due = time.perf_counter() + SLICE_SECONDS
         for group in resources:
             scopes = getattr(group, scopes_field)
             widths = [[width(record) for record in getattr(scope, records_field)] for scope in scopes]
@@ -95,9 +97,10 @@ class Walk:
                     start += record_width
                     walk(record)
                     walked += record_width
-                    if walked >= SLICE_RECORDS:
+                    if walked >= SLICE_RECORDS or time.perf_counter() > due:
                         walked = 0
                         yield
+                        due = time.perf_counter() + SLICE_SECONDS
 
     def _enter(self, attributes: Any, records: range) -> None:
         """Come to a resource: it decides how content is captured, and whose data its records are unless they say so themselves."""

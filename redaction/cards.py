@@ -35,6 +35,7 @@ _GROUP: Final = re.compile(r"[0-9]+")
 _HEX: Final = re.compile(r"[0-9A-Fa-f]+")
 _UUID: Final = re.compile(r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}(?![0-9A-Fa-f])")
 _ID_CHARS: Final = 20
+_AROUND_CHARS: Final = 2 * _ID_CHARS
 _SHORTEST, _LONGEST, _USUAL = 12, 19, 16
 _FIRST_GROUPS: Final = frozenset({4, 6, 8, 12})
 _ROW_NEIGHBOURS: Final = 1
@@ -186,9 +187,9 @@ def _is_inside_an_id(text: str, start: int, end: int) -> bool:
     if text[start - 1 : start].isalpha() or text[end : end + 1].isalpha():
         for inside in (start, end - 1):
             left = inside
-            while left and text[left - 1] in "0123456789abcdefABCDEF":
+            while left > max(0, inside - _AROUND_CHARS) and text[left - 1] in "0123456789abcdefABCDEF":
                 left -= 1
-            token = _HEX.match(text, left)
+            token = _HEX.match(text, left, inside + _AROUND_CHARS)
             if token is not None and token.end() - token.start() >= _ID_CHARS and not token.group().isdigit():
                 return True
     window = max(0, start - 36)

@@ -15,7 +15,7 @@ from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.values import SLICE_ITEMS
 from collector.walk import SLICE_RECORDS
 from tests.collector.otlp_fields import ALL_PATHS, IDS, plant, with_record
-from tests.fakes import FakeCleaner
+from tests.fakes import FakeCleaned, FakeCleaner
 
 CANARY = "canary"
 KEY = b"k" * 32
@@ -313,6 +313,41 @@ def long_array(message: Message, size: int) -> None:
     values = message.resource_spans[0].resource.attributes.add(key="k").value.array_value.values
     for _ in range(size):
         values.add().string_value = "canary"
+
+
+@pytest.mark.parametrize("attributes_of_a_record", [10, 600])
+def test_slices_are_short_also_when_each_text_takes_long(attributes_of_a_record: int) -> None:
+    """A slice ends by time: a hundred texts that are hard to read are no reason for an audit event to wait."""
+
+    class Slow(FakeCleaner):
+        def lookup(self, text: str, key: str | None) -> FakeCleaned | None:
+            end = time.perf_counter() + (0.001 if text == "slow" else 0)
+            while time.perf_counter() < end:
+                pass
+            return super().lookup(text, key)
+
+    message = TRACES.request()
+    spans = message.resource_spans.add().scope_spans.add().spans
+    for _ in range(600 // attributes_of_a_record):
+        span = spans.add()
+        for index in range(attributes_of_a_record):
+            span.attributes.add(key=f"k{index}").value.string_value = "slow"
+
+    async def longest() -> float:
+        waits = [0.0]
+
+        async def other() -> None:
+            while True:
+                begun = time.thread_time()
+                await asyncio.sleep(0)
+                waits.append(time.thread_time() - begun)
+
+        task = asyncio.create_task(other())
+        await Walker(Slow(), id_key=KEY).clean(TRACES, message)
+        task.cancel()
+        return max(waits)
+
+    assert asyncio.run(longest()) < 0.1
 
 
 @pytest.mark.parametrize("lengthen", [long_attributes, long_events, long_array])
