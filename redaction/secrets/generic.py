@@ -82,7 +82,7 @@ WRITTEN: Final = (
     SecretRule(
         name="variable of an image",
         entity=_ENTITY,
-        shape=rf"(?:ENV|ARG|setx)[ \t]{{1,3}}[\w.\-]{{0,48}}(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]",
+        shape=r"(?:ENV|ARG|setx)[ \t]{1,3}[A-Za-z][A-Za-z0-9_.\-]{2}",  # the name as well would take seconds to compile
         expression=rf"(?<=\b(?:ENV|ARG|setx)[ \t]{{1,3}}[\w.\-]{{0,48}}(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]{{1,3}}[\"']?)"
         r"[^\s\"'`]{6,512}+",
         accept=bare_password,
