@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -20,7 +21,7 @@ from typing import Final
 import regex  # type: ignore[import-untyped]
 
 from redaction.log import warn
-from redaction.prefilter import CLASSES, DOTTED, FORMAT, Gate, hyperscan
+from redaction.prefilter import CLASSES, DOTTED, FORMAT, Gate, hyperscan, sealed, unsealed
 
 SHORT_WORD_CHARS: Final = 3
 """Longer words are looked for anywhere: inside of others they are rare."""
@@ -60,10 +61,12 @@ def open_gate(conditions: Sequence[Condition], folder: Path | None = None) -> Ga
     A folder that cannot be written costs only the time to compile again. What stands in the file are the policy's expressions.
     """
     path = folder / f"prefilter-{_identity(conditions)}" if folder is not None else None
-    if path is not None and path.exists():
+    if path is not None:
         try:
             return Gate(path.read_bytes())
-        except (OSError, ValueError, KeyError) as error:
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError) as error:
             warn("the compiled prefilter is made anew", error=type(error).__name__)
     gate = Gate(compiled_gate(conditions, folder))
     if path is not None and gate.is_fast:
@@ -87,12 +90,8 @@ def compiled_gate(conditions: Sequence[Condition], folder: Path | None = None) -
         if database is None:
             warn("the prefilter cannot be compiled: every recognizer looks at every text")
     database = database or b""
-    meta = {
-        "format": FORMAT,
-        "digest": hashlib.sha256(database).hexdigest(),
-        **compiler.meta(_known_disagreements(folder) if database else {}),
-    }
-    return json.dumps(meta, separators=(",", ":")).encode() + b"\n" + database
+    meta = compiler.meta(_known_disagreements(folder) if database else {})
+    return sealed(json.dumps(meta, separators=(",", ":")).encode() + b"\n" + database)
 
 
 class _Compiler:
@@ -247,14 +246,14 @@ def _database(expressions: Sequence[Translated]) -> bytes | None:
 def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
     path = folder / f"characters-{_identity(())}.json" if folder is not None else None
     try:
-        known: Mapping[str, object] = json.loads(path.read_bytes()) if path is not None else {}
+        known: Mapping[str, object] = json.loads(unsealed(path.read_bytes())) if path is not None else {}
     except (OSError, ValueError):
         known = {}
     if not known:
         known = _disagreements()
         if path is not None:
             with contextlib.suppress(OSError):
-                _keep(path, json.dumps(known).encode())
+                _keep(path, sealed(json.dumps(known).encode()))
     return known
 
 
@@ -308,8 +307,13 @@ def _identity(conditions: Sequence[Condition]) -> str:
 
 def _keep(path: Path, blob: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(blob)
-    temporary.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        temporary.write_bytes(blob)
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
     for older in sorted(path.parent.glob("prefilter-*"), key=lambda each: each.stat().st_mtime)[:-KEPT_FILES]:
         older.unlink(missing_ok=True)

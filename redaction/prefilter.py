@@ -24,6 +24,7 @@ LOOKED_AT_CHARS: Final = 4096
 """Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
 
 FORMAT: Final = 7
+REMEMBERED_CHARACTERS: Final = 20_000
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
 
@@ -37,10 +38,8 @@ class Gate:
     def __init__(self, blob: bytes) -> None:
         """`blob` is what `compiled_gate` returned. Raises `ValueError` when it is something else, or made for another machine."""
         self.blob = blob
-        header, _, database = blob.partition(b"\n")
+        header, _, database = unsealed(blob).partition(b"\n")
         meta = json.loads(header)
-        if meta["format"] != FORMAT or hashlib.sha256(database).hexdigest() != meta["digest"]:
-            raise ValueError("not a prefilter")
         self.everything: int = (1 << meta["conditions"]) - 1
         self.identifiers: int = meta["identifiers"]
         self.long: int = meta["long"]
@@ -117,7 +116,8 @@ class Gate:
     def _agree_on(self, characters: set[str]) -> bool:
         """Whether both engines class these characters alike; remembers those of which they do."""
         agreed = {character for character in characters if self._exchange[ord(character)] == ord(character)}
-        self._agreed |= agreed
+        if len(self._agreed) < REMEMBERED_CHARACTERS:
+            self._agreed |= agreed
         return len(agreed) == len(characters)
 
     def _search(self, text: str, hits: list[int]) -> None:
@@ -184,6 +184,19 @@ def _may_match(gate: Gate, text: str, context: Sequence[str], wanted: int) -> bo
     return any(gate.candidates(view, context) & wanted for view, _ in views(text))
 
 
+def sealed(content: bytes) -> bytes:
+    """Return what is kept on disk, or sent: the content behind its digest."""
+    return hashlib.sha256(b"%d " % FORMAT + content).digest() + content
+
+
+def unsealed(blob: bytes) -> bytes:
+    """Return the content of what `sealed` returned. Raises `ValueError` for anything else: one wrong bit would let texts pass."""
+    content = blob[hashlib.sha256().digest_size :]
+    if not content or sealed(content) != blob:
+        raise ValueError("not a prefilter")
+    return content
+
+
 def hyperscan() -> Any:
     """Return the hyperscan module, or None on a platform without it."""
     try:
@@ -204,7 +217,8 @@ class _Exchange(dict[int, int | str]):
     def __missing__(self, code: int) -> int | str:
         index = bisect.bisect_right(self._starts, code) - 1
         known = code if index < 0 or code > self._ranges[index][1] else self._ranges[index][2]
-        self[code] = known
+        if len(self) < REMEMBERED_CHARACTERS:
+            self[code] = known
         return known
 
 

@@ -160,13 +160,14 @@ def test_words_are_whole_words_of_the_text_or_of_its_key() -> None:
 
 def test_without_hyperscan_every_recognizer_looks_at_every_text(monkeypatch: pytest.MonkeyPatch, analyzer: Analyzer) -> None:
     """Slower, with the same result."""
+    texts = ("nothing", "jane@example.com", "card 4111 1111 1111 1111, ssn 536-22-8726")
+    wanted = [analyzer.find(text, ()) for text in texts]
     monkeypatch.setattr(conditions, "hyperscan", lambda: None)
     monkeypatch.setattr(prefilter, "hyperscan", lambda: None)
     slow = Analyzer(RedactionConfig())
     assert not slow.gate.is_fast
-    for text in ("nothing", "jane@example.com", "card 4111 1111 1111 1111, ssn 536-22-8726"):
-        assert slow.gate.candidates(text, ()) == slow.gate.everything
-        assert slow.find(text, ()) == analyzer.find(text, ())
+    assert [slow.gate.candidates(text, ()) for text in texts] == [slow.gate.everything] * len(texts)
+    assert [slow.find(text, ()) for text in texts] == wanted
 
 
 def test_a_compiled_gate_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path, logged: LogCapture) -> None:
@@ -180,6 +181,37 @@ def test_a_compiled_gate_is_kept_and_a_damaged_one_is_made_anew(tmp_path: Path, 
     assert open_gate(wanted, tmp_path).candidates("xabcx", ()) == 1
     assert [each["event"] for each in logged.entries] == ["the compiled prefilter is made anew"]
     assert kept.read_bytes() == first.blob
+
+
+@pytest.mark.parametrize("damage", ["a bit", "a list", "nothing", "the end", "a folder", "of another format"])
+@pytest.mark.parametrize("pattern", ["prefilter-*", "characters-*"])
+def test_whatever_stands_in_a_kept_file_the_gate_is_right(pattern: str, damage: str, tmp_path: Path) -> None:
+    """One wrong bit would let texts pass: a file counts only as it was written."""
+    wanted = [Condition(expressions=((r"\bab\d", 0),))]
+    first = open_gate(wanted, tmp_path)
+    (kept,) = tmp_path.glob(pattern)
+    content = kept.read_bytes()
+    kept.unlink()
+    if damage == "a folder":
+        kept.mkdir()
+    else:
+        where = content.index(b"{") + 3
+        flipped = content[:where] + bytes([content[where] ^ 1]) + content[where + 1 :]
+        damaged = {"a bit": flipped, "a list": b"[]\n", "nothing": b"", "the end": content[:-1], "of another format": content[32:]}
+        kept.write_bytes(damaged[damage])
+    for other in tmp_path.glob("prefilter-*" if pattern == "characters-*" else "none"):
+        other.unlink()
+    assert open_gate(wanted, tmp_path).blob == first.blob
+    assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_memory_of_characters_is_bounded() -> None:
+    """Whoever sends every character there is does not fill the memory with them."""
+    gate = Gate(compiled_gate([Condition(expressions=((r"\d{3}", 0),))]))
+    for start in range(0x10000, 0x30000, 0x800):
+        assert gate.candidates("".join(map(chr, range(start, start + 0x800))) + " 123", ()) == 1
+    assert len(gate._agreed) < 25_000
+    assert len(gate._exchange) <= 20_000
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
