@@ -1,7 +1,8 @@
 """What the walk knows about the field under its cursor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from collector.cleaning import Capture, CleanedText, Cleaner, Mode
@@ -17,10 +18,12 @@ class At(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What the members of a list of key and value have from the attribute around them: its capture, and a key that decides for them."""
+    """What the members of a list of key and value have from around them: the attribute's capture, a key that decides for all of them,
+    and keys that others of them tell (`{"name": "DB_PASSWORD", "value": …}`)."""
 
     mode: Mode | None = None
     outer: str | None = None
+    told: Mapping[str, str] = MappingProxyType({})
 
 
 class Special(NamedTuple):

@@ -21,8 +21,8 @@ from redaction.structure import Kind, Leaf, Paths, Place
 from redaction.survey import is_plain
 from redaction.vault import Sealed, placeholder
 
-NESTING_LIMIT: Final = 8
-"""JSON inside JSON inside …: deeper text is scanned as it is, with its escapes read."""
+NESTING_LIMIT: Final = 24
+"""JSON inside JSON inside …: each level doubles the backslashes inside, so that no text within the limit is deeper."""
 
 TIMED_OUT: Final = withheld(TIMEOUT).text
 """The only withheld result that is remembered: the budget counts CPU time, so trying again would end the same and cost as much."""

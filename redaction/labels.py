@@ -1,7 +1,7 @@
 """What says what a value is where its own key does not: a name beside it, the item before it, the element of a page; pure."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 LABEL_KEYS: Final = frozenset({"name", "key", "Name", "Key"})
@@ -42,3 +42,16 @@ def said_before(items: Sequence[str], text: str, *, in_array: bool) -> str | Non
     if option is not None:
         return None if text.startswith("-") else option[1]
     return items[0] if in_array and len(items) == 1 and LABEL.fullmatch(items[0]) is not None else None
+
+
+def told(members: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    """Return the keys of an object whose values other members tell about, and what they tell; `members` are its keys and texts."""
+    texts = dict(members)
+    if not may_tell(texts):
+        return {}
+    label = next((text for key, text in texts.items() if key in LABEL_KEYS and LABEL.fullmatch(text)), None)
+    hinted = next((hint(text) for key, text in texts.items() if key in HINT_KEYS and text), None)
+    found = dict.fromkeys(LABELLED_KEYS, label or hinted)
+    if not HINTING_KEYS.isdisjoint(texts):
+        found |= dict.fromkeys(HINTED_KEYS, hinted)
+    return {key: meaning for key, meaning in found.items() if meaning and key in texts}

@@ -111,8 +111,17 @@ def test_a_long_key_is_not_remembered(redactor: Redactor) -> None:
 
 
 def test_a_deep_text_is_answered(redactor: Redactor) -> None:
-    """JSON in JSON in JSON."""
-    text = "jane@example.com"
+    """JSON in JSON in JSON, to the end: what lies deep is no other text than the same on top."""
+    text = "deep@example.com"
     while len(text) < SMALL:
         text = json.dumps({"content": text})
-    assert "jane@" not in redactor.clean_now([(text, None)])[0].text
+    assert "deep@" not in redactor.clean_now([(text, None)])[0].text
+
+
+def test_a_deep_document_is_read_like_any_other(redactor: Redactor) -> None:
+    """Keys count in the innermost one, and what is remembered of it holds where it stands alone."""
+    document = text = json.dumps({"customer": {"name": "jane deep"}})
+    for _ in range(12):
+        text = json.dumps({"content": text})
+    assert "jane" not in redactor.clean_now([(text, None)])[0].text
+    assert "jane" not in redactor.clean_now([(document, None)])[0].text
