@@ -27,6 +27,8 @@ _INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\
 }
 _OF_INTEREST: Final = re.compile(r"[A-Za-z0-9@._\-+/ ]")
 """What addresses and keys are made of; the commas and brackets of ideographic writing mean themselves."""
+_HYPHENS: Final = frozenset("\u2010\u2011\u2012\u2212")
+"""What programs that write texts make of hyphens between digits."""
 _REMEMBERED: Final = 20_000
 _LAST_CODE_POINT: Final = 0x10FFFF
 
@@ -131,6 +133,8 @@ def _plain_character(char: str) -> int | str:
     category = unicodedata.category(char)
     if category == "Cf" or char in _INVISIBLE:
         return ""
+    if char in _HYPHENS:
+        return "-"
     if category == "Nd":
         return str(unicodedata.decimal(char))
     normalised = unicodedata.normalize("NFKC", char)

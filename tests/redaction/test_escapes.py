@@ -115,3 +115,9 @@ def test_percent_escapes_of_several_bytes_are_one_character() -> None:
 def test_percent_escapes_of_no_character_stay() -> None:
     """Half of a surrogate pair is no UTF-8."""
     assert unescaped("%ED%A0%80") == ("%ED%A0%80", [0] * 9 + [9])
+
+
+@pytest.mark.parametrize("hyphen", "\u2010\u2011\u2012\u2212")
+def test_hyphens_of_writers_are_hyphens(hyphen: str) -> None:
+    """A number that was pasted from a letter is the same number."""
+    assert [view for view, _ in views(f"ssn 536{hyphen}22{hyphen}1234")] == ["ssn 536-22-1234"]
