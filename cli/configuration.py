@@ -41,6 +41,15 @@ def rule_files(config: Config, beside: Path | None) -> list[Path]:
     return found
 
 
-def cache_folder() -> Path:
-    """Return where compiled prefilters are kept: below XDG_CACHE_HOME, else ~/.cache; need not exist, nothing in it is needed again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "auditlake"
+def cache_folder() -> Path | None:
+    """Return where compiled prefilters are kept: below XDG_CACHE_HOME, else ~/.cache; need not exist, nothing in it is needed again.
+
+    None for a user without a home, as in many containers: a folder of everybody's is no place for what decides about redaction.
+    """
+    wanted = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if wanted.is_absolute():  # others have to be ignored (XDG Base Directory Specification)
+        return wanted / "auditlake"
+    try:
+        return Path.home() / ".cache" / "auditlake"
+    except RuntimeError:
+        return None
