@@ -7,7 +7,7 @@ was found stays recognisable. A digest is keyed with the lake's key: equal conte
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 from redaction import structure
@@ -130,8 +130,9 @@ def _matcher(globs: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _glob(glob: str) -> re.Pattern[str]:
-    return re.compile(".*".join(_literals(glob)), re.DOTALL)
-
-
-def _literals(glob: str) -> Iterable[str]:
-    return (re.escape(part) for part in glob.split("*"))
+    """Return the expression of a glob: each part where it stands first, so that the time is linear in the name, which a sender chooses."""
+    first, *rest = (re.escape(part) for part in glob.split("*"))
+    if not rest:
+        return re.compile(first)
+    *middle, last = rest
+    return re.compile("".join((first, *(f"(?>.*?{part})" for part in middle), ".*", last)), re.DOTALL)

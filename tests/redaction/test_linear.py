@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from redaction.actions import Actions, Treatment
+from redaction.content import Captures
 from redaction.encodings import stretches
 from redaction.findings import Finding
 from redaction.policy import RedactionConfig
@@ -97,6 +98,16 @@ def test_placeholders_beside_findings(redactor: Redactor) -> None:
     """A text that was cleaned before is full of them."""
     rules = redactor._rules
     assert _is_linear(lambda text: rules._without_own(text, _found(text)), lambda size: "<URL>,  " * (size // 8))
+
+
+def test_names_of_content() -> None:
+    """Attribute keys are as long as a sender likes, and the globs have many stars."""
+    content = RedactionConfig.model_validate({"content": {"capture": "hash"}}).content
+    capture = Captures(content, b"k" * 32).of(None, None)
+    assert capture is not None
+    part = "_messages..message.contents..message_content."
+    assert _is_linear(capture.mode, lambda size: "llm." + part * (size // len(part)))
+    assert capture.mode("llm." + part + "_messages.0.message.contents.1.message_content.text") == "hash"
 
 
 def test_a_long_key_is_not_remembered(redactor: Redactor) -> None:
