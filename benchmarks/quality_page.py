@@ -12,13 +12,14 @@ from typing import Any
 
 HEAD = """# Quality of redaction
 
-`python -m benchmarks quality` cleans a labelled corpus of agent traffic with the default policy. The corpus (`benchmarks/corpus`) is generated from a seed, was written
-by a hand that had not seen the rules, and was frozen by its SHA-256 before they were tuned ({digest}…). The rules were then tuned on the default seed ({seed});
-the held-out seed ({held_out}) was measured afterwards, and a few general faults that it showed were fixed, too: take the first column as what tuning reaches, the second as
-what comes near to the unseen, and neither for your own traffic. A label is *removed* when every letter and digit of it is gone, *right* when its entity is, too.
+`python -m benchmarks quality` cleans a labelled corpus of agent traffic with the default policy. The corpus (`benchmarks/corpus`) is
+generated from a seed, was written by a hand that had not seen the rules, and was frozen by its SHA-256 before they were tuned
+({digest}…). The rules were then tuned on the default seed ({seed}); the held-out seed ({held_out}) was measured afterwards, and a few
+general faults that it showed were fixed, too: take the first column as what tuning reaches, the second as what comes near to the unseen,
+and neither for your own traffic. A label is *removed* when every letter and digit of it is gone, *right* when its entity is, too.
 
-Negatives are ids, hashes, UUIDs, timestamps, versions, prices, bookings and code; `luhn-by-chance` are order numbers that are valid card numbers and stand without any word
-that says so, which nobody can tell from cards: they are listed, and left out of the rate.
+Negatives are ids, hashes, UUIDs, timestamps, versions, prices, bookings and code; `luhn-by-chance` are order numbers that are valid card
+numbers and stand without any word that says so, which nobody can tell from cards: they are listed, and left out of the rate.
 
 """
 Result = dict[str, Any]
