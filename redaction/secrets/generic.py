@@ -83,7 +83,8 @@ WRITTEN: Final = (
         name="variable of an image",
         entity=_ENTITY,
         shape=r"(?:ENV|ARG|setx)[ \t]{1,3}[A-Za-z][A-Za-z0-9_.\-]{2}",  # the name as well would take seconds to compile
-        expression=rf"(?<=\b(?:ENV|ARG|setx)[ \t]{{1,3}}[\w.\-]{{0,48}}(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]{{1,3}}[\"']?)"
+        expression=rf"(?<=\b(?:ENV|ARG|setx)[ \t]{{1,3}}(?:[A-Za-z][A-Za-z0-9_.\-]{{0,47}})?"
+        rf"(?i:{_PASS_SHAPE}|{_KEY_SHAPE})[ \t]{{1,3}}[\"']?)"
         r"[^\s\"'`]{6,512}+",
         accept=bare_password,
         score=0.6,
