@@ -6,13 +6,13 @@ around it (context goes into look-behinds), and is linear in the text. A new rul
 
 from typing import Final
 
-from redaction.secrets import clouds, communication, generic, hosts, infrastructure, models, payments, private_keys, web
+from redaction.secrets import clouds, communication, generic, hosts, infrastructure, models, payments, private_keys, shell, web
 from redaction.secrets.private_keys import KEY_TAIL_SHAPE, PRIVATE_KEY, key_tails, spread_key_lines
 from redaction.secrets.rule import SecretRule
 
 __all__ = ["KEY_TAIL_SHAPE", "PRIVATE_KEY", "RULES", "RULES_VERSION", "SecretRule", "key_tails", "spread_key_lines"]
 
-RULES_VERSION: Final = 4
+RULES_VERSION: Final = 5
 """Part of the policy hash: raise it when a rule, or the way texts are scanned, changes."""
 
 RULES: Final[tuple[SecretRule, ...]] = (
@@ -24,5 +24,6 @@ RULES: Final[tuple[SecretRule, ...]] = (
     *infrastructure.RULES,
     *private_keys.RULES,
     *web.RULES,
+    *shell.RULES,
     *generic.RULES,
 )

@@ -12,10 +12,10 @@ from redaction.findings import merged
 from redaction.presidio.analyzer import Analyzer
 from redaction.secrets import RULES, SecretRule
 from redaction.secrets.checks import github_checksum
-from tests.redaction.secrets import samples_forms, samples_vendors
+from tests.redaction.secrets import samples_forms, samples_shell, samples_vendors
 from tests.redaction.secrets.samples import filled, marked
 
-EXAMPLES = {**samples_vendors.EXAMPLES, **samples_forms.EXAMPLES}
+EXAMPLES = {**samples_vendors.EXAMPLES, **samples_forms.EXAMPLES, **samples_shell.EXAMPLES}
 COMPILED = {rule.name: regex.compile(rule.expression) for rule in RULES}
 BY_NAME = {rule.name: rule for rule in RULES}
 NAMES = [rule.name for rule in RULES]
