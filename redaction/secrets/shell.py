@@ -16,6 +16,8 @@ _GAP: Final = r"(?:[^\r\n|;&\\]|\\{3}n|\\(?:[^nr\r\n]|\r?\n)){0,240}"
 _SEPARATE: Final = r"""(?:[ \t]{1,3}|=|["'][ \t]{0,2},[ \t]{0,2})"""
 _OPTIONAL: Final = f"{_SEPARATE}?"
 _OPEN: Final = r"""\\{0,3}["']?"""
+_ALONE: Final = r"(?:(?<![\w\-.])|(?<=\\[nrt]))"
+"""Nothing before a command, or the escaped end of a line."""
 _START: Final = r"""[ \t"']"""
 _QUOTED: Final = r"""(?:(?<=")[^"\r\n\\ ]{3,128}+(?=\\{0,3}")|(?<=')[^'\r\n\\ ]{3,128}+(?=\\{0,3}'))"""
 _BARE: Final = r"""(?<!["'])[^\s"'`|;&<>()\\,]{4,128}+(?![`(])"""
@@ -43,7 +45,7 @@ def _rule(name: str, shape: str, before: str, after: str = "", value: str = _VAL
 def _option(name: str, commands: str, option: str, separate: str = _SEPARATE) -> SecretRule:
     """Return the rule of an option's value, anywhere behind the command."""
     shape = f"(?:{commands}){_START}"
-    return _rule(name, shape, rf"(?<![\w\-.])(?:{commands}){_START}{_GAP}(?<={_START})(?:{option}){separate}")
+    return _rule(name, shape, rf"{_ALONE}(?:{commands}){_START}{_GAP}(?<={_START})(?:{option}){separate}")
 
 
 _LOGIN: Final = r"(?:docker|podman|nerdctl|buildah|oc|skopeo|helm[ \t]registry|az|az[ \t]acr)[ \t]login"
@@ -77,12 +79,12 @@ _TO_FILE: Final = (
 _TO_SCREEN: Final = (
     r"[ \t]{1,3}-[A-Za-z]{0,6}(?:n[A-Za-z]{0,6}b|b[A-Za-z]{0,6}n)[A-Za-z]{0,6}(?:[ \t]{1,3}-[A-Za-z]{1,6}){0,3}[ \t]{1,3}[^\s\-]\S{0,64}"
 )
-_ECHO: Final = r"\b(?:echo|printf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:[\"']%s(?:\\n)?[\"'][ \t]{1,3})?"
+_ECHO: Final = _ALONE + r"(?:echo|printf)[ \t]{1,3}(?:-[neE]{1,3}[ \t]{1,3})?(?:[\"']%s(?:\\n)?[\"'][ \t]{1,3})?"
 _PIPE: Final = r"(?:\\n)?\\{0,3}[\"']?[ \t]{0,3}\|[ \t]{0,3}"
 _NET: Final = r"(?i:net(?:\.exe)?[ \t]{1,3}use)"
 
 PLACES: Final = (
-    _rule("password of sshpass", f"sshpass{_START}", rf"\bsshpass{_START}(?:-v[ \t])?[ \t\"',]{{0,4}}-p{_OPTIONAL}"),
+    _rule("password of sshpass", f"sshpass{_START}", rf"{_ALONE}sshpass{_START}(?:-v[ \t])?[ \t\"',]{{0,4}}-p{_OPTIONAL}"),
     _rule("password of htpasswd", r"htpasswd[ \t]", rf"\bhtpasswd(?:{_TO_FILE}|{_TO_SCREEN})[ \t]{{1,3}}"),
     _rule(
         "password of net user",
@@ -110,7 +112,7 @@ PLACES: Final = (
     _rule(
         "password in a command's environment",
         "(?:PGPASSWORD|MYSQL_PWD|SSHPASS|REDISCLI_AUTH|RESTIC_PASSWORD|BORG_PASSPHRASE|SNOWSQL_PWD)=",
-        r"\b(?:PGPASSWORD|MYSQL_PWD|SSHPASS|REDISCLI_AUTH|RESTIC_PASSWORD|BORG_PASSPHRASE|SNOWSQL_PWD)=",
+        _ALONE + r"(?:PGPASSWORD|MYSQL_PWD|SSHPASS|REDISCLI_AUTH|RESTIC_PASSWORD|BORG_PASSPHRASE|SNOWSQL_PWD)=",
     ),
     _rule(
         "literal of a Kubernetes secret",

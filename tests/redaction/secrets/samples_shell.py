@@ -32,7 +32,9 @@ EXAMPLES = {
     "password of mongo": _examples(
         "mongosh -u a -p «‹w11›» x", "mongodump --password «‹w11›»", left=("mongo --port 27017", "mongosh -p --host")
     ),
-    "password of sqlcmd": _examples("sqlcmd -S h -U sa -P «‹w11›» -Q x", "bcp t in f -U sa -P'«‹w11›»'", left=("sqlcmd -p ‹w11›",)),
+    "password of sqlcmd": _examples(
+        "sqlcmd -S h -U sa -P «‹w11›» -Q x", r"cd x\nsqlcmd -P «‹w11›»", "bcp t in f -U sa -P'«‹w11›»'", left=("sqlcmd -p ‹w11›",)
+    ),
     "password of snowsql": _examples("snowsql -a x -p «‹w11›» -q y", left=("snowsql -p 8080",)),
     "password of a key store": _examples(
         "keytool -list -storepass «‹w11›» -v", "keytool -keypass '«‹w11›»'", left=("keytool -storepass -keypass", "keytool -alias ‹w11›")
