@@ -24,6 +24,7 @@ from redaction.policy import RedactionConfig, policy_hash
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
 from redaction.scan import Scanner
+from redaction.scanner import WARM_UP
 from redaction.survey import is_plain
 from redaction.worker import ScannerPool
 
@@ -225,6 +226,7 @@ class Redactor:
 
                 seconds = self._config.presidio.timeout_ms / 1000
                 analyzer = Analyzer(self._config, cache_folder=self._cache_folder)
+                analyzer.find(WARM_UP, ())  # what is loaded at first use counts against no text
                 self._prefilter.load(analyzer.gate.blob)
                 self._local = Scanner(analyzer, timeout_seconds=seconds, decodes=self._config.secrets.encoded, gate=self._prefilter)
             return self._local
