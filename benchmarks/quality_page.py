@@ -85,11 +85,17 @@ def _negatives(*results: Result) -> Iterator[str]:
 
 
 def _misses(*results: Result) -> Iterator[str]:
-    yield "## What was missed\n"
+    yield "## What was missed\n\nEach miss between ⟦ ⟧ with what stands around it; credentials by their place only.\n"
+    credentials = {row["entity"] for result in results for row in result["entities"] if row["group"] == "credential"}
     for result in results:
         yield (
             f"Seed {result['seed']}: " + (_counted(f"{each['entity']} in {each['kind']}" for each in result["misses"]) or "nothing") + ".\n"
         )
+        for each in result["misses"]:
+            if each["entity"] not in credentials:
+                around = each["around"].replace("\n", "⏎").replace("`", "´").replace("\t", "→")
+                yield f"* {each['entity']}: `{around}`"
+        yield ""
 
 
 def _counted(what: Iterable[str]) -> str:
