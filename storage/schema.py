@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 TEXT: Final = pa.large_string()
 TIME: Final = pa.timestamp("us")
@@ -194,6 +194,16 @@ CANONICAL: Final[Fields] = (
     ("dialect", TEXT),
     ("dialect_version", INT32),
     ("price_version", TEXT),
+    # since version 3
+    ("sent_cost_usd", DOUBLE),  # what the agent says that the call cost
+    ("cache_savings_usd", DOUBLE),  # what the call would have cost more without a cache, by the same prices
+    ("token_convention", TEXT),  # how the counts were made inclusive, where they were not sent so
+    ("retry_count", INT64),  # retries before this attempt, as the agent states
+    ("planning_ms", DOUBLE),  # of a run: time spent planning, as the agent states
+    ("execution_ms", DOUBLE),
+    ("quality_score", DOUBLE),  # of a run's result, 0 to 1
+    ("satisfaction", DOUBLE),  # of the user, 0 to 1
+    ("handoff_to", TEXT),  # the agent that this step hands over to
 )
 
 METRIC_CANONICAL: Final[Fields] = (

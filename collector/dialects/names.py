@@ -34,6 +34,9 @@ VOCABULARY: Final[Names] = {
     "resource": (text, ("auditlake.resource",)),
     "outcome": (text, ("auditlake.outcome",)),
     "latency_ms": (number, ("auditlake.latency_ms",)),
+    "retry_count": (integer, ("auditlake.tool.retry_count",)),
+    "quality_score": (number, ("auditlake.quality.score",)),
+    "satisfaction": (number, ("auditlake.satisfaction",)),
 }
 """Of collector/dialects/vocabulary.yaml; the names there that fill no column stay in `attributes`."""
 

@@ -12,7 +12,7 @@ from redaction.secrets.rule import SecretRule
 
 __all__ = ["KEY_TAIL_SHAPE", "PRIVATE_KEY", "RULES", "RULES_VERSION", "SecretRule", "key_tails", "spread_key_lines"]
 
-RULES_VERSION: Final = 5
+RULES_VERSION: Final = 6
 """Part of the policy hash: raise it when a rule, or the way texts are scanned, changes."""
 
 RULES: Final[tuple[SecretRule, ...]] = (

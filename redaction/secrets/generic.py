@@ -31,8 +31,8 @@ _OTHER: Final = _any(
 _NO_OTHER: Final = rf"(?<!{_OTHER}[_\-. ]?(?:token|key|secret))"
 """Tokens and keys that are no secrets: of pages, of vocabularies, of tables."""
 
-_NO_PLACEHOLDER: Final = r"(?<!<[A-Z0-9_]{2,48}>\s{0,24})"
-"""What follows `<OPENAI_API_KEY>`, which we write ourselves, is no value of it."""
+_NO_PLACEHOLDER: Final = r"""(?<!<[A-Z0-9_]{2,48}>\s{0,24}[bfru(\[]{0,2}["'`\\]{0,3})"""
+"""What follows `<OPENAI_API_KEY>`, which we write ourselves, is no value of it, neither behind what begins a literal."""
 
 _QUOTED: Final = r"(?<=[\"'`])(?=[^\s\"'`])[^\"'`\r\n\\]{%d,256}+(?=\\{0,3}[\"'`])"
 _BARE: Final = r"(?<![\"'`])(?:[^\s\"'`,;&<>()\[\]{}\\|]|&(?![\w.\-]{1,40}=)){%d,256}+(?![(\[{\"'`])"
