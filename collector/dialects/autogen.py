@@ -30,4 +30,11 @@ def read_span(span: SpanView) -> Fields | None:
     return fields
 
 
-DIALECT: Final = Dialect("autogen", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "autogen",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="scope `autogen…`",
+    reads="AutoGen; messages between agents are steps of kind `message`",
+)

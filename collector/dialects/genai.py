@@ -145,4 +145,11 @@ def read_log(record: LogView) -> Fields | None:
     return {**fields, "step_kind": "message", "response_id": response_id, "finish_reason": reason}
 
 
-DIALECT: Final = Dialect("otel-genai", 1, read_span, read_log)
+DIALECT: Final = Dialect(
+    "otel-genai",
+    1,
+    read_span,
+    read_log,
+    recognised_by="any `gen_ai.*` attribute or `llm.request.type`; events named `gen_ai.*`",
+    reads="OpenTelemetry's GenAI conventions, current and the two older generations: span attributes, span events, log events",
+)

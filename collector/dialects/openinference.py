@@ -93,4 +93,11 @@ def from_metadata(attributes: Attributes, fields: Fields) -> None:
                 fields[column] = value
 
 
-DIALECT: Final = Dialect("openinference", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "openinference",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="`openinference.span.kind`",
+    reads="OpenInference (Arize): OpenAI, LangChain and LangGraph, OpenAI Agents, LlamaIndex …",
+)

@@ -23,4 +23,11 @@ def read_log(record: LogView) -> Fields:
     return fields
 
 
-DIALECT: Final = Dialect("otel", 1, read_span, read_log)
+DIALECT: Final = Dialect(
+    "otel",
+    1,
+    read_span,
+    read_log,
+    recognised_by="everything else",
+    reads="any other OpenTelemetry: the root span is the run, what is below it a step of kind `other`",
+)

@@ -74,4 +74,11 @@ def _answers(attributes: Attributes) -> Iterator[dict[str, Any]]:
             yield part
 
 
-DIALECT: Final = Dialect("pydantic-ai", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "pydantic-ai",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="scope `pydantic-ai`, or `gen_ai.agent.call.id`",
+    reads="Pydantic AI, with or without Logfire",
+)

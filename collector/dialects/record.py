@@ -60,6 +60,8 @@ class Dialect(NamedTuple):
     version: int
     read_span: Callable[[SpanView], Fields | None]
     read_log: Callable[[LogView], Fields | None]
+    recognised_by: str = ""  # one line for docs/dialects.md: what in a record makes it this dialect's
+    reads: str = ""  # one line: which frameworks and instrumentations send it
 
 
 def no_logs(_record: LogView) -> None:

@@ -18,4 +18,11 @@ def read_span(span: SpanView) -> Fields | None:
     return genai.read(span, TABLE)
 
 
-DIALECT: Final = Dialect("strands", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "strands",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="scope `strands…`",
+    reads="Strands Agents; messages in span events",
+)

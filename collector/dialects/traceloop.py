@@ -42,4 +42,11 @@ def read_span(span: SpanView) -> Fields | None:
     return fields
 
 
-DIALECT: Final = Dialect("traceloop", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "traceloop",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="`traceloop.span.kind` or `traceloop.workflow.name`",
+    reads="Traceloop / OpenLLMetry: workflows, tasks, agents, tools and what they call",
+)

@@ -58,4 +58,11 @@ def _older(span: SpanView, operation: str) -> Fields:
     return fields
 
 
-DIALECT: Final = Dialect("vercel-ai", 1, read_span, no_logs)
+DIALECT: Final = Dialect(
+    "vercel-ai",
+    1,
+    read_span,
+    no_logs,
+    recognised_by="`ai.operationId`, or scope `gen_ai`",
+    reads="Vercel AI SDK, v7 and before",
+)

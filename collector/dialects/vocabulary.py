@@ -50,4 +50,11 @@ def read_log(record: LogView) -> Fields | None:
     return fields
 
 
-DIALECT: Final = Dialect("auditlake", 1, read_span, read_log)
+DIALECT: Final = Dialect(
+    "auditlake",
+    1,
+    read_span,
+    read_log,
+    recognised_by="`auditlake.kind`; events of the vocabulary",
+    reads="our SDK, and whoever writes its names",
+)
