@@ -52,7 +52,7 @@ class Walker:
                 await asyncio.sleep(0)
         separate_keys(values.changed.values())
         if self._summary != "silent":
-            summarize(walk.records, values.findings, with_keys=self._summary == "debug")
+            summarize(walk.records, values.findings, self.redactor.ignored, with_keys=self._summary == "debug")
         if len(self._keys) > KNOWN_KEYS:
             self._keys.clear()
         return values.findings

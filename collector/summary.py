@@ -1,11 +1,12 @@
 """Diagnostic attributes on the records themselves, as OpenTelemetry's redaction processor adds them (`processors.redaction.summary`).
 
 `redaction.masked.*` is about attributes whose values were replaced, in whole or in part, `redaction.redacted.*` about those whose keys
-are not allowed, `redaction.allowed.*` about those in which something was found that the policy keeps. Only the record's own attributes
-are told; everything else is in its receipts.
+are not allowed, `redaction.allowed.*` about those in which something was found that the policy keeps, `redaction.ignored.count` (there
+are no keys of it there either) about those that the policy ignores. Only the record's own attributes are told; everything else is in
+its receipts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from collector.columns import KEPT
@@ -16,8 +17,11 @@ _KINDS: Final = {"KEY_NOT_ALLOWED": "redacted", KEPT: "allowed"}
 SEPARATOR: Final = ","
 
 
-def summarize(records: Sequence[Any], findings: Findings, *, with_keys: bool) -> None:
+def summarize(records: Sequence[Any], findings: Findings, ignored: Callable[[str], bool], *, with_keys: bool) -> None:
     """Append to the attributes of each of `records` what was done to them: numbers of attributes and, `with_keys`, which."""
+    for attributes in records:
+        if count := sum(ignored(attribute.key) for attribute in attributes):
+            attributes.add(key="redaction.ignored.count").value.int_value = count
     for (start, stop), found in findings.by_range.items():
         if stop - start != 1:
             continue

@@ -126,6 +126,10 @@ class Redactor:
         """Return the constant that stands for the value of a key whatever its type: of a blocked or not allowed one; None for others."""
         return self._rules.constant(self._keys.attribute(key))
 
+    def ignored(self, key: str) -> bool:
+        """Whether the policy lets the value of an attribute pass whatever it is."""
+        return self._keys.attribute(key).handling is Handling.KEEP
+
     def may_hold(self, number: str, key: str | None) -> bool:
         """Whether a whole number (digits, perhaps a minus) under `key` has to be looked up as text; False is certain."""
         key_class = self._keys.attribute(key)

@@ -20,6 +20,7 @@ class FakeCleaner:
 
     policy_hash = "fake-policy"
     subject_keys: Sequence[str] = ()
+    ignored_keys: Sequence[str] = ("ignored",)
     closed = False
 
     def __init__(self, canary: str = "canary", blocked_keys: Sequence[str] = ("password",)) -> None:
@@ -35,6 +36,9 @@ class FakeCleaner:
 
     def blocked(self, key: str | None) -> FakeCleaned | None:
         return FakeCleaned(text="<BLOCKED>", receipts={("BLOCKED_KEY", "blocked", ""): 1}) if key in self.blocked_keys else None
+
+    def ignored(self, key: str) -> bool:
+        return key in self.ignored_keys
 
     def may_hold(self, number: str, key: str | None) -> bool:
         return len(number) >= len(self.canary)

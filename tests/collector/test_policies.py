@@ -281,7 +281,7 @@ def summary(message: Message, mode: str, *, blocked: Sequence[str] = ("password"
 
 
 def summarised() -> Message:
-    attributes = {"password": 1, "of canary": "canary", "list": ["canary", "canary"], "clean": "x"}
+    attributes = {"password": 1, "of canary": "canary", "list": ["canary", "canary"], "clean": "x", "ignored": "y"}
     return traces({"name": "canary", "attributes": attributes}, {"attributes": {"clean": "x"}}, resource={"k": "canary"})
 
 
@@ -289,8 +289,8 @@ def summarised() -> Message:
     ("mode", "expected"),
     [
         ("silent", {}),
-        ("info", {"redaction.masked.count": 3}),
-        ("debug", {"redaction.masked.count": 3, "redaction.masked.keys": "list,of <CANARY>,password"}),
+        ("info", {"redaction.masked.count": 3, "redaction.ignored.count": 1}),
+        ("debug", {"redaction.masked.count": 3, "redaction.masked.keys": "list,of <CANARY>,password", "redaction.ignored.count": 1}),
     ],
 )
 def test_the_summary_tells_of_the_attributes_of_a_record(mode: str, expected: dict[str, Any]) -> None:

@@ -47,6 +47,11 @@ def test_the_examples_of_the_readme(contrib: Redactor, key: str, value: str, sto
     assert contrib.clean_now([(value, key)])[0].text == stored
 
 
+def test_keys_that_are_ignored_are_told(contrib: Redactor) -> None:
+    """For `redaction.ignored.count`."""
+    assert [contrib.ignored(key) for key in ("safe_attribute", "notes", "user_token")] == [True, False, False]
+
+
 def test_what_is_blocked_in_a_value(contrib: Redactor) -> None:
     """The part that matches is replaced, the rest stays."""
     assert contrib.clean_now([(f"paid with {CARD}, thanks", "notes")])[0].text in {
