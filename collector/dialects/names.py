@@ -20,11 +20,11 @@ VOCABULARY: Final[Names] = {
     "tenant": (text, ("auditlake.tenant",)),
     "project": (text, ("auditlake.project",)),
     "task_type": (text, ("auditlake.task.type",)),
-    "stop_reason": (text, ("auditlake.stop_reason",)),
+    "stop_reason": (text, ("auditlake.stop_reason", "auditlake.run.terminated_reason")),
     "side_effect": (text, ("auditlake.tool.side_effect",)),
     "requires_approval": (boolean, ("auditlake.tool.requires_approval",)),
     "decision": (text, ("auditlake.policy.decision", "auditlake.retrieval.access_decision")),
-    "reason_code": (text, ("auditlake.policy.reason_code",)),
+    "reason_code": (text, ("auditlake.policy.reason_code", "auditlake.reason_code")),
     "policy_version": (text, ("auditlake.policy.version",)),
     "approval_state": (text, ("auditlake.approval.state",)),
     "approver": (text, ("auditlake.approval.approver",)),
@@ -36,7 +36,10 @@ VOCABULARY: Final[Names] = {
     "latency_ms": (number, ("auditlake.latency_ms",)),
     "retry_count": (integer, ("auditlake.tool.retry_count",)),
     "quality_score": (number, ("auditlake.quality.score",)),
+    "planning_ms": (number, ("auditlake.run.planning_ms",)),
+    "execution_ms": (number, ("auditlake.run.execution_ms",)),
     "satisfaction": (number, ("auditlake.satisfaction",)),
+    "handoff_to": (text, ("auditlake.handoff.to",)),
 }
 """Of collector/dialects/vocabulary.yaml; the names there that fill no column stay in `attributes`."""
 

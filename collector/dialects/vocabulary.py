@@ -5,6 +5,7 @@ from typing import Final
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.record import Dialect, Fields, LogView, SpanView
+from collector.dialects.values import number, text
 from storage.schema import STEP_KINDS
 
 KIND: Final = "auditlake.kind"
@@ -18,13 +19,25 @@ KIND_OF_EVENT: Final = {
     "checkpoint": "checkpoint",
     "heartbeat": "heartbeat",
     "agent.shutdown": "heartbeat",
-    "task": "other",
-    "agent_action": "other",
-    "security": "other",
-    "rollout": "other",
-    "telemetry.dropped": "other",
-    "alert.transition": "other",
-}
+    **dict.fromkeys((
+        "task", "handoff", "agent_action", "trust.handshake", "credential.rotation", "security", "rollout", "retrieval.issue",
+        "resilience.circuit", "resilience.fallback", "resilience.cache_hit", "resilience.rate_limit", "resilience.retry",
+        "resilience.compensation", "resilience.escalation", "resilience.dead_letter", "resilience.missed_schedule",
+        "incident.opened", "incident.closed", "telemetry.dropped", "alert.transition",
+    ), "other"),
+}  # fmt: skip
+ACTION: Final = "agent_action"
+ACTION_TABLE: Final = NameTable(
+    NAMES,
+    COMMON,
+    {
+        "action": (text, ("action",)),
+        "resource": (text, ("resource",)),
+        "outcome": (text, ("outcome",)),
+        "latency_ms": (number, ("latency_ms",)),
+    },
+)
+"""An audit action is also understood as structlog writes it, whoever exports it: `agent_id action resource outcome latency_ms`."""
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -44,7 +57,7 @@ def read_log(record: LogView) -> Fields | None:
     kind = KIND_OF_EVENT.get(record.event_name)
     if kind is None:
         return None
-    fields = TABLE.read(record.attributes)
+    fields = (ACTION_TABLE if record.event_name == ACTION else TABLE).read(record.attributes)
     genai.without_call(fields)
     fields["step_kind"] = kind
     return fields
@@ -52,7 +65,7 @@ def read_log(record: LogView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "auditlake",
-    1,
+    2,
     read_span,
     read_log,
     recognised_by="`auditlake.kind`; events of the vocabulary",
