@@ -8,13 +8,13 @@ from typing import Final
 VIEWS: Final = (
     "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrievals", "memory_ops", "approvals",
     "policy_decisions", "evals", "tasks", "queues", "heartbeats", "security_events", "rollouts", "audit_writes", "ingest_log",
-    "redaction_log", "access_log", "alert_log",
+    "redaction_log", "access_log", "alert_log", "tool_authorizations", "contract_gaps",
 )  # fmt: skip
 """The views that every reader gets, as documented in docs/query.md."""
 
 CREATED: Final = (
     "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
-    "_all_steps", "_step_keys", "_uncounted", "_counted_steps", *VIEWS[3:],
+    "_all_steps", "_step_keys", "_uncounted", "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 

@@ -1,0 +1,143 @@
+-- tool_authorizations: one row a tool call, with the last policy decision and the last word on its approval before it ran.
+-- A record is of a call when run and call id agree, or, where one of the two states no call id, run and name do: the tool's name, or
+-- exactly the action that the call states. policy_problem, approval_problem and approver_problem are NULL when nothing is wrong, and
+-- say what is wrong also of calls that need no such thing: read them with side_effect and approval_required. approval_required is
+-- true where the agent says so, or where somebody asked for an approval of it. executed is false where the call itself says that it
+-- was refused. A policy decision is stale an hour later. An approver is another when it is no actor and no agent of the run.
+WITH call AS (
+    SELECT
+        s.record_id, s.run_id, s.tenant, s.environment, s.release, s.agent_name, s.actor, s.tool_name, s.tool_call_id,
+        nullif(s.action, s.tool_name) AS action, s.side_effect, s.requires_approval, s.status, s.outcome, s.error_type,
+        coalesce(e.time, s.started_at) AS time, coalesce(e.start_ns, s.start_ns) * 2 + 1 AS ordinal
+    FROM internal.all_steps AS s
+    LEFT JOIN (
+        -- a tool's span of Claude Code holds the wait for the user: the tool itself runs in a span within
+        SELECT trace_id, parent_span_id AS span_id, min(start_time) AS time, min(start_ns) AS start_ns
+        FROM spans
+        WHERE name = 'claude_code.tool.execution'
+        GROUP BY ALL
+    ) AS e ON e.trace_id = s.trace_id AND e.span_id = s.span_id
+    WHERE s.kind = 'tool'
+),
+decided AS (
+    SELECT
+        'policy' AS kind, run_id, record_id, time, (epoch_us(time) * 1000) AS at_ns, tool_name, tool_call_id, action,
+        CASE
+            WHEN lower(decision) IN ('allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
+                                     'allowed_with_monitoring') THEN 'allow'
+            WHEN lower(decision) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden')
+                THEN 'deny'
+            ELSE decision
+        END AS state,
+        policy_version, NULL AS approver, NULL::TIMESTAMP AS expires_at
+    FROM policy_decisions
+    WHERE run_id IS NOT NULL
+    UNION ALL
+    SELECT
+        'approval', run_id, record_id, time, epoch_us(time) * 1000, tool_name, tool_call_id, action,
+        approval_state, NULL, approver, expires_at
+    FROM approvals
+    WHERE run_id IS NOT NULL
+),
+-- what a record can be known by: '#' its call id and name, '=' its name where it has no call id, '?' its name for calls without one
+named AS (
+    SELECT
+        *,
+        CASE
+            WHEN tool_name IS NOT NULL
+                THEN ['tool ' || tool_name, 'tool ' || tool_name || ' to ' || coalesce(nullif(action, tool_name), '')]
+            WHEN action IS NOT NULL THEN ['action ' || action]
+            ELSE []
+        END AS names
+    FROM decided
+),
+offered AS (
+    SELECT
+        kind, run_id, at_ns * 2 + CASE state WHEN 'requested' THEN 0 ELSE 1 END AS ordinal,
+        {'record_id': record_id, 'time': time, 'state': state, 'version': policy_version, 'approver': approver, 'expires_at': expires_at}
+            AS found,
+        unnest(
+            list_transform(names, lambda name: '?' || name)
+            || CASE
+                WHEN tool_call_id IS NULL THEN list_transform(names, lambda name: '=' || name)
+                WHEN len(names) = 0 THEN ['#' || tool_call_id]
+                ELSE list_transform(names, lambda name: '#' || tool_call_id || ' ' || name)
+            END
+        ) AS key
+    FROM named
+),
+wanted AS (
+    SELECT record_id, run_id, ordinal, kind, unnest(keys) AS key
+    FROM (
+        SELECT
+            record_id, run_id, ordinal,
+            CASE
+                WHEN tool_call_id IS NULL THEN list_transform(names, lambda name: '?' || name)
+                ELSE list_transform(names, lambda name: '=' || name)
+                    || list_transform(names, lambda name: '#' || tool_call_id || ' ' || name) || ['#' || tool_call_id]
+            END AS keys
+        FROM (
+            SELECT
+                *,
+                CASE
+                    WHEN action IS NULL THEN ['tool ' || tool_name, 'action ' || tool_name]
+                    ELSE ['tool ' || tool_name || ' to ' || action, 'tool ' || tool_name || ' to ', 'action ' || tool_name, 'action ' || action]
+                END AS names
+            FROM call
+            WHERE run_id IN (SELECT run_id FROM decided)
+        )
+    ), (VALUES ('policy'), ('approval')) AS each(kind)
+),
+latest AS (
+    SELECT
+        record_id,
+        arg_max(found, decided_at) FILTER (kind = 'policy') AS policy,
+        arg_max(found, decided_at) FILTER (kind = 'approval') AS approval
+    FROM (
+        SELECT w.record_id, w.kind, o.found, o.ordinal AS decided_at
+        FROM wanted AS w
+        ASOF JOIN offered AS o ON o.run_id = w.run_id AND o.kind = w.kind AND o.key = w.key AND w.ordinal >= o.ordinal
+    )
+    GROUP BY record_id
+),
+party AS (
+    SELECT run_id, list(DISTINCT lower(actor)) AS actors, list(DISTINCT lower(agent_name)) || list(DISTINCT lower(agent_id)) AS agents
+    FROM internal.all_steps
+    WHERE run_id IN (SELECT run_id FROM decided WHERE kind = 'approval')
+    GROUP BY run_id
+)
+SELECT
+    c.record_id, c.run_id, c.tenant, c.environment, c.release, c.agent_name, c.actor, c.time, c.tool_name, c.tool_call_id, c.action,
+    c.side_effect, c.requires_approval, c.status,
+    NOT (
+        coalesce(lower(c.outcome) IN ('denied', 'blocked', 'rejected', 'refused', 'skipped'), false)
+        OR coalesce(regexp_matches(lower(c.error_type), 'denied|rejected|forbidden|blocked|not_?approved|approval_?required'), false)
+    ) AS executed,
+    l.policy.record_id AS policy_record_id, l.policy.state AS policy_decision, l.policy.time AS policy_time,
+    l.policy.version AS policy_version,
+    CASE
+        WHEN l.policy IS NULL THEN 'no policy decision on it before it ran'
+        WHEN l.policy.state = 'deny' THEN 'the policy denied it'
+        WHEN l.policy.state IS DISTINCT FROM 'allow' THEN 'the policy did not allow it: ' || coalesce(l.policy.state, 'no decision')
+        WHEN l.policy.time < c.time - INTERVAL 1 HOUR
+            THEN 'the policy decision is stale: ' || date_diff('minute', l.policy.time, c.time) || ' minutes old'
+    END AS policy_problem,
+    coalesce(c.requires_approval, false) OR l.approval IS NOT NULL AS approval_required,
+    l.approval.record_id AS approval_record_id, l.approval.state AS approval_state, l.approval.time AS approval_time,
+    l.approval.approver AS approver, l.approval.expires_at AS expires_at,
+    CASE
+        WHEN l.approval IS NULL THEN 'no approval of it before it ran'
+        WHEN l.approval.state = 'requested' THEN 'an approval was asked for and not given'
+        WHEN l.approval.state = 'denied' THEN 'its approval was denied'
+        WHEN l.approval.state IS DISTINCT FROM 'granted' THEN 'its approval is ' || coalesce(l.approval.state, 'unknown')
+        WHEN l.approval.expires_at < c.time THEN 'its approval expired at ' || strftime(l.approval.expires_at, '%Y-%m-%d %H:%M:%S')
+    END AS approval_problem,
+    CASE
+        WHEN l.approval.state IS DISTINCT FROM 'granted' THEN NULL
+        WHEN coalesce(trim(l.approval.approver), '') = '' OR starts_with(l.approval.approver, '<') THEN 'who approved it is not recorded'
+        WHEN list_contains(p.actors, lower(trim(l.approval.approver))) THEN 'the approver is the actor of the run'
+        WHEN list_contains(p.agents, lower(trim(l.approval.approver))) THEN 'the approver is an agent of the run'
+    END AS approver_problem
+FROM call AS c
+LEFT JOIN latest AS l ON l.record_id = c.record_id
+LEFT JOIN party AS p ON p.run_id = c.run_id
