@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from storage import engine
-from storage.views import query_sql
+from storage.views import needed, qualified, query_sql
 
 if TYPE_CHECKING:
     from storage.lake import Lake, Window
@@ -34,11 +34,17 @@ class ExcerptTables:
         self._limits = limits
         self._lock = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._defined: set[str] = set()  # views that readers have asked for, besides those of `engine.connect_tables`
 
     @contextmanager
-    def holding(self, rows: Iterable[tuple[str, pa.Table]], moment: Mapping[str, Any]) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a cursor whose views read these rows, by table of `engine.fill`; `moment` is the time that runs are judged at."""
-        cursor = self._cursor()
+    def holding(
+        self, rows: Iterable[tuple[str, pa.Table]], moment: Mapping[str, Any], views: str = ""
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor whose views read these rows, by table of `engine.fill`; `moment` is the time that runs are judged at.
+
+        `views` names those that are read besides `runs` and what it is made of.
+        """
+        cursor = self._cursor(views)
         try:
             cursor.execute("SET VARIABLE lake = $value", {"value": moment})
             cursor.execute("BEGIN")
@@ -61,10 +67,14 @@ class ExcerptTables:
                 self._connection.close()
                 self._connection = None
 
-    def _cursor(self) -> duckdb.DuckDBPyConnection:
+    def _cursor(self, views: str) -> duckdb.DuckDBPyConnection:
         with self._lock:
             if self._connection is None:
                 self._connection = engine.connect_tables(self._folder, self._limits)
+                self._defined = set(needed("runs"))
+            if missing := [view for view in needed(views) if view not in self._defined]:
+                engine.define(self._connection, missing, self._folder)
+                self._defined.update(missing)
             return self._connection.cursor()
 
 
@@ -79,14 +89,23 @@ class Excerpt:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
         text = query_sql(name)
         self._cursor.execute(text, {"run_id": self.run_id} if "$run_id" in text else None)
+        return self._rows()
+
+    def view(self, name: str) -> list[dict[str, Any]]:
+        """Return the run's rows of a view that `excerpt` was told of."""
+        self._cursor.execute(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id", {"run_id": self.run_id})  # noqa: S608 - a view's name
+        return self._rows()
+
+    def _rows(self) -> list[dict[str, Any]]:
         names = [column[0] for column in self._cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
 
 
 @contextmanager
-def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
+def excerpt(lake: "Lake", run_id: str, *, views: str = "") -> Iterator[Excerpt]:
     """Copy a run's traces out for as long as the context lasts; `run_id` may also be a trace that joined a run of another name.
 
+    `views` names those that are read besides `runs` and what it is made of.
     Raises `StorageError`.
     """
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
@@ -105,7 +124,7 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     if others:
         copied.append(("trace_runs", pa.table({"trace_id": list(others), "run_id": list(others.values())})))
     try:
-        with lake.excerpts.holding(copied, lake.moment()) as cursor:
+        with lake.excerpts.holding(copied, lake.moment(), views) as cursor:
             yield Excerpt(final, cursor)
     except duckdb.Error as error:
         raise engine.explained(error, lake.data) from error
