@@ -3,25 +3,48 @@
 The constants of the semantic-conventions package are deprecated there and were renamed often: this table is our own.
 """
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from collector.dialects.names import COMMON, Names, NameTable
-from collector.dialects.normalise import finish_reason, kind_of, operation, provider
+from collector.dialects.normalise import decision, finish_reason, kind_of, operation, provider
 from collector.dialects.record import SENT_COST, Attributes, Dialect, Fields, LogView, SpanView
-from collector.dialects.values import integer, objects, text
+from collector.dialects.usage import CONVENTION, make_inclusive
+from collector.dialects.values import integer, objects, parsed, text
 
 NAMES: Final[Names] = {
     "operation": (operation, ("gen_ai.operation.name", "llm.request.type")),
-    "session_id": (text, ("gen_ai.conversation.id", "traceloop.association.properties.session_id")),
-    "actor": (text, ("traceloop.association.properties.user_id",)),
+    "session_id": (
+        text,
+        (
+            "gen_ai.conversation.id",
+            "gen_ai.session.id",
+            "traceloop.association.properties.session_id",
+            "traceloop.association.properties.thread_id",
+            "traceloop.association.properties.conversation_id",
+        ),
+    ),
+    "actor": (text, ("traceloop.association.properties.user_id", "llm.user")),
     "tenant": (text, ("traceloop.association.properties.tenant", "traceloop.association.properties.tenant_id")),
-    "provider": (provider, ("gen_ai.provider.name", "gen_ai.system")),
-    "model_requested": (text, ("gen_ai.request.model",)),
-    "model": (text, ("gen_ai.response.model",)),
+    "provider": (provider, ("gen_ai.provider.name", "gen_ai.system", "llm.vendor")),
+    "model_requested": (text, ("gen_ai.request.model", "llm.request.model")),
+    "model": (text, ("gen_ai.response.model", "llm.response.model")),
     "prompt_version": (text, ("gen_ai.prompt.version",)),
     "response_id": (text, ("gen_ai.response.id",)),
-    "input_tokens": (integer, ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")),
-    "output_tokens": (integer, ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens")),
+    "resource": (text, ("gen_ai.data_source.id", "gen_ai.memory.store.id")),
+    "input_tokens": (
+        integer,
+        ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "gen_ai.response.prompt_tokens", "llm.usage.prompt_tokens"),
+    ),
+    "output_tokens": (
+        integer,
+        (
+            "gen_ai.usage.output_tokens",
+            "gen_ai.usage.completion_tokens",
+            "gen_ai.response.completion_tokens",
+            "llm.usage.completion_tokens",
+        ),
+    ),
     "cache_read_tokens": (
         integer,
         (
@@ -29,6 +52,9 @@ NAMES: Final[Names] = {
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.cached_tokens",
             "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.details.cached_tokens",
+            "llm.usage.cache_read_input_tokens",
         ),
     ),
     "cache_write_tokens": (
@@ -37,7 +63,10 @@ NAMES: Final[Names] = {
             "gen_ai.usage.cache_write.input_tokens",
             "gen_ai.usage.cache_creation.input_tokens",
             "gen_ai.usage.cache_creation_input_tokens",
+            "gen_ai.usage.cache_write_input_tokens",
             "gen_ai.usage.details.cache_write_tokens",
+            "gen_ai.usage.details.cache_creation_input_tokens",
+            "llm.usage.cache_creation_input_tokens",
         ),
     ),
     "reasoning_tokens": (
@@ -46,31 +75,54 @@ NAMES: Final[Names] = {
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
             "gen_ai.usage.details.reasoning_tokens",
+            "gen_ai.usage.details.thoughts_tokens",
             "gen_ai.usage.output_tokens.reasoning",
+            "gen_ai.usage.experimental.reasoning_tokens",
+            "llm.usage.reasoning_tokens",
         ),
     ),
     "finish_reason": (
         finish_reason,
-        ("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason", "gen_ai.completion.0.finish_reason", "finish_reason"),
+        (
+            "gen_ai.response.finish_reasons",
+            "gen_ai.response.finish_reason",
+            "gen_ai.completion.0.finish_reason",
+            "llm.completions.0.finish_reason",
+            "llm.response.finish_reason",
+            "llm.response.stop_reason",
+            "finish_reason",
+        ),
     ),
+    "decision": (
+        decision,
+        ("gen_ai.guardrail.verdict.type", "gen_ai.guardrail.status", "gen_ai.guardrail.decision", "gen_ai.guardrail.action"),
+    ),
+    "reason_code": (text, ("gen_ai.guardrail.reason_code", "gen_ai.guardrail.error.type")),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
+TOTALS: Final = ("gen_ai.usage.total_tokens", "llm.usage.total_tokens")
+"""The sum of all tokens of a call, which no column holds: it tells how the counts were meant."""
 OF_ONE_CALL: Final = (
     "response_id", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reason",
-    SENT_COST,
+    SENT_COST, CONVENTION,
 )  # fmt: skip
 """What only an inference step may carry: on an agent it repeats the sum or the last of its calls."""
 DETAILS: Final = "gen_ai.client.inference.operation.details"
 EVALUATION: Final = "gen_ai.evaluation.result"
+GUARDRAILS: Final = ("gen_ai.guardrail.name", "gen_ai.guardrail.verdict.type")
 _MESSAGES: Final = frozenset({
     "gen_ai.system.message", "gen_ai.user.message", "gen_ai.assistant.message", "gen_ai.tool.message", "gen_ai.choice",
     "gen_ai.content.prompt", "gen_ai.content.completion", "gen_ai.client.inference.details",
 })  # fmt: skip
+_RESULTS: Final = frozenset({"db.query.result", "db.search.result"})
+"""Span events, one a document, of vector databases under OpenLLMetry."""
 
 
 def read_span(span: SpanView) -> Fields | None:
-    """Read a span that has any `gen_ai.*` attribute."""
-    return read(span, TABLE) if speaks(span.attributes) else None
+    """Read a span that has any attribute of these conventions, or that a vector database answered."""
+    if speaks(span.attributes) or is_vector_search(span):
+        return read(span, TABLE)
+    return None
 
 
 def speaks(attributes: Attributes) -> bool:
@@ -80,22 +132,42 @@ def speaks(attributes: Attributes) -> bool:
     return any(name.startswith("gen_ai.") for name in attributes) or "llm.request.type" in attributes
 
 
+def is_vector_search(span: SpanView) -> bool:
+    """Return whether a span is a search in a vector database, as OpenLLMetry's instrumentations of those record it."""
+    if "db.system" not in span.attributes:
+        return False
+    return "db.vector.query.top_k" in span.attributes or any(name in _RESULTS for name, _ in span.events)
+
+
 def read(span: SpanView, table: NameTable) -> Fields:
     """Read a span by a table that extends this one: the base of every dialect that builds on these conventions."""
     fields = table.read(span.attributes)
-    kind = kind_of(fields.get("operation"))
-    if kind is None:
-        kind = _kind_by_content(span, fields)
+    kind = kind_of(fields.get("operation")) or _kind_by_content(span, fields)
     if kind == "agent" and span.is_root and fields.get("operation") == "invoke_workflow":
         kind = "run"
     fields["step_kind"] = kind
-    if kind != "model":
+    if kind == "model":
+        complete_call(span, table, fields)
+    else:
         without_call(fields)
-    elif "finish_reason" not in fields:
-        reason = finish_reason_of_messages(span)
-        if reason is not None:
-            fields["finish_reason"] = reason
+        if kind == "retrieval" and "operation" not in fields:
+            fields["operation"] = "retrieval"
     return fields
+
+
+def complete_call(span: SpanView, table: NameTable, fields: Fields) -> None:
+    """Fill what an inference span leaves to its events, and make its counts inclusive."""
+    for attributes in _details(span):
+        for column, value in table.read(attributes).items():
+            fields.setdefault(column, value)
+    if "finish_reason" not in fields and (reason := finish_reason_of_messages(span)) is not None:
+        fields["finish_reason"] = reason
+    make_inclusive(fields, total_of(span.attributes))
+
+
+def total_of(attributes: Attributes) -> int | None:
+    """Return the sum of all tokens as it was sent."""
+    return next((total for name in TOTALS if (total := integer(attributes.get(name))) is not None), None)
 
 
 def without_call(fields: Fields) -> None:
@@ -106,6 +178,10 @@ def without_call(fields: Fields) -> None:
 
 def _kind_by_content(span: SpanView, fields: Fields) -> str:
     """The kind of a span whose operation is absent (older instrumentation) or says nothing about it."""
+    if any(name in span.attributes for name in GUARDRAILS):
+        return "policy"
+    if is_vector_search(span):
+        return "retrieval"
     if "operation" in fields:
         return "other"
     if "tool_name" in fields and "model_requested" not in fields:
@@ -115,15 +191,30 @@ def _kind_by_content(span: SpanView, fields: Fields) -> str:
     return "run" if span.is_root else "other"
 
 
+def _details(span: SpanView) -> Iterator[Attributes]:
+    """Yield the attributes of span events that describe the call itself."""
+    return (attributes for name, attributes in span.events if name == DETAILS)
+
+
 def finish_reason_of_messages(span: SpanView) -> str | None:
-    """Return the finish reason in the output messages, which stand in an attribute or in the span's events."""
-    sources = [span.attributes, *(attributes for _, attributes in reversed(span.events))]
-    for attributes in sources:
-        sent = attributes.get("gen_ai.output.messages")
-        if sent is not None:
-            reasons = (finish_reason(message.get("finish_reason")) for message in reversed(objects(sent)))
-            return next((reason for reason in reasons if reason), None)
+    """Return the finish reason in the output messages, which stand in an attribute or in the span's events, by any generation's names."""
+    if (sent := span.attributes.get("gen_ai.output.messages")) is not None:
+        return _finish_of_output(sent)
+    for name, attributes in reversed(span.events):
+        reason = None
+        if (sent := attributes.get("gen_ai.output.messages")) is not None:
+            reason = _finish_of_output(sent)
+        elif name == "gen_ai.choice":
+            content = parsed(attributes.get("gen_ai.event.content"))
+            reason = finish_reason(attributes.get("finish_reason") or (content.get("finish_reason") if isinstance(content, dict) else None))
+        if reason is not None:
+            return reason
     return None
+
+
+def _finish_of_output(sent: Any) -> str | None:
+    reasons = (finish_reason(message.get("finish_reason")) for message in reversed(objects(sent)))
+    return next((reason for reason in reasons if reason), None)
 
 
 def read_log(record: LogView) -> Fields | None:
@@ -136,6 +227,7 @@ def read_log(record: LogView) -> Fields | None:
     fields = TABLE.read(record.attributes)
     if event == DETAILS and not record.in_span:
         fields["step_kind"] = "model"
+        make_inclusive(fields, total_of(record.attributes))
         return fields
     if isinstance(record.body, dict) and "finish_reason" not in fields:  # gen_ai.choice keeps it in the body
         fields["finish_reason"] = finish_reason(record.body.get("finish_reason"))
@@ -147,9 +239,9 @@ def read_log(record: LogView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "otel-genai",
-    1,
+    2,
     read_span,
     read_log,
-    recognised_by="any `gen_ai.*` attribute or `llm.request.type`; events named `gen_ai.*`",
+    recognised_by="any `gen_ai.*` attribute or `llm.request.type`; events named `gen_ai.*`; searches in vector databases",
     reads="OpenTelemetry's GenAI conventions, current and the two older generations: span attributes, span events, log events",
 )

@@ -5,8 +5,8 @@ auditlake goes before it and the names that every convention shares go behind it
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from collector.dialects.normalise import passed, provider
-from collector.dialects.record import SENT_COST, Attributes, Fields
+from collector.dialects.normalise import passed, provider, stop_reason
+from collector.dialects.record import ANSWERED_FROM_CACHE, SENT_COST, SERVICE_TIER, Attributes, Fields
 from collector.dialects.values import boolean, integer, number, text
 
 Converter = Callable[[Any], Any]
@@ -20,7 +20,7 @@ VOCABULARY: Final[Names] = {
     "tenant": (text, ("auditlake.tenant",)),
     "project": (text, ("auditlake.project",)),
     "task_type": (text, ("auditlake.task.type",)),
-    "stop_reason": (text, ("auditlake.stop_reason", "auditlake.run.terminated_reason")),
+    "stop_reason": (stop_reason, ("auditlake.stop_reason", "auditlake.run.terminated_reason")),
     "side_effect": (text, ("auditlake.tool.side_effect",)),
     "requires_approval": (boolean, ("auditlake.tool.requires_approval",)),
     "decision": (text, ("auditlake.policy.decision", "auditlake.retrieval.access_decision")),
@@ -58,7 +58,10 @@ COMMON: Final[Names] = {
     "eval_name": (text, ("gen_ai.evaluation.name",)),
     "eval_score": (number, ("gen_ai.evaluation.score.value",)),
     "eval_passed": (passed, ("gen_ai.evaluation.score.label",)),
-    SENT_COST: (number, ("operation.cost", "llm.cost.total", "cost_usd")),
+    "handoff_to": (text, ("gen_ai.handoff.to_agent",)),
+    SENT_COST: (number, ("operation.cost", "llm.cost.total", "cost_usd", "gen_ai.usage.cost", "gen_ai.usage.total_cost")),
+    ANSWERED_FROM_CACHE: (boolean, ("gen_ai.response.cached", "litellm.cache_hit")),
+    SERVICE_TIER: (text, ("openai.response.service_tier", "gen_ai.openai.response.service_tier")),
 }
 """Names that records of any convention carry."""
 

@@ -1,8 +1,9 @@
-"""One spelling for what every framework spells its own way: providers, finish reasons, operations."""
+"""One spelling for what every framework spells its own way: providers, finish reasons, operations, decisions, why a run stopped."""
 
+import re
 from typing import Final
 
-from collector.dialects.values import first_text, text
+from collector.dialects.values import first_text, parsed, text
 
 _PROVIDERS: Final = {
     "anthropic": ("anthropic", "claude"),
@@ -26,12 +27,14 @@ _PROVIDER_OF: Final = {spelling: name for name, spellings in _PROVIDERS.items() 
 FRAMEWORKS: Final = frozenset({
     "strands-agents", "strands", "microsoft.agent_framework", "autogen", "langchain", "langgraph", "llama_index", "llamaindex", "crewai",
     "pydantic-ai", "pydantic_ai", "agno", "smolagents", "dspy", "haystack", "semantic_kernel", "openai_agents", "vercel", "gateway",
+    "gcp.vertex.agent", "google_adk", "google-adk", "microsoft.semantic_kernel", "agent_framework", "mastra", "litellm",
+    "unknown", "_other",
 })  # fmt: skip
 """What stands in the provider's place on spans of frameworks, and is no model's vendor."""
 
 _FINISH: Final = {
     "stop": ("stop", "end_turn", "stop_sequence", "complete", "completed", "eos", "end", "finish_reason_stop"),
-    "length": ("length", "max_tokens", "max_output_tokens", "model_length"),
+    "length": ("length", "max_tokens", "max_output_tokens", "model_length", "incomplete", "model_context_window_exceeded"),
     "tool_calls": ("tool_calls", "tool_call", "tool_use", "function_call", "malformed_function_call"),
     "content_filter": (
         "content_filter",
@@ -41,8 +44,10 @@ _FINISH: Final = {
         "recitation",
         "guardrail_intervened",
         "prohibited_content",
+        "blocklist",
+        "spii",
     ),
-    "error": ("error", "failed"),
+    "error": ("error", "failed", "error_toxic", "error_limit"),
 }
 _FINISH_OF: Final = {spelling: name for name, spellings in _FINISH.items() for spelling in spellings}
 
@@ -56,11 +61,57 @@ KIND_OF_OPERATION: Final = {
     "create_agent": "agent",
     "invoke_agent": "agent",
     "invoke_workflow": "agent",
-    "search_memory": "memory",
-    "update_memory": "memory",
+    "invoke_swarm": "agent",
+    "invoke_graph": "agent",
     "guardrail": "policy",
+    "evaluate": "eval",
 }
-_OPERATION_OF: Final = {"completion": "text_completion", "embedding": "embeddings", "rerank": "retrieval"}
+"""The kind of step that an operation is; operations of a memory end in `_memory` or `_memory_store`."""
+_OPERATION_OF: Final = {
+    "completion": "text_completion", "completions": "text_completion", "text.completions": "text_completion",
+    "embedding": "embeddings", "embed": "embeddings",
+    "rerank": "retrieval",
+    "chat.completions": "chat", "chat.streaming_completions": "chat", "chat_completion": "chat", "responses": "chat",
+    "text.streaming_completions": "text_completion",
+    "apply_guardrail": "guardrail", "guardrail.run": "guardrail", "guard": "guardrail",
+}  # fmt: skip
+_STOP: Final = {
+    "completed": ("completed", "complete", "success", "succeeded", "stop", "stopped", "end_turn", "done", "finished", "ok", "final_answer"),
+    "max_steps": (
+        "max_steps", "max_turns", "max_turns_reached", "max_iterations", "max_turns_exceeded", "maxturnsexceeded", "error_max_turns",
+        "graphrecursionerror", "usagelimitexceeded", "recursion_limit", "maxiterations", "max_iterations_reached", "step_limit",
+        "eventlooplimiterror", "llmcallslimitexceedederror",
+    ),
+    "timeout": ("timeout", "timed_out", "timeouterror", "timeoutexception", "deadline_exceeded", "deadlineexceeded"),
+    "budget": ("budget", "budget_exceeded", "budgetexceeded", "budgetexceedederror", "error_max_budget_usd", "max_budget", "cost_limit"),
+    "cancelled": (
+        "cancelled", "canceled", "cancellederror", "cancelederror", "aborterror", "aborted", "abort", "interrupted",
+        "operationcanceledexception",
+        "taskcanceledexception", "user_cancelled",
+    ),
+    "killed": ("killed", "systemexit", "keyboardinterrupt", "sigterm", "sigkill", "terminated", "kill_switch"),
+    "error": ("error", "failed", "failure", "exception", "error_during_execution"),
+}  # fmt: skip
+_STOP_OF: Final = {spelling: name for name, spellings in _STOP.items() for spelling in spellings}
+_HANDOFF: Final = re.compile(r"(?:^|[-._])(?:transfer|hand_?off)_(?:back_)?to_(?P<agent>.+)$")
+_AGENT_ARGUMENTS: Final = ("agent_name", "agentName", "agent", "target")
+_DECISIONS: Final = {
+    "allow": ("allow", "allowed", "pass", "passed", "ok", "success", "approved", "accept", "accepted", "none", "permit", "permitted"),
+    "deny": (
+        "deny",
+        "denied",
+        "fail",
+        "failed",
+        "block",
+        "blocked",
+        "reject",
+        "rejected",
+        "triggered",
+        "intervened",
+        "guardrail_intervened",
+    ),
+}
+_DECISION_OF: Final = {spelling: name for name, spellings in _DECISIONS.items() for spelling in spellings}
 
 
 def provider(value: object) -> str | None:
@@ -82,14 +133,16 @@ def finish_reason(value: object) -> str | None:
     reason = first_text(value)
     if reason is None:
         return None
-    plain = reason.rsplit(".", 1)[-1].strip().lower().replace("-", "_")
+    plain = reason.split(",", 1)[0].rsplit(".", 1)[-1].strip().lower().replace("-", "_")
     return _FINISH_OF.get(plain, plain)
 
 
 def operation(value: object) -> str | None:
-    """Return the name of an operation in OpenTelemetry's spelling."""
+    """Return the name of an operation in OpenTelemetry's spelling; None for `unknown`."""
     name = text(value)
-    return None if name is None else _OPERATION_OF.get(name, name)
+    if name is None or name == "unknown":
+        return None
+    return _OPERATION_OF.get(name, name)
 
 
 def kind_of(name: str | None) -> str | None:
@@ -97,10 +150,46 @@ def kind_of(name: str | None) -> str | None:
     if name is None:
         return None
     kind = KIND_OF_OPERATION.get(name)
-    return "memory" if kind is None and name.endswith("_memory") else kind
+    return "memory" if kind is None and name.endswith(("_memory", "_memory_store")) else kind
 
 
 def passed(label: object) -> bool | None:
     """Return what an evaluation's label says about passing."""
     word = (text(label) or "").lower()
     return {"pass": True, "passed": True, "fail": False, "failed": False}.get(word)  # nosec B105
+
+
+def decision(value: object) -> str | None:
+    """Return what a guardrail or policy decided: allow or deny where it means one of them, else its own word in lower case."""
+    if isinstance(value, bool):
+        return "allow" if value else "deny"
+    word = text(value)
+    return None if word is None else _DECISION_OF.get(word.strip().lower(), word.strip().lower())
+
+
+def stop_reason(value: object) -> str | None:
+    """Return why a run stopped: completed, error, max_steps, timeout, budget, cancelled or killed, else the word as it was sent."""
+    word = text(value)
+    return None if word is None else _STOP_OF.get(_bare(word), word)
+
+
+def stop_of_error(error_type: str) -> str | None:
+    """Return why a run that failed with this error stopped, where the error is more than a failure."""
+    reason = _STOP_OF.get(_bare(error_type))
+    return None if reason in {"completed", "error"} else reason
+
+
+def _bare(word: str) -> str:
+    return word.rsplit(".", 1)[-1].strip().lower().replace("-", "_").replace(" ", "_")
+
+
+def handed_to(tool: str, arguments: object = None) -> str | None:
+    """Return the agent that a tool call hands over to: `transfer_to_billing`, or `transfer_to_agent` with the agent as argument."""
+    match = _HANDOFF.search(tool)
+    if match is None:
+        return None
+    agent = match["agent"]
+    if agent != "agent":
+        return agent
+    given = parsed(arguments)
+    return next((found for name in _AGENT_ARGUMENTS if (found := text(given.get(name)))), None) if isinstance(given, dict) else None

@@ -7,14 +7,21 @@ Value = Any
 """An attribute's value: str, bool, int, float, bytes, None, a list or a dict of these."""
 Attributes = Mapping[str, Value]
 Fields = dict[str, Any]
-"""Canonical columns of storage.schema that are known, and the two keys below, which are no columns."""
+"""Canonical columns of storage.schema that are known, and `UNSTORED`, which are no columns."""
 
-SENT_COST: Final = "sent_cost"
+SENT_COST: Final = "sent_cost_usd"
 """What the agent says that the call cost, in USD."""
+ANSWERED_FROM_CACHE: Final = "answered_from_cache"
+"""True when a cache of whole responses answered in the model's place: nothing was computed and nothing is billed."""
+SERVICE_TIER: Final = "service_tier"
+"""What the provider billed the call as, where it says so: batch, flex, priority."""
 JOINS: Final = "joins"
 """A tuple of `Join`: what this record shares with other traces of its run."""
+UNSTORED: Final = frozenset({ANSWERED_FROM_CACHE, SERVICE_TIER, JOINS})
+"""What a dialect says of a record beside columns: for its price and its run."""
 
 SAME_RUN: Final = "same"
+NAMES: Final = "names"
 OFFERS: Final = "offers"
 ADOPTS: Final = "adopts"
 
@@ -22,8 +29,10 @@ ADOPTS: Final = "adopts"
 class Join(NamedTuple):
     """A key that a record shares with records of other traces.
 
-    Traces that state the same key with role `SAME_RUN` are one run. A trace that `ADOPTS` a key belongs to the run of the first trace
-    that `OFFERS` it afterwards, and to no other: an agent is created once and may be used in many runs.
+    Traces that state the same key with role `SAME_RUN` are one run. So are those with role `NAMES`, whose key is a name of the run behind
+    a colon: the first that was stated names the run, unless a record names it in `run_id`; so agents that run inside others, each under
+    a name of its own, stay one run. A trace that `ADOPTS` a key belongs to the run of the first trace that `OFFERS` it afterwards, and
+    to no other: an agent is created once and may be used in many runs.
     """
 
     key: str

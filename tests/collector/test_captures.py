@@ -91,7 +91,6 @@ def test_runs_calls_tokens_and_tools(framework, runs, calls, tokens, tools):
     assert len(story.of_kind("model")) == calls
     assert story.tokens() == tokens
     assert [row["tool_name"] for row in story.of_kind("tool")] == ["get_weather"] * tools
-    assert {row["dialect_version"] for row in story.rows} == {1}
 
 
 @pytest.mark.parametrize("framework", ["otel-genai-openai", "openinference-openai", "pydantic-ai", "strands", "traceloop", "vercel-ai"])
