@@ -1,0 +1,79 @@
+"""The rules of a gate: built in, or from a YAML file of the team's (docs/release-gate.md)."""
+
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from storage.errors import StorageError
+from storage.gate.measures import EVALUATIONS, MEASURES, Measure
+
+_NAMES: Final = (*(measure.name for measure in MEASURES), EVALUATIONS)
+_HINT: Final = "docs/release-gate.md lists the keys"
+
+
+class Rule(BaseModel):
+    """How one check is judged; what is not said is as built in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tolerance: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False
+    )  # so much worse than the baseline is as good; 0.1 of a ratio is 10 %
+    min: float | None = Field(default=None, allow_inf_nan=False)  # the release's own value must not be below
+    max: float | None = Field(default=None, allow_inf_nan=False)  # nor above
+    required: bool | None = None  # closed where neither release has data
+    prove: bool = False  # it does not suffice that no harm shows: the interval must exclude it
+
+
+class Thresholds(BaseModel):
+    """All rules of a gate."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alpha: float = Field(default=0.05, gt=0, le=0.5)  # the chance that two identical releases close the gate, over all comparisons
+    min_samples: int = Field(default=30, ge=2)  # runs (pairs, evaluated runs) that each release needs for a check
+    checks: dict[str, Rule | Literal[False]] = Field(default_factory=dict)  # by name; false leaves a check out
+    controls: bool | tuple[str, ...] = True  # every control, none, or these
+    contract_runs: int = Field(default=200, ge=1)  # runs that a contract of --contract is checked on, at most
+
+    def rule(self, measure: Measure) -> Rule | None:
+        """Return the rule of a measure, filled up with what is built in; None where it is left out."""
+        given = self.checks.get(measure.name)
+        if given is None and measure.name.startswith(f"{EVALUATIONS}:"):
+            given = self.checks.get(EVALUATIONS)
+        if given is False:
+            return None
+        rule = given or Rule()
+        return rule.model_copy(
+            update={
+                "tolerance": measure.tolerance if rule.tolerance is None else rule.tolerance,
+                "required": measure.required if rule.required is None else rule.required,
+            }
+        )
+
+
+ABSOLUTE: Final = {"success_rate": Rule(min=0.95), "tool_error_rate": Rule(max=0.05)}
+"""The limits where there is neither a baseline nor a file that sets any."""
+
+
+def load(path: Path) -> Thresholds:
+    """Return the thresholds of a YAML file. Raises `StorageError` that names every key in the way."""
+    try:
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StorageError("read the thresholds", path, hint=error.strerror or "check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise StorageError("read the thresholds", path, hint="it is not YAML") from error
+    try:
+        found = Thresholds.model_validate(document if document is not None else {})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors())
+        raise StorageError("read the thresholds", path, hint=f"{problems}; {_HINT}") from error
+    unknown = [name for name in found.checks if name not in _NAMES and not name.startswith(f"{EVALUATIONS}:")]
+    if unknown:
+        raise StorageError(
+            "read the thresholds", path, hint=f"checks.{unknown[0]}: there is no such check; one of {', '.join(_NAMES)} or eval:<name>"
+        )
+    return found
