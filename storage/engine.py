@@ -21,7 +21,7 @@ from storage.catalog_rows import CatalogRows
 from storage.damage import can_mean_damage
 from storage.errors import StorageError
 from storage.schema import TABLES
-from storage.views import create_view, needed, qualified, view_sql
+from storage.views import MACROS, create_macro, create_view, needed, qualified, view_sql
 
 _FILL: Final = {
     "trace_runs": (
@@ -156,6 +156,8 @@ def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE SCHEMA internal")
     connection.execute("CREATE TABLE internal.trace_runs (trace_id VARCHAR, run_id VARCHAR)")
     connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
+    for macro in MACROS:
+        connection.execute(create_macro(macro))
     return connection
 
 

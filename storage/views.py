@@ -6,8 +6,9 @@ from importlib.resources import files
 from typing import Final
 
 VIEWS: Final = (
-    "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrievals", "memory_ops", "approvals",
-    "policy_decisions", "evals", "tasks", "queues", "heartbeats", "security_events", "rollouts", "audit_writes", "ingest_log",
+    "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrieval_issues", "retrievals", "memory_ops",
+    "approvals", "policy_decisions", "evals", "task_transitions", "tasks", "queues", "heartbeats", "agent_liveness", "security_events",
+    "rollouts", "assurance_checks", "audit_actions", "resilience_events", "agent_metrics", "audit_writes", "ingest_log",
     "redaction_log", "access_log", "alert_log", "tool_authorizations", "contract_gaps",
 )  # fmt: skip
 """The views that every reader gets, as documented in docs/query.md."""
@@ -18,8 +19,12 @@ CREATED: Final = (
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 
+MACROS: Final = ("normalised_name", "bounded_name", "top_names")
+"""Functions that every reader gets beside DuckDB's own, `sql/macros/<name>.sql`, as documented in docs/vocabulary.md."""
+
 _WORD: Final = re.compile(r"\w+")
 _COMMENT: Final = re.compile(r"--.*")
+_COMMENT_LINE: Final = re.compile(r"^--.*\n", re.MULTILINE)
 
 
 @cache
@@ -37,6 +42,11 @@ def query_sql(name: str) -> str:
 def create_view(name: str) -> str:
     """Return the statement that creates a view of `CREATED`, whether it is there or not."""
     return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{view_sql(name)}"
+
+
+def create_macro(name: str) -> str:
+    """Return the statement that creates a function of `MACROS`."""
+    return f"CREATE OR REPLACE MACRO {name}{_COMMENT_LINE.sub('', _read('macros', name))}"
 
 
 def qualified(name: str) -> str:

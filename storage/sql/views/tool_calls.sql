@@ -11,7 +11,7 @@ SELECT
         attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs']
     ) AS result,
     attributes['auditlake.tool.authorization'] AS authorization_basis,
-    try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT) AS retry_count,
+    coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
     attributes['auditlake.tool.idempotency_key'] AS idempotency_key,
     source, trace_id, span_id, parent_span_id
 FROM internal.all_steps
