@@ -50,6 +50,11 @@ def as_text(value: Any) -> str:
     return orjson.dumps(_plain(value)).decode()
 
 
+def as_texts(values: Values) -> dict[str, str]:
+    """Return attributes as they are stored. Dialects read these, so that a row can be read again with the same result."""
+    return {name: value if type(value) is str else as_text(value) for name, value in values.items()}
+
+
 def _plain(value: Any) -> Any:
     """A value that JSON can hold."""
     if isinstance(value, bytes):

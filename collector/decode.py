@@ -15,6 +15,7 @@ from collector.decode_logs import LogRows
 from collector.decode_metrics import MetricRows
 from collector.decode_spans import SpanRows
 from collector.groups import Groups
+from collector.pricing import LISTED, Pricer
 from collector.rows import Batch, RunIndex
 from collector.signals import SIGNALS
 from storage.schema import SCHEMA_VERSION, TABLES
@@ -23,7 +24,7 @@ from storage.wal import BatchHeader
 CHUNK_ROWS: Final = 8_192
 TABLE_OF_SIGNAL: Final = {"traces": "spans", "logs": "events", "metrics": "metrics"}
 Rows = SpanRows | LogRows | MetricRows
-_ROWS: Final[Mapping[str, type[Rows]]] = {"traces": SpanRows, "logs": LogRows, "metrics": MetricRows}
+_PRICED: Final[Mapping[str, type[SpanRows | LogRows]]] = {"traces": SpanRows, "logs": LogRows}
 
 
 class Undecodable(Exception):
@@ -33,8 +34,9 @@ class Undecodable(Exception):
 class Decoder:
     """Decodes the batches of one segment, which becomes entry number `entry` of `origin`."""
 
-    def __init__(self, origin: str, entry: int) -> None:
+    def __init__(self, origin: str, entry: int, prices: Pricer = LISTED) -> None:
         self.runs = RunIndex()
+        self._prices = prices
         self._origin = origin
         self._entry = entry
         self._groups = Groups()
@@ -55,7 +57,7 @@ class Decoder:
             raise Undecodable("not a protobuf message of its signal") from error
         rows = self._rows.get(header.signal)
         if rows is None:
-            rows = self._rows[header.signal] = _ROWS[header.signal](self._groups, self.runs)
+            rows = self._rows[header.signal] = self._rows_of(header.signal)
         before = len(rows)
         batch = Batch(
             number=self._groups.batch(header),
@@ -83,6 +85,10 @@ class Decoder:
                 tables[name] = self._numbered(name, table, first_row, salts(16 * table.num_rows))
                 first_row += table.num_rows
         return tables
+
+    def _rows_of(self, signal: str) -> Rows:
+        kind = _PRICED.get(signal)
+        return MetricRows(self._groups, self.runs) if kind is None else kind(self._groups, self.runs, self._prices)
 
     def _flush(self, signal: str) -> None:
         """Turn the rows of a signal into Arrow."""

@@ -6,11 +6,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector import dialects
-from collector.anyvalue import as_text, read_attributes, read_value
+from collector.anyvalue import as_text, as_texts, read_attributes, read_value
 from collector.columns import INT64_MAX, MapColumn, times_column
-from collector.dialects.record import SENT_COST, Fields, LogView
+from collector.dialects.record import Fields, LogView
 from collector.groups import Groups, Resource, Scope
-from collector.pricing import price
+from collector.pricing import Pricer, without_price
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, EVENT_EVIDENCE
@@ -27,9 +27,10 @@ _CANONICAL: Final = tuple(name for name, _ in CANONICAL)
 class LogRows:
     """Rows under construction."""
 
-    def __init__(self, groups: Groups, runs: RunIndex) -> None:
+    def __init__(self, groups: Groups, runs: RunIndex, prices: Pricer) -> None:
         self._groups = groups
         self._runs = runs
+        self._prices = prices
         self._scalars: list[tuple[Any, ...]] = []
         self._flagged: list[bool] = []
         self._attributes = MapColumn()
@@ -56,17 +57,18 @@ class LogRows:
         time_ns = record.time_unix_nano or observed or batch.received_ns
         flagged = time_ns > INT64_MAX or is_absurd(time_ns, batch.received_ns)
         trace_id, span_id = record.trace_id.hex() or None, record.span_id.hex() or None
-        body = read_value(record.body)
+        sent = read_value(record.body)
+        body = None if sent is None else as_text(sent)
         self._scalars.append((
             trace_id, span_id, record.flags, clamped(time_ns), clamped(observed) or None, record.severity_number,
-            record.severity_text or None, record.event_name or None, None if body is None else as_text(body),
+            record.severity_text or None, record.event_name or None, body,
             record.dropped_attributes_count,
         ))  # fmt: skip
         self._flagged.append(flagged)
-        attributes = read_attributes(record.attributes)
+        attributes = as_texts(read_attributes(record.attributes))
         self._attributes.add(attributes)
         name = attributes.get("event.name")  # where it stands it names the event; event_name may be a place in the source
-        name = name if isinstance(name, str) and name else record.event_name
+        name = name or record.event_name
         view = LogView(scope.name, name, body, attributes, resource.attributes, span_id is not None)
         fields = {**resource.fields, **dialects.read_log(view)}
         effective_ns = batch.received_ns if flagged else time_ns
@@ -81,9 +83,9 @@ class LogRows:
         if batch.tenant is not None:
             fields["tenant"] = batch.tenant
         if fields["step_kind"] == "model":
-            price(fields, time_ns)
+            self._prices.price(fields, time_ns)
         else:
-            fields.pop(SENT_COST, None)
+            without_price(fields)
 
     def columns(self) -> dict[str, pa.Array]:
         """Return all columns but those that number the rows of an entry."""

@@ -6,11 +6,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector import dialects
-from collector.anyvalue import read_attributes
+from collector.anyvalue import as_texts, read_attributes
 from collector.columns import INT64_MAX, ListColumn, MapColumn, times_column
-from collector.dialects.record import SAME_RUN, SENT_COST, Fields, SpanView
+from collector.dialects.record import SAME_RUN, Fields, SpanView
 from collector.groups import Groups, Resource, Scope
-from collector.pricing import price
+from collector.pricing import Pricer, without_price
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, SPAN_EVENT, SPAN_EVIDENCE, SPAN_LINK
@@ -27,9 +27,10 @@ _CANONICAL: Final = tuple(name for name, _ in CANONICAL)
 class SpanRows:
     """Rows under construction."""
 
-    def __init__(self, groups: Groups, runs: RunIndex) -> None:
+    def __init__(self, groups: Groups, runs: RunIndex, prices: Pricer) -> None:
         self._groups = groups
         self._runs = runs
+        self._prices = prices
         self._scalars: list[tuple[Any, ...]] = []
         self._flagged: list[bool] = []
         self._attributes = MapColumn()
@@ -64,7 +65,7 @@ class SpanRows:
             span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count,
         ))  # fmt: skip
         self._flagged.append(flagged)
-        attributes = read_attributes(span.attributes)
+        attributes = as_texts(read_attributes(span.attributes))
         self._attributes.add(attributes)
         events = self._add_events(span) if span.events else ()
         view = SpanView(scope.name, span.name, attributes, resource.attributes, parent is None, status.code == 2, events)
@@ -84,14 +85,14 @@ class SpanRows:
         if latency_ms is not None:
             fields.setdefault("latency_ms", latency_ms)
         if fields["step_kind"] == "model":
-            price(fields, time_ns)
+            self._prices.price(fields, time_ns)
         else:
-            fields.pop(SENT_COST, None)
+            without_price(fields)
 
-    def _add_events(self, span: Message) -> list[tuple[str, dict[str, Any]]]:
+    def _add_events(self, span: Message) -> list[tuple[str, dict[str, str]]]:
         """Append the span's events; return them as the dialects read them."""
         self._pad(self._events)
-        read = [(event.name, read_attributes(event.attributes)) for event in span.events]
+        read = [(event.name, as_texts(read_attributes(event.attributes))) for event in span.events]
         rows = [
             ((clamped(event.time_unix_nano), event.name or None, event.dropped_attributes_count), attributes)
             for event, (_, attributes) in zip(span.events, read, strict=True)

@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 from google.protobuf.json_format import MessageToDict
 
-from collector.anyvalue import Values, read_attributes
+from collector.anyvalue import Values, as_texts, read_attributes
 from collector.columns import MapColumn
 from collector.dialects.names import read_resource
 from collector.dialects.record import Fields
@@ -56,7 +56,7 @@ class Groups:
         key = (message.SerializeToString(deterministic=True), schema_url)
         known = self._resources.get(key)
         if known is None:
-            attributes = read_attributes(message.attributes)
+            attributes = as_texts(read_attributes(message.attributes))
             refs = orjson.dumps([MessageToDict(ref) for ref in message.entity_refs]).decode() if message.entity_refs else None
             self._resource_attributes.add(attributes)
             self._resource_rows.append((message.dropped_attributes_count, schema_url or None, refs))

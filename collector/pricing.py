@@ -1,22 +1,30 @@
-"""Tokens → cost of one call, with its provenance: `genai-prices`, the offline price list of the Pydantic team, of the version installed.
+"""Tokens → cost of one call, with its provenance: a price file of the user's, else `genai-prices`, the offline price list of the Pydantic
+team, of the version installed.
 
 A price is that of the request's time. Each call is priced by itself (long contexts have tiers), never a sum. What cannot be
-priced has cost NULL and the reason in `cost_source`; a cost that the agent sent is then taken, and says so.
+priced has cost NULL and the reason in `cost_source`; a cost that the agent sent is then taken, and says so. The rules are written down
+in docs/cost.md.
 """
 
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from collector.dialects.record import SENT_COST, Fields
+from collector.dialects.record import ANSWERED_FROM_CACHE, SENT_COST, SERVICE_TIER, Fields
+from collector.price_file import PriceFile
+from collector.rates import Rates
 
 SOURCE: Final = "genai-prices"
 SENT: Final = "sent"
+USER: Final = "user"
+FROM_CACHE: Final = "response cache"
 NO_MODEL: Final = "unknown: no model"
 NO_TOKENS: Final = "unknown: no tokens"
 NO_PRICE: Final = "unknown: no price for this model"
 BAD_TOKENS: Final = "unknown: token counts contradict each other"
+CACHED_RESPONSE: Final = "cached_response"
+"""In `token_convention`: the tokens that the answer repeats are those of an earlier call, this one took none."""
 
 _PROVIDER_IDS: Final = {
     "aws.bedrock": "aws",
@@ -32,24 +40,83 @@ _PROVIDER_IDS: Final = {
 """OpenTelemetry's names of providers → those of genai-prices, where they differ."""
 _MAX_SECONDS: Final = 4_102_444_800  # the year 2100
 _PROBE: Final = 1_000_000
-Tokens = tuple[int, int, int, int]
-"""Input (cached tokens included), output, read from the cache, written to it."""
+_COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
-def price(fields: Fields, time_ns: int) -> None:
-    """Fill `cost_usd`, `cost_source` and `price_version` of an inference step that began at `time_ns`."""
-    sent = fields.pop(SENT_COST, None)
-    cost, source = _calculated(fields, time_ns)
-    if cost is None and sent is not None:
-        cost, source = sent, SENT
-    fields["cost_usd"], fields["cost_source"] = cost, source
-    fields["price_version"] = version() if source == SOURCE else None
+class Tokens(NamedTuple):
+    """What a call took."""
+
+    input: int  # cached tokens included
+    output: int
+    cache_read: int
+    cache_write: int
+
+
+class Cost(NamedTuple):
+    """The price of one call, or why there is none."""
+
+    usd: float | None
+    source: str
+    saved_usd: float | None = None  # what it would have cost more without a cache
+
+
+class Pricer:
+    """Prices calls, by the user's file where that knows the model."""
+
+    def __init__(self, file: PriceFile | None = None) -> None:
+        self._file = file
+
+    @property
+    def version(self) -> str:
+        """Which prices these are, all together."""
+        return version() if self._file is None else f"{self._file.version}, {version()}"
+
+    def price(self, fields: Fields, time_ns: int) -> None:
+        """Fill the cost columns of an inference step that began at `time_ns`; what no column holds is taken out."""
+        tier, from_cache = fields.pop(SERVICE_TIER, None), fields.pop(ANSWERED_FROM_CACHE, None)
+        if from_cache:
+            _answered_from_cache(fields)
+            return
+        cost = self._cost(fields, time_ns, tier)
+        sent = fields.get(SENT_COST)
+        if cost.usd is None and sent is not None:
+            cost = Cost(sent, SENT)
+        knows_cache = fields.get("cache_read_tokens") is not None or fields.get("cache_write_tokens") is not None
+        fields["cost_usd"], fields["cost_source"] = cost.usd, cost.source
+        fields["cache_savings_usd"] = cost.saved_usd if knows_cache else None
+        fields["price_version"] = version() if cost.source == SOURCE else None
+        if cost.source == USER and self._file is not None:
+            fields["price_version"] = self._file.version
+
+    def _cost(self, fields: Fields, time_ns: int, tier: str | None) -> Cost:
+        names = [name for name in (fields.get("model"), fields.get("model_requested")) if name is not None]
+        if not names:
+            return Cost(None, NO_MODEL)
+        tokens = _tokens(fields)
+        seconds = min(max(time_ns // 1_000_000_000, 0), _MAX_SECONDS)
+        if self._file is not None:
+            found = self._file.find(fields.get("provider"), names, seconds, tier, 0 if tokens is None else tokens.input)
+            if found is not None and (tokens is not None or (found.only_fixed and "error_type" not in fields)):
+                return _of_rates(found, tokens or Tokens(0, 0, 0, 0), USER)
+        if tokens is None:
+            return Cost(None, NO_TOKENS)
+        return calculate(fields.get("provider"), names[0], time_ns, tokens)
+
+
+LISTED: Final = Pricer()
+"""By the price list alone."""
+
+
+def without_price(fields: Fields) -> None:
+    """Take out of a step that is no inference what only those have: agents repeat the sum of their calls."""
+    for key in (SENT_COST, ANSWERED_FROM_CACHE, SERVICE_TIER):
+        fields.pop(key, None)
 
 
 @cache
 def load() -> None:
     """Read the price list now instead of at the first call that is priced; once."""
-    calculate(None, "gpt-4o", 0, (0, 0, 0, 0))
+    calculate(None, "gpt-4o", 0, Tokens(0, 0, 0, 0))
     version()
 
 
@@ -61,34 +128,41 @@ def version() -> str:
     return f"{SOURCE} {__version__}"
 
 
-def _calculated(fields: Fields, time_ns: int) -> tuple[float | None, str]:
-    model = fields.get("model") or fields.get("model_requested")
-    if model is None:
-        return None, NO_MODEL
-    tokens_in, tokens_out = fields.get("input_tokens"), fields.get("output_tokens")
-    if tokens_in is None or (tokens_out is None and fields.get("operation") != "embeddings"):
-        return None, NO_TOKENS
-    tokens = (tokens_in, tokens_out or 0, fields.get("cache_read_tokens") or 0, fields.get("cache_write_tokens") or 0)
-    return calculate(fields.get("provider"), model, time_ns, tokens)
-
-
-def calculate(provider: str | None, model: str, time_ns: int, tokens: Tokens) -> tuple[float | None, str]:
-    """Return cost and source of one call, exactly as `genai_prices.calc_price` gives it but without its 100 µs a call."""
+def calculate(provider: str | None, model: str, time_ns: int, tokens: Tokens) -> Cost:
+    """Return the cost of one call, exactly as `genai_prices.calc_price` gives it but without its 100 µs a call."""
     entry = _model(provider, model)
     if entry is None:
-        return None, NO_PRICE
-    tokens_in, tokens_out, cache_read, cache_write = tokens
-    uncached = tokens_in - cache_read - cache_write
-    if uncached < 0:
-        return None, BAD_TOKENS
+        return Cost(None, NO_PRICE)
     when = datetime.fromtimestamp(min(max(time_ns // 1_000_000_000, 0), _MAX_SECONDS), UTC)
-    rates = _rates(_Prices(entry.get_prices(when)), tokens_in)
-    if rates is None:
-        return None, NO_PRICE
-    fixed, a_token_in, a_token_out, a_token_read, a_token_written = rates
-    return float(
-        fixed + a_token_in * uncached + a_token_out * tokens_out + a_token_read * cache_read + a_token_written * cache_write
-    ), SOURCE
+    rates = _rates(_Prices(entry.get_prices(when)), tokens.input)
+    return Cost(None, NO_PRICE) if rates is None else _of_rates(rates, tokens, SOURCE)
+
+
+def _tokens(fields: Fields) -> Tokens | None:
+    tokens_in, tokens_out = fields.get("input_tokens"), fields.get("output_tokens")
+    if tokens_in is None or (tokens_out is None and fields.get("operation") != "embeddings"):
+        return None
+    return Tokens(tokens_in, tokens_out or 0, fields.get("cache_read_tokens") or 0, fields.get("cache_write_tokens") or 0)
+
+
+def _of_rates(rates: Rates, tokens: Tokens, source: str) -> Cost:
+    cached = tokens.cache_read + tokens.cache_write
+    if cached > tokens.input:
+        return Cost(None, BAD_TOKENS)
+    of_cache = rates.cache_read * tokens.cache_read + rates.cache_write * tokens.cache_write
+    cost = rates.fixed + rates.input * (tokens.input - cached) + rates.output * tokens.output + of_cache
+    return Cost(float(cost), source, float(rates.input * cached - of_cache))
+
+
+def _answered_from_cache(fields: Fields) -> None:
+    """No model ran: no tokens, no cost. What the answer repeats of an earlier call stays in the evidence."""
+    for name in _COUNTS:
+        if fields.get(name) is not None:
+            fields[name] = 0
+    earlier = fields.get("token_convention")
+    fields["token_convention"] = CACHED_RESPONSE if earlier is None else f"{earlier},{CACHED_RESPONSE}"
+    fields["cost_usd"], fields["cost_source"] = 0.0, FROM_CACHE
+    fields["price_version"] = fields["cache_savings_usd"] = None
 
 
 class _Prices:
@@ -104,7 +178,7 @@ class _Prices:
         return isinstance(other, _Prices) and other.prices is self.prices
 
 
-def _rates(of: _Prices, tokens_in: int) -> tuple[Decimal, ...] | None:
+def _rates(of: _Prices, tokens_in: int) -> Rates | None:
     tier = sum(tokens_in > start for start in _thresholds(of))
     return _rates_of_tier(of, tier)
 
@@ -116,8 +190,8 @@ def _thresholds(of: _Prices) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4_096)
-def _rates_of_tier(of: _Prices, tier: int) -> tuple[Decimal, ...] | None:
-    """USD a call, and a token: input, output, read, written. Within a tier a price is linear, so five probes give it exactly."""
+def _rates_of_tier(of: _Prices, tier: int) -> Rates | None:
+    """USD a call, and a token. Within a tier a price is linear, so five probes give it exactly."""
     from genai_prices import Usage
     from genai_prices.types import ModelPrice
 
@@ -129,13 +203,15 @@ def _rates_of_tier(of: _Prices, tier: int) -> tuple[Decimal, ...] | None:
 
     try:
         fixed = cost(input_tokens=0, output_tokens=0)
-        a_token_in = (cost(input_tokens=_PROBE, output_tokens=0) - fixed) / _PROBE
-        a_token_out = (cost(input_tokens=0, output_tokens=_PROBE) - fixed) / _PROBE
-        a_token_read = (cost(input_tokens=_PROBE, output_tokens=0, cache_read_tokens=_PROBE) - fixed) / _PROBE
-        a_token_written = (cost(input_tokens=_PROBE, output_tokens=0, cache_write_tokens=_PROBE) - fixed) / _PROBE
+        return Rates(
+            fixed=fixed,
+            input=(cost(input_tokens=_PROBE, output_tokens=0) - fixed) / _PROBE,
+            output=(cost(input_tokens=0, output_tokens=_PROBE) - fixed) / _PROBE,
+            cache_read=(cost(input_tokens=_PROBE, output_tokens=0, cache_read_tokens=_PROBE) - fixed) / _PROBE,
+            cache_write=(cost(input_tokens=_PROBE, output_tokens=0, cache_write_tokens=_PROBE) - fixed) / _PROBE,
+        )
     except ValueError:
         return None
-    return fixed, a_token_in, a_token_out, a_token_read, a_token_written
 
 
 def _at(price: Any, size: int) -> Any:

@@ -18,6 +18,7 @@ import structlog
 
 from collector import pricing
 from collector.joins import resolve
+from collector.pricing import LISTED, Pricer
 from collector.rows import RunIndex
 from collector.segment import Content, Salts, decode_segment
 from storage.catalog import Catalog
@@ -34,7 +35,9 @@ LOCK: Final = "seal.lock"
 Clock = Callable[[], int]
 
 
-def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll_seconds: float = POLL_SECONDS) -> None:
+def run_sealer(
+    data: Path, stop: threading.Event, wake: threading.Event, *, prices: Pricer = LISTED, poll_seconds: float = POLL_SECONDS
+) -> None:
     """Seal closed segments until `stop`, and then once more: at every `wake`, and at least every `poll_seconds`.
 
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
@@ -45,7 +48,7 @@ def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll
         while True:
             stopping = stop.is_set()
             wake.clear()
-            sealed = _seal_or_log(data, catalog)
+            sealed = _seal_or_log(data, catalog, prices)
             if stopping:
                 return
             if sealed is None:
@@ -56,9 +59,9 @@ def run_sealer(data: Path, stop: threading.Event, wake: threading.Event, *, poll
         catalog.close()
 
 
-def _seal_or_log(data: Path, catalog: Catalog) -> int | None:
+def _seal_or_log(data: Path, catalog: Catalog, prices: Pricer) -> int | None:
     try:
-        return seal_pending(data, catalog)
+        return seal_pending(data, catalog, prices=prices)
     except StorageError as error:
         structlog.get_logger(__name__).error(
             "sealing failed, it is tried again", attempted=error.attempted, subject=error.subject, hint=error.hint
@@ -66,7 +69,9 @@ def _seal_or_log(data: Path, catalog: Catalog) -> int | None:
         return None
 
 
-def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, salts: Salts = secrets.token_bytes) -> int:
+def seal_pending(
+    data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, salts: Salts = secrets.token_bytes, prices: Pricer = LISTED
+) -> int:
     """Seal all closed segments of all origins and return how many were; 0 when another process is at it.
 
     An origin whose segment cannot be sealed waits, in order; the others go on. Raises the first `StorageError` at the end.
@@ -84,7 +89,7 @@ def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, s
         for segment in closed_segments(data):
             if segment.origin not in failures:
                 try:
-                    _seal(data, catalog, segment, clock(), salts)
+                    _seal(data, catalog, segment, clock(), salts, prices)
                 except StorageError as error:
                     failures[segment.origin] = error
                 else:
@@ -94,16 +99,16 @@ def seal_pending(data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, s
     return sealed
 
 
-def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts) -> None:
+def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts, prices: Pricer) -> None:
     """Turn one segment into one entry."""
     if not catalog.has_entry(segment.origin, segment.entry):
-        content, tables = decode_segment(data, segment, salts)
+        content, tables = decode_segment(data, segment, salts, prices)
         files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns)
         trace_runs = resolve(content.runs.joins.values(), catalog)
         catalog.commit_entry(
             _entry(segment, content, tables, files, sealed_ns),
             files,
-            runs=_time_spans(content.runs, trace_runs, catalog),
+            runs=time_spans(content.runs, trace_runs, catalog),
             trace_runs=trace_runs,
             batches=content.batches,
             joins=list(content.runs.joins.values()),
@@ -157,7 +162,7 @@ def _described(table: pa.Table, files: Sequence[FileRecord]) -> dict[str, Any]:
     }
 
 
-def _time_spans(runs: RunIndex, trace_runs: Mapping[str, str | None], catalog: Catalog) -> dict[str, tuple[int, int]]:
+def time_spans(runs: RunIndex, trace_runs: Mapping[str, str | None], catalog: Catalog) -> dict[str, tuple[int, int]]:
     """When each run has rows, under its provisional and under its final id, so that a link to either finds its files."""
     spans: dict[str, tuple[int, int]] = {}
     traces = sorted({trace for trace, _ in runs.spans if trace is not None and trace not in trace_runs})

@@ -12,6 +12,7 @@ import pyarrow as pa
 import structlog
 
 from collector.decode import Decoder, Undecodable
+from collector.pricing import LISTED, Pricer
 from collector.rows import RunIndex
 from storage.durable import write_file
 from storage.errors import StorageError
@@ -62,14 +63,14 @@ class Content:
         self.promised += records
 
 
-def decode_segment(data: Path, segment: Segment, salts: Salts) -> tuple[Content, dict[str, pa.Table]]:
+def decode_segment(data: Path, segment: Segment, salts: Salts, prices: Pricer = LISTED) -> tuple[Content, dict[str, pa.Table]]:
     """Return what a closed segment holds and its rows by table.
 
     Where decoding meets a defect of ours it begins again, and tries each batch by itself first. Raises `StorageError` when the
     segment cannot be read or the quarantine not written.
     """
     try:
-        content = _read(data, segment, try_first=False)
+        content = _read(data, segment, prices, try_first=False)
         return content, content.decoder.tables(salts)
     except StorageError:
         raise
@@ -77,13 +78,13 @@ def decode_segment(data: Path, segment: Segment, salts: Salts) -> tuple[Content,
         structlog.get_logger(__name__).error(
             "decoding failed, batches are tried one by one", origin=segment.origin, entry=segment.entry, error=type(error).__name__
         )
-    content = _read(data, segment, try_first=True)
+    content = _read(data, segment, prices, try_first=True)
     return content, content.decoder.tables(salts)
 
 
-def _read(data: Path, segment: Segment, *, try_first: bool) -> Content:
+def _read(data: Path, segment: Segment, prices: Pricer, *, try_first: bool) -> Content:
     """Decode all batches; one that cannot be decoded goes to quarantine, and the next one follows."""
-    content = Content(Decoder(segment.origin, segment.entry))
+    content = Content(Decoder(segment.origin, segment.entry, prices))
 
     def damaged(damage: Damage) -> None:
         content.damaged += damage.lost

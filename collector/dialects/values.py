@@ -1,5 +1,8 @@
 """Attribute values as the types of our columns. Frameworks send numbers as text, JSON inside strings and enums by their class name:
 each function returns None for what it cannot read, because unknown is NULL and never a guess.
+
+Dialects read values in the form in which they are stored (`collector.anyvalue.as_text`), so that a row can be read again. Each function
+gives the same for a value and for its stored text; a dialect asks these functions, never for the type of a value.
 """
 
 import math
@@ -7,54 +10,51 @@ from typing import Any, Final
 
 import orjson
 
+from collector.anyvalue import as_text
+
 INT64_MAX: Final = 2**63 - 1
+_NOT_SET: Final = "null"
 
 
 def text(value: Any) -> str | None:
-    """Return non-empty text; numbers as their digits."""
-    if type(value) is str:
-        return value or None
-    if isinstance(value, bool | int | float):
-        return str(value)
-    return None
+    """Return non-empty text; what was sent as something else in its stored form; None for what was not set."""
+    if type(value) is not str:
+        value = as_text(value)
+    return None if value in {"", _NOT_SET} else value
 
 
 def integer(value: Any) -> int | None:
     """Return a count: an integer from 0 to 2^63 - 1, also when sent as text or as a float without fraction."""
     if type(value) is not int:
-        value = _integer_of(value)
+        value = _integer_of(value if type(value) is str else as_text(value))
     if value is None or value < 0:
         return None
     return int(min(value, INT64_MAX))
 
 
-def _integer_of(value: Any) -> int | None:
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value) if len(value) < 30 else INT64_MAX
-    return None
+def _integer_of(digits: str) -> int | None:
+    digits = digits.strip()
+    if digits.isdecimal():
+        return int(digits) if len(digits) < 30 else INT64_MAX
+    whole = number(digits)
+    return int(whole) if whole is not None and whole.is_integer() else None
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
+    """Return a finite number, also when sent as text."""
+    if type(value) is not float:
         try:
-            value = float(value)
+            value = float(value if type(value) is str else as_text(value))
         except ValueError:
             return None
-    if isinstance(value, int | float) and abs(value) < 1e308 and math.isfinite(value):
-        return float(value)
-    return None
+    return value if abs(value) < 1e308 and math.isfinite(value) else None
 
 
 def boolean(value: Any) -> bool | None:
-    """Return a truth value."""
-    if isinstance(value, bool):
+    """Return a truth value, also when sent as text."""
+    if type(value) is bool:
         return value
-    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+    return {"true": True, "false": False}.get((value if type(value) is str else as_text(value)).lower())
 
 
 def parsed(value: Any) -> Any:

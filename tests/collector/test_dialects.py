@@ -13,7 +13,7 @@ from collector import dialects
 from collector.decode import Decoder
 from collector.dialects import autogen, genai, normalise, openinference, plain, pydantic_ai, strands, traceloop, vercel, vocabulary
 from collector.dialects.names import COMMON, METRIC, RESOURCE, VOCABULARY
-from collector.dialects.record import JOINS, Join, LogView, SpanView
+from collector.dialects.record import JOINS, UNSTORED, Join, LogView, SpanView
 from storage.schema import CANONICAL, METRIC_CANONICAL, STEP_KINDS
 from tests.collector.otlp_samples import header, logs, traces
 
@@ -40,7 +40,7 @@ def test_every_dialect_is_in_the_ordered_tuple_under_a_name_of_its_own():
 
 
 def test_name_tables_fill_only_canonical_columns():
-    columns = {name for name, _ in CANONICAL} | {"sent_cost"}
+    columns = {name for name, _ in CANONICAL} | UNSTORED
     for names in (VOCABULARY, COMMON, RESOURCE, *(module.NAMES for module in MODULES)):
         assert names.keys() <= columns
     assert METRIC.keys() <= {name for name, _ in METRIC_CANONICAL}
@@ -73,7 +73,7 @@ def test_current_names_go_before_older_ones_whatever_their_order():
 def test_wrappers_are_no_model_steps_and_carry_no_tokens(operation):
     found = span({"gen_ai.operation.name": operation, "gen_ai.usage.input_tokens": 2400, "gen_ai.response.id": "r", "operation.cost": 0.1})
     assert found["step_kind"] != "model"
-    assert not {"input_tokens", "response_id", "sent_cost"} & found.keys()
+    assert not {"input_tokens", "response_id", "sent_cost_usd"} & found.keys()
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_sdk_span_and_events():
     run = span({"auditlake.kind": "run", "auditlake.run.id": "r-1", "auditlake.stop_reason": "completed", **numbers}, root=True)
     subset(run, step_kind="run", run_id="r-1", sequence=7, sequence_last=7, stop_reason="completed", dialect="auditlake")
     call = span({"auditlake.kind": "model", "gen_ai.usage.input_tokens": 7, "gen_ai.request.model": "m", "operation.cost": 0.25})
-    subset(call, step_kind="model", input_tokens=7, model_requested="m", sent_cost=0.25)
+    subset(call, step_kind="model", input_tokens=7, model_requested="m", sent_cost_usd=0.25)
     policy = log(
         "policy.decision", {"auditlake.policy.decision": "deny", "auditlake.policy.reason_code": "limit", "auditlake.policy.action": "x"}
     )
