@@ -4,15 +4,34 @@ reads it. Reading is pure: the same record gives the same columns whatever came 
 
 from typing import Final
 
-from collector.dialects import autogen, genai, openinference, plain, pydantic_ai, strands, traceloop, vercel, vocabulary
+from collector.dialects import (
+    agent_framework,
+    autogen,
+    execution,
+    genai,
+    google_adk,
+    logfire,
+    openinference,
+    plain,
+    pydantic_ai,
+    strands,
+    traceloop,
+    vercel,
+    vocabulary,
+)
+from collector.dialects.normalise import handed_to, stop_of_error
 from collector.dialects.record import Dialect, Fields, LogView, SpanView
 from collector.dialects.values import text
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
     vocabulary.DIALECT,
+    execution.DIALECT,
+    logfire.DIALECT,  # its start markers copy the attributes of any other dialect's spans
+    google_adk.DIALECT,
     openinference.DIALECT,
     pydantic_ai.DIALECT,
     strands.DIALECT,
+    agent_framework.DIALECT,
     autogen.DIALECT,
     vercel.DIALECT,
     traceloop.DIALECT,
@@ -27,8 +46,7 @@ def read_span(span: SpanView) -> Fields:
         fields = dialect.read_span(span)
         if fields is not None:
             fields["dialect"], fields["dialect_version"] = dialect.name, dialect.version
-            if span.failed and "error_type" not in fields:
-                _exception_type(span, fields)
+            _complete(span, fields)
             return fields
     raise AssertionError("the last dialect reads every span")
 
@@ -43,6 +61,22 @@ def read_log(record: LogView) -> Fields:
                 fields["error_type"] = kind
             return fields
     raise AssertionError("the last dialect reads every log record")
+
+
+def _complete(span: SpanView, fields: Fields) -> None:
+    """Say what holds in every dialect: which error it was, whether it ended the run, and to whom a tool call hands over."""
+    if span.failed:
+        if "error_type" not in fields:
+            _exception_type(span, fields)
+        if "stop_reason" not in fields and (span.is_root or fields["step_kind"] == "run") and "error_type" in fields:
+            reason = stop_of_error(fields["error_type"])
+            if reason is not None:
+                fields["stop_reason"] = reason
+    tool = fields.get("tool_name")
+    if tool is not None and "to_" in tool and fields["step_kind"] == "tool" and "handoff_to" not in fields:
+        agent = handed_to(tool, span.attributes.get("gen_ai.tool.call.arguments"))
+        if agent is not None:
+            fields["handoff_to"] = agent
 
 
 def _exception_type(span: SpanView, fields: Fields) -> None:

@@ -4,12 +4,12 @@ Every message starts a trace that links to the one that caused it: the links are
 agent links to nothing: it belongs to the first run in which that agent is invoked afterwards.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
-from collector.dialects.record import ADOPTS, JOINS, OFFERS, Dialect, Fields, Join, SpanView, no_logs
-from collector.dialects.values import text
+from collector.dialects.record import ADOPTS, JOINS, OFFERS, Attributes, Dialect, Fields, Join, SpanView, no_logs
+from collector.dialects.values import parsed, text
 
 NAMES: Final[Names] = {**genai.NAMES, "operation": (text, ("gen_ai.operation.name", "messaging.operation"))}
 TABLE: Final = NameTable(NAMES, COMMON)
@@ -21,7 +21,9 @@ def read_span(span: SpanView) -> Fields | None:
     if not span.scope.startswith("autogen"):
         return None
     if "messaging.operation" in span.attributes:
-        return {**TABLE.read(span.attributes), "step_kind": "message"}
+        message = {**TABLE.read(span.attributes), "step_kind": "message", **_handoff(span.attributes)}
+        genai.without_call(message)
+        return message
     fields = genai.read(span, TABLE)
     role = _ROLES.get(fields.get("operation", ""))
     process = text(span.resource.get("service.instance.id"))
@@ -30,9 +32,22 @@ def read_span(span: SpanView) -> Fields | None:
     return fields
 
 
+def _handoff(attributes: Attributes) -> Fields:
+    """Say who hands over to whom in the answer of an agent to the manager of its group; to the others it goes as a copy."""
+    if "GroupChatManager" not in str(attributes.get("recipient_agent_class", "")):
+        return {}
+    answer: Any = parsed(attributes.get("message"))
+    for name in ("response", "chat_message"):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    if not isinstance(answer, dict) or answer.get("type") != "HandoffMessage":
+        return {}
+    found = {"agent_name": text(answer.get("source")), "handoff_to": text(answer.get("target"))}
+    return {column: value for column, value in found.items() if value is not None}
+
+
 DIALECT: Final = Dialect(
     "autogen",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="scope `autogen…`",

@@ -74,6 +74,7 @@ _OPERATION_OF: Final = {
     "chat.completions": "chat", "chat.streaming_completions": "chat", "chat_completion": "chat", "responses": "chat",
     "text.streaming_completions": "text_completion",
     "apply_guardrail": "guardrail", "guardrail.run": "guardrail", "guard": "guardrail",
+    "call_llm": "generate_content",
 }  # fmt: skip
 _STOP: Final = {
     "completed": ("completed", "complete", "success", "succeeded", "stop", "stopped", "end_turn", "done", "finished", "ok", "final_answer"),

@@ -5,8 +5,9 @@ from typing import Final
 
 from collector.dialects.genai import without_call
 from collector.dialects.names import COMMON, Names, NameTable
-from collector.dialects.normalise import finish_reason, passed, provider
+from collector.dialects.normalise import decision, finish_reason, passed, provider
 from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
+from collector.dialects.usage import make_inclusive
 from collector.dialects.values import integer, number, parsed, text
 
 KIND: Final = "openinference.span.kind"
@@ -21,7 +22,7 @@ NAMES: Final[Names] = {
     "cache_write_tokens": (integer, ("llm.token_count.prompt_details.cache_write",)),
     "reasoning_tokens": (integer, ("llm.token_count.completion_details.reasoning",)),
     "finish_reason": (finish_reason, ("llm.finish_reason",)),
-    "agent_name": (text, ("agent.name", "graph.node.id")),
+    "agent_name": (text, ("agent.name",)),
     "tool_name": (text, ("tool.name", "tool_call.function.name")),
     "tool_call_id": (text, ("tool_call.id", "tool.id")),
     "eval_name": (text, ("evaluation.name", "eval.name")),
@@ -45,7 +46,10 @@ _METADATA: Final = {  # in the JSON of `metadata`, as users and LangChain put it
     "session_id": ("session_id", "thread_id", "conversation_id"),
     "actor": ("user_id",),
     "tenant": ("tenant", "tenant_id"),
+    "prompt_version": ("prompt_version",),
 }
+_NODE: Final = "graph.node.id"
+_HANDOFF: Final = "handoff to "
 _RESPONSE_ID: Final = re.compile(r'\s*\{\s*"id"\s*:\s*"([^"\\]+)"')
 """OpenAI's response, as the instrumentation of its client keeps it in `output.value`, begins with its id."""
 
@@ -63,10 +67,20 @@ def read_span(span: SpanView) -> Fields | None:
         _complete_call(span.attributes, fields)
     else:
         without_call(fields)
-    if step == "agent" and span.name:
-        fields.setdefault("agent_name", span.name)  # LangChain's agents have no other name
+    if step == "agent" and (name := text(span.attributes.get(_NODE)) or span.name):
+        fields.setdefault("agent_name", name)  # LangChain's agents have no other name than the span's
+    elif step == "tool" and "tool_name" not in fields and span.name.startswith(_HANDOFF):  # OpenAI Agents
+        fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
+    elif step == "policy" and "decision" not in fields:
+        fields["decision"] = _verdict(span.attributes)
     from_metadata(span.attributes, fields)
     return fields
+
+
+def _verdict(attributes: Attributes) -> str | None:
+    """Return what a guardrail decided, where its output is one word for that."""
+    word = decision(attributes.get("output.value"))
+    return word if word in {"allow", "deny"} else None
 
 
 def _complete_call(attributes: Attributes, fields: Fields) -> None:
@@ -74,8 +88,11 @@ def _complete_call(attributes: Attributes, fields: Fields) -> None:
         asked = parsed(attributes.get("llm.invocation_parameters") or attributes.get("embedding.invocation_parameters"))
         if isinstance(asked, dict) and (model := text(asked.get("model")) or text(asked.get("model_name"))):
             fields["model_requested"] = model
+    if "provider" not in fields and isinstance(metadata := parsed(attributes.get("metadata")), dict):
+        fields["provider"] = provider(metadata.get("ls_provider"))  # LangChain's
     if fields["operation"] == "embeddings":
         fields.pop("output_tokens", None)
+    make_inclusive(fields, integer(attributes.get("llm.token_count.total")))
     begins = _RESPONSE_ID.match(str(attributes.get("output.value", ""))[:200])
     if begins is not None:
         fields["response_id"] = begins[1]
@@ -95,7 +112,7 @@ def from_metadata(attributes: Attributes, fields: Fields) -> None:
 
 DIALECT: Final = Dialect(
     "openinference",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="`openinference.span.kind`",

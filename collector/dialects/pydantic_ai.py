@@ -32,6 +32,9 @@ def read_span(span: SpanView) -> Fields | None:
         return None
     fields = genai.read(span, TABLE)
     from_metadata(span.attributes, fields)
+    if "operation" not in fields and "agent_name" in span.attributes and "model_name" in span.attributes:
+        genai.without_call(fields)  # an agent's run by the first versions: it has its calls' totals, and no operation
+        fields |= {"step_kind": "agent", "operation": "invoke_agent"}
     if fields["step_kind"] == "agent":
         _deferred_and_resumed(span.attributes, fields)
     elif "ApprovalRequired" in str(span.attributes.get(_DEFERRAL, "")):  # the tool asked and did not run
@@ -76,7 +79,7 @@ def _answers(attributes: Attributes) -> Iterator[dict[str, Any]]:
 
 DIALECT: Final = Dialect(
     "pydantic-ai",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="scope `pydantic-ai`, or `gen_ai.agent.call.id`",

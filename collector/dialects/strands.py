@@ -7,7 +7,11 @@ from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.record import Dialect, Fields, SpanView, no_logs
 from collector.dialects.values import text
 
-NAMES: Final[Names] = {**genai.NAMES, "outcome": (text, ("gen_ai.tool.status", "tool.status"))}
+NAMES: Final[Names] = {
+    **genai.NAMES,
+    "outcome": (text, ("gen_ai.tool.status", "tool.status")),
+    "resource": (text, ("gen_ai.data_source.id", "gen_ai.memory.store.id", "memory.id", "memory.store.id", "memory.namespace")),
+}
 TABLE: Final = NameTable(NAMES, COMMON)
 
 
@@ -15,14 +19,22 @@ def read_span(span: SpanView) -> Fields | None:
     """Read a span of Strands' tracer."""
     if not span.scope.startswith("strands"):
         return None
-    return genai.read(span, TABLE)
+    fields = genai.read(span, TABLE)
+    if fields["step_kind"] in {"other", "run"} and _is_of_memory(span):
+        fields["step_kind"] = "memory"
+    return fields
+
+
+def _is_of_memory(span: SpanView) -> bool:
+    """Return whether a span reads or writes the agent's memory."""
+    return span.name.startswith("memory") or any(name.startswith("memory.") for name in span.attributes)
 
 
 DIALECT: Final = Dialect(
     "strands",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="scope `strands…`",
-    reads="Strands Agents; messages in span events",
+    reads="Strands Agents; messages in span events, memory as `memory.*`",
 )

@@ -11,14 +11,43 @@ from hypothesis import strategies as st
 
 from collector import dialects
 from collector.decode import Decoder
-from collector.dialects import autogen, genai, normalise, openinference, plain, pydantic_ai, strands, traceloop, vercel, vocabulary
+from collector.dialects import (
+    agent_framework,
+    autogen,
+    execution,
+    genai,
+    google_adk,
+    logfire,
+    normalise,
+    openinference,
+    plain,
+    pydantic_ai,
+    strands,
+    traceloop,
+    vercel,
+    vocabulary,
+)
 from collector.dialects.names import COMMON, METRIC, RESOURCE, VOCABULARY
 from collector.dialects.record import JOINS, UNSTORED, Join, LogView, SpanView
 from storage.schema import CANONICAL, METRIC_CANONICAL, STEP_KINDS
 from tests.collector.otlp_samples import header, logs, traces
 
 REGISTRY = yaml.safe_load((Path(vocabulary.__file__).parent / "vocabulary.yaml").read_text(encoding="utf-8"))
-MODULES = (autogen, genai, openinference, plain, pydantic_ai, strands, traceloop, vercel, vocabulary)
+MODULES = (
+    agent_framework,
+    execution,
+    google_adk,
+    logfire,
+    autogen,
+    genai,
+    openinference,
+    plain,
+    pydantic_ai,
+    strands,
+    traceloop,
+    vercel,
+    vocabulary,
+)
 
 
 def span(attributes: dict[str, Any] | None = None, *, scope: str = "", root: bool = False, **fields: Any) -> dict[str, Any]:
