@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector.columns import INT64_MAX, receipts_columns
-from collector.dialects.record import JOINS, SAME_RUN, Fields
+from collector.dialects.record import JOINS, NEARBY, NO_RUN, SAME_RUN, Fields
 from collector.groups import Groups
 from storage.catalog import JoinRecord
 from storage.schema import TABLES
@@ -15,6 +15,7 @@ from storage.wal import Receipt
 
 YEAR_2000_NS: Final = 946_684_800 * 1_000_000_000
 DAY_NS: Final = 86_400 * 1_000_000_000
+MINUTE_NS: Final = 60 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,15 @@ class RunIndex:
             self.joins[trace_id, key] = JoinRecord(trace_id=trace_id, key=key, role=role, ns=time_ns)
 
     def identify(self, fields: Fields, trace_id: str | None, time_ns: int) -> str | None:
-        """Return the run of a row, noting what it says about its trace."""
-        for key, role in fields.pop(JOINS, ()):
-            if trace_id is not None:
-                self.join(trace_id, key, role, time_ns)
+        """Return the run of a row, noting what it says about its trace; a run's name stands for the trace that its row has not."""
         run_id = fields.get("run_id")
+        stated_by = trace_id or run_id
+        for key, role in fields.pop(JOINS, ()):
+            if stated_by is not None:
+                self.join(stated_by, f"{key}:{time_ns // MINUTE_NS}" if key.startswith(NEARBY) else key, role, time_ns)
+        alone = fields.pop(NO_RUN, False)
         if run_id is None:
-            return trace_id
+            return None if alone else trace_id
         if trace_id is not None and run_id != trace_id:
             self.join(trace_id, f"run:{run_id}", SAME_RUN, time_ns)
         return str(run_id)

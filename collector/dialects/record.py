@@ -17,13 +17,17 @@ SERVICE_TIER: Final = "service_tier"
 """What the provider billed the call as, where it says so: batch, flex, priority."""
 JOINS: Final = "joins"
 """A tuple of `Join`: what this record shares with other traces of its run."""
-UNSTORED: Final = frozenset({ANSWERED_FROM_CACHE, SERVICE_TIER, JOINS})
+NO_RUN: Final = "no_run"
+"""True on a record that makes no run: it is of one only when its trace joins one."""
+UNSTORED: Final = frozenset({ANSWERED_FROM_CACHE, SERVICE_TIER, JOINS, NO_RUN})
 """What a dialect says of a record beside columns: for its price and its run."""
 
 SAME_RUN: Final = "same"
 NAMES: Final = "names"
 OFFERS: Final = "offers"
 ADOPTS: Final = "adopts"
+NEARBY: Final = "nearby:"
+"""A key that begins so holds for the minute of the record."""
 
 
 class Join(NamedTuple):
@@ -49,6 +53,7 @@ class SpanView(NamedTuple):
     is_root: bool
     failed: bool  # its status is an error
     events: Sequence[tuple[str, Attributes]] = ()
+    kind: int = 0  # OTLP's SpanKind: 2 server, 3 client
 
 
 class LogView(NamedTuple):
