@@ -1,0 +1,121 @@
+"""Controls: questions about the lake that have an answer with evidence (`auditlake controls`, the release gate)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from storage.controls.control import Control, built_in, chosen, load_controls
+from storage.errors import QueryRefused, StorageError
+
+if TYPE_CHECKING:
+    from storage.lake import Lake, Window
+
+__all__ = ["Control", "ControlResult", "built_in", "chosen", "evaluate", "load_controls"]
+
+BEFORE_NS: Final = 7 * 86_400 * 1_000_000_000
+"""How long before the window a decision or the beginning of a run is looked for."""
+AFTER_NS: Final = 86_400 * 1_000_000_000
+"""How long after it the end of a run is looked for."""
+TIMEOUT_SECONDS: Final = 300.0
+
+_QUESTION: Final = """\
+SELECT
+    count(*) AS checked,
+    count(problem) AS failed,
+    max_by(control, coalesce(time, TIMESTAMP '1970-01-01'), {limit}) FILTER (problem IS NOT NULL) AS evidence
+FROM (
+{sql}
+) AS control
+WHERE {conditions}
+"""
+_CONDITIONS: Final = {
+    "since": "time >= $since",
+    "until": "time <= $until",
+    "run_ids": "run_id IN (SELECT unnest($run_ids::VARCHAR[]))",
+    "tenant": "tenant = $tenant",
+    "release": "release = $release",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlResult:
+    """What a control found."""
+
+    name: str
+    title: str
+    passed: bool  # also when there was nothing to check
+    checked: int  # things that it is about: calls, runs, records
+    failed: int
+    evidence: tuple[dict[str, Any], ...]  # the newest of what failed: record_id, run_id, time, problem, and more that the control knows
+    rationale: str = ""
+    reference: str | None = None
+
+    @property
+    def state(self) -> str:
+        """`pass`, `fail`, or `not applicable` when there was nothing to check."""
+        return "fail" if self.failed else "pass" if self.checked else "not applicable"
+
+
+def evaluate(
+    lake: "Lake",
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    run_ids: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    tenant: str | None = None,
+    release: str | None = None,
+    controls: Sequence[Control] | None = None,
+    evidence_limit: int = 100,
+) -> list[ControlResult]:
+    """Ask the controls, the built-in ones unless `controls` gives others, and return their answers in the same order.
+
+    `since` and `until` (naive UTC) are of the time of what is checked, `run_ids`, `tenant` and `release` of its run; None is any.
+    Evidence holds the newest `evidence_limit` things that failed; `failed` counts all. Raises `StorageError` that names the control.
+    """
+    asked = tuple(controls) if controls is not None else built_in()
+    if names is not None:
+        asked = chosen(asked, names)
+    given = {"since": since, "until": until, "run_ids": None if run_ids is None else list(run_ids), "tenant": tenant, "release": release}
+    params = {name: value for name, value in given.items() if value is not None}
+    window = _window(lake, since, until, run_ids)
+    return [_answer(lake, control, params, window, evidence_limit) for control in asked]
+
+
+def _answer(lake: "Lake", control: Control, params: Mapping[str, Any], window: "Window", limit: int) -> ControlResult:
+    conditions = " AND ".join(_CONDITIONS[name] for name in params) or "true"
+    text = _QUESTION.format(sql=control.sql, conditions=conditions, limit=max(limit, 1))
+    try:
+        (row,) = lake.query(text, params=params, timeout_seconds=TIMEOUT_SECONDS, from_ns=window[0], to_ns=window[1]).to_pylist()
+    except QueryRefused as error:
+        raise StorageError("evaluate the control", control.name, hint=f"{error.subject}: {error.hint}") from error
+    except StorageError as error:
+        raise type(error)("evaluate the control", control.name, hint=error.hint) from error
+    return ControlResult(
+        name=control.name,
+        title=control.title,
+        passed=row["failed"] == 0,
+        checked=row["checked"],
+        failed=row["failed"],
+        evidence=tuple((row["evidence"] or ())[:limit]),
+        rationale=control.rationale,
+        reference=control.reference,
+    )
+
+
+def _window(lake: "Lake", since: datetime | None, until: datetime | None, run_ids: Sequence[str] | None) -> "Window":
+    """The time of the files that can matter: with what came before (decisions) and after (the end of a run)."""
+    first = None if since is None else _unix_ns(since) - BEFORE_NS
+    last = None if until is None else _unix_ns(until) + AFTER_NS
+    if run_ids:
+        traces = {trace for run in run_ids for trace in lake.catalog.traces_of_run(run)}
+        known = lake.catalog.run_spans([*run_ids, *traces])
+        if known and all(run in known for run in run_ids):
+            first = min(begun for begun, _ in known.values())
+            last = max(ended for _, ended in known.values())
+    return first, last
+
+
+def _unix_ns(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1e6) * 1000

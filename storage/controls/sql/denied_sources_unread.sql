@@ -1,0 +1,11 @@
+-- title: No retrieval returned a source that it was denied
+-- rationale: A refused access returns nothing.
+-- reference: SOC 2 CC6.1; ISO/IEC 27001:2022 A.5.15
+SELECT
+    record_id, run_id, started_at AS time, agent_name, tenant, release, data_source,
+    CASE
+        WHEN lower(access_decision) IN ('deny', 'denied') AND coalesce(nullif(source_ids, '[]'), nullif(documents, '[]')) IS NOT NULL
+            THEN 'access was denied, and sources came back'
+    END AS problem
+FROM retrievals
+WHERE access_decision IS NOT NULL
