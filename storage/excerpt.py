@@ -7,7 +7,7 @@ nothing behind. Tables are also quicker to plan over than files, and planning is
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from storage import engine
+from storage.resent import without_resent
 from storage.views import needed, qualified, query_sql
 
 if TYPE_CHECKING:
@@ -81,8 +82,10 @@ class ExcerptTables:
 class Excerpt:
     """A run's traces under the view `runs` and those that it is made of. `run_id` is the final one."""
 
-    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection, duplicates: int = 0) -> None:
         self.run_id = run_id
+        self.duplicates = duplicates
+        """Records that came more than once and were left out."""
         self._cursor = cursor
 
     def named(self, name: str) -> list[dict[str, Any]]:
@@ -110,29 +113,38 @@ def excerpt(lake: "Lake", run_id: str, *, views: str = "") -> Iterator[Excerpt]:
     """
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
     joined = lake.catalog.traces_of_run(final)
-    from_ns, to_ns = _window(lake, final, joined)
-
-    def rows(query: str, **params: Any) -> pa.Table:
-        return lake.named(query, from_ns=from_ns, to_ns=to_ns, **params)
-
-    named = set(rows("run_traces", run_id=final).column("trace_id").to_pylist())
-    traces = sorted({*joined, *named} - {None})
-    others = lake.catalog.run_of_traces(traces)
-    copied = [("span_rows", rows("trace_spans", trace_ids=traces)), ("event_rows", rows("trace_events", trace_ids=traces))]
-    if None in named:
-        copied.append(("event_rows", rows("untraced_events", run_id=final)))
+    copied, others = _rows_of(lake, final, joined)
+    whole = [(table, without_resent("spans" if table == "span_rows" else "events", rows)) for table, rows in copied]
+    duplicates = sum(rows.num_rows for _, rows in copied) - sum(rows.num_rows for _, rows in whole)
     if others:
-        copied.append(("trace_runs", pa.table({"trace_id": list(others), "run_id": list(others.values())})))
+        whole.append(("trace_runs", pa.table({"trace_id": list(others), "run_id": list(others.values())})))
     try:
-        with lake.excerpts.holding(copied, lake.moment(), views) as cursor:
-            yield Excerpt(final, cursor)
+        with lake.excerpts.holding(whole, lake.moment(), views) as cursor:
+            yield Excerpt(final, cursor, duplicates)
     except duckdb.Error as error:
         raise engine.explained(error, lake.data) from error
 
 
-def _window(lake: "Lake", run_id: str, joined: list[str]) -> "Window":
-    """The time in which a run can have rows; open when the catalog does not know it for all parts of the run."""
-    known = lake.catalog.run_spans([run_id, *joined])
-    if not known or len(known) < len(joined):
+def _rows_of(lake: "Lake", run_id: str, joined: Sequence[str]) -> tuple[list[tuple[str, pa.Table]], dict[str, str]]:
+    """The rows of a run's traces, by table of `engine.fill`, and which of those traces joined a run of another name."""
+    from_ns, to_ns = _window(lake, [run_id, *joined])
+    named = set(lake.named("run_traces", from_ns=from_ns, to_ns=to_ns, run_id=run_id).column("trace_id").to_pylist())
+    traces = sorted({*joined, *named} - {None})
+    if from_ns is not None and to_ns is not None:  # other runs of these traces: a parent may have begun long before the run
+        spans = lake.catalog.run_spans(traces).values()
+        from_ns = min([from_ns, *(first - _MARGIN_NS for first, _ in spans)])
+        to_ns = max([to_ns, *(last + _MARGIN_NS for _, last in spans)])
+    files = {"from_ns": from_ns, "to_ns": to_ns}
+    found = [("span_rows", lake.named("trace_spans", **files, trace_ids=traces))]
+    found.append(("event_rows", lake.named("trace_events", **files, trace_ids=traces)))
+    if None in named:
+        found.append(("event_rows", lake.named("untraced_events", **files, run_id=run_id)))
+    return found, lake.catalog.run_of_traces(traces)
+
+
+def _window(lake: "Lake", names: Sequence[str]) -> "Window":
+    """The time in which the first of these names can have rows; open when the catalog does not know it for all of the others."""
+    known = lake.catalog.run_spans(names)
+    if not known or len(known) < len(names) - 1:
         return (None, None)
     return min(first for first, _ in known.values()) - _MARGIN_NS, max(last for _, last in known.values()) + _MARGIN_NS

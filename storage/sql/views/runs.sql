@@ -5,6 +5,9 @@
 -- steps whose parent never came. ended_at is NULL and duration_ms runs to the last record while a run has not ended.
 -- A run is running from its run.started to its end; where neither was sent, while its root has not come (a root is exported last:
 -- children without a parent, or log records alone) and it was not silent for long. After that its records are all there will be.
+-- It failed when its run span, its root, or (below a root that is no step of an agent) its outermost agent did. stop_reason is what
+-- the agent states, else what the status and the type of the error say. planning_ms is what the agent states, else the time in steps
+-- of operation `plan`, and execution_ms the rest; NULL where neither is known.
 -- Parameters: now (TIMESTAMP) and silence_seconds (after so long without a record a run that has not ended is abandoned) of the
 -- variable `lake`.
 WITH by_run AS (
@@ -31,17 +34,44 @@ WITH by_run AS (
         sum(reasoning_tokens) FILTER (counted)::BIGINT AS reasoning_tokens,
         sum(cost_usd) FILTER (counted) AS cost_usd,
         count(*) FILTER (counted AND cost_usd IS NULL) AS unpriced_calls,
-        coalesce(arg_max(stop_reason, end_ns) FILTER (top), arg_max(stop_reason, end_ns)) AS stop_reason,
+        sum(sent_cost_usd) FILTER (counted) AS sent_cost_usd,
+        sum(cache_savings_usd) FILTER (counted) AS cache_savings_usd,
+        coalesce(
+            arg_max(stop_reason, end_ns) FILTER (top),
+            (arg_max({'stated': stop_reason}, outermost) FILTER (source = 'span' AND kind = 'agent')).stated,
+            arg_max(stop_reason, end_ns) FILTER (source = 'event')
+        ) AS stated_reason,
+        coalesce(
+            arg_max(error_type, end_ns) FILTER (top AND status = 'error'),
+            arg_max(error_type, outermost) FILTER (source = 'span' AND kind = 'agent' AND status = 'error'),
+            arg_max(error_type, end_ns) FILTER (status = 'error')
+        ) AS last_error,
+        coalesce(max(planning_ms) FILTER (top), max(planning_ms)) AS stated_planning_ms,
+        coalesce(max(execution_ms) FILTER (top), max(execution_ms)) AS stated_execution_ms,
+        list_reduce(
+            list_sort(list({'begun': start_ns, 'ended': end_ns, 'spent': 0::BIGINT}) FILTER (planning)),
+            lambda so_far, each: {
+                'begun': 0::BIGINT,
+                'ended': greatest(so_far.ended, each.ended),
+                'spent': so_far.spent + greatest(each.ended - greatest(each.begun, so_far.ended), 0)
+            },
+            {'begun': 0::BIGINT, 'ended': 0::BIGINT, 'spent': 0::BIGINT}
+        ).spent / 1e6 AS planned_ms,
+        coalesce(arg_max(quality_score, end_ns) FILTER (top), arg_max(quality_score, end_ns)) AS quality_score,
+        coalesce(arg_max(satisfaction, end_ns) FILTER (top), arg_max(satisfaction, end_ns)) AS satisfaction,
         count(*) FILTER (started) AS starts,
         count(*) FILTER (ended) AS ends,
         bool_or(top) AS rooted,
         bool_or(source = 'span') AS traced,
-        coalesce(
-            arg_max(status, end_ns) FILTER (source = 'span' AND kind = 'run'),
-            arg_max(status, end_ns) FILTER (top),
-            arg_max(status, end_ns)
-        ) AS last_status,
+        arg_max(status, end_ns) FILTER (source = 'span' AND kind = 'run') AS run_status,
+        arg_max(status, end_ns) FILTER (top AND kind <> 'other') AS root_status,
+        arg_max(status, end_ns) FILTER (top) AS top_status,
+        arg_max(status, outermost) FILTER (source = 'span' AND kind = 'agent') AS agent_status,
+        arg_max(status, end_ns) AS last_status,
         (greatest(max(sequence), max(sequence_last)) - coalesce(list_unique(list(sequence) FILTER (sequence > 0)), 0))::BIGINT AS gaps,
+        list(start_ns) AS begins, max(end_ns) FILTER (ended) AS end_ns,
+        count(call) - count(DISTINCT hash(call)) FILTER (call IS NOT NULL) AS repeated_calls,
+        count(*) FILTER (clock_flagged OR (source = 'span' AND end_ns > 0 AND end_ns < start_ns)) AS odd_times,
         sum(found)::BIGINT AS redactions,
         sum(withheld)::BIGINT AS withheld,
         list_sort(list_distinct(
@@ -53,6 +83,12 @@ WITH by_run AS (
             source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top,
             source = 'event' AND event_name = 'run.started' AS started,
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
+            source = 'span' AND operation = 'plan' AND end_ns > start_ns AS planning,
+            end_ns::HUGEINT * 10000000000000000000 - start_ns AS outermost, -- of those that end together the one that began first
+            CASE WHEN kind = 'tool' AND source = 'span' THEN tool_name || ' ' || coalesce(
+                attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
+                attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs']
+            ) END AS call,
             CASE WHEN cardinality(redactions) > 0 THEN list_sum(map_values(redactions)) END AS found,
             CASE WHEN cardinality(redactions) > 0 THEN redactions['WITHHELD'] END AS withheld
         FROM internal.counted_steps
@@ -61,41 +97,74 @@ WITH by_run AS (
     GROUP BY run_id
     HAVING bool_or(kind <> 'heartbeat')
 ),
-by_orphans AS (
-    SELECT run_id, count(*) AS orphans
-    FROM (SELECT run_id, parent_key FROM internal.step_keys WHERE run_id IS NOT NULL AND parent_key IS NOT NULL)
-    ANTI JOIN (SELECT hash(trace_id, span_id) AS parent_key FROM internal.span_rows) USING (parent_key)
+by_parents AS (
+    SELECT run_id, count(*) FILTER (parent_ns IS NULL) AS orphans, count(*) FILTER (start_ns < parent_ns - 1000000) AS early
+    FROM (SELECT run_id, parent_key, start_ns FROM internal.step_keys WHERE run_id IS NOT NULL AND parent_key IS NOT NULL)
+    LEFT JOIN (SELECT hash(trace_id, span_id) AS parent_key, min(start_ns) AS parent_ns FROM internal.span_rows GROUP BY ALL)
+        USING (parent_key)
     GROUP BY run_id
 ),
 judged AS (
     SELECT
-        * EXCLUDE (orphans), coalesce(orphans, 0) AS orphans,
+        * EXCLUDE (orphans, early),
+        coalesce(orphans, 0) AS orphans,
+        odd_times + coalesce(early, 0) AS clock_anomalies,
         last_at < getvariable('lake').now - to_seconds(getvariable('lake').silence_seconds) AS silent,
         starts > ends AS open,
-        NOT rooted AND (coalesce(orphans, 0) > 0 OR NOT traced) AS rootless
+        NOT rooted AND (coalesce(orphans, 0) > 0 OR NOT traced) AS rootless,
+        CASE
+            WHEN coalesce(run_status, root_status) IS NOT NULL THEN coalesce(run_status, root_status) = 'error'
+            WHEN agent_status IS NOT NULL THEN agent_status = 'error' OR coalesce(top_status = 'error', false)
+            ELSE coalesce(top_status, last_status) = 'error'
+        END AS failed
     FROM by_run
-    LEFT JOIN by_orphans USING (run_id)
+    LEFT JOIN by_parents USING (run_id)
+),
+told AS (
+    SELECT
+        *,
+        CASE
+            WHEN open AND silent THEN 'abandoned'
+            WHEN open OR (rootless AND NOT silent) THEN 'running'
+            WHEN failed OR stated_reason IN ('error', 'timeout', 'killed') THEN 'error'
+            ELSE 'ok'
+        END AS status
+    FROM judged
 )
 SELECT
     run_id, session_id, tenant, project, environment, release, agent_name, actor, name, task_type,
     started_at,
     CASE WHEN status NOT IN ('running', 'abandoned') THEN last_at END AS ended_at,
     date_diff('microsecond', started_at, last_at) / 1e3 AS duration_ms,
-    status, stop_reason, steps, model_calls, tool_calls, errors,
+    status,
+    CASE
+        WHEN stated_reason IS NOT NULL THEN stated_reason
+        WHEN status = 'abandoned' THEN 'abandoned'
+        WHEN status = 'ok' AND rooted THEN 'completed'
+        WHEN status <> 'error' THEN NULL
+        WHEN regexp_matches(last_error, '(?i)time.?out|timed.?out|deadline') THEN 'timeout'
+        WHEN regexp_matches(last_error, '(?i)max.?(turns|steps|iter)|recursion|(iteration|turn|step).?limit') THEN 'max_steps'
+        WHEN regexp_matches(last_error, '(?i)budget|(cost|usage|spend).?limit|limit.?exceeded$') THEN 'budget'
+        WHEN regexp_matches(last_error, '(?i)cancel|abort|interrupt') THEN 'cancelled'
+        WHEN regexp_matches(last_error, '(?i)sig(kill|term)|systemexit|killed|out.?of.?memory|memoryerror') THEN 'killed'
+        ELSE 'error'
+    END AS stop_reason,
+    steps, model_calls, tool_calls, errors,
     input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd, unpriced_calls,
     orphans,
     CASE WHEN status <> 'running' THEN coalesce(gaps, 0) END AS gaps,
     coalesce(withheld, 0) AS withheld,
     coalesce(redactions, 0) - coalesce(withheld, 0) AS redactions,
-    trace_ids, last_at
-FROM (
-    SELECT
-        *,
-        CASE
-            WHEN open AND silent THEN 'abandoned'
-            WHEN open OR (rootless AND NOT silent) THEN 'running'
-            WHEN last_status = 'error' OR stop_reason IN ('error', 'timeout', 'killed') THEN 'error'
-            ELSE 'ok'
-        END AS status
-    FROM judged
-)
+    trace_ids, last_at,
+    sent_cost_usd, cache_savings_usd,
+    coalesce(stated_planning_ms, planned_ms) AS planning_ms,
+    coalesce(
+        stated_execution_ms,
+        CASE WHEN status NOT IN ('running', 'abandoned') THEN
+            greatest(date_diff('microsecond', started_at, last_at) / 1e3 - coalesce(stated_planning_ms, planned_ms), 0)
+        END
+    ) AS execution_ms,
+    quality_score, satisfaction,
+    CASE WHEN status NOT IN ('running', 'abandoned') THEN len(list_filter(begins, lambda begun: begun > end_ns)) END AS after_end,
+    clock_anomalies, repeated_calls
+FROM told

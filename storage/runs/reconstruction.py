@@ -1,0 +1,63 @@
+"""One run reconstructed: a tree of all that happened with a statement of what is missing from it.
+
+A reconstruction never hides: a step whose parent did not come stands at the top level and is counted, so does a step of a cycle,
+and what cannot be known is None.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from storage.excerpt import excerpt
+from storage.lake import Lake
+from storage.runs import story
+from storage.runs.completeness import completeness
+from storage.runs.delegation import graph
+from storage.runs.repetition import loops
+
+_MARGIN_NS: Final = 3600 * 1_000_000_000
+
+
+def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
+    """Return everything about a run; None if unknown. `run_id` may be a trace of the run. Raises `StorageError`.
+
+    `run` (row of the view), `steps` (ordered tree), `completeness`, `loops`, `graph`, `integrity`. Steps come parents first; each has the
+    columns of the view `steps`, `depth` (0 at the top), `parent_record_id` (None at the top), `orphan` and `clock_offset_ms` (None unless
+    its clock is off). Times are naive UTC datetimes, maps are dictionaries.
+    """
+    with excerpt(lake, run_id) as found:
+        rows = found.named("run_row")
+        if not rows:
+            return None
+        run = rows[0]
+        known = {tuple(row.values()) for row in found.named("known_spans")}
+        steps, anomalies = story.tell(found.named("run_steps"), known)
+        duplicates = found.duplicates
+    whole = completeness(run, steps, anomalies=anomalies, dropped=_dropped(lake, run), duplicates=duplicates)
+    parts = {"loops": loops(steps), "graph": graph(steps)}
+    return {"run": run, "steps": steps, "completeness": whole, **parts, "integrity": _integrity(steps)}
+
+
+def _dropped(lake: Lake, run: Mapping[str, Any]) -> dict[str, int]:
+    start = _unix_ns(run["started_at"])
+    end = _unix_ns(run["last_at"]) + _MARGIN_NS
+    params = {"agent_name": run["agent_name"], "from_time": run["started_at"], "to_time": run["last_at"]}
+    rows = lake.named("dropped_records", from_ns=start, to_ns=end, **params).to_pylist()
+    return {row["signal"]: row["dropped"] for row in rows if row["dropped"]}
+
+
+def _integrity(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Where the run's records stand, and that nobody has verified them: there is no ledger to verify them against."""
+    entries: dict[str, set[int]] = {}
+    for step in steps:
+        entries.setdefault(str(step["origin"]), set()).add(int(step["entry"]))
+    return {
+        "verified": None,
+        "state": "unverified",
+        "statement": "these records were not checked against a tamper-evident log: their integrity is not proven",
+        "origins": [{"origin": origin, "entries": sorted(numbers)} for origin, numbers in sorted(entries.items())],
+    }
+
+
+def _unix_ns(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp() * 1e6) * 1000
