@@ -2,6 +2,7 @@
 reads it. Reading is pure: the same record gives the same columns whatever came with it, before it or after it.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from collector.dialects import (
@@ -20,7 +21,7 @@ from collector.dialects import (
     vocabulary,
 )
 from collector.dialects.normalise import handed_to, stop_of_error
-from collector.dialects.record import Dialect, Fields, LogView, SpanView
+from collector.dialects.record import Dialect, Fields, LogView, SpanView, no_logs
 from collector.dialects.values import text
 
 DIALECTS: Final[tuple[Dialect, ...]] = (
@@ -40,20 +41,34 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
 )
 
 
+_MARKS: Final = frozenset[str]().union(*(dialect.marks for dialect in DIALECTS if dialect.marks is not None))
+_OF_LOGS: Final = tuple(dialect for dialect in DIALECTS if dialect.read_log is not no_logs)
+
+
 def read_span(span: SpanView) -> Fields:
     """Return the canonical columns of a span that are known."""
-    for dialect in DIALECTS:
+    unmarked = span.attributes.keys().isdisjoint(_MARKS)
+    for dialect in _of_scope(span.scope) if unmarked else DIALECTS:
         fields = dialect.read_span(span)
         if fields is not None:
             fields["dialect"], fields["dialect_version"] = dialect.name, dialect.version
-            _complete(span, fields)
+            if span.failed:
+                _fail(span, fields)
+            if "tool_name" in fields:
+                _hand_over(span, fields)
             return fields
     raise AssertionError("the last dialect reads every span")
 
 
+@lru_cache(maxsize=1_024)
+def _of_scope(scope: str) -> tuple[Dialect, ...]:
+    """The dialects that can recognise a span of this scope which has no dialect's marks, in their order."""
+    return tuple(dialect for dialect in DIALECTS if dialect.marks is None or scope.startswith(dialect.scopes))
+
+
 def read_log(record: LogView) -> Fields:
     """Return the canonical columns of a log record that are known."""
-    for dialect in DIALECTS:
+    for dialect in _OF_LOGS:
         fields = dialect.read_log(record)
         if fields is not None:
             fields["dialect"], fields["dialect_version"] = dialect.name, dialect.version
@@ -63,16 +78,19 @@ def read_log(record: LogView) -> Fields:
     raise AssertionError("the last dialect reads every log record")
 
 
-def _complete(span: SpanView, fields: Fields) -> None:
-    """Say what holds in every dialect: which error it was, whether it ended the run, and to whom a tool call hands over."""
-    if span.failed:
-        if "error_type" not in fields:
-            _exception_type(span, fields)
-        if "stop_reason" not in fields and (span.is_root or fields["step_kind"] == "run") and "error_type" in fields:
-            reason = stop_of_error(fields["error_type"])
-            if reason is not None:
-                fields["stop_reason"] = reason
-    tool = fields.get("tool_name")
+def _fail(span: SpanView, fields: Fields) -> None:
+    """Say which error it was, and whether the error tells why the run stopped."""
+    if "error_type" not in fields:
+        _exception_type(span, fields)
+    if "stop_reason" not in fields and (span.is_root or fields["step_kind"] == "run") and "error_type" in fields:
+        reason = stop_of_error(fields["error_type"])
+        if reason is not None:
+            fields["stop_reason"] = reason
+
+
+def _hand_over(span: SpanView, fields: Fields) -> None:
+    """Say to whom a tool call hands over."""
+    tool = fields["tool_name"]
     if tool is not None and "to_" in tool and fields["step_kind"] == "tool" and "handoff_to" not in fields:
         agent = handed_to(tool, span.attributes.get("gen_ai.tool.call.arguments"))
         if agent is not None:

@@ -52,4 +52,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="scope `autogen…`",
     reads="AutoGen; messages between agents are steps of kind `message`",
+    scopes=("autogen",),
+    marks=frozenset(),
 )

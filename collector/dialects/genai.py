@@ -157,9 +157,10 @@ def read(span: SpanView, table: NameTable) -> Fields:
 
 def complete_call(span: SpanView, table: NameTable, fields: Fields) -> None:
     """Fill what an inference span leaves to its events, and make its counts inclusive."""
-    for attributes in _details(span):
-        for column, value in table.read(attributes).items():
-            fields.setdefault(column, value)
+    if span.events:
+        for attributes in _details(span):
+            for column, value in table.read(attributes).items():
+                fields.setdefault(column, value)
     if "finish_reason" not in fields and (reason := finish_reason_of_messages(span)) is not None:
         fields["finish_reason"] = reason
     make_inclusive(fields, total_of(span.attributes))
@@ -167,7 +168,10 @@ def complete_call(span: SpanView, table: NameTable, fields: Fields) -> None:
 
 def total_of(attributes: Attributes) -> int | None:
     """Return the sum of all tokens as it was sent."""
-    return next((total for name in TOTALS if (total := integer(attributes.get(name))) is not None), None)
+    for name in TOTALS:
+        if name in attributes:
+            return integer(attributes[name])
+    return None
 
 
 def without_call(fields: Fields) -> None:
@@ -229,8 +233,9 @@ def read_log(record: LogView) -> Fields | None:
         fields["step_kind"] = "model"
         make_inclusive(fields, total_of(record.attributes))
         return fields
-    if isinstance(record.body, dict) and "finish_reason" not in fields:  # gen_ai.choice keeps it in the body
-        fields["finish_reason"] = finish_reason(record.body.get("finish_reason"))
+    body = parsed(record.body)
+    if isinstance(body, dict) and "finish_reason" not in fields:  # gen_ai.choice keeps it in the body
+        fields["finish_reason"] = finish_reason(body.get("finish_reason"))
     response_id, reason = fields.get("response_id"), fields.get("finish_reason")
     without_call(fields)
     fields.pop("error_type", None)  # the failure is the span's

@@ -128,4 +128,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="scope `gcp.vertex.agent`, or `gcp.vertex.agent.{invocation_id,session_id,event_id,llm_response}`",
     reads="Google ADK, all its languages; one invocation is one run",
+    scopes=("gcp.vertex.agent",),
+    marks=_MARKS,
 )

@@ -125,4 +125,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="scope `logfire…`; `logfire.span_type = pending_span` in any scope",
     reads="Logfire's instrumentations of OpenAI, Anthropic and the OpenAI Agents SDK, its own spans, and its start markers",
+    scopes=("logfire",),
+    marks=frozenset({SPAN_TYPE}),
 )

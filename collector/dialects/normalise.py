@@ -97,7 +97,21 @@ _STOP_OF: Final = {spelling: name for name, spellings in _STOP.items() for spell
 _HANDOFF: Final = re.compile(r"(?:^|[-._])(?:transfer|hand_?off)_(?:back_)?to_(?P<agent>.+)$")
 _AGENT_ARGUMENTS: Final = ("agent_name", "agentName", "agent", "target")
 _DECISIONS: Final = {
-    "allow": ("allow", "allowed", "pass", "passed", "ok", "success", "approved", "accept", "accepted", "none", "permit", "permitted"),
+    "allow": (
+        "allow",
+        "allowed",
+        "pass",
+        "passed",
+        "ok",
+        "success",
+        "approved",
+        "accept",
+        "accepted",
+        "none",
+        "permit",
+        "permitted",
+        "true",
+    ),
     "deny": (
         "deny",
         "denied",
@@ -162,8 +176,6 @@ def passed(label: object) -> bool | None:
 
 def decision(value: object) -> str | None:
     """Return what a guardrail or policy decided: allow or deny where it means one of them, else its own word in lower case."""
-    if isinstance(value, bool):
-        return "allow" if value else "deny"
     word = text(value)
     return None if word is None else _DECISION_OF.get(word.strip().lower(), word.strip().lower())
 

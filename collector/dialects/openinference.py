@@ -117,4 +117,5 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="`openinference.span.kind`",
     reads="OpenInference (Arize): OpenAI, LangChain and LangGraph, OpenAI Agents, LlamaIndex …",
+    marks=frozenset({KIND}),
 )

@@ -84,4 +84,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="scope `pydantic-ai`, or `gen_ai.agent.call.id`",
     reads="Pydantic AI, with or without Logfire",
+    scopes=("pydantic",),
+    marks=frozenset({"gen_ai.agent.call.id"}),
 )

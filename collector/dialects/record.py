@@ -76,6 +76,8 @@ class Dialect(NamedTuple):
     read_log: Callable[[LogView], Fields | None]
     recognised_by: str = ""  # one line for docs/dialects.md: what in a record makes it this dialect's
     reads: str = ""  # one line: which frameworks and instrumentations send it
+    scopes: tuple[str, ...] = ()  # a span can be this dialect's by its scope, if that begins with one of these
+    marks: frozenset[str] | None = None  # and by its attributes, if it has one of these; None: only `read_span` can tell
 
 
 def no_logs(_record: LogView) -> None:

@@ -37,4 +37,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="scope `strands…`",
     reads="Strands Agents; messages in span events, memory as `memory.*`",
+    scopes=("strands",),
+    marks=frozenset(),
 )

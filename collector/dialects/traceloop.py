@@ -62,4 +62,5 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="`traceloop.span.kind` or `traceloop.workflow.name`",
     reads="Traceloop / OpenLLMetry: workflows, tasks, agents, tools, hand-offs, guardrails and what they call",
+    marks=frozenset({_SPAN_KIND, "traceloop.workflow.name"}),
 )

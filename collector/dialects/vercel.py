@@ -88,4 +88,6 @@ DIALECT: Final = Dialect(
     no_logs,
     recognised_by="`ai.operationId`, or scope `gen_ai`",
     reads="Vercel AI SDK, v7 and before",
+    scopes=("gen_ai",),
+    marks=frozenset({OPERATION}),
 )

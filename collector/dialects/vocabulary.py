@@ -70,4 +70,5 @@ DIALECT: Final = Dialect(
     read_log,
     recognised_by="`auditlake.kind`; events of the vocabulary",
     reads="our SDK, and whoever writes its names",
+    marks=frozenset({KIND}),
 )
