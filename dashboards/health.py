@@ -54,7 +54,7 @@ def _alerts(alerts: Sequence[Row]) -> list[Finding]:
 
 def _agents(agents: Sequence[Row]) -> list[Finding]:
     found = []
-    for state, severity in (("down", "bad"), ("late", "warn")):
+    for state, severity in (("hung", "bad"), ("down", "bad"), ("late", "warn")):
         those = [agent for agent in agents if agent["state"] == state]
         if those:
             found.append(

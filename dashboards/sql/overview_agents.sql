@@ -1,20 +1,8 @@
--- The last heartbeat of every agent, and what its silence means: alive within 1.5 of its own intervals, late within 3, else down;
--- stopped when it said that it ended. An agent that declares no interval is judged by one of 60 s.
--- Parameters: start (naive UTC time: agents unheard of since then are not listed), now (naive UTC time).
-WITH last AS (
-    SELECT *, date_diff('millisecond', time, $now) / 1e3 AS silent_seconds, coalesce(interval_seconds, 60) AS interval
-    FROM heartbeats
-    WHERE time >= $start
-    QUALIFY row_number() OVER (PARTITION BY agent_name, agent_id ORDER BY time DESC) = 1
-)
+-- The agents that were heard of since `start`, and what their silence means (see the view agent_liveness), the worst first.
+-- Parameters: start (naive UTC time).
 SELECT
-    agent_name, agent_id, tenant,
-    CASE
-        WHEN shutdown THEN 'stopped'
-        WHEN silent_seconds <= 1.5 * interval THEN 'alive'
-        WHEN silent_seconds <= 3 * interval THEN 'late'
-        ELSE 'down'
-    END AS state,
-    time AS last_beat, silent_seconds, interval AS interval_seconds, status, message, config_version, newest_config_version, cpu_percent, memory_bytes
-FROM last
-ORDER BY CASE state WHEN 'down' THEN 0 WHEN 'late' THEN 1 WHEN 'alive' THEN 2 ELSE 3 END, agent_name, agent_id
+    agent_name, agent_id, tenant, state, last_beat, silent_seconds, interval_seconds, status, message, config_version,
+    newest_config_version, upgrade_available, cpu_percent, memory_bytes
+FROM agent_liveness
+WHERE last_beat >= $start
+ORDER BY list_position(['hung', 'down', 'late', 'alive', 'stopped'], state), agent_name, agent_id

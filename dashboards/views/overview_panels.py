@@ -56,7 +56,7 @@ def tiles(context: Context, seen: Overview) -> None:
         _lead(context, "Costliest runs", runs | {"sort": "costliest"}),
     )
     states = [agent["state"] for agent in seen.agents.rows]
-    said = " · ".join(f"{states.count(state)} {state}" for state in ("late", "down", "stopped"))
+    said = " · ".join(f"{states.count(state)} {state}" for state in ("late", "down", "hung", "stopped"))
     _tile(second[0], "Agents alive", f"{states.count('alive')} of {len(states) - states.count('stopped')}", "monitor_heart", said)
     said = f"lag p99 {units.duration(fresh.get('lag_p99_ms'))} · newest {units.ago(fresh.get('last_sealed_at'), context.now)}"
     _tile(second[1], "Ingest, last minute", units.rate(fresh.get("per_second") or 0), "input", said)
@@ -226,7 +226,7 @@ def agents(context: Context, seen: Overview) -> None:
         )
 
 
-_STATES = {"alive": "✓ alive", "late": "◔ late", "down": "✗ down", "stopped": "■ stopped"}
+_STATES = {"alive": "✓ alive", "late": "◔ late", "down": "✗ down", "hung": "✗ hung", "stopped": "■ stopped"}
 
 
 def _agent(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -234,7 +234,7 @@ def _agent(row: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "state": _STATES[row["state"]],
         "agent": row["agent_name"],
         "last beat": units.ago(now - timedelta(seconds=row["silent_seconds"]), now),
-        "every": units.duration(row["interval_seconds"] * 1000),
+        "every": units.UNKNOWN if row["interval_seconds"] is None else units.duration(row["interval_seconds"] * 1000),
         "says": row["status"] or units.UNKNOWN,
         "config": _config(row),
         "CPU": row["cpu_percent"],

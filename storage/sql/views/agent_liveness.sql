@@ -27,8 +27,8 @@ measured AS (
     SELECT
         b.*, w.last_span,
         greatest(date_diff('millisecond', b.last_beat, getvariable('lake').now) / 1e3, 0) AS silent_seconds,
-        coalesce(1.5 * greatest(b.interval_seconds, 20), 900) AS late_seconds,
-        coalesce(3 * greatest(b.interval_seconds, 20), 1800) AS down_seconds
+        CASE WHEN b.interval_seconds IS NULL THEN 900 ELSE 1.5 * greatest(b.interval_seconds, 20) END AS late_seconds,
+        CASE WHEN b.interval_seconds IS NULL THEN 1800 ELSE 3 * greatest(b.interval_seconds, 20) END AS down_seconds
     FROM by_agent AS b
     LEFT JOIN working AS w
         ON w.agent_name IS NOT DISTINCT FROM b.agent_name AND w.agent_id IS NOT DISTINCT FROM b.agent_id
