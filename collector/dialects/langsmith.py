@@ -1,0 +1,165 @@
+"""LangSmith: LangChain's and LangGraph's runs as its SDK exports them to OpenTelemetry (scope `langsmith`).
+
+Every span has GenAI names, but a chain repeats the usage that it finds in its outputs, a retriever is called `embeddings` and a prompt
+`chat`: what a span is says `langsmith.span.kind` alone. Messages are JSON in `gen_ai.prompt` and `gen_ai.completion`, and there is what no
+attribute tells: details of the usage, the answer's id and model, why it finished, which call a tool answered.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from collector.dialects import genai
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.normalise import finish_reason, provider
+from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
+from collector.dialects.usage import make_inclusive
+from collector.dialects.values import integer, parsed, text
+
+KIND: Final = "langsmith.span.kind"
+NAMES: Final[Names] = {
+    **genai.NAMES,
+    "session_id": (
+        text,
+        (
+            "langsmith.metadata.session_id",
+            "langsmith.metadata.conversation_id",
+            "langsmith.metadata.thread_id",
+            *genai.NAMES["session_id"][1],
+        ),
+    ),
+    "actor": (text, ("langsmith.metadata.user_id", "langsmith.metadata.user", *genai.NAMES["actor"][1])),
+    "tenant": (text, ("langsmith.metadata.tenant", "langsmith.metadata.tenant_id", *genai.NAMES["tenant"][1])),
+    "project": (text, ("langsmith.trace.session_name",)),
+    "environment": (text, ("langsmith.metadata.environment", "langsmith.metadata.env")),
+    "release": (text, ("langsmith.metadata.release", "langsmith.metadata.version")),
+    "agent_name": (text, ("langsmith.metadata.lc_agent_name", "langsmith.metadata.agent_name", "langsmith.metadata.agent")),
+    "provider": (provider, ("langsmith.metadata.ls_provider", *genai.NAMES["provider"][1])),
+    "model_requested": (text, ("gen_ai.request.model", "langsmith.metadata.ls_model_name")),
+    "prompt_version": (text, ("langsmith.metadata.lc_hub_commit_hash", "langsmith.metadata.prompt_version")),
+    "tool_name": (text, ("gen_ai.tool.name", "langsmith.metadata.tool_name")),
+}
+TABLE: Final = NameTable(NAMES, COMMON)
+_KINDS: Final = {  # span kind → step kind, operation
+    "llm": ("model", "chat"),
+    "embedding": ("model", "embeddings"),
+    "tool": ("tool", "execute_tool"),
+    "retriever": ("retrieval", "retrieval"),
+    "agent": ("agent", "invoke_agent"),
+    "chain": ("other", "chain"),
+    "prompt": ("other", "prompt"),
+    "parser": ("other", "parser"),
+}
+_NAME: Final = "langsmith.trace.name"
+_COMPLETION: Final = "gen_ai.completion"
+_DETAILS: Final = {  # where details of the usage stand, under each name that a column has there
+    "cache_read_tokens": ("input_token_details", ("cache_read",)),
+    "cache_write_tokens": ("input_token_details", ("cache_creation", "cache_write")),
+    "reasoning_tokens": ("output_token_details", ("reasoning",)),
+}
+_MESSAGE_DEPTH: Final = 4
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span of LangSmith's exporter."""
+    sent = span.attributes.get(KIND)
+    if sent is None:
+        return None
+    fields = TABLE.read(span.attributes)
+    fields["step_kind"], fields["operation"] = _KINDS.get(str(sent), ("other", str(sent)))
+    kind, name = fields["step_kind"], text(span.attributes.get(_NAME)) or span.name
+    if kind == "model":
+        _complete_call(fields, span.attributes)
+        return fields
+    genai.without_call(fields)
+    for column in ("provider", "model", "model_requested"):
+        fields.pop(column, None)
+    if kind == "tool":
+        _complete_tool(fields, span.attributes, name)
+    elif kind == "other":
+        if span.is_root:
+            fields["step_kind"] = "run"
+            fields.setdefault("agent_name", name)
+        elif (agent := fields.get("agent_name")) is not None and agent == name:
+            fields["step_kind"], fields["operation"] = "agent", "invoke_agent"
+    return fields
+
+
+def _complete_call(fields: Fields, attributes: Attributes) -> None:
+    """Fill what stands in the answer alone, and make the counts inclusive."""
+    for part in _parts(parsed(attributes.get(_COMPLETION))):
+        _read_usage(fields, part.get("usage_metadata"))
+        for place in (part, *(part.get(name) for name in ("response_metadata", "generation_info", "llm_output"))):
+            if isinstance(place, dict):
+                _read_answer(fields, place)
+    for column, (holder, names) in _DETAILS.items():
+        if column not in fields and (sent := text(attributes.get(f"gen_ai.usage.{holder}"))) is not None:
+            fields[column] = _of_printed(sent, names)
+    make_inclusive(fields, genai.total_of(attributes))
+
+
+def _parts(answer: Any, depth: int = _MESSAGE_DEPTH) -> Iterator[dict[str, Any]]:
+    """Yield the answer, and the first generation, message and constructor arguments in it, outermost first."""
+    if isinstance(answer, list):
+        answer = answer[0] if answer else None
+        if isinstance(answer, list):
+            answer = answer[0] if answer else None
+    if not isinstance(answer, dict) or depth == 0:
+        return
+    yield answer
+    for name in ("generations", "message", "kwargs", "output"):
+        yield from _parts(answer.get(name), depth - 1)
+
+
+def _read_usage(fields: Fields, usage: Any) -> None:
+    if not isinstance(usage, dict):
+        return
+    for column, sent in (("input_tokens", "input_tokens"), ("output_tokens", "output_tokens")):
+        fields[column] = integer(usage.get(sent)) if usage.get(sent) is not None else fields.get(column)
+    for column, (holder, names) in _DETAILS.items():
+        details = usage.get(holder)
+        if isinstance(details, dict):
+            found = next((count for name in names if (count := integer(details.get(name))) is not None), None)
+            fields[column] = found if found is not None else fields.get(column)
+
+
+def _read_answer(fields: Fields, answer: dict[str, Any]) -> None:
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    found = {
+        "finish_reason": finish_reason(
+            answer.get("finish_reason") or answer.get("stop_reason") or answer.get("done_reason") or first.get("finish_reason")
+        ),
+        "model": text(answer.get("model_name")) or text(answer.get("model")),
+        "response_id": text(answer.get("id")),
+    }
+    for column, value in found.items():
+        if value is not None:
+            fields.setdefault(column, value)
+
+
+def _of_printed(sent: str, names: tuple[str, ...]) -> int | None:
+    """Return a count from details that were sent as Python prints a dictionary."""
+    for name in names:
+        match = re.search(rf"['\"]{name}['\"]: (\d+)", sent)
+        if match is not None:
+            return integer(match[1])
+    return None
+
+
+def _complete_tool(fields: Fields, attributes: Attributes, name: str) -> None:
+    fields.setdefault("tool_name", text(attributes.get("gen_ai.serialized.name")) or name)
+    for part in _parts(parsed(attributes.get(_COMPLETION))):
+        if (call := text(part.get("tool_call_id"))) is not None:
+            fields.setdefault("tool_call_id", call)
+
+
+DIALECT: Final = Dialect(
+    "langsmith",
+    1,
+    read_span,
+    no_logs,
+    recognised_by=f"the attribute `{KIND}`",
+    reads="LangChain, LangGraph and `@traceable` functions by the OpenTelemetry exporter of LangSmith's SDK",
+    marks=frozenset({KIND}),
+)

@@ -1,0 +1,169 @@
+"""MLflow Tracing: every attribute is JSON text, strings in their quotes, on spans of any scope that MLflow exports.
+
+`mlflow.traceRequestId` names the run on every span: MLflow may drop a root span, and then its children are still one run. The agents and
+chains around a call carry no usage of their own, or repeat it: only a call's span counts.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from collector.dialects import genai
+from collector.dialects.names import COMMON, Names, NameTable
+from collector.dialects.normalise import finish_reason, provider
+from collector.dialects.record import SENT_COST, Attributes, Dialect, Fields, SpanView, no_logs
+from collector.dialects.usage import make_inclusive
+from collector.dialects.values import integer, number, objects, parsed, text
+
+TYPE: Final = "mlflow.spanType"
+REQUEST: Final = "mlflow.traceRequestId"
+
+
+def _unquoted(value: Any) -> str | None:
+    """Return a text that may be sent as JSON text, in quotes."""
+    sent = text(value)
+    if sent is None or not (sent.startswith('"') and sent.endswith('"')):
+        return sent
+    try:
+        return text(orjson.loads(sent))
+    except orjson.JSONDecodeError:
+        return sent
+
+
+def _provider(value: Any) -> str | None:
+    return provider(_unquoted(value))
+
+
+def _version(value: Any) -> str | None:
+    """Return the version of the last prompt that was linked."""
+    prompts = objects(_unquoted(value))
+    return text(prompts[-1].get("version")) if prompts else None
+
+
+NAMES: Final[Names] = {
+    **genai.NAMES,
+    "run_id": (_unquoted, (REQUEST,)),
+    "session_id": (_unquoted, ("mlflow.trace.session", "session.id", *genai.NAMES["session_id"][1])),
+    "actor": (_unquoted, ("mlflow.trace.user", "user.id", *genai.NAMES["actor"][1])),
+    "tenant": (_unquoted, ("mlflow.traceTag.tenant", "tenant", "tenant.id", "tenant_id")),
+    "environment": (_unquoted, ("mlflow.traceTag.environment", "mlflow.traceTag.env", "deployment.environment.name")),
+    "project": (_unquoted, ("mlflow.experimentId",)),
+    "agent_name": (_unquoted, ("agent_name", "gen_ai.agent.name", "agent.name")),
+    "model_requested": (_unquoted, ("mlflow.llm.model", "gen_ai.request.model", "model")),
+    "model": (_unquoted, ("gen_ai.response.model",)),
+    "provider": (_provider, ("mlflow.llm.provider", "model_provider", *genai.NAMES["provider"][1])),
+    "prompt_version": (_version, ("mlflow.linkedPrompts",)),
+    "tool_name": (_unquoted, ("gen_ai.tool.name", "tool_name")),
+    "tool_call_id": (_unquoted, ("gen_ai.tool.call.id", "tool_call_id", "tool_id", "call_id")),
+    "error_type": (_unquoted, ("error.type",)),
+}
+TABLE: Final = NameTable(NAMES, COMMON)
+_TYPES: Final = {  # span type → step kind, operation
+    "CHAT_MODEL": ("model", "chat"),
+    "LLM": ("model", "chat"),
+    "EMBEDDING": ("model", "embeddings"),
+    "TOOL": ("tool", "execute_tool"),
+    "RETRIEVER": ("retrieval", "retrieval"),
+    "RERANKER": ("retrieval", "rerank"),
+    "AGENT": ("agent", "invoke_agent"),
+    "WORKFLOW": ("agent", "invoke_workflow"),
+    "MEMORY": ("memory", "memory"),
+    "GUARDRAIL": ("policy", "guardrail"),
+    "EVALUATOR": ("eval", "evaluate"),
+}
+_INPUTS, _OUTPUTS, _USAGE, _COST = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.chat.tokenUsage", "mlflow.llm.cost"
+_FUNCTION: Final = "mlflow.spanFunctionName"
+_COUNTS: Final = {  # column → names in the token usage
+    "input_tokens": ("input_tokens", "prompt_tokens"),
+    "output_tokens": ("output_tokens", "completion_tokens"),
+    "cache_read_tokens": ("cache_read_input_tokens", "cached_tokens"),
+    "cache_write_tokens": ("cache_creation_input_tokens",),
+    "reasoning_tokens": ("reasoning_tokens", "reasoning_output_tokens"),
+}
+_DETAILS: Final = {  # column → where a vendor's answer tells it
+    "cache_read_tokens": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
+    "reasoning_tokens": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
+}
+
+
+def read_span(span: SpanView) -> Fields | None:
+    """Read a span of MLflow."""
+    attributes = span.attributes
+    if TYPE not in attributes and REQUEST not in attributes:
+        return None
+    fields = TABLE.read(attributes)
+    sent = (_unquoted(attributes.get(TYPE)) or "UNKNOWN").upper()
+    fields["step_kind"], fields["operation"] = _TYPES.get(sent, ("other", sent.lower()))
+    kind = fields["step_kind"]
+    if kind == "model":
+        _complete_call(fields, attributes)
+    else:
+        genai.without_call(fields)
+        if kind == "tool":
+            _complete_tool(fields, span)
+        elif kind == "agent":
+            _complete_agent(fields, span)
+        elif kind == "other" and span.is_root:
+            fields["step_kind"] = "run"
+    return fields
+
+
+def _complete_call(fields: Fields, attributes: Attributes) -> None:
+    """Read usage, cost, and what the answer alone tells; make the counts inclusive."""
+    usage, cost = parsed(attributes.get(_USAGE)), parsed(attributes.get(_COST))
+    if isinstance(usage, dict):
+        for column, names in _COUNTS.items():
+            count = next((found for name in names if (found := integer(usage.get(name))) is not None), None)
+            if count is not None:
+                fields[column] = count
+    if isinstance(cost, dict) and (total := number(cost.get("total_cost"))) is not None:
+        fields[SENT_COST] = total
+    answer = parsed(attributes.get(_OUTPUTS))
+    if isinstance(answer, dict):
+        _read_answer(fields, answer)
+    asked = parsed(attributes.get(_INPUTS))
+    if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
+        fields["model_requested"] = model
+    total_tokens = integer(usage.get("total_tokens")) if isinstance(usage, dict) else None
+    make_inclusive(fields, total_tokens)
+
+
+def _read_answer(fields: Fields, answer: dict[str, Any]) -> None:
+    """Read an answer as the vendor's client returned it: OpenAI's chat or responses, Anthropic's messages."""
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    reason = finish_reason(first.get("finish_reason") or answer.get("stop_reason"))
+    found = {"finish_reason": reason, "model": text(answer.get("model")), "response_id": text(answer.get("id"))}
+    for column, value in found.items():
+        if value is not None:
+            fields.setdefault(column, value)
+    usage = answer.get("usage")
+    for column, (holders, name) in _DETAILS.items():
+        for details in (usage.get(holder) for holder in holders) if isinstance(usage, dict) else ():
+            if isinstance(details, dict) and (count := integer(details.get(name))) is not None:
+                fields.setdefault(column, count)
+
+
+def _complete_tool(fields: Fields, span: SpanView) -> None:
+    fields.setdefault("tool_name", _unquoted(span.attributes.get(_FUNCTION)) or span.name)
+    answer = parsed(span.attributes.get(_OUTPUTS))
+    if isinstance(answer, dict) and (call := text(answer.get("tool_call_id"))) is not None:
+        fields.setdefault("tool_call_id", call)
+
+
+def _complete_agent(fields: Fields, span: SpanView) -> None:
+    if fields["operation"] == "invoke_workflow" and span.is_root:
+        fields["step_kind"] = "run"
+    elif fields["operation"] == "invoke_agent":
+        fields.setdefault("agent_name", span.name)
+
+
+DIALECT: Final = Dialect(
+    "mlflow",
+    1,
+    read_span,
+    no_logs,
+    recognised_by=f"the attribute `{TYPE}` or `{REQUEST}`",
+    reads="MLflow Tracing: its decorators and its autologging of other frameworks, exported over OTLP",
+    marks=frozenset({TYPE, REQUEST}),
+)
