@@ -1,0 +1,80 @@
+"""`auditlake contract RUN`: whether a run records what it must, and keeps what a trace-contract file demands."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cli.options import EXIT_NO, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
+
+if TYPE_CHECKING:
+    from storage.contract import Report
+    from storage.lake import Lake
+
+COLUMNS = ("requirement", "problem", "record_id")
+MOST_ROWS = 200
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("contract")(contract)
+
+
+def contract(
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Run id, one of its trace ids, or a beginning that no other run has.")],
+    file: Annotated[
+        Path | None, typer.Option("--contract", metavar="FILE", help="A trace contract (YAML) to be kept beside the event contract.")
+    ] = None,
+    data: DataOption = None,
+    output: FormatOption = OutputFormat.table,
+) -> None:
+    """Check a run's required fields, and a trace contract if one is given; exit 1 when something is missing."""
+    from cli.commands._lake import opened
+    from storage.contract import check, load_contract
+
+    wanted = None if file is None else load_contract(file)
+    with opened(data, "contract") as lake:
+        report = check(lake, _one(lake, run_id), wanted)
+    if report is None:
+        _unknown(run_id)
+    rows = [asdict(gap) for gap in report.gaps]
+    if output is OutputFormat.json:
+        head = {"run_id": report.run_id, "contract": report.contract, "ok": report.ok, "checked": report.checked}
+        print_json({**head, "gaps": rows})
+    elif output is OutputFormat.table:
+        _print_table(report, rows)
+    else:
+        print_rows(rows, output)
+    if not report.ok:
+        raise typer.Exit(EXIT_NO)
+
+
+def _print_table(report: "Report", rows: list[dict[str, Any]]) -> None:
+    beside = f" and {report.contract}" if report.contract else ""
+    verdict = "complete" if report.ok else f"{len(rows)} of {report.checked} requirements are not met"
+    typer.echo(f"{report.run_id}: {verdict} (event contract{beside}, {report.checked} requirements checked)")
+    if rows:
+        print_rows([_told(row) for row in rows[:MOST_ROWS]], OutputFormat.table, columns=COLUMNS)
+    if len(rows) > MOST_ROWS:
+        typer.echo(f"{MOST_ROWS} of {len(rows)} are shown: --format json gives all", err=True)
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "record_id": row["record_id"] or "the run"}
+
+
+def _one(lake: "Lake", text: str) -> str:
+    from storage.runs import find
+
+    candidates = find(lake, text)
+    if len(candidates) > 1:
+        fail(f"several runs begin with {text}: {', '.join(candidates)} …", "write more of the id")
+    if not candidates:
+        _unknown(text)
+    return candidates[0]
+
+
+def _unknown(text: str) -> NoReturn:
+    fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?")
