@@ -38,6 +38,12 @@ class Thresholds(BaseModel):
     controls: bool | tuple[str, ...] = True  # every control, none, or these
     contract_runs: int = Field(default=200, ge=1)  # runs that a contract of --contract is checked on, at most
 
+    @property
+    def evaluations(self) -> list[str]:
+        """The evaluations that have a rule of their own; every one of them is looked for."""
+        prefix = f"{EVALUATIONS}:"
+        return [name.removeprefix(prefix) for name, rule in self.checks.items() if name.startswith(prefix) and rule]
+
     def rule(self, measure: Measure) -> Rule | None:
         """Return the rule of a measure, filled up with what is built in; None where it is left out."""
         given = self.checks.get(measure.name)
