@@ -11,13 +11,14 @@ from typing import Final, Protocol
 
 import structlog
 
-from collector.dialects.record import ADOPTS, OFFERS, SAME_RUN
+from collector.dialects.record import ADOPTS, NAMES, OFFERS, SAME_RUN
 from storage.catalog import JoinRecord
 
 MAX_TRACES: Final = 1_000
 """A run of more traces is not joined further: something links everything to everything."""
 _TRACE: Final = "trace:"
 _RUN: Final = "run:"
+_SHARED: Final = frozenset({SAME_RUN, NAMES})
 
 
 class Stated(Protocol):
@@ -96,8 +97,8 @@ class _Statements:
         for key, join in self.of(trace).items():
             if key.startswith(_TRACE):
                 neighbours.add(key.removeprefix(_TRACE))
-            elif join.role == SAME_RUN and not key.startswith(_RUN):
-                neighbours |= {other for other, stated in self._by_key[key].items() if stated.role == SAME_RUN}
+            elif join.role in _SHARED and not key.startswith(_RUN):
+                neighbours |= {other for other, stated in self._by_key[key].items() if stated.role in _SHARED}
             else:
                 pairs = _adoptions(self._by_key.get(key, {}))
                 neighbours |= {other for pair in pairs if trace in pair for other in pair}
@@ -105,7 +106,7 @@ class _Statements:
 
     def left(self) -> set[str]:
         """Return the traces whose run an adopter leaves, because what is new was offered to it earlier."""
-        changed = (key for key, stated in self._by_key.items() if any(join.role != SAME_RUN for join in stated.values()))
+        changed = (key for key, stated in self._by_key.items() if any(join.role not in _SHARED for join in stated.values()))
         lost = (_adoptions(self._before.get(key, {})) - _adoptions(self._by_key[key]) for key in changed)
         return {trace for pairs in lost for pair in pairs for trace in pair}
 
@@ -126,12 +127,18 @@ def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | No
     named = {trace: sorted(key.removeprefix(_RUN) for key in statements.of(trace) if key.startswith(_RUN)) for trace in component}
     names = {name for of_trace in named.values() for name in of_trace}
     if not names:
-        root = _root(component, statements)
-        return dict.fromkeys(component, root if len(component) > 1 else None)
+        root = _root(component, statements) if len(component) > 1 else None
+        return dict.fromkeys(component, _own_name(component, statements) or root)
     if len(names) == 1:
         return dict.fromkeys(component, names.pop())
     # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
     return {trace: of_trace[0] if len(of_trace) == 1 else None for trace, of_trace in named.items()}
+
+
+def _own_name(component: set[str], statements: _Statements) -> str | None:
+    """The name that its framework gave the run, the first of several; None where it gave none."""
+    stated = [join for trace in component for join in statements.of(trace).values() if join.role == NAMES]
+    return min(stated, key=lambda join: (join.ns, join.key)).key.partition(":")[2] if stated else None
 
 
 def _root(component: set[str], statements: _Statements) -> str:

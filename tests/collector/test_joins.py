@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.dialects.record import ADOPTS, OFFERS, SAME_RUN
+from collector.dialects.record import ADOPTS, NAMES, OFFERS, SAME_RUN
 from collector.joins import MAX_TRACES, resolve
 from storage.catalog import JoinRecord
 
@@ -56,6 +56,13 @@ def test_a_trace_that_was_sealed_earlier_joins_when_the_link_arrives():
     assert sealed([link("b", "a")], [link("d", "c")], [link("c", "b")]) == dict.fromkeys("abcd", "a")
 
 
+def test_a_runs_own_name_holds_for_all_its_traces_and_the_first_of_nested_ones_wins():
+    asked, resumed = key("a", "invocation:e-1", NAMES, 1), key("b", "invocation:e-1", NAMES, 9)
+    nested = key("a", "invocation:e-2", NAMES, 5)
+    assert sealed([nested], [asked], [resumed]) == sealed([resumed, asked, nested]) == {"a": "e-1", "b": "e-1"}
+    assert sealed([asked], [key("a", "run:mine")]) == {"a": "mine"}  # what a record says goes before
+
+
 def test_shared_keys_join_and_the_earliest_trace_names_the_run():
     assert sealed([key("resumed", "call:conv:1", ns=9)], [key("asked", "call:conv:1", ns=3)]) == {"asked": "asked", "resumed": "asked"}
 
@@ -92,6 +99,7 @@ STATEMENTS = st.lists(
     st.one_of(
         st.builds(link, st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["k1", "k2", "run:R"]), st.just(SAME_RUN), st.integers(0, 5)),
+        st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["invocation:x", "invocation:y"]), st.just(NAMES), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.just("agent:x"), st.sampled_from([ADOPTS, OFFERS]), st.integers(0, 5)),
     ),
     max_size=8,
