@@ -66,11 +66,13 @@ def _print(results: "Sequence[ControlResult]", output: OutputFormat) -> None:
         shown = [{"control": result.name, **row} for result in results for row in result.evidence]
         if shown:
             typer.echo("")
-            print_rows(
-                [{**row, "time": f"{row['time']:%Y-%m-%d %H:%M:%S}" if row["time"] else None} for row in shown], output, columns=EVIDENCE
-            )
+            print_rows([row | {"time": _moment(row["time"])} for row in shown], output, columns=EVIDENCE)
         if hidden := sum(result.failed - len(result.evidence) for result in results):
             typer.echo(f"{hidden} more failures are not shown; --evidence shows more", err=True)
+
+
+def _moment(time: datetime | None) -> str | None:
+    return None if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _short(result: "ControlResult") -> dict[str, Any]:
