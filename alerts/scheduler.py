@@ -28,7 +28,7 @@ from alerts.transitions import OWN_RECEIVERS, LakeReceiver, LogReceiver
 from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
-from storage.lake import Lake
+from storage.lake import ABANDONED_AFTER_SECONDS, Lake
 
 LAKE_MEMORY_MIB: Final = 384
 LEASE_FILE: Final = "alerts.lock"
@@ -56,6 +56,7 @@ def run_scheduler(
     policy_hash: str,
     external_url: str,
     query_offset_seconds: float = DEFAULT_QUERY_OFFSET_SECONDS,
+    abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS,
     check_sql: CheckSql | None = None,
     reload: threading.Event | None = None,
     clock: Callable[[], datetime] = utc_now,
@@ -69,7 +70,7 @@ def run_scheduler(
     groups = load()
     _check_names(receivers)
     with ExitStack() as stack:
-        opened = _open(data, stop, stack)
+        opened = _open(data, stop, stack, abandoned_after_seconds)
         if opened is None:
             return
         lake, store = opened
@@ -173,9 +174,9 @@ def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[
     return couriers
 
 
-def _open(data: Path, stop: threading.Event, stack: ExitStack) -> tuple[Lake, AlertStore] | None:
+def _open(data: Path, stop: threading.Event, stack: ExitStack, silence_seconds: float) -> tuple[Lake, AlertStore] | None:
     """Return lake and state once this process is the one that evaluates and there is a lake; None: stopped."""
-    if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop)) is None:
+    if not _take_lease(data, stop, stack) or (lake := _wait_for_lake(data, stop, silence_seconds)) is None:
         return None
     stack.callback(lake.close)
     store = AlertStore.open(data)
@@ -199,12 +200,13 @@ def _take_lease(data: Path, stop: threading.Event, stack: ExitStack) -> bool:
     return False
 
 
-def _wait_for_lake(data: Path, stop: threading.Event) -> Lake | None:
+def _wait_for_lake(data: Path, stop: threading.Event, silence_seconds: float) -> Lake | None:
     """Return the lake as soon as there is one; None: stopped."""
     told = False
     while not stop.is_set():
         try:
-            return Lake.open(data, memory_limit_mib=LAKE_MEMORY_MIB, threads=1)  # agents and collector need the rest
+            # one thread: agents and collector need the rest
+            return Lake.open(data, memory_limit_mib=LAKE_MEMORY_MIB, threads=1, abandoned_after_seconds=silence_seconds)
         except StorageError as error:
             if not told:
                 structlog.get_logger(__name__).info("waiting for a lake", hint=error.hint)

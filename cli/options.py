@@ -40,6 +40,14 @@ DataOption = Annotated[
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration. Default: ./otel-config.yaml, else built-in defaults.")
 ]
+AbandonedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--abandoned-after",
+        metavar="TIME",
+        help="Silence after which a run without an end is abandoned. Default: the configuration's, else 15m.",
+    ),
+]
 FormatOption = Annotated[OutputFormat, typer.Option("--format", help="How to print rows.")]
 
 

@@ -76,6 +76,7 @@ class Config:
     health_check: HealthCheckConfig | None
     alerts: AlertsConfig | None
     dashboard: DashboardConfig | None
+    abandoned_after_seconds: float
     signals: frozenset[str]  # those that a pipeline takes
     unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
     warnings: tuple[str, ...]
@@ -212,6 +213,7 @@ class _Check:
             health_check=one("extensions", HealthCheckConfig),
             alerts=one("extensions", AlertsConfig),
             dashboard=one("extensions", DashboardConfig),
+            abandoned_after_seconds=service.abandoned_after,
             signals=frozenset(service.pipelines),
             unredacted_signals=frozenset(
                 signal

@@ -191,6 +191,7 @@ class PipelineConfig(Section):
 class ServiceConfig(Section):
     extensions: tuple[str, ...] = ()  # ids of the extensions that run
     pipelines: dict[Literal["traces", "logs", "metrics"], PipelineConfig] = Field(min_length=1)  # one a signal
+    abandoned_after: Duration = Field(900.0, gt=0)  # silence after which a run without an end is abandoned
 
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {

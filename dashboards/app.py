@@ -15,6 +15,7 @@ from dashboards import reads, units
 from dashboards.views import overview, run, runs
 from dashboards.views.context import Context
 from storage.errors import StorageError
+from storage.lake import ABANDONED_AFTER_SECONDS
 
 _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
     ("overview", "Overview", ":material/monitoring:", overview.page),
@@ -23,11 +24,12 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
 )
 
 
-def main(data: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+def main(data: Path, *, abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS, clock: Callable[[], int] = time.time_ns) -> None:
     """Show the page that the address asks for. Called once a script run, by the streamlit main script."""
     st.set_page_config(page_title="auditlake", page_icon=str(files("dashboards").joinpath("icon.svg")), layout="wide")
     links: dict[str, st.Page] = {}
     context = Context(data=str(data), clock=clock, links=links)
+    reads.judge_silence(context.data, abandoned_after_seconds)
     for path, title, icon, show in _PAGES:
         links[path] = st.Page(_named(partial(_guarded, show, context), path), title=title, icon=icon, url_path=path)
     home = st.Page(_named(lambda: st.switch_page(links["overview"]), "home"), title="auditlake", default=True, visibility="hidden")

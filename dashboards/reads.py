@@ -15,7 +15,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboards.window import Window, nanoseconds
-from storage.lake import Lake
+from storage.lake import ABANDONED_AFTER_SECONDS, Lake
 from storage.runs import reconstruct
 
 LOOK_SECONDS: Final = 5
@@ -42,7 +42,18 @@ class Answer:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def lake(data: str) -> Lake:
     """The lake of a data directory, opened once for all sessions. Raises `StorageError` with a hint where there is none."""
-    return Lake.open(Path(data))
+    return Lake.open(Path(data), abandoned_after_seconds=_silences().get(data, ABANDONED_AFTER_SECONDS))
+
+
+def judge_silence(data: str, abandoned_after_seconds: float) -> None:
+    """Say, before the lake is first read, after which silence a run in it is abandoned."""
+    _silences()[data] = abandoned_after_seconds
+
+
+@st.cache_resource(show_spinner=False)
+def _silences() -> dict[str, float]:
+    """By data directory, for all sessions."""
+    return {}
 
 
 @st.cache_data(ttl=LOOK_SECONDS, show_spinner=False, max_entries=16)

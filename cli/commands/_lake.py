@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.options import data_directory, fail
+from cli.options import DEFAULT_CONFIG, data_directory, fail
 
 if TYPE_CHECKING:
     from storage.damage import Damage
@@ -19,17 +19,42 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 
 
 @contextmanager
-def opened(data: Path | None, command: str) -> Iterator["Lake"]:
-    """Open the lake for a command; files that are left out of its answer are named on stderr at the end, also when it found nothing."""
+def opened(data: Path | None, command: str, *, abandoned_after: str | None = None) -> Iterator["Lake"]:
+    """Open the lake for a command; files that are left out of its answer are named on stderr at the end, also when it found nothing.
+
+    `abandoned_after` is the command's option, if it has one.
+    """
     from cli.logs import configure_logs
     from storage.lake import Lake
 
     configure_logs(command, level=logging.ERROR)  # the warnings below say it better
-    with Lake.open(data_directory(data)) as lake:
+    directory = data_directory(data)
+    with Lake.open(directory, abandoned_after_seconds=silence_seconds(abandoned_after)) as lake:
         try:
             yield lake
         finally:
             tell_damage(lake.damaged)
+
+
+def silence_seconds(option: str | None = None) -> float:
+    """Return after how long a silence a run is abandoned: the option, else the configuration's value. Exits with 2 when it is no time."""
+    from storage.lake import ABANDONED_AFTER_SECONDS
+
+    if option is not None:
+        number, unit = option[:-1], option[-1:]
+        if unit not in UNITS or not number.replace(".", "", 1).isdecimal() or not float(number):
+            fail(f"--abandoned-after {option} is not a time", "write 90s, 15m or 2h")
+        return timedelta(**{UNITS[unit]: float(number)}).total_seconds()
+    if not DEFAULT_CONFIG.exists():
+        return ABANDONED_AFTER_SECONDS
+    from cli.configuration import load_config
+    from collector.config import ConfigError
+
+    try:
+        return load_config(None).abandoned_after_seconds
+    except ConfigError:
+        typer.echo(f"warning: {DEFAULT_CONFIG} has errors, so runs are abandoned after 15m → auditlake validate shows them", err=True)
+        return ABANDONED_AFTER_SECONDS
 
 
 def tell_damage(damaged: Sequence["Damage"]) -> None:

@@ -117,6 +117,7 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
             data=directory,
             rules=rule_files(loaded, config),
             interval_seconds=loaded.alerts.interval,
+            abandoned_after_seconds=loaded.abandoned_after_seconds,
             receivers=_receivers(loaded),
             stop=stop,
             node=loaded.parquet.node or node_name(_hostname()),

@@ -43,12 +43,14 @@ def dashboard(
     sys.stderr.flush()
     directory = data_directory(data, config).absolute()
     search = os.pathsep.join(part for part in (str(PACKAGES), os.environ.get("PYTHONPATH", "")) if part)
-    arguments = command(directory, address, number, allowed_hosts=allowed_host or ())
+    arguments = command(directory, address, number, allowed_hosts=allowed_host or (), abandoned_after_seconds=_silence(config))
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the server's own banner; what goes wrong goes to stderr
     os.execve(arguments[0], arguments, {**os.environ, "PYTHONPATH": search})  # noqa: S606 - an absolute path and arguments of our own  # nosec B606
 
 
-def command(data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = ()) -> list[str]:
+def command(
+    data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = (), abandoned_after_seconds: float | None = None
+) -> list[str]:
     """Return the server's command line: no telemetry, no file watcher, nothing fetched from anywhere, both themes.
 
     On a loopback address only the names of this machine and `allowed_hosts` may be asked for, so that no page of another site can
@@ -69,9 +71,10 @@ def command(data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = 
         "runner.magicEnabled": "false",
         "logger.level": "warning",
     }
+    silence = [] if abandoned_after_seconds is None else [str(abandoned_after_seconds)]
     names = [*LOOPBACK, *allowed_hosts] if host in LOOPBACK else list(allowed_hosts)
     flags = [f"--{name}={value}" for name, value in options.items()] + [f"--server.allowedHosts={name}" for name in names]
-    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags, *theme_flags(), "--", str(data)]
+    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags, *theme_flags(), "--", str(data), *silence]
 
 
 def url(host: str, port: int) -> str:
@@ -91,6 +94,16 @@ def _endpoint(config: Path | None) -> tuple[str, int]:
         if loaded.dashboard is not None:
             return host_port(loaded.dashboard.endpoint)
     return "127.0.0.1", 8501
+
+
+def _silence(config: Path | None) -> float | None:
+    from cli.options import DEFAULT_CONFIG
+
+    if config is None and not DEFAULT_CONFIG.exists():
+        return None
+    from cli.configuration import load_or_fail
+
+    return load_or_fail(config).abandoned_after_seconds
 
 
 def _check_free(host: str, port: int) -> None:

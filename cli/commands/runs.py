@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.options import DataOption, FormatOption, OutputFormat, fail, print_rows
+from cli.options import AbandonedOption, DataOption, FormatOption, OutputFormat, fail, print_rows
 
 COLUMNS = ("started", "run_id", "status", "agent_name", "name", "took", "steps", "errors", "cost")
 
@@ -26,6 +26,7 @@ def runs(
     tenant: Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="ok, error, running or abandoned.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
+    abandoned_after: AbandonedOption = None,
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """List runs, the newest first."""
@@ -37,7 +38,7 @@ def runs(
     now = datetime.now(UTC)
     begun = None if since == "all" else moment(since, "--since", now)
     wanted = RunFilter(since=begun, until=moment(until, "--until", now), agent=agent, tenant=tenant, status=status, limit=limit)
-    with opened(data, "runs") as lake:
+    with opened(data, "runs", abandoned_after=abandoned_after) as lake:
         page = page_runs(lake, wanted)
         print_rows([_short(row) for row in page.rows] if output is OutputFormat.table else page.rows, output)
         if page.total > len(page.rows):

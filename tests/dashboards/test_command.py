@@ -20,6 +20,7 @@ def test_the_server_sends_nothing_anywhere_and_answers_only_to_this_machine() ->
         "--server.allowedHosts=::1",
     ]
     assert line[-2:] == ["--", "/lake"]
+    assert command(Path("/lake"), "127.0.0.1", 8501, abandoned_after_seconds=90.0)[-3:] == ["--", "/lake", "90.0"]
 
 
 def test_a_proxys_name_can_be_allowed() -> None:
