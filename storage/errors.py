@@ -1,5 +1,7 @@
 """The one exception family of `storage`: what was attempted, on what, and the operator's remedy."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -23,3 +25,12 @@ class DamagedFile(StorageError):
 
 class QueryRefused(StorageError):
     """A user's SQL is not one read-only SELECT over the published views."""
+
+
+@contextmanager
+def about(subject: str) -> Iterator[None]:
+    """Name what an error inside is about, beside what it says itself."""
+    try:
+        yield
+    except StorageError as error:
+        raise type(error)(error.attempted, subject, hint=f"{error.subject}: {error.hint}") from error

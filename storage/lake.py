@@ -10,11 +10,11 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +24,7 @@ from storage import engine, sandbox
 from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
 from storage.damage import Damage, can_mean_damage, damage_in
+from storage.errors import about
 from storage.excerpt import ExcerptTables
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
@@ -37,6 +38,7 @@ _END: Final = 2**63 - 1
 
 Window = tuple[int | None, int | None]
 """Unix ns, both ends included; None is open."""
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +180,40 @@ class Lake:
 
         return self._read(read, text, (from_ns, to_ns))
 
+    def together(
+        self,
+        texts: Mapping[str, str],
+        *,
+        shared: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> dict[str, pa.Table]:
+        """Run several users' SELECTs, by name, on one state of the lake; views of `shared` are computed once for all of them.
+
+        As `query`, whose errors name the text here; each has `timeout_seconds` of its own.
+        """
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
+            for view in shared:  # the table stands before the view of its name, also within other views
+                cursor.execute(f"CREATE TEMP TABLE {view} AS SELECT * FROM {view}")  # noqa: S608 - a view's name
+            answers = {}
+            for name, text in texts.items():
+                with about(name):
+                    checked = sandbox.check(text)
+                    answers[name] = sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=100_000)
+            return answers
+
+        return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns))
+
     def _read(
         self,
-        read: Callable[[duckdb.DuckDBPyConnection], pa.Table],
+        read: Callable[[duckdb.DuckDBPyConnection], Answer],
         text: str,
         window: Window,
         rows: Window = (None, None),
-    ) -> pa.Table:
+    ) -> Answer:
         """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):

@@ -1,12 +1,13 @@
 """Controls: questions about the lake that have an answer with evidence (`auditlake controls`, the release gate)."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from storage.controls.control import Control, built_in, chosen, load_controls
-from storage.errors import QueryRefused, StorageError
+from storage.views import needed
 
 if TYPE_CHECKING:
     from storage.lake import Lake, Window
@@ -18,6 +19,7 @@ BEFORE_NS: Final = 7 * 86_400 * 1_000_000_000
 AFTER_NS: Final = 86_400 * 1_000_000_000
 """How long after it the end of a run is looked for."""
 TIMEOUT_SECONDS: Final = 300.0
+SHARED: Final = ("runs", "tool_authorizations")
 
 _QUESTION: Final = """\
 SELECT
@@ -79,19 +81,21 @@ def evaluate(
         asked = chosen(asked, names)
     given = {"since": since, "until": until, "run_ids": None if run_ids is None else list(run_ids), "tenant": tenant, "release": release}
     params = {name: value for name, value in given.items() if value is not None}
-    window = _window(lake, since, until, run_ids)
-    return [_answer(lake, control, params, window, evidence_limit) for control in asked]
-
-
-def _answer(lake: "Lake", control: Control, params: Mapping[str, Any], window: "Window", limit: int) -> ControlResult:
+    first, last = _window(lake, since, until, run_ids)
     conditions = " AND ".join(_CONDITIONS[name] for name in params) or "true"
-    text = _QUESTION.format(sql=control.sql, conditions=conditions, limit=max(limit, 1))
-    try:
-        (row,) = lake.query(text, params=params, timeout_seconds=TIMEOUT_SECONDS, from_ns=window[0], to_ns=window[1]).to_pylist()
-    except QueryRefused as error:
-        raise StorageError("evaluate the control", control.name, hint=f"{error.subject}: {error.hint}") from error
-    except StorageError as error:
-        raise type(error)("evaluate the control", control.name, hint=error.hint) from error
+    limit = max(evidence_limit, 1)
+    texts = {control.name: _QUESTION.format(sql=control.sql, conditions=conditions, limit=limit) for control in asked}
+    answers = lake.together(texts, shared=_shared(texts), params=params, timeout_seconds=TIMEOUT_SECONDS, from_ns=first, to_ns=last)
+    return [_result(control, answers[control.name].to_pylist()[0], evidence_limit) for control in asked]
+
+
+def _shared(texts: Mapping[str, str]) -> list[str]:
+    """The costly views that more than one control reads, each after those that it reads itself."""
+    uses = Counter(view for text in texts.values() for view in needed(text))
+    return [view for view in SHARED if uses[view] > 1]
+
+
+def _result(control: Control, row: Mapping[str, Any], limit: int) -> ControlResult:
     return ControlResult(
         name=control.name,
         title=control.title,
