@@ -165,10 +165,10 @@ def _described(table: pa.Table, files: Sequence[FileRecord]) -> dict[str, Any]:
 def time_spans(runs: RunIndex, trace_runs: Mapping[str, str | None], catalog: Catalog) -> dict[str, tuple[int, int]]:
     """When each run has rows, under its provisional and under its final id, so that a link to either finds its files."""
     spans: dict[str, tuple[int, int]] = {}
-    traces = sorted({trace for trace, _ in runs.spans if trace is not None and trace not in trace_runs})
+    traces = sorted({trace or run_id for trace, run_id in runs.spans if (trace or run_id) not in trace_runs})
     final: dict[str, str | None] = {**catalog.run_of_traces(traces), **trace_runs}
     for (trace, run_id), (first_ns, last_ns) in runs.spans.items():
-        for name in {run_id, (final.get(trace) if trace is not None else None) or run_id}:
+        for name in {run_id, final.get(trace or run_id) or run_id}:
             _widen(spans, name, first_ns, last_ns)
     earlier = catalog.run_of_traces(sorted(trace_runs))
     joined = {*trace_runs, *earlier.values()}

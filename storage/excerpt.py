@@ -128,7 +128,7 @@ def excerpt(lake: "Lake", run_id: str, *, views: str = "") -> Iterator[Excerpt]:
 def _rows_of(lake: "Lake", run_id: str, joined: Sequence[str]) -> tuple[list[tuple[str, pa.Table]], dict[str, str]]:
     """The rows of a run's traces, by table of `engine.fill`, and which of those traces joined a run of another name."""
     from_ns, to_ns = _window(lake, [run_id, *joined])
-    named = set(lake.named("run_traces", from_ns=from_ns, to_ns=to_ns, run_id=run_id).column("trace_id").to_pylist())
+    named = set(lake.named("run_traces", from_ns=from_ns, to_ns=to_ns, run_ids=[run_id, *joined]).column("trace_id").to_pylist())
     traces = sorted({*joined, *named} - {None})
     if from_ns is not None and to_ns is not None:  # other runs of these traces: a parent may have begun long before the run
         spans = lake.catalog.run_spans(traces).values()
@@ -138,7 +138,7 @@ def _rows_of(lake: "Lake", run_id: str, joined: Sequence[str]) -> tuple[list[tup
     found = [("span_rows", lake.named("trace_spans", **files, trace_ids=traces))]
     found.append(("event_rows", lake.named("trace_events", **files, trace_ids=traces)))
     if None in named:
-        found.append(("event_rows", lake.named("untraced_events", **files, run_id=run_id)))
+        found.append(("event_rows", lake.named("untraced_events", **files, run_ids=[run_id, *joined])))
     return found, lake.catalog.run_of_traces(traces)
 
 

@@ -5,5 +5,6 @@ SELECT
     attributes['auditlake.approval.approver_role'] AS approver_role,
     try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
     trace_id, span_id, parent_span_id
-FROM internal.all_steps
+FROM internal.all_steps AS s
+ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
 WHERE kind = 'approval' OR approval_state IS NOT NULL

@@ -25,8 +25,8 @@ WITH by_run AS (
         min(started_at) AS started_at, max(coalesce(ended_at, started_at)) AS last_at,
         count(*) AS steps,
         count(*) FILTER (counted) AS model_calls,
-        count(*) FILTER (kind = 'tool' AND source = 'span') AS tool_calls,
-        count(*) FILTER (status = 'error') AS errors,
+        count(*) FILTER (kind = 'tool' AND NOT repeated) AS tool_calls,
+        count(*) FILTER (status = 'error' AND NOT repeated) AS errors,
         sum(input_tokens) FILTER (counted)::BIGINT AS input_tokens,
         sum(output_tokens) FILTER (counted)::BIGINT AS output_tokens,
         sum(cache_read_tokens) FILTER (counted)::BIGINT AS cache_read_tokens,
@@ -85,13 +85,16 @@ WITH by_run AS (
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
             source = 'span' AND operation = 'plan' AND end_ns > start_ns AS planning,
             end_ns::HUGEINT * 10000000000000000000 - start_ns AS outermost, -- of those that end together the one that began first
-            CASE WHEN kind = 'tool' AND source = 'span' THEN tool_name || ' ' || coalesce(
+            other_key IS NOT NULL OR (kind = 'model' AND source = 'event' AND NOT counted) AS repeated,
+            CASE WHEN kind = 'tool' AND other_key IS NULL THEN tool_name || ' ' || coalesce(
                 attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
                 attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs']
             ) END AS call,
             CASE WHEN cardinality(redactions) > 0 THEN list_sum(map_values(redactions)) END AS found,
             CASE WHEN cardinality(redactions) > 0 THEN redactions['WITHHELD'] END AS withheld
-        FROM internal.counted_steps
+        FROM internal.counted_steps AS s
+        LEFT JOIN (SELECT record_key AS other_key FROM internal.repeated_steps) AS r
+            ON r.other_key = CASE WHEN s.kind IN ('tool', 'policy', 'approval') OR s.operation = 'tool.execution' THEN hash(s.origin, s.entry, s.entry_row) END
         WHERE run_id IS NOT NULL
     )
     GROUP BY run_id

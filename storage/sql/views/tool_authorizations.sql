@@ -17,6 +17,7 @@ WITH call AS (
         WHERE name = 'claude_code.tool.execution'
         GROUP BY ALL
     ) AS e ON e.trace_id = s.trace_id AND e.span_id = s.span_id
+    ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
     WHERE s.kind = 'tool'
 ),
 decided AS (

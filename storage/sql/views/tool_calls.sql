@@ -14,5 +14,6 @@ SELECT
     coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
     attributes['auditlake.tool.idempotency_key'] AS idempotency_key,
     source, trace_id, span_id, parent_span_id
-FROM internal.all_steps
+FROM internal.all_steps AS s
+ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
 WHERE kind = 'tool'
