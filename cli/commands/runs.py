@@ -6,9 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.figures import cost, duration, plural, tokens
 from cli.options import AbandonedOption, DataOption, FormatOption, OutputFormat, fail, print_rows
 
-COLUMNS = ("started", "run_id", "status", "agent_name", "name", "took", "steps", "errors", "cost")
+COLUMNS = ("started", "run_id", "status", "why", "agent_name", "name", "took", "steps", "errors", "tokens", "cost", "remarks")
+REMARKS = (
+    ("orphans", "orphan", "orphans"), ("gaps", "gap", "gaps"), ("withheld", "withheld", "withheld"),
+    ("after_end", "after end", "after end"),
+    ("clock_anomalies", "clock anomaly", "clock anomalies"), ("repeated_calls", "repeated call", "repeated calls"),
+)  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +31,8 @@ def runs(
     agent: Annotated[str | None, typer.Option("--agent", help="Of this agent.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Of this tenant.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="ok, error, running or abandoned.")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="Of this session or conversation.")] = None,
+    release: Annotated[str | None, typer.Option("--release", help="Of this release.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many, the newest first.")] = 50,
     abandoned_after: AbandonedOption = None,
     output: FormatOption = OutputFormat.table,
@@ -37,7 +45,8 @@ def runs(
         fail(f"--status {status} is not a status", f"choose one of {', '.join(STATUSES)}")
     now = datetime.now(UTC)
     begun = None if since == "all" else moment(since, "--since", now)
-    wanted = RunFilter(since=begun, until=moment(until, "--until", now), agent=agent, tenant=tenant, status=status, limit=limit)
+    ended = moment(until, "--until", now)
+    wanted = RunFilter(since=begun, until=ended, agent=agent, tenant=tenant, status=status, session=session, release=release, limit=limit)
     with opened(data, "runs", abandoned_after=abandoned_after) as lake:
         page = page_runs(lake, wanted)
         print_rows([_short(row) for row in page.rows] if output is OutputFormat.table else page.rows, output)
@@ -49,7 +58,7 @@ def runs(
 
 def _short(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row for people."""
-    from cli.commands.run import cost, duration
-
-    told = {"started": f"{row['started_at']:%Y-%m-%d %H:%M:%S}", "took": duration(row["duration_ms"]), "cost": cost(row["cost_usd"])}
+    remarks = ", ".join(plural(row[name], one, many) for name, one, many in REMARKS if row[name])
+    told = {"started": f"{row['started_at']:%Y-%m-%d %H:%M:%S}", "why": row["stop_reason"], "tokens": tokens(row).removesuffix(" tok")}
+    told |= {"took": duration(row["duration_ms"]), "cost": cost(row["cost_usd"]), "remarks": remarks}
     return {name: told.get(name, row.get(name)) for name in COLUMNS}

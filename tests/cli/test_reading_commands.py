@@ -114,9 +114,10 @@ def test_run_shows_a_tree(data: Path) -> None:
     result = invoke("run", "7d9f0c6e", "--tree", "--data", data)
     lines = result.stdout.splitlines()
     assert "7d9f0c6e" in lines[0]
-    assert ["answer" in lines[1], "search" in lines[2], "policy.decision" in lines[3], "chat" in lines[4]] == [True] * 4
-    assert "1 × EMAIL_ADDRESS" in lines[2]
-    assert "100 → 10 tok" in lines[4]
+    tree = lines[-4:]
+    assert ["answer" in tree[0], "search" in tree[1], "policy.decision" in tree[2], "chat" in tree[3]] == [True] * 4
+    assert "1 × EMAIL_ADDRESS" in tree[1]
+    assert "100 → 10 tok" in tree[3]
     assert "unverified" in result.stdout
 
 
