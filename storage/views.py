@@ -15,7 +15,8 @@ VIEWS: Final = (
 
 CREATED: Final = (
     "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
-    "_all_steps", "_step_keys", "_repeated_steps", "_uncounted", "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
+    "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_repeated_steps", "_model_keys", "_uncounted", "_counted_steps",
+    *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 

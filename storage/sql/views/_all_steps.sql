@@ -12,4 +12,8 @@ FROM (
     SELECT * FROM internal.event_steps
     UNION ALL BY NAME
     SELECT * FROM internal.approval_steps
+    UNION ALL BY NAME
+    SELECT * FROM internal.execution_steps
+    UNION ALL BY NAME
+    SELECT * FROM internal.pending_steps
 )

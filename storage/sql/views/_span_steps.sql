@@ -1,7 +1,11 @@
--- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself.
+-- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself and without start markers
+-- (see _pending_steps.sql).
 SELECT
     * EXCLUDE (kind, step_kind, start_time, end_time, status_code)
-    REPLACE (CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state),  -- else see _approval_steps.sql
+    REPLACE (
+        CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state,  -- else see _approval_steps.sql
+        CASE WHEN dialect = 'execution' THEN operation ELSE name END AS name  -- an execution's own name ends in its id
+    ),
     kind AS span_kind,
     coalesce(step_kind, 'other') AS kind,
     start_time AS started_at,
@@ -10,4 +14,4 @@ SELECT
     CASE status_code WHEN 2 THEN 'error' WHEN 1 THEN 'ok' ELSE 'unset' END AS status,
     'span' AS source
 FROM spans
-WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
+WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false) AND operation IS DISTINCT FROM 'pending_span'
