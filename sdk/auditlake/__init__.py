@@ -14,26 +14,26 @@
 Everything but `audit()` is queued and never blocks; before `configure()` it does nothing.
 """
 
+from auditlake import metrics
 from auditlake._audit import Receipt, audit
 from auditlake._begin import agent, memory, model_call, retrieval, run, tool_call
 from auditlake._configure import Handle, configure
 from auditlake._errors import AuditError, AuditlakeError, ConfigurationError
-from auditlake._events import (
-    approval,
-    checkpoint,
-    dropped,
-    evaluation,
-    flush,
+from auditlake._events import approval, checkpoint, dropped, evaluation, flush, handoff, policy_decision, retrieval_issue, shutdown
+from auditlake._lookups import Memory, Retrieval
+from auditlake._operations import (
+    credential_rotation,
     heartbeat,
-    policy_decision,
+    incident,
     queue_depth,
+    resilience_event,
     rollout,
     security_event,
-    shutdown,
     task,
+    trust_handshake,
 )
 from auditlake._settings import Settings
-from auditlake._steps import Agent, Memory, ModelCall, Retrieval, Run, Step, ToolCall
+from auditlake._steps import Agent, ModelCall, Run, Step, ToolCall
 from auditlake._structlog import structlog_processor
 
 __all__ = [
@@ -55,15 +55,21 @@ __all__ = [
     "audit",
     "checkpoint",
     "configure",
+    "credential_rotation",
     "dropped",
     "evaluation",
     "flush",
+    "handoff",
     "heartbeat",
+    "incident",
     "memory",
+    "metrics",
     "model_call",
     "policy_decision",
     "queue_depth",
+    "resilience_event",
     "retrieval",
+    "retrieval_issue",
     "rollout",
     "run",
     "security_event",
@@ -71,4 +77,5 @@ __all__ = [
     "structlog_processor",
     "task",
     "tool_call",
+    "trust_handshake",
 ]

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from auditlake import vocabulary as names
-from auditlake._steps import Agent, Memory, ModelCall, Retrieval, Run, SideEffect, ToolCall
+from auditlake._lookups import Memory, Retrieval
+from auditlake._steps import Agent, ModelCall, Run, SideEffect, ToolCall
 from auditlake._values import as_json
 
 

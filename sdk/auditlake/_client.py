@@ -23,6 +23,7 @@ from auditlake import vocabulary as names
 from auditlake._batcher import Batcher, Limits
 from auditlake._drops import DropKey, Drops
 from auditlake._export import LogQueue, Metrics, SpanQueue, log_bytes, run_of_log, run_of_span, span_bytes
+from auditlake._instruments import Instruments
 from auditlake._scope import LogStamp, SpanStamp, current
 from auditlake._settings import Settings, transport
 from auditlake._spool import Spool
@@ -101,9 +102,11 @@ class Client:
 
     def set_queue_depth(self, depth: int, values: Mapping[str, object]) -> None:
         """Set the gauge of a queue; sent with the next collection of metrics."""
-        scope = current()
-        agent = {name: item for name, item in (scope.attributes if scope else {}).items() if name == names.AGENT_NAME}
-        self._queue_gauge.set(depth, {**self._common, **agent, **attributes(values)})
+        self._instruments.set_queue_depth(depth, {**self._common, **_agent_of_run(), **attributes(values)})
+
+    def measure(self, metric: str, value: float, labels: Mapping[str, object]) -> None:
+        """Record a value of a metric of the vocabulary; sent with the next collection of metrics."""
+        self._instruments.record(metric, value, {**self._common, **_agent_of_run(), **attributes(labels)})
 
     def flush(self, timeout_seconds: float) -> bool:
         """Send what waits; return whether all of it was settled in time."""
@@ -192,8 +195,9 @@ class Client:
         )
         self.meter_provider = MeterProvider([reader], self._resource, shutdown_on_exit=False)
         meter = self.meter_provider.get_meter(_SCOPE_NAME, self._scope.version)
-        self._queue_gauge = meter.create_gauge(names.METRIC_QUEUE_DEPTH, "{task}", "tasks waiting")
-        meter.create_observable_counter(names.METRIC_DROPPED, [self._observe_drops], "{record}", "records that could not be delivered")
+        self._instruments = Instruments(meter)
+        unit = names.UNITS[names.METRIC_DROPPED]
+        meter.create_observable_counter(names.METRIC_DROPPED, [self._observe_drops], unit, "records that could not be delivered")
 
     def _observe_drops(self, _: CallbackOptions) -> Sequence[Observation]:
         return [
@@ -242,6 +246,11 @@ class Client:
         self._logs.reset()
         if self.spool is not None:
             self.spool.reset()
+
+
+def _agent_of_run() -> dict[str, Value]:
+    scope = current()
+    return {name: item for name, item in (scope.attributes if scope else {}).items() if name == names.AGENT_NAME}
 
 
 def _left(deadline: float) -> float:

@@ -9,7 +9,7 @@ import copy
 import functools
 import inspect
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Literal, ParamSpec, Self, TypeVar, cast
 
@@ -22,7 +22,7 @@ from auditlake import _state
 from auditlake import vocabulary as names
 from auditlake._messages import messages
 from auditlake._scope import Numbering, Scope, current, entered, outside
-from auditlake._values import Value, as_json, attributes, text, value
+from auditlake._values import Value, as_json, attributes, number, text, value
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -173,13 +173,17 @@ class Run(Step):
         self._stop_reason = reason
         return self
 
+    def durations(self, *, planning_ms: float | None = None, execution_ms: float | None = None) -> Self:
+        """Set how long the agent planned, and how long it carried the plan out."""
+        return self.set(names.PLANNING_MS, number(planning_ms)).set(names.EXECUTION_MS, number(execution_ms))
+
     def quality(self, score: float) -> Self:
         """Set the quality of the result, 0 to 1."""
-        return self.set(names.QUALITY_SCORE, float(score))
+        return self.set(names.QUALITY_SCORE, number(score))
 
     def satisfaction(self, score: float) -> Self:
         """Set the user's satisfaction, 0 to 1."""
-        return self.set(names.SATISFACTION, float(score))
+        return self.set(names.SATISFACTION, number(score))
 
 
 class Agent(Step):
@@ -226,7 +230,7 @@ class ModelCall(Step):
 
     def cost(self, usd: float) -> Self:
         """Set what the call cost according to the agent; the collector prices it as well and shows a difference."""
-        return self.set(names.COST_USD, float(usd))
+        return self.set(names.COST_USD, number(usd))
 
 
 class ToolCall(Step):
@@ -245,35 +249,6 @@ class ToolCall(Step):
     def authorization(self, authorization: str) -> Self:
         """Set what authorized the call, such as `policy:refunds` or `approval:a-7`."""
         return self.set(names.TOOL_AUTHORIZATION, authorization)
-
-
-class Retrieval(Step):
-    """A retrieval of documents."""
-
-    _kind = "retrieval"
-    _span_kind = SpanKind.CLIENT
-
-    def sources(
-        self, source_ids: Sequence[str], *, scores: Sequence[float] | None = None, freshness_seconds: float | None = None,
-        access_decision: Literal["allow", "deny"] | None = None, citation_required: bool | None = None,
-    ) -> Self:  # fmt: skip
-        """Set what came back: the ids (an empty list means that nothing was found), their scores, the age of the oldest."""
-        if scores is not None:
-            documents = [{"id": source, "score": score} for source, score in zip(source_ids, scores, strict=True)]
-            self.set(names.RETRIEVAL_DOCUMENTS, as_json(documents))
-        self.set(names.RETRIEVAL_SOURCE_IDS, list(source_ids)).set(names.RETRIEVAL_FRESHNESS, freshness_seconds)
-        return self.set(names.RETRIEVAL_ACCESS, access_decision).set(names.RETRIEVAL_CITATION, citation_required)
-
-
-class Memory(Step):
-    """Reading from, or writing to, the agent's memory."""
-
-    _kind = "memory"
-
-    def ids(self, *, read: Sequence[str] | None = None, written: Sequence[str] | None = None) -> Self:
-        """Set which memories were read and written."""
-        self.set(names.MEMORY_READ_IDS, None if read is None else list(read))
-        return self.set(names.MEMORY_WRITE_IDS, None if written is None else list(written))
 
 
 def _stop_reason(error: BaseException | None) -> StopReason:

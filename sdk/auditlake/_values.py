@@ -1,6 +1,7 @@
 """Python values → OpenTelemetry attribute values, losing nothing: what no attribute type holds becomes JSON text."""
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
@@ -34,6 +35,15 @@ def value(item: object) -> Value:  # noqa: PLR0911
             return sorted(text(part) for part in item)
         case _:
             return as_json(item)
+
+
+def number(item: object) -> float | None:
+    """Return `item` as a finite number; None for what is none, as unknown is absent."""
+    try:
+        found = float(item)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if math.isfinite(found) else None
 
 
 def as_json(item: object) -> str:

@@ -74,7 +74,7 @@ class OtlpServer:
             for group in request.resource_metrics
             for scope in group.scope_metrics
             for metric in scope.metrics
-            for point in (metric.gauge.data_points or metric.sum.data_points)
+            for point in (metric.gauge.data_points or metric.sum.data_points or metric.histogram.data_points)
         ]
 
     def events(self, name: str) -> list[Record]:

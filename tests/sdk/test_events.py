@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import auditlake
 import pytest
 import structlog
 import yaml
 from auditlake import vocabulary as names
+from auditlake._operations import ResilienceSubject
 
 from tests.sdk.otlp_server import OtlpServer
 
+SUBJECTS = get_args(ResilienceSubject)
 Configure = Callable[..., auditlake.Handle]
 REGISTRY = yaml.safe_load((Path(__file__).parents[2] / "collector/dialects/vocabulary.yaml").read_text())
 
@@ -26,8 +29,18 @@ def emit_every_event() -> None:
     auditlake.checkpoint("final_response", state="completed")
     auditlake.heartbeat("busy", interval_seconds=60, memory_bytes=81_000_000, config_version="12")
     auditlake.task("t-1", "reviewed", deliverable="report-3", review="approved")
-    auditlake.security_event("injection", threat_level="high", outcome="blocked")
-    auditlake.rollout("canary", resource="prompt/refunds", owner="team-support", release="2.0")
+    auditlake.handoff("billing")
+    auditlake.retrieval_issue("citation_failure", source_ids=["doc-1"], data_source_id="handbook")
+    auditlake.security_event("injection", threat_level="high", threat_score=0.93, disposition="allowed_with_monitoring", detector="guard/2")
+    auditlake.rollout("canary", change="release", release="2.0", commit="9f2c1d7", owner="team-support", rollback_owner="sre-oncall")
+    auditlake.trust_handshake("billing", outcome="success", latency_ms=80)
+    auditlake.credential_rotation("orders-db", outcome="failure", latency_ms=12.5, reason_code="refused")
+    due = datetime(2026, 11, 21, 6, tzinfo=UTC)
+    for subject in SUBJECTS:
+        state = "open" if subject == "circuit" else None
+        auditlake.resilience_event(subject, "openai", state=state, attempt=2, fallback="gpt-4o-mini", due_at=due, provider="openai")
+    auditlake.incident("inc-7", "opened", severity="critical")
+    auditlake.incident("inc-7", "closed")
     structlog.get_logger().info(
         "agent_action", action="refund.issue", resource="order/81", outcome="success", latency_ms=12.5, agent_id="a-1"
     )
@@ -47,6 +60,7 @@ def test_every_event_of_the_registry_carries_its_required_fields(server: OtlpSer
         assert set(event["required"]) <= set(sent[name].attributes), name
     assert {record.attributes[names.RUN_ID] for record in server.logs if record.name != "agent.shutdown"} == {run.id}
     assert sent["approval"].attributes["auditlake.approval.expires_at"] == "2026-11-21T12:00:00Z"
+    assert sent["resilience.missed_schedule"].attributes["auditlake.resilience.due_at"] == "2026-11-21T06:00:00Z"
     assert sent["gen_ai.evaluation.result"].attributes["auditlake.eval.passed"] is True
 
 
