@@ -60,7 +60,7 @@ def compare(measure: Measure, rule: Rule, compared: Comparison, level: float) ->
     change = _paired_change(measure, candidate, baseline, level) if compared.paired else _change(measure, of_release, of_baseline)
     value, near, far = _harm(measure, change)
     tolerance = rule.tolerance or 0.0
-    p_value = _p_value(measure, compared) if near is not None and near > tolerance else None
+    p_value = _p_value(measure, compared, level) if near is not None and near > tolerance else None
     state, reason = _judged(near, far, tolerance, p_value, level, prove=rule.prove)
     if near is None:
         state, reason = "not enough data", f"too few samples of the baseline to bound a p{measure.share * 100:g} at this level"
@@ -130,13 +130,13 @@ def _harm(measure: Measure, change: Change) -> tuple[float, float | None, float 
     return measure.worse * (change.value - offset), near, far
 
 
-def _p_value(measure: Measure, compared: Comparison) -> float:
+def _p_value(measure: Measure, compared: Comparison, level: float) -> float:
     candidate, baseline = compared.candidate, compared.baseline
     if measure.kind == "quantile":  # how many lie above the quantile of both together
         cut = float(np.quantile(np.concatenate([candidate.sums, baseline.sums]), measure.share))
         candidate, baseline = (estimates.sample(each.sums > cut) for each in (candidate, baseline))
     test = randomisation.p_swapped if compared.paired else randomisation.p_relabelled
-    return test(candidate, baseline, measure.name, worse=measure.worse)
+    return test(candidate, baseline, measure.name, worse=measure.worse, level=level)
 
 
 def _judged(

@@ -54,9 +54,9 @@ def check_contract(lake: Lake, path: Path, release: ReleaseData, thresholds: Thr
 
 def evaluate_controls(lake: Lake, release: ReleaseData, thresholds: Thresholds) -> tuple[controls.ControlResult, ...]:
     """Return the controls over the runs of the release; none where they are switched off. Raises `StorageError`."""
-    if thresholds.controls is False or not release.runs:
+    names = thresholds.asked
+    if names == () or not release.runs:
         return ()
-    names = None if thresholds.controls is True else list(thresholds.controls)
     return tuple(controls.evaluate(lake, run_ids=release.run_ids, names=names, evidence_limit=_NAMED_AT_MOST))
 
 

@@ -16,12 +16,13 @@ from storage.gate.distributions import hypergeometric_at_least, t_quantile
 from storage.gate.estimates import Numbers, Sample
 
 SEED: Final = 20_240_601
-RELABELLINGS: Final = 9_999
+PER_LEVEL: Final = 20
+"""Relabellings that a level of one in n takes, per n: so many are expected to look as bad where p is just the level."""
 RESAMPLES: Final = 5_000
 _CELLS: Final = 4_000_000
 """Numbers drawn at a time."""
-_WORK: Final = 400_000_000
-"""Numbers drawn in all, at most: large samples are relabelled less often."""
+_WORK: Final = 100_000_000
+"""Numbers drawn in all, about: large samples are relabelled less often."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -31,7 +32,7 @@ def generator(name: str) -> np.random.Generator:
     return np.random.default_rng([SEED, zlib.crc32(name.encode())])
 
 
-def p_relabelled(candidate: Sample, baseline: Sample, name: str, *, worse: int) -> float:
+def p_relabelled(candidate: Sample, baseline: Sample, name: str, *, worse: int, level: float) -> float:
     """Return the share of relabellings of the units in which the candidate looks at least as bad; `worse` is 1 where more is worse."""
     if candidate.binary and baseline.binary:
         return _fisher(candidate, baseline, worse)
@@ -40,7 +41,7 @@ def p_relabelled(candidate: Sample, baseline: Sample, name: str, *, worse: int) 
     picked, units = len(candidate), len(sums)
     seen = _difference(candidate.sums.sum(), candidate.counts.sum(), sums.sum(), counts.sum(), worse)
     reached = total = 0
-    for rows in _chunks(_affordable(units, RELABELLINGS, 999), units):
+    for rows in _chunks(_relabellings(units, level), units):
         draws = _orders(name, total, rows, units)[:, :picked]
         found = _difference(sums[draws].sum(axis=1), counts[draws].sum(axis=1), sums.sum(), counts.sum(), worse)
         reached += int(np.count_nonzero(found >= seen - _slack(seen)))
@@ -48,13 +49,13 @@ def p_relabelled(candidate: Sample, baseline: Sample, name: str, *, worse: int) 
     return (1 + reached) / (1 + total)
 
 
-def p_swapped(candidate: Sample, baseline: Sample, name: str, *, worse: int) -> float:
+def p_swapped(candidate: Sample, baseline: Sample, name: str, *, worse: int, level: float) -> float:
     """Return the same for pairs, in each of which the two may be swapped."""
     sums, counts = candidate.sums + baseline.sums, candidate.counts + baseline.counts
     seen = _difference(candidate.sums.sum(), candidate.counts.sum(), sums.sum(), counts.sum(), worse)
     random = generator(name)
     reached = total = 0
-    for rows in _chunks(_affordable(len(candidate), RELABELLINGS, 999), len(candidate)):
+    for rows in _chunks(_relabellings(len(candidate), level), len(candidate)):
         swapped = random.integers(0, 2, size=(rows, len(candidate)), dtype=np.int8).astype(np.float64)
         of_sums = candidate.sums.sum() + swapped @ (baseline.sums - candidate.sums)
         of_counts = candidate.counts.sum() + swapped @ (baseline.counts - candidate.counts)
@@ -70,7 +71,7 @@ def bootstrapped(pairs: int, statistic: Callable[[Indices], Numbers], name: str,
     `statistic` maps rows of indices of pairs to one number a row.
     """
     random = generator(name)
-    draws = (random.integers(0, pairs, size=(rows, pairs)) for rows in _chunks(_affordable(pairs, RESAMPLES, 1_999), pairs))
+    draws = (random.integers(0, pairs, size=(rows, pairs)) for rows in _chunks(max(1_999, min(RESAMPLES, _WORK // pairs)), pairs))
     found = np.concatenate([statistic(drawn) for drawn in draws])
     tail = _expanded(level, pairs)
     return float(np.quantile(found, tail)), float(np.quantile(found, 1 - tail))
@@ -107,8 +108,9 @@ def _chunks(total: int, units: int) -> Iterator[int]:
         total -= rows
 
 
-def _affordable(units: int, most: int, least: int) -> int:
-    return max(least, min(most, _WORK // units))
+def _relabellings(units: int, level: float) -> int:
+    """How many; always enough that a p of half the level can come out: a test that cannot fail would open the gate."""
+    return max(math.ceil(2 / level), min(math.ceil(PER_LEVEL / level), _WORK // units))
 
 
 def _expanded(level: float, pairs: int) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from storage.gate.checks import Check
 from storage.gate.estimates import Change, Estimate
-from storage.gate.randomisation import RELABELLINGS, RESAMPLES, SEED
+from storage.gate.randomisation import PER_LEVEL, RESAMPLES, SEED
 from storage.gate.reading import ReleaseData
 from storage.gate.verdict import Verdict
 
@@ -19,8 +19,8 @@ _INTERVALS: Final = (
     "MOVER of Wilson's (rates, with the design effect of calls within a run), Student's (means) and order-statistic (quantiles) bounds"
 )
 _PAIRED_INTERVALS: Final = f"paired bootstrap: at most {RESAMPLES} resamples of pairs, expanded percentiles"
-_TEST: Final = f"relabelling of runs: Fisher's exact test for one trial a run, else at most {RELABELLINGS} relabellings"
-_PAIRED_TEST: Final = f"swaps within pairs: at most {RELABELLINGS}"
+_TEST: Final = f"relabelling of runs: Fisher's exact test for one trial a run, else {PER_LEVEL} relabellings per 1/level"
+_PAIRED_TEST: Final = f"swaps within pairs: {PER_LEVEL} per 1/level"
 
 
 def document(verdict: Verdict) -> Document:

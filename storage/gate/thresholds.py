@@ -13,6 +13,13 @@ _NAMES: Final = (*(measure.name for measure in MEASURES), EVALUATIONS)
 _HINT: Final = "docs/release-gate.md lists the keys"
 
 
+SAFETY: Final = (
+    "policy_before_side_effect", "approval_before_execution", "approval_by_another", "denied_not_executed", "denied_sources_unread",
+    "memory_retention", "model_version_recorded", "runs_end",
+)  # fmt: skip
+"""The controls that a gate asks unless it is told otherwise: what an agent did, not how well it was recorded."""
+
+
 class Rule(BaseModel):
     """How one check is judged; what is not said is as built in."""
 
@@ -35,7 +42,7 @@ class Thresholds(BaseModel):
     alpha: float = Field(default=0.05, gt=0, le=0.5)  # the chance that two identical releases close the gate, over all comparisons
     min_samples: int = Field(default=30, ge=2)  # runs (pairs, evaluated runs) that each release needs for a check
     checks: dict[str, Rule | Literal[False]] = Field(default_factory=dict)  # by name; false leaves a check out
-    controls: bool | tuple[str, ...] = True  # every control, none, or these
+    controls: Literal["safety", "all", "none"] | tuple[str, ...] = "safety"  # `SAFETY`, every built-in control, none, or these
     contract_runs: int = Field(default=200, ge=1)  # runs that a contract of --contract is checked on, at most
 
     @property
@@ -43,6 +50,13 @@ class Thresholds(BaseModel):
         """The evaluations that have a rule of their own; every one of them is looked for."""
         prefix = f"{EVALUATIONS}:"
         return [name.removeprefix(prefix) for name, rule in self.checks.items() if name.startswith(prefix) and rule]
+
+    @property
+    def asked(self) -> tuple[str, ...] | None:
+        """The controls to ask; None for all."""
+        if isinstance(self.controls, tuple):
+            return self.controls
+        return {"safety": SAFETY, "all": None, "none": ()}[self.controls]
 
     def rule(self, measure: Measure) -> Rule | None:
         """Return the rule of a measure, filled up with what is built in; None where it is left out."""
