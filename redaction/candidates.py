@@ -63,14 +63,19 @@ _PHONE: Final = compiled(PHONE_CANDIDATE)
 _DIGIT: Final = compiled(r"\d")
 _SHORT_GROUP: Final = compiled(r"(?<!\d)\d{1,6}(?!\d)")
 _ADDRESS: Final = compiled(r"(?i)(?:bc1|[13])[a-zA-HJ-NP-Z0-9]{25,59}")
+_LONG_RUN_CHARS: Final = 4096
 _BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _NOT_BASE58: Final = re.compile(f"[^{_BASE58}]")
 
-Check = Callable[[str, Sequence[str]], bool]
-"""Whether a recognizer may find something in a text under a key with these words; False is certain."""
+Span = tuple[int, int]
+Check = Callable[[str, Sequence[str], Sequence[Span]], bool]
+"""Whether a recognizer may find something in a text under a key with these words; False is certain.
+
+What has the recognizer's shape stands in these spans, each with as much around it as the recognizer looks at.
+"""
 
 
-def searched(words: Iterable[str]) -> Check:
+def searched(words: Iterable[str]) -> Callable[[str, Sequence[str]], bool]:
     """Return whether a text or the words of its key hold the beginning of one of these phrases: False is certain."""
     beginnings = tuple(dict.fromkeys(word.split(" ")[0] for word in words))
 
@@ -85,18 +90,18 @@ may_mean_phone: Final = searched(PHONE_WORDS)
 _PHONE_CONTEXT: Final = context(PHONE_WORDS)
 
 
-def _may_hold_card(text: str, key_words: Sequence[str]) -> bool:
-    return next(cards.find(text, key_words), None) is not None
+def _may_hold_card(text: str, key_words: Sequence[str], spans: Sequence[Span]) -> bool:
+    return any(True for span in spans for _ in cards.find(text, key_words, *span))
 
 
-def _may_hold_iban(text: str, key_words: Sequence[str]) -> bool:
-    return next(ibans.find(text, key_words), None) is not None
+def _may_hold_iban(text: str, key_words: Sequence[str], spans: Sequence[Span]) -> bool:
+    return any(True for span in spans for _ in ibans.find(text, key_words, *span))
 
 
-def _may_hold_phone(text: str, key_words: Sequence[str]) -> bool:
+def _may_hold_phone(text: str, key_words: Sequence[str], spans: Sequence[Span]) -> bool:
     """Bare digits need a context word before them; what is formatted like a phone number, or international, is looked at."""
     worded: bool | None = None
-    for candidate in _PHONE.finditer(text):
+    for candidate in (each for span in spans for each in _PHONE.finditer(text, *span)):
         shape = candidate.group()
         if shape[0] in "+＋":
             return True
@@ -115,14 +120,20 @@ def _may_hold_phone(text: str, key_words: Sequence[str]) -> bool:
     return False
 
 
-def _may_hold_address(text: str, _key_words: Sequence[str]) -> bool:
+def _may_hold_address(text: str, _key_words: Sequence[str], spans: Sequence[Span]) -> bool:
     """Whether the recognizer of Bitcoin addresses would match: hexadecimal ids have its shape, but not the checksum."""
-    for match in _ADDRESS.finditer(text):
-        address = match.group()
-        if address[:3].lower() == "bc1":
-            return True
-        if not _NOT_BASE58.search(address) and _is_base58check(address):
-            return True
+    for start, end in spans:
+        begin = start
+        while begin and text[begin - 1].isalnum():  # where in a long run a match begins depends on all of the run
+            begin -= 1
+            if start - begin > _LONG_RUN_CHARS:
+                return True
+        for match in _ADDRESS.finditer(text, begin, end):
+            address = match.group()
+            if address[:3].lower() == "bc1":
+                return True
+            if not _NOT_BASE58.search(address) and _is_base58check(address):
+                return True
     return False
 
 

@@ -68,9 +68,10 @@ Rows = dict[int, bool]
 """Of the groups of one run: whether they stand in a row of cards, as far as it was asked."""
 
 
-def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield where card numbers stand in `text`; `key_words` say what it is."""
-    for run in _RUN.finditer(text):
+def find(text: str, key_words: Sequence[str], start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield where card numbers stand in `text`, or in a part of it that cuts no number; `key_words` say what it is."""
+    end = len(text) if end is None else end
+    for run in _RUN.finditer(text, start, end):
         groups = [group.span() for group in _GROUP.finditer(text, *run.span())]
         rows: Rows = {}
         position = 0
@@ -81,7 +82,7 @@ def find(text: str, key_words: Sequence[str]) -> Iterator[tuple[int, int]]:
             if taken:
                 yield groups[position][0], groups[position + taken - 1][1]
             position += taken or 1
-    for number in _EXPONENT.finditer(text):
+    for number in _EXPONENT.finditer(text, start, end):
         first, fraction, exponent = number.groups()
         if len(fraction) <= int(exponent) and _is_issued(first + fraction.ljust(int(exponent), "0")):
             yield number.span()

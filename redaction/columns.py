@@ -26,8 +26,7 @@ _CELL: Final = re.compile(r"[\s\"'`*]*+(?P<value>[^\s\"'`*]*+(?:[ \"'`*]+[^\s\"'
 
 def may_hold(text: str) -> bool:
     """Whether `find` could find something in the text or in a string of its JSON; False is certain."""
-    lowered = text.lower() if "\n" in text or "\\" in text else ""
-    return any(name in lowered for name in _NAMES)
+    return ("\n" in text or "\\" in text) and _names_a_secret(text.lower())
 
 
 def find(text: str, rules: Rules) -> Iterator[Finding]:
@@ -35,7 +34,7 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
     if "\n" not in text:
         return
     lowered = text.lower()
-    if len(lowered) != len(text) or not any(name in lowered for name in _NAMES):
+    if len(lowered) != len(text) or not _names_a_secret(lowered):
         return
     below = 0  # what stands in a table is not the head of another
     for start in sorted({lowered.rfind("\n", 0, at) + 1 for name in _NAMES for at in _places(lowered, name)}):
@@ -49,6 +48,13 @@ def find(text: str, rules: Rules) -> Iterator[Finding]:
                 found, below = _rows(text, end + 1, delimiter, len(cells), columns)
                 yield from found
                 break
+
+
+def _names_a_secret(lowered: str) -> bool:
+    for name in _NAMES:  # noqa: SIM110 - a third of the time of `any`
+        if name in lowered:
+            return True
+    return False
 
 
 def _places(text: str, name: str) -> Iterator[int]:

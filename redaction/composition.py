@@ -179,7 +179,7 @@ class Composition:
 
     def _paired(self, text: str) -> Findings:
         if text not in self._pairs:
-            self._pairs[text] = tuple(pairs.find(text, self._rules))
+            self._pairs[text] = tuple(pairs.find(text, self._rules)) if pairs.may_find(text) else ()
         return self._pairs[text]
 
     def _questions(self, text: str, leaves: tuple[Leaf, ...], outer: KeyClass) -> list[tuple[Leaf, KeyClass]]:

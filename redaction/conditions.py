@@ -14,14 +14,16 @@ import re
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import regex  # type: ignore[import-untyped]
 
+from redaction.characters import disagreements
+from redaction.database import compiled, hyperscan
 from redaction.log import warn
-from redaction.prefilter import CLASSES, DOTTED, FORMAT, Gate, hyperscan, sealed, unsealed
+from redaction.prefilter import FORMAT, Gate, sealed, unsealed
 
 SHORT_WORD_CHARS: Final = 3
 """Longer words are looked for anywhere: inside of others they are rare."""
@@ -35,6 +37,7 @@ _ONLY_REGEX: Final = re.compile(r"\{[^}]*[eisd]\s*(?:<|[}])|\\[LmMRXKGN]|\(\?[|&
 _NO_MINIMUM: Final = re.compile(r"(?<!\\)\{,(?=\d)")
 _CLASS: Final = re.compile(r"\\[\[\]]|\[\^?\]?(?:[^\]\\]|\\.)*\]")
 _ANCHOR: Final = re.compile(r"(?<!\\)[\^$]|\\[AZzG]")
+_ASCII_BEGINNING: Final = re.compile(r"[0-9a-z]*")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]|\\[uUpP]|\\x(?:[89A-Fa-f]|\{)")
 
 Translated = tuple[str, int]
@@ -78,20 +81,21 @@ def open_gate(conditions: Sequence[Condition], folder: Path | None = None) -> Ga
 
 
 def compiled_gate(conditions: Sequence[Condition], folder: Path | None = None) -> bytes:
-    """Return the conditions compiled: a line of JSON and Hyperscan's database, which is empty on a platform without it.
+    """Return the conditions compiled: a line of JSON and Hyperscan's databases, of which there is none on a platform without it.
 
+    One database has what is looked for in every text. Weak expressions would make it three times slower, so those of each condition
+    have one of their own, which is asked where one of its words stands; and so have shapes whose places are looked at closer.
     In `folder` the classes of characters are kept on which the engines disagree: they take a second to find.
     """
     compiler = _Compiler(conditions)
-    database = _database(compiler.expressions)
-    if database is None:
-        compiler = _Compiler(conditions, refused=[each for each in compiler.expressions if _database([each]) is None])
-        database = _database(compiler.expressions)
+    database = compiled(compiler.expressions)
+    if database is None or None in compiler.weak_databases:
+        refused = [each for each in (*compiler.expressions, *compiler.weak_expressions) if compiled([each]) is None]
+        compiler = _Compiler(conditions, refused=refused)
+        database = compiled(compiler.expressions)
         if database is None:
             warn("the prefilter cannot be compiled: every recognizer looks at every text")
-    database = database or b""
-    meta = compiler.meta(_known_disagreements(folder) if database else {})
-    return sealed(json.dumps(meta, separators=(",", ":")).encode() + b"\n" + database)
+    return sealed(compiler.blob(database, _known_disagreements(folder) if database else {}))
 
 
 class _Compiler:
@@ -103,17 +107,17 @@ class _Compiler:
         self._refused = refused
         self._ids: dict[Translated, int] = {}
         self._shapes: dict[int, int] = {}
-        self._worded: dict[int, int] = {}
         self._words: dict[int, int] = {}
         self._key_words: dict[str, int] = {}
         self._always = self._not_ascii = 0
         self._inside: dict[int, int] = {}
-        self._inside_worded: dict[int, int] = {}
+        self._worded: dict[int, tuple[list[Translated], list[Translated]]] = {}
         self._anchored = 0
         for index, condition in enumerate(conditions):
-            self._add(1 << index, condition)
+            self._add(index, condition)
 
-    def _add(self, bit: int, condition: Condition) -> None:
+    def _add(self, index: int, condition: Condition) -> None:
+        bit = 1 << index
         certain, worded = ([_translated(*each) for each in group] for group in (condition.expressions, condition.worded))
         translated = [*certain, *worded]
         if not (translated or condition.searched) or any(each is None or each in self._refused for each in translated):
@@ -121,23 +125,27 @@ class _Compiler:
             return
         if any(_ANCHOR.search(_CLASS.sub("", expression)) for expression, _ in condition.searched):
             self._anchored |= bit
-        self._add_for_parts(bit, condition.expressions, self._inside)
-        self._add_for_parts(bit, condition.worded, self._inside_worded)
+        for relaxed in self._of_parts(bit, condition.expressions):
+            self._note(self._inside, relaxed, bit)
         if any(_NOT_ASCII.search(expression) for expression, _ in (*condition.expressions, *condition.worded)):
             self._not_ascii |= bit
-        for group, bits in ((certain, self._shapes), (worded, self._worded)):
-            for each in group:
-                if each is not None:
-                    identifier = self._ids.setdefault(each, len(self._ids))
-                    bits[identifier] = bits.get(identifier, 0) | bit
-        for word in dict.fromkeys(phrase.split(" ")[0] for phrase in condition.words):
-            self._key_words[word] = self._key_words.get(word, 0) | bit
-            for expression, flags in _in_texts(word):
-                identifier = self._ids.setdefault((expression, _flags(flags, prefilter=False)), len(self._ids))
-                self._words[identifier] = self._words.get(identifier, 0) | bit
+        for each in filter(None, certain):
+            self._note(self._shapes, each, bit)
+        if worded:
+            self._worded[index] = (list(filter(None, worded)), self._of_parts(bit, condition.worded))
+        for phrase in condition.words:
+            first, *more = phrase.split(" ")
+            self._key_words[first] = self._key_words.get(first, 0) | bit
+            for expression, flags in _in_texts(first, more):
+                self._note(self._words, (expression, _flags(flags, prefilter=False)), bit)
 
-    def _add_for_parts(self, bit: int, expressions: Iterable[tuple[str, int]], bits: dict[int, int]) -> None:
-        """Note what a text contains of which a part, between quotes or other punctuation, has an expression with anchors."""
+    def _note(self, bits: dict[int, int], expression: Translated, bit: int) -> None:
+        identifier = self._ids.setdefault(expression, len(self._ids))
+        bits[identifier] = bits.get(identifier, 0) | bit
+
+    def _of_parts(self, bit: int, expressions: Iterable[tuple[str, int]]) -> list[Translated]:
+        """Return what a text contains of which a part, between quotes or other punctuation, has an expression with anchors."""
+        found = []
         for expression, flags in expressions:
             bare = _CLASS.sub("", expression)
             if not _ANCHOR.search(bare):
@@ -147,15 +155,39 @@ class _Compiler:
             if _ANCHOR.search(_CLASS.sub("", inner)) or relaxed is None or relaxed in self._refused or expression.endswith("\\$"):
                 self._anchored |= bit
                 continue
-            identifier = self._ids.setdefault(relaxed, len(self._ids))
-            bits[identifier] = bits.get(identifier, 0) | bit
+            found.append(relaxed)
+        return found
 
     @property
     def expressions(self) -> Sequence[Translated]:
-        """What has to be compiled, in the order of the numbers."""
+        """What every text is searched for, in the order of the numbers."""
         return list(self._ids)
 
-    def meta(self, disagreeing: Mapping[str, object]) -> Mapping[str, object]:
+    @property
+    def weak_expressions(self) -> Sequence[Translated]:
+        """What is searched for beside words only."""
+        return [each for groups in self._worded.values() for group in groups for each in group]
+
+    @cached_property
+    def weak_databases(self) -> list[bytes | None]:
+        """Return the compiled expressions of each condition that has weak ones."""
+        return [compiled([*certain, *relaxed]) for certain, relaxed in self._worded.values()]
+
+    def blob(self, database: bytes | None, disagreeing: Mapping[str, object]) -> bytes:
+        """Return everything that a `Gate` is made of."""
+        weak = self.weak_databases if database else []
+        checked = [(index, each.check, _places(each)) for index, each in enumerate(self._conditions) if each.check] if database else []
+        meta = self._meta(disagreeing) | {
+            "size": len(database or b""),
+            "worded": [
+                (index, len(certain), len(each or b"")) for (index, (certain, _)), each in zip(self._worded.items(), weak, strict=False)
+            ],
+            "checks": [(index, name, len(places)) for index, name, places in checked],
+        }
+        databases = [database or b"", *(each or b"" for each in weak), *(places for _, _, places in checked)]
+        return json.dumps(meta, separators=(",", ":")).encode() + b"\n" + b"".join(databases)
+
+    def _meta(self, disagreeing: Mapping[str, object]) -> dict[str, object]:
         expressions = range(len(self._ids))
         return {
             "conditions": len(self._conditions),
@@ -165,14 +197,11 @@ class _Compiler:
             "hints": {each.hint: 1 << index for index, each in enumerate(self._conditions) if each.hint},
             "anchored": self._anchored,
             "inside": [self._inside.get(each, 0) for each in expressions],
-            "inside_worded": [self._inside_worded.get(each, 0) for each in expressions],
             "always": self._always,
             "not_ascii": self._not_ascii,
             "shapes": [self._shapes.get(each, 0) for each in expressions],
-            "worded": [self._worded.get(each, 0) for each in expressions],
             "words": [self._words.get(each, 0) for each in expressions],
             "key_words": self._key_words,
-            "checks": [(index, each.check) for index, each in enumerate(self._conditions) if each.check],
             "disagreeing": disagreeing,
         }
 
@@ -192,8 +221,12 @@ def not_lost(condition: Condition) -> Condition:
     )
 
 
-def _in_texts(word: str) -> Iterator[tuple[str, int]]:
-    """Yield what a text contains in which `redaction.context` finds the word; short words only where a word can begin and end."""
+def _in_texts(word: str, more: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Yield what a text contains in which `redaction.context` finds a phrase; short words only where a word can begin and end."""
+    if more:
+        second = _ASCII_BEGINNING.match(more[0])
+        yield f"{re.escape(word)}[^0-9A-Za-z]*{second.group() if second else ''}", regex.I
+        return
     if len(word) > SHORT_WORD_CHARS:
         yield re.escape(word), regex.I
         return
@@ -225,22 +258,11 @@ def _flags(flags: int, *, prefilter: bool = True) -> int:
     return own | (module.HS_FLAG_MULTILINE if flags & regex.M else 0)
 
 
-def _database(expressions: Sequence[Translated]) -> bytes | None:
-    """Return the expressions compiled together; None when Hyperscan refuses one of them, nothing on a platform without it."""
+def _places(condition: Condition) -> bytes:
+    """Return the expressions of a condition compiled so that every place is told where one of them ends."""
     module = hyperscan()
-    if module is None or not expressions:
-        return b""
-    database = module.Database(mode=module.HS_MODE_BLOCK)
-    try:
-        database.compile(
-            expressions=[expression.encode() for expression, _ in expressions],
-            ids=list(range(len(expressions))),
-            elements=len(expressions),
-            flags=[flags for _, flags in expressions],
-        )
-    except module.error:
-        return None
-    return bytes(module.dumpb(database))
+    each_once = [each for each in (_translated(*each) for each in condition.expressions) if each is not None]
+    return compiled([(expression, flags & ~module.HS_FLAG_SINGLEMATCH) for expression, flags in each_once]) or b""
 
 
 def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
@@ -250,52 +272,11 @@ def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
     except (OSError, ValueError):
         known = {}
     if not known:
-        known = _disagreements()
+        known = disagreements()
         if path is not None:
             with contextlib.suppress(OSError):
                 _keep(path, sealed(json.dumps(known).encode()))
     return known
-
-
-@cache
-def _disagreements() -> Mapping[str, list[tuple[int, int]]]:
-    """Return, by the class that the `regex` module gives them, the ranges of characters to which Hyperscan gives other classes."""
-    module = hyperscan()
-    characters = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code < 0xE000]
-    text = "".join(characters)
-    ends = {}
-    position = 0
-    for character in characters:
-        position += len(character.encode())
-        ends[position] = ord(character)
-    data = text.encode()
-    theirs: dict[str, set[int]] = {}
-    ours: dict[str, set[int]] = {}
-    for name in (each for each in CLASSES if each):
-        database = module.Database(mode=module.HS_MODE_BLOCK)
-        database.compile(expressions=[name.encode()], ids=[0], elements=1, flags=[module.HS_FLAG_UTF8 | module.HS_FLAG_UCP])
-        found: set[int] = set()
-        database.scan(data, match_event_handler=lambda _id, _start, end, _flags, found: found.add(end), context=found)
-        theirs[name] = {ends[end] for end in found}
-        ours[name] = set(map(ord, regex.findall(name, text)))
-    disagreeing = set().union(*(theirs[name] ^ ours[name] for name in theirs)) | set(range(0xD800, 0xE000)) | set(DOTTED)
-    by_class: dict[str, list[int]] = {name: [] for name in CLASSES}
-    for code in sorted(disagreeing):
-        by_class[next((name for name in ours if code in ours[name]), "")].append(code)
-    return {name: list(_ranges(codes)) for name, codes in by_class.items()}
-
-
-def _ranges(codes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    first = last = -2
-    for code in codes:
-        if code == last + 1:
-            last = code
-            continue
-        if first >= 0:
-            yield first, last
-        first = last = code
-    if first >= 0:
-        yield first, last
 
 
 def _identity(conditions: Sequence[Condition]) -> str:

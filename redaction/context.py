@@ -26,15 +26,20 @@ class Context:
     """What makes a weak match a strong one, and what stands against it: phrases of lower-case words."""
 
     words: tuple[str, ...]
-    unless: tuple[str, ...] = ()
+    unless: tuple[str, ...]
+    beginnings: frozenset[str]
+    """The first words of all phrases."""
 
     def near(self, text: str, start: int, key_words: Sequence[str]) -> str | None:
         """Return the first context word that stands before `text[start]`, above it or in the key; None when there is none."""
         if not self.words:
             return None
-        return self._known(_said(words_before(text, start), key_words)) or self._known(_said(column_words(text, start), ()))
+        return self._known(words_before(text, start), key_words) or self._known(column_words(text, start), ())
 
-    def _known(self, around: str) -> str | None:
+    def _known(self, words: Sequence[str], key_words: Sequence[str]) -> str | None:
+        if self.beginnings.isdisjoint(words) and self.beginnings.isdisjoint(key_words):
+            return None
+        around = f" {' '.join(words)} {' '.join(key_words)} "
         if any(f" {word} " in around for word in self.unless):
             return None
         return next((word for word in self.words if f" {word} " in around), None)
@@ -42,7 +47,8 @@ class Context:
 
 def context(words: Iterable[str], unless: Iterable[str] = ()) -> Context:
     """Return a context of these words, written as they stand between spaces (`account#` → `account`)."""
-    return Context(*(tuple(dict.fromkeys(" ".join(WORD.findall(word.lower())) for word in each)) for each in (words, unless)))
+    wanted, against = (tuple(dict.fromkeys(" ".join(WORD.findall(word.lower())) for word in each)) for each in (words, unless))
+    return Context(wanted, against, frozenset(phrase.partition(" ")[0] for phrase in (*wanted, *against)))
 
 
 def words_before(text: str, start: int, count: int = WORDS_BEFORE) -> list[str]:
@@ -104,7 +110,3 @@ def _words(token: str) -> list[str]:
         return [lowered]
     parts = (part.lower() for part in (*_CAMEL.findall(token), *_CASES.findall(token)))
     return [lowered, *(part for part in parts if len(part) >= _PART_LETTERS)]
-
-
-def _said(words: Sequence[str], key_words: Sequence[str]) -> str:
-    return f" {' '.join(words)} {' '.join(key_words)} "

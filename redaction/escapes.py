@@ -18,6 +18,8 @@ _ESCAPE: Final = re.compile(
 _QUOTED_PRINTABLE: Final = re.compile(_ESCAPE.pattern + r"|=(\r?\n)(?=\S)|=(3D)")
 _GROUPS: Final = _ESCAPE.groups
 _CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_SIMPLE: Final = (*((f"\\{letter}", meaning) for letter, meaning in _CONTROL.items()), *((f"\\{sign}", sign) for sign in "\"'/"))
+_OTHER_ESCAPE: Final = re.compile(r"\\[uUx]")
 _ENTITIES: Final = {
     "amp": "&", "apos": "'", "colon": ":", "commat": "@", "gt": ">", "hyphen": "-", "lowbar": "_", "lt": "<", "nbsp": " ", "num": "#",
     "period": ".", "plus": "+", "quot": '"', "sol": "/",
@@ -46,13 +48,32 @@ def views(text: str) -> Iterator[View]:
 
 def meanings(text: str) -> Iterator[str]:
     """Yield the texts of `views`, without where their characters stand: much quicker."""
-    expression = _QUOTED_PRINTABLE if _is_quoted_printable(text) else _ESCAPE
-    decoded = expression.sub(_meaning, text) if expression is _QUOTED_PRINTABLE or "\\" in text or "%" in text or "&" in text else text
+    decoded = _decoded(text)
     if decoded != text:
         yield decoded
     normalised = decoded if decoded.isascii() else decoded.translate(_PLAIN)
     if normalised != decoded:
         yield normalised
+
+
+def may_mean_more(text: str) -> bool:
+    """Whether `views` could yield something; False is certain."""
+    return not text.isascii() or _may_be_escaped(text)
+
+
+def _may_be_escaped(text: str) -> bool:
+    return "\\" in text or "%" in text or "&" in text or _is_quoted_printable(text)
+
+
+def _decoded(text: str) -> str:
+    """Return `text` with its escapes read. Nearly always they are those of JSON, of which most need no expression."""
+    if not _may_be_escaped(text):
+        return text
+    if "%" in text or "&" in text or "\\\\" in text or _is_quoted_printable(text) or _OTHER_ESCAPE.search(text) is not None:
+        return (_QUOTED_PRINTABLE if _is_quoted_printable(text) else _ESCAPE).sub(_meaning, text)
+    for escape, meaning in _SIMPLE:
+        text = text.replace(escape, meaning)
+    return text
 
 
 def unescaped(text: str) -> View | None:
@@ -63,10 +84,9 @@ def unescaped(text: str) -> View | None:
 
     None when nothing is escaped.
     """
-    is_quoted_printable = _is_quoted_printable(text)
-    if not is_quoted_printable and "\\" not in text and "%" not in text and "&" not in text:
+    if not _may_be_escaped(text):
         return None
-    expression = _QUOTED_PRINTABLE if is_quoted_printable else _ESCAPE
+    expression = _QUOTED_PRINTABLE if _is_quoted_printable(text) else _ESCAPE
     first = expression.search(text)
     if first is None:
         return None

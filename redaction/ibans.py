@@ -24,9 +24,9 @@ _NEXT: Final = re.compile(r"[ \-.\u00a0\u2009\u202f]?([A-Z0-9])")
 _LETTERS_AFTER: Final = re.compile(r"[A-Za-z0-9]")
 
 
-def find(text: str, _key_words: Sequence[str] = ()) -> Iterator[tuple[int, int]]:
-    """Yield where account numbers stand; linear in the text."""
-    for begin in _START.finditer(text):
+def find(text: str, _key_words: Sequence[str] = (), start: int = 0, end: int | None = None) -> Iterator[tuple[int, int]]:
+    """Yield where account numbers stand that begin in this part of `text`; linear in the text."""
+    for begin in _START.finditer(text, start, len(text) if end is None else end):
         length = _LENGTHS.get(begin.group(1))
         if length is None:
             continue

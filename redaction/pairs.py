@@ -50,7 +50,8 @@ _SEGMENT: Final = re.compile(
 _ELEMENT: Final = re.compile(r"<(?P<key>[A-Za-z_][\w.:\-]{0,60})(?:\s[^<>]{0,200})?>\s*+(?P<line>[^<>]{1,300}?)\s*+</(?P=key)\s*>")
 _NAME: Final = re.compile(r"[^\W\d_a-z][^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _MORE_NAMES: Final = re.compile(r"(?:[ ][^\W\d_a-z][\w.'’\-]*+(?![\w=])){1,4}")
-_COLON: Final = re.compile(r":\**+[ \t]|[\"']\s*+:|：")
+_COLON: Final = re.compile(r":\**+[ \t]")
+_QUOTED_KEY: Final = re.compile(r"[\"']\s*+:")
 SHAPES_IN_JSON: Final = ("=", "</", "：", r"[^\"\s][ \t]*:\*{0,4}[ \t]", r"'\s*:", "%2[27]", "&(?:quot|apos|#3[49]);")
 """What JSON contains if `find` could find something in one of its strings: a colon behind anything but a quote, …"""
 
@@ -72,11 +73,20 @@ _CLOSE: Final = {"[": "]", "{": "}", "(": ")"}
 
 
 def _may_be_plain(text: str) -> bool:
-    return "=" in text or "</" in text or ((":" in text or "：" in text) and _COLON.search(text) is not None)
+    if "=" in text or "</" in text or "：" in text:
+        return True
+    if ":" not in text:
+        return False
+    return _COLON.search(text) is not None or (("'" in text or '"' in text) and _QUOTED_KEY.search(text) is not None)
 
 
 def _may_be_escaped(text: str) -> bool:
     return ("\\" in text or "%2" in text or "&" in text) and _ESCAPED.search(text) is not None
+
+
+def may_find(text: str) -> bool:
+    """Whether `find` could find something; False is certain."""
+    return _may_be_plain(text) or columns.may_hold(text) or _may_be_escaped(text)
 
 
 def find(text: str, rules: Rules) -> Iterator[Finding]:

@@ -9,21 +9,24 @@ of the same classes on which both agree. Tests hold this against the recognizers
 import bisect
 import hashlib
 import json
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import regex  # type: ignore[import-untyped]
 
-from redaction.candidates import CHECKS, Check
+from redaction.candidates import CHECKS, Span
+from redaction.database import Database
 from redaction.encodings import stretches
-from redaction.escapes import meanings, views
+from redaction.escapes import may_mean_more, meanings, views
 from redaction.expressions import LIMIT_SECONDS
 
 LOOKED_AT_CHARS: Final = 4096
-"""Up to this length a text that has a recognizer's shape is looked at closer before the recognizer is called."""
+"""Up to this length the whole of a text is looked at closer where a recognizer's shape stands at too many places."""
 
-FORMAT: Final = 7
+AROUND_CHARS: Final = 128
+"""On both sides of the place where a shape ends; longer than what is recognised, as far as it is one of them."""
+
+FORMAT: Final = 10
 REMEMBERED_CHARACTERS: Final = 20_000
 CLASSES: Final = {r"\d": "\u0660", r"\w": "\u00aa", r"\s": "\u2003", "": "\u00a1"}
 """By the narrowest class of a character: one of the same class on which both engines agree, and that no ASCII set contains."""
@@ -38,7 +41,7 @@ class Gate:
     def __init__(self, blob: bytes) -> None:
         """`blob` is what `compiled_gate` returned. Raises `ValueError` when it is something else, or made for another machine."""
         self.blob = blob
-        header, _, database = unsealed(blob).partition(b"\n")
+        header, _, databases = unsealed(blob).partition(b"\n")
         meta = json.loads(header)
         self.everything: int = (1 << meta["conditions"]) - 1
         self.identifiers: int = meta["identifiers"]
@@ -48,20 +51,20 @@ class Gate:
         self.hinting: int = sum(self.hints.values())
         self._anchored: int = meta["anchored"]
         self._inside: list[int] = meta["inside"]
-        self._inside_worded: list[int] = meta["inside_worded"]
         self._always: int = meta["always"]
         self._not_ascii: int = meta["not_ascii"]
         self._shapes: list[int] = meta["shapes"]
-        self._worded: list[int] = meta["worded"]
         self._words: list[int] = meta["words"]
         self._key_words: dict[str, int] = meta["key_words"]
         self._searched = tuple((1 << index, regex.compile(expression, flags)) for index, expression, flags in meta["searched"])
-        self._checks: tuple[tuple[int, Check], ...] = tuple((1 << index, CHECKS[name]) for index, name in meta["checks"])
-        self._checked = sum(bit for bit, _ in self._checks)
         self._exchange = _exchange(meta["disagreeing"])
         self._agreed = {chr(code) for code in range(0x80)}
-        self._database = _loaded(database) if database else None
-        self._scratch = threading.local()
+        of_size = _in_turn(databases)
+        self._database = Database(content) if (content := of_size(meta["size"])) else None
+        self._worded = tuple((1 << index, certain, Database(of_size(size))) for index, certain, size in meta["worded"])
+        self._with_words: int = sum(bit for bit, _, _ in self._worded)
+        self._checks = tuple((1 << index, CHECKS[name], Database(of_size(size))) for index, name, size in meta["checks"])
+        self._checked: int = sum(bit for bit, _, _ in self._checks)
 
     @property
     def is_fast(self) -> bool:
@@ -75,43 +78,58 @@ class Gate:
         """
         if self._database is None:
             return self.everything
-        hits: list[int] = []
         mask = self._always | (self._anchored if parts else 0)
         if text.isascii():
-            self._search(text, hits)
+            forms = [text.encode()]
         else:
-            mask |= self._search_unicode(text, hits)
-        worded = words = 0
-        shapes, of_worded, of_words = self._shapes, self._worded, self._words
+            forms, uncertain = self._forms(text)
+            mask |= uncertain
+        hits: list[int] = []
+        for form in forms:
+            self._database.search(form, hits)
+        words = 0
+        shapes, of_words = self._shapes, self._words
         for hit in hits:
             mask |= shapes[hit]
-            worded |= of_worded[hit]
             words |= of_words[hit]
         for hit in hits if parts else ():
             mask |= self._inside[hit]
-            worded |= self._inside_worded[hit]
         for bit, expression in self._searched:
             if not mask & bit and _found(expression, text):
                 mask |= bit
-        if worded := worded & ~mask:
-            for word in context:
-                words |= self._key_words.get(word, 0)
-            mask |= worded & words
-        if mask & self._checked and len(text) <= LOOKED_AT_CHARS:
-            for bit, check in self._checks:
-                if mask & bit and not check(text, context):
-                    mask &= ~bit
+        for word in context:
+            words |= self._key_words.get(word, 0)
+        if words := words & self._with_words & ~mask:
+            mask |= self._search_worded(words, forms, parts)
+        return self._looked_at(mask, text, forms, context) if mask & self._checked else mask
+
+    def _search_worded(self, words: int, forms: Sequence[bytes], parts: bool) -> int:
+        """Return those of the conditions `words` of which a text has an expression, too: few texts come so far."""
+        mask = 0
+        for bit, certain, database in self._worded:
+            if words & bit:
+                hits: list[int] = []
+                for form in forms:
+                    database.search(form, hits)
+                if hits and (parts or min(hits) < certain):
+                    mask |= bit
         return mask
 
-    def _search_unicode(self, text: str, hits: list[int]) -> int:
-        """Search in a text that is not ASCII; returns the conditions that only the recognizers themselves can tell about."""
+    def _looked_at(self, mask: int, text: str, forms: Sequence[bytes], context: Sequence[str]) -> int:
+        """Return `mask` without those that a closer look at the places of their shapes rules out."""
+        for bit, check, database in self._checks:
+            if mask & bit and (spans := _spans(text, forms, database)) is not None and not check(text, context, spans):
+                mask &= ~bit
+        return mask
+
+    def _forms(self, text: str) -> tuple[list[bytes], int]:
+        """Return the bytes to search for a text that is not ASCII, and the conditions that only recognizers themselves can tell about."""
         if self._agreed.issuperset(characters := set(text)) or self._agree_on(characters):
-            self._search(text, hits)
-            return 0
-        self._search(text.translate(self._exchange), hits)
+            return [text.encode()], 0
+        forms = [text.translate(self._exchange).encode()]
         if "\u0130" in text or "\u0131" in text:
-            self._search(text.translate(DOTTED).translate(self._exchange), hits)
-        return self._not_ascii
+            forms.append(text.translate(DOTTED).translate(self._exchange).encode())
+        return forms, self._not_ascii
 
     def _agree_on(self, characters: set[str]) -> bool:
         """Whether both engines class these characters alike; remembers those of which they do."""
@@ -120,12 +138,36 @@ class Gate:
             self._agreed |= agreed
         return len(agreed) == len(characters)
 
-    def _search(self, text: str, hits: list[int]) -> None:
-        try:
-            scratch = self._scratch.own
-        except AttributeError:
-            scratch = self._scratch.own = _scratch(self._database)
-        self._database.scan(text.encode(), match_event_handler=_note, context=hits, scratch=scratch)  # type: ignore[union-attr]
+
+def _spans(text: str, forms: Sequence[bytes], database: Database) -> list[Span] | None:
+    """Return the parts of a text in which a shape stands, with what stands around; None when there are too many in a long one."""
+    data = forms[0]
+    ends = database.places(data) if len(forms) == 1 else None
+    if ends is None:
+        return [(0, len(text))] if len(text) <= LOOKED_AT_CHARS else None
+    around = AROUND_CHARS if len(data) == len(text) else 4 * AROUND_CHARS
+    spans: list[Span] = []
+    for end in sorted(ends):
+        start = max(0, end - around)
+        if spans and start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], end + around)
+        else:
+            spans.append((start, end + around))
+    if len(data) == len(text):
+        return spans
+    return [(len(data[:start].decode(errors="ignore")), len(data[:end].decode(errors="ignore"))) for start, end in spans]
+
+
+def _in_turn(content: bytes) -> Callable[[int], bytes]:
+    """Return what cuts `content` into parts, one after the other."""
+    position = 0
+
+    def following(size: int) -> bytes:
+        nonlocal position
+        position += size
+        return content[position - size : position]
+
+    return following
 
 
 def _found(expression: Any, text: str) -> bool:
@@ -133,10 +175,6 @@ def _found(expression: Any, text: str) -> bool:
         return expression.search(text, timeout=LIMIT_SECONDS) is not None
     except TimeoutError:
         return True
-
-
-def _note(expression: int, _start: int, _end: int, _flags: int, hits: list[int]) -> None:
-    hits.append(expression)
 
 
 class Prefilter:
@@ -168,10 +206,21 @@ class Prefilter:
         gate = self._gate
         return gate is None or any(gate.candidates(each, ()) & gate.long for each in (text, *meanings(text)))
 
-    def is_plain(self, texts: Sequence[str], context: Sequence[str]) -> bool:
-        """Whether `texts`, all that a text stands for, have no candidates, nor any part of them that stands for itself; True is certain."""
+    def told_at_most(self, texts: Sequence[str], context: Sequence[str]) -> bool | None:
+        """Whether keys in `texts`, all that a text stands for, may tell of values; None when more may be found in a part of them.
+
+        What is not None is certain: no recognizer finds anything in `texts`, nor in a part of them that stands for itself.
+        """
         gate = self._gate
-        return gate is not None and gate.is_fast and not any(gate.candidates(text, context, parts=True) for text in texts)
+        if gate is None or not gate.is_fast:
+            return None
+        told = gate.hints.get("told", 0)
+        found = 0
+        for text in texts:
+            found |= gate.candidates(text, context, parts=True)
+            if found & ~told:
+                return None
+        return found != 0
 
 
 def _may_match(gate: Gate, text: str, context: Sequence[str], wanted: int) -> bool:
@@ -181,7 +230,7 @@ def _may_match(gate: Gate, text: str, context: Sequence[str], wanted: int) -> bo
         return True
     if mask & gate.encoded and any(gate.candidates(stretch.text, context) & wanted for stretch in stretches(text)):
         return True
-    return any(gate.candidates(view, context) & wanted for view, _ in views(text))
+    return may_mean_more(text) and any(gate.candidates(view, context) & wanted for view, _ in views(text))
 
 
 def sealed(content: bytes) -> bytes:
@@ -195,15 +244,6 @@ def unsealed(blob: bytes) -> bytes:
     if not content or sealed(content) != blob:
         raise ValueError("not a prefilter")
     return content
-
-
-def hyperscan() -> Any:
-    """Return the hyperscan module, or None on a platform without it."""
-    try:
-        import hyperscan as module
-    except ImportError:
-        return None
-    return module
 
 
 class _Exchange(dict[int, int | str]):
@@ -224,17 +264,3 @@ class _Exchange(dict[int, int | str]):
 
 def _exchange(disagreeing: Mapping[str, Sequence[Sequence[int]]]) -> _Exchange:
     return _Exchange(sorted((start, end, CLASSES[name]) for name, each in disagreeing.items() for start, end in each))
-
-
-def _loaded(database: bytes) -> Any:
-    module = hyperscan()
-    if module is None:
-        raise ValueError("made where hyperscan was installed")
-    try:
-        return module.loadb(database, module.HS_MODE_BLOCK)
-    except module.error as error:
-        raise ValueError(f"made for another machine: {type(error).__name__}") from None
-
-
-def _scratch(database: Any) -> Any:
-    return hyperscan().Scratch(database)

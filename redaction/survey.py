@@ -8,18 +8,23 @@ every string, and the text is walked only where the answer is not certain.
 import re
 from typing import Final
 
-from redaction import blobs, columns, labels
+from redaction import blobs, columns, labels, pairs, structure
 from redaction.escapes import meanings
 from redaction.keys import Handling, KeyClass
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
 from redaction.sensitive_keys import Test
+from redaction.structure import Kind
 
 _KEY: Final = re.compile(r"\"([^\"\\]*)\"\s*:")
 _NAMED: Final = re.compile(r"\"([^\"\\]*)\"\s*:\s*(?:\"([a-z0-9_.\-/:]*)\"|null\b|(?=([^\s\"]|\"[^\"]*[^a-z0-9_.\-/:\"])))")
 _TOLD_BEFORE: Final = re.compile(r"\"--?[A-Za-z]|[\[,]\s*\[\s*\"")
 """Options of commands, and arrays in arrays: their items may say what the next one is."""
 _MOST_KEYS: Final = 200
+_TEXTS: Final = frozenset({Kind.STRING, Kind.KEY, Kind.RAW})
+_NESTED: Final = 3
+"""JSON in JSON so deep is taken apart here."""
+
 _IN_ORDER: Final = (Handling.SCAN, Handling.EXEMPT)
 
 
@@ -39,7 +44,16 @@ def is_plain(text: str, outer: KeyClass, rules: Rules, prefilter: Prefilter) -> 
     if names and not _name_machines(meaning, names, beside_person=not rules.persons.isdisjoint(keys)):
         return False
     context = dict.fromkeys((*outer.context, *(word for each in classes.values() for word in each.context)))
-    return prefilter.is_plain((text, *read), tuple(context))
+    told = prefilter.told_at_most((text, *read), tuple(context))
+    return told is False or (told is True and _tells_nothing(text, rules, _NESTED))
+
+
+def _tells_nothing(text: str, rules: Rules, depth: int) -> bool:
+    """Whether in no string of the JSON keys tell of values; what may be JSON once more is taken apart, too."""
+    leaves = structure.walk(text)
+    if leaves is None:
+        return not pairs.may_find(text) or next(pairs.find(text, rules), None) is None
+    return depth > 0 and all(leaf.kind not in _TEXTS or _tells_nothing(leaf.text, rules, depth - 1) for leaf in leaves)
 
 
 def _decides_nothing(key_class: KeyClass) -> bool:

@@ -271,7 +271,8 @@ def test_no_key_that_a_dialect_reads_is_sensitive(redactor: Redactor) -> None:
     rules: Rules = redactor._rules
     keys = _dialect_keys()
     assert len(keys) > 100
-    assert [key for key in keys if rules.keys.attribute(key).handling is Handling.WHOLE] == []
+    classes = {key: rules.keys.attribute(key) for key in keys}
+    assert [key for key, each in classes.items() if each.handling is Handling.WHOLE and not each.pseudonymise] == []
 
 
 REQUESTS: dict[str, type[Message]] = {

@@ -19,7 +19,7 @@ from structlog.testing import LogCapture
 from benchmarks.soak.samples import samples
 from benchmarks.stock import Stock, places
 from benchmarks.texts import Texts
-from redaction import conditions, prefilter
+from redaction import conditions, database
 from redaction.conditions import Condition, compiled_gate, open_gate
 from redaction.policy import RedactionConfig
 from redaction.prefilter import Gate, Prefilter
@@ -163,7 +163,7 @@ def test_without_hyperscan_every_recognizer_looks_at_every_text(monkeypatch: pyt
     texts = ("nothing", "jane@example.com", "card 4111 1111 1111 1111, ssn 536-22-8726")
     wanted = [analyzer.find(text, ()) for text in texts]
     monkeypatch.setattr(conditions, "hyperscan", lambda: None)
-    monkeypatch.setattr(prefilter, "hyperscan", lambda: None)
+    monkeypatch.setattr(database, "hyperscan", lambda: None)
     slow = Analyzer(RedactionConfig())
     assert not slow.gate.is_fast
     assert [slow.gate.candidates(text, ()) for text in texts] == [slow.gate.everything] * len(texts)
