@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from alerts.errors import AlertsError
 from alerts.evaluate import Sample
+from alerts.folding import ANNOTATION, fold
 from alerts.rules import NAME, VALUE_COLUMN, LoadedRule
 from alerts.templates import render
 from storage.damage import Damage
@@ -49,7 +51,8 @@ def read_samples(
 ) -> list[Sample]:
     """Return the rows of a rule as seen at `eval_ts` (aware); raises StorageError or AlertsError when there is no usable answer.
 
-    A label that is NULL is no label; a value that is NULL or NaN means "no data".
+    A label that is NULL is no label; a value that is NULL or NaN means "no data". More label sets than `folding.MAX_LABEL_SETS` are folded
+    into one, unless the rule's group has a limit.
     """
     moment = eval_ts.replace(tzinfo=None)
     table = lake.query(
@@ -58,7 +61,11 @@ def read_samples(
     if truncated_at(table) is not None:
         raise AlertsError("read the answer of the rule", rule.rule.alert, hint=f"more than {max_rows} rows: group by fewer columns")
     check_columns(rule.rule.alert, {field.name: str(field.type) for field in table.schema})
-    return _cleaned([_sample(rule, row) for row in table.to_pylist()], clean)
+    rows, folded = (table.to_pylist(), 0) if rule.limit else fold(table.to_pylist(), VALUE_COLUMN)
+    samples = [_sample(rule, row) for row in rows]
+    if folded:
+        samples[-1] = replace(samples[-1], annotations={**samples[-1].annotations, ANNOTATION: f"{folded} label sets"})
+    return _cleaned(samples, clean)
 
 
 def check_columns(alert: str, columns: Mapping[str, str]) -> None:

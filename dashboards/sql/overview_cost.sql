@@ -1,5 +1,6 @@
 -- Spend by agent and by model. Only inference calls count, each once; calls without a known price are counted apart and are not 0.
--- Parameters: start (naive UTC time). Columns: part (agent or model), name, cost_usd, calls, unknown; the twelve largest of each part.
+-- Parameters: start (naive UTC time). Columns: part (agent or model), name, cost_usd, calls, unknown, names; the twelve largest of each part and,
+-- where there are more, one row (other) with how many names it stands for.
 WITH calls AS (
     SELECT
         coalesce(agent_name, '(no agent named)') AS agent,
@@ -17,8 +18,14 @@ summed AS (
         count(*) FILTER (usd IS NULL) AS unknown
     FROM calls
     GROUP BY GROUPING SETS ((agent), (model))
+),
+placed AS (
+    SELECT *, row_number() OVER (PARTITION BY part ORDER BY cost_usd DESC, calls DESC, name) <= 12 AS kept
+    FROM summed
 )
-SELECT *
-FROM summed
-QUALIFY row_number() OVER (PARTITION BY part ORDER BY cost_usd DESC, calls DESC, name) <= 12
-ORDER BY part, cost_usd DESC, calls DESC, name
+SELECT
+    part, CASE WHEN kept THEN name ELSE '(other)' END AS name, sum(cost_usd) AS cost_usd, sum(calls)::BIGINT AS calls,
+    sum(unknown)::BIGINT AS unknown, count(*) AS names
+FROM placed
+GROUP BY part, kept, CASE WHEN kept THEN name ELSE '(other)' END
+ORDER BY part, kept DESC, cost_usd DESC, calls DESC, name

@@ -15,7 +15,6 @@ from dashboards.views.overview_data import Overview
 
 AUDIT_THRESHOLDS_MS = (5.0, 20.0)
 ROWS_SHOWN = 8
-ROWS_OF_COST = 12
 
 
 def tiles(context: Context, seen: Overview) -> None:
@@ -137,8 +136,8 @@ def cost(answer: Answer, seen: Overview, what: str) -> None:
         if unknown:
             said = f"{units.count(unknown)} of {units.count(calls)} calls ({units.share(unknown, calls)})"
             st.caption(f":material/help: The price of {said} is unknown; they are not in the sums.")
-        if len(rows) == ROWS_OF_COST:
-            st.caption(f":material/content_cut: The {ROWS_OF_COST} with the highest spend are shown.")
+        if rows[-1]["names"] > 1:
+            st.caption(f":material/content_cut: (other) stands for {units.count(rows[-1]['names'])} further names.")
 
 
 def ingest(seen: Overview) -> None:
@@ -262,8 +261,9 @@ def redactions(answer: Answer, seen: Overview) -> None:
             {"last": st.column_config.DatetimeColumn("last, UTC", format="YYYY-MM-DD HH:mm:ss")},
             alt="Redaction findings by entity and agent",
         )
-        if len(answer.rows) == 50:
-            st.caption(":material/content_cut: The 50 most frequent are shown.")
+        folded = max(row["agents"] for row in answer.rows)
+        if folded > 1:
+            st.caption(f":material/content_cut: (other) stands for up to {units.count(folded)} further agents.")
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Any], *, alt: str) -> None:
