@@ -41,8 +41,8 @@ def test_ids_inside_names_are_folded(lake: Lake, name: str, grouped: str) -> Non
     "name",
     [
         "invoke_agent support", "chat gpt-4o", "chat gpt-4o-2024-07-18", "chat claude-sonnet-4-20250514", "chat gpt-4.1",
-        "chat gpt-3.5-turbo", "chat claude-3-5-sonnet", "chat llama-3.1-70b", "text-embedding-3-small", "execute_tool s3.get", "v2", "v1beta2", "python3.11", "o3",
-        "added facade", "", "ünïcode 💥", "step.search",
+        "chat gpt-3.5-turbo", "chat claude-3-5-sonnet", "chat llama-3.1-70b", "text-embedding-3-small", "execute_tool s3.get", "v2",
+        "v1beta2", "python3.11", "o3", "added facade", "", "ünïcode 💥", "step.search",
     ],
 )  # fmt: skip
 def test_words_models_and_versions_stay(lake: Lake, name: str) -> None:
