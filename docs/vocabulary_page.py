@@ -12,12 +12,13 @@ REGISTRY = Path(__file__).parents[1] / "collector/dialects/vocabulary.yaml"
 HEAD = """\
 # The agent-operations vocabulary
 
-What no OpenTelemetry convention names yet, version {version}. The [SDK](sdk.md) emits it; with plain OpenTelemetry, send a log record with the event's name, a span
-with the attributes, or a metric of that name. Standard names (`gen_ai.*`, `user.id`, `session.id`, `service.*`, `deployment.environment.name`, `error.type`) are
-used wherever they exist and are not repeated here. Which view answers what is in [Querying](query.md).
+What no OpenTelemetry convention names yet, version {version}. The [SDK](sdk.md) emits it; with plain OpenTelemetry, send a log record
+with the event's name, a span with the attributes, or a metric of that name. Standard names (`gen_ai.*`, `user.id`, `session.id`,
+`service.*`, `deployment.environment.name`, `error.type`) are used wherever they exist and are not repeated here. Which view answers what
+is in [Querying](query.md).
 
-*required*: `auditlake contract` reports a gap where a record of that event lacks it; nothing is ever rejected. *recommended*: a view or a page loses an answer without
-it. Whatever fills no column stays in `attributes`, as sent and redacted. Times are RFC 3339.
+*required*: `auditlake contract` reports a gap where a record of that event lacks it; nothing is ever rejected. *recommended*: a view or a
+page loses an answer without it. Whatever fills no column stays in `attributes`, as sent and redacted. Times are RFC 3339.
 
 This page is generated from the registry `collector/dialects/vocabulary.yaml` (`make docs`).
 """
@@ -25,8 +26,8 @@ This page is generated from the registry `collector/dialects/vocabulary.yaml` (`
 BOUNDS = """
 ## Bounded names
 
-A name that holds an id (`agent.execution.7f3a…`, a tool per customer) would make a series, an alert or a metric stream of its own each time. Where names become series,
-they are bounded, and what was folded is shown:
+A name that holds an id (`agent.execution.7f3a…`, a tool per customer) would make a series, an alert or a metric stream of its own each
+time. Where names become series, they are bounded, and what was folded is shown:
 
 | where | bound | beyond it |
 |---|---|---|
@@ -35,15 +36,15 @@ they are bounded, and what was folded is shown:
 | metrics of the SDK | 100 values of a label, for the life of the process | the value `(other)`, and one warning in the log |
 | the collector's own metrics | labels have closed sets of values | – |
 
-Names in rows are never changed: `tool_calls` and the others show what was sent. In SQL, `normalised_name(name)` puts `*` for ids inside a name, for grouping:
-`agent.execution.9c1b7e52a04f` → `agent.execution.*`, `step.12.search` → `step.*.search`, `GET /orders/40181` → `GET /orders/*`; words with digits (`gpt-4o`,
-`s3.get`, `v2`) stay. `bounded_name(name, kept)` gives `(other)` for a name outside the list `kept`, and `top_names(name, number)` is an aggregate that
-returns the most frequent:
+Names in rows are never changed: `tool_calls` and the others show what was sent. In SQL, `normalised_name(name)` puts `*` for ids inside a
+name, for grouping: `agent.execution.9c1b7e52a04f` → `agent.execution.*`, `step.12.search` → `step.*.search`, `GET /orders/40181` → `GET
+/orders/*`; words with digits (`gpt-4o`, `s3.get`, `v2`) stay. `bounded_name(name, kept)` gives `(other)` for a name outside the list
+`kept`, and `top_names(name, number)` is an aggregate that returns the most frequent:
 
 ```sql
 WITH named AS (SELECT normalised_name(name) AS name, duration_ms FROM steps WHERE kind = 'other'),
 kept AS (SELECT top_names(name, 12) AS names FROM named)
-SELECT bounded_name(name, kept.names) AS name, count(*) AS steps, count(DISTINCT named.name) AS names, quantile_cont(duration_ms, 0.95) AS p95_ms
+SELECT bounded_name(name, kept.names) AS name, count(*) AS steps, count(DISTINCT named.name) AS names
 FROM named, kept GROUP BY 1 ORDER BY steps DESC
 ```
 """
