@@ -16,7 +16,7 @@ CHECKS: Final = "_contract_checks"
 NOT_RECORDED: Final = "not recorded"
 _COMMENT: Final = re.compile(r"--.*")
 _EVENT_OR_FIELD: Final = re.compile(
-    r"(?:started_at|time)(?: AS time)?, '(?P<event>\w+)'|'field': (?:CASE WHEN .* THEN )?'(?P<field>[^']+)'"
+    r"(?:AS time, |WHEN )'(?P<event>\w+)'(?: THEN| AS event)|'field': (?:CASE WHEN .* THEN )?'(?P<field>[^']+)'"
 )
 
 

@@ -2,7 +2,23 @@
 -- This is the one definition of the event contract: the view contract_gaps, `auditlake contract`, the gate and docs/contract.md follow
 -- it. A field that does not apply to a record has no row (docs/contract.md says when). Columns: run_id, record_id (NULL for the run
 -- itself), event, field, met, agent_name, tenant, release, time.
-WITH found AS (
+WITH step AS (
+    SELECT *, map_keys(attributes) AS sent, attributes['auditlake.memory.operation'] AS stated, list_transform(events, lambda each: each.name) AS told
+    FROM internal.counted_steps
+    WHERE run_id IS NOT NULL
+      AND (kind IN ('tool', 'retrieval', 'memory', 'policy', 'approval', 'eval') OR (kind = 'model' AND counted))
+      AND hash(origin, entry, entry_row) NOT IN (SELECT record_key FROM internal.repeated_steps)
+),
+message AS (SELECT DISTINCT hash(trace_id, span_id) AS span_key FROM events WHERE step_kind = 'message' AND span_id IS NOT NULL),
+authorized AS (
+    SELECT DISTINCT hash(run_id, coalesce(tool_name, action)) AS tool_key
+    FROM (
+        SELECT run_id, tool_name, action FROM spans WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
+        UNION ALL
+        SELECT run_id, tool_name, action FROM events WHERE step_kind IN ('policy', 'approval')
+    )
+),
+found AS (
     SELECT
         run_id, NULL AS record_id, agent_name, tenant, release, started_at AS time, 'run' AS event,
         [
@@ -16,116 +32,110 @@ WITH found AS (
     FROM runs
     UNION ALL
     SELECT
-        run_id, record_id, agent_name, tenant, release, started_at, 'model',
-        [
-            {'field': 'model', 'met': coalesce(model, model_requested) IS NOT NULL},
-            {'field': 'prompt version', 'met': prompt_version IS NOT NULL},
-            {
-                'field': 'input reference',
-                'met': list_has_any(map_keys(attributes), [
-                    'auditlake.input.ref', 'gen_ai.input.messages', 'gen_ai.prompt', 'gen_ai.prompt.0.role', 'gen_ai.prompt.0.content',
-                    'gen_ai.content.prompt', 'llm.input_messages.0.message.role', 'llm.input_messages.1.message.role', 'llm.prompts',
-                    'llm.prompts.0.prompt.text', 'input.value', 'ai.prompt.messages', 'ai.prompt', 'ai.value', 'ai.values',
-                    'traceloop.entity.input', 'mlflow.spanInputs', 'inputs', 'all_messages_events', 'pydantic_ai.all_messages',
-                    'embedding.embeddings.0.embedding.text', 'gcp.vertex.agent.llm_request', 'request_data', 'prompt', 'messages'
-                ]) OR list_has_any(list_transform(events, lambda each: each.name), [
-                    'gen_ai.client.inference.operation.details', 'gen_ai.content.prompt', 'gen_ai.system.message', 'gen_ai.user.message',
-                    'gen_ai.assistant.message', 'gen_ai.tool.message'
-                ]) OR hash(trace_id, span_id) IN (
-                    SELECT hash(trace_id, span_id) FROM internal.event_steps WHERE kind = 'message' AND span_id IS NOT NULL
-                )
-            },
-            {
-                'field': 'output status',
-                'met': status <> 'unset' OR coalesce(finish_reason, error_type, attributes['auditlake.output.status']) IS NOT NULL
-            },
-            {
-                'field': CASE WHEN status <> 'error' THEN 'tokens' END,
-                'met': input_tokens IS NOT NULL AND (output_tokens IS NOT NULL OR coalesce(starts_with(operation, 'embedding'), false))
-            },
-            {'field': CASE WHEN status <> 'error' THEN 'cost' END, 'met': coalesce(cost_usd, sent_cost_usd) IS NOT NULL},
-            {'field': 'latency', 'met': coalesce(latency_ms, duration_ms) IS NOT NULL}
-        ]
-    FROM internal.counted_steps
-    WHERE kind = 'model' AND counted
-    UNION ALL
-    SELECT
-        t.run_id, t.record_id, t.agent_name, t.tenant, t.release, t.started_at, 'tool',
-        [
-            {'field': 'tool name', 'met': t.tool_name IS NOT NULL},
-            {'field': 'redacted arguments', 'met': t.arguments IS NOT NULL},
-            {
-                'field': 'authorization',
-                'met': t.authorization_basis IS NOT NULL OR a.policy_record_id IS NOT NULL OR a.approval_record_id IS NOT NULL
-            },
-            {'field': 'status', 'met': t.status <> 'unset' OR t.error_type IS NOT NULL OR (t.source = 'span' AND t.ended_at IS NOT NULL)},
-            {'field': 'retry count', 'met': t.retry_count IS NOT NULL},
-            {
-                'field': CASE WHEN t.side_effect IS NULL OR t.side_effect NOT IN ('none', 'read') THEN 'idempotency key' END,
-                'met': t.idempotency_key IS NOT NULL
-            }
-        ]
-    FROM tool_calls AS t
-    LEFT JOIN tool_authorizations AS a ON a.record_id = t.record_id
-    UNION ALL
-    SELECT
-        run_id, record_id, agent_name, tenant, release, started_at, 'retrieval',
-        [
-            {'field': 'source ids', 'met': source_ids IS NOT NULL OR documents IS NOT NULL},
-            {'field': 'freshness', 'met': freshness_seconds IS NOT NULL},
-            {'field': 'access decision', 'met': access_decision IS NOT NULL},
-            {'field': 'citation requirements', 'met': citation_required IS NOT NULL}
-        ]
-    FROM retrievals
-    UNION ALL
-    SELECT
-        run_id, record_id, agent_name, tenant, release, started_at, 'memory',
-        [
-            {'field': CASE WHEN reads OR NOT writes THEN 'read ids' END, 'met': read_ids IS NOT NULL},
-            {'field': CASE WHEN writes OR NOT reads THEN 'write ids' END, 'met': write_ids IS NOT NULL},
-            {'field': CASE WHEN writes OR NOT reads THEN 'retention class' END, 'met': retention_class IS NOT NULL},
-            {'field': 'policy basis', 'met': policy_basis IS NOT NULL}
-        ]
+        run_id, record_id, agent_name, tenant, release, started_at, kind,
+        CASE kind
+            WHEN 'model' THEN [
+                {'field': 'model', 'met': coalesce(model, model_requested) IS NOT NULL},
+                {'field': 'prompt version', 'met': prompt_version IS NOT NULL},
+                {
+                    'field': 'input reference',
+                    'met': list_has_any(sent, [
+                        'auditlake.input.ref', 'gen_ai.input.messages', 'gen_ai.prompt', 'gen_ai.prompt.0.role', 'gen_ai.prompt.0.content',
+                        'gen_ai.content.prompt', 'llm.input_messages.0.message.role', 'llm.input_messages.1.message.role', 'llm.prompts',
+                        'llm.prompts.0.prompt.text', 'input.value', 'ai.prompt.messages', 'ai.prompt', 'ai.value', 'ai.values',
+                        'traceloop.entity.input', 'mlflow.spanInputs', 'inputs', 'all_messages_events', 'pydantic_ai.all_messages',
+                        'embedding.embeddings.0.embedding.text', 'gcp.vertex.agent.llm_request', 'request_data', 'prompt', 'messages'
+                    ]) OR list_has_any(told, [
+                        'gen_ai.client.inference.operation.details', 'gen_ai.content.prompt', 'gen_ai.system.message',
+                        'gen_ai.user.message', 'gen_ai.assistant.message', 'gen_ai.tool.message'
+                    ]) OR hash(trace_id, span_id) IN (SELECT span_key FROM message)
+                },
+                {
+                    'field': 'output status',
+                    'met': status <> 'unset' OR coalesce(finish_reason, error_type) IS NOT NULL
+                        OR list_contains(sent, 'auditlake.output.status')
+                },
+                {
+                    'field': CASE WHEN status <> 'error' THEN 'tokens' END,
+                    'met': input_tokens IS NOT NULL AND (output_tokens IS NOT NULL OR starts_with(coalesce(operation, ''), 'embedding'))
+                },
+                {'field': CASE WHEN status <> 'error' THEN 'cost' END, 'met': coalesce(cost_usd, sent_cost_usd) IS NOT NULL},
+                {'field': 'latency', 'met': coalesce(latency_ms, duration_ms) IS NOT NULL}
+            ]
+            WHEN 'tool' THEN [
+                {'field': 'tool name', 'met': tool_name IS NOT NULL},
+                {
+                    'field': 'redacted arguments',
+                    'met': list_has_any(sent, [
+                        'gen_ai.tool.call.arguments', 'tool_arguments', 'ai.toolCall.args', 'traceloop.entity.input', 'input.value',
+                        'mlflow.spanInputs', 'tool_input', 'tool_parameters', 'arguments', 'gcp.vertex.agent.tool_call_args', 'inputs'
+                    ]) OR list_contains(told, 'gen_ai.tool.message')
+                },
+                {
+                    'field': 'authorization',
+                    'met': list_contains(sent, 'auditlake.tool.authorization')
+                        OR hash(run_id, tool_name) IN (SELECT tool_key FROM authorized)
+                        OR (action IS NOT NULL AND hash(run_id, action) IN (SELECT tool_key FROM authorized))
+                },
+                {'field': 'status', 'met': status <> 'unset' OR error_type IS NOT NULL OR (source = 'span' AND ended_at IS NOT NULL)},
+                {'field': 'retry count', 'met': retry_count IS NOT NULL OR list_contains(sent, 'auditlake.tool.retry_count')},
+                {
+                    'field': CASE WHEN coalesce(side_effect, '') NOT IN ('none', 'read') THEN 'idempotency key' END,
+                    'met': list_contains(sent, 'auditlake.tool.idempotency_key')
+                }
+            ]
+            WHEN 'retrieval' THEN [
+                {
+                    'field': 'source ids',
+                    'met': list_has_any(sent, [
+                        'auditlake.retrieval.source_ids', 'gen_ai.retrieval.documents', 'retrieval.documents.0.document.id',
+                        'retrieval.documents.0.document.content', 'retrieval.documents.1.document.id',
+                        'retrieval.documents.1.document.content', 'mlflow.spanOutputs'
+                    ]) OR list_contains(told, 'db.query.result')
+                },
+                {'field': 'freshness', 'met': list_contains(sent, 'auditlake.retrieval.freshness_seconds')},
+                {'field': 'access decision', 'met': list_contains(sent, 'auditlake.retrieval.access_decision')},
+                {'field': 'citation requirements', 'met': list_contains(sent, 'auditlake.retrieval.citation_required')}
+            ]
+            WHEN 'memory' THEN [
+                {'field': CASE WHEN reads OR NOT writes THEN 'read ids' END, 'met': list_contains(sent, 'auditlake.memory.read_ids')},
+                {'field': CASE WHEN writes OR NOT reads THEN 'write ids' END, 'met': list_contains(sent, 'auditlake.memory.write_ids')},
+                {
+                    'field': CASE WHEN writes OR NOT reads THEN 'retention class' END,
+                    'met': list_contains(sent, 'auditlake.memory.retention_class')
+                },
+                {'field': 'policy basis', 'met': list_contains(sent, 'auditlake.memory.policy_basis')}
+            ]
+            WHEN 'policy' THEN [
+                {'field': 'policy version', 'met': policy_version IS NOT NULL},
+                {'field': 'decision', 'met': decision IS NOT NULL},
+                {'field': 'reason code', 'met': reason_code IS NOT NULL},
+                {'field': 'enforcement effect', 'met': list_contains(sent, 'auditlake.policy.effect')}
+            ]
+            WHEN 'approval' THEN [
+                {'field': 'approver role', 'met': list_contains(sent, 'auditlake.approval.approver_role')},
+                {'field': 'exact action', 'met': coalesce(action, tool_name) IS NOT NULL},
+                {'field': 'expiry', 'met': list_contains(sent, 'auditlake.approval.expires_at')},
+                {'field': 'result', 'met': approval_state IS NOT NULL}
+            ]
+            WHEN 'eval' THEN [
+                {'field': 'case id', 'met': list_contains(sent, 'auditlake.eval.case_id')},
+                {'field': 'evaluator version', 'met': list_contains(sent, 'auditlake.eval.evaluator_version')},
+                {'field': 'score', 'met': eval_score IS NOT NULL},
+                {'field': 'threshold', 'met': eval_threshold IS NOT NULL},
+                {'field': 'pass/fail', 'met': eval_passed IS NOT NULL}
+            ]
+        END
     FROM (
         SELECT
             *,
-            coalesce(regexp_matches(lower(operation), '^(read|search|get|list|query|retrieve|recall|load|fetch)'), false)
-                OR (operation IS NULL AND read_ids IS NOT NULL) AS reads,
-            coalesce(regexp_matches(lower(operation), '^(write|update|create|upsert|delete|add|store|save|remove|append)'), false)
-                OR (operation IS NULL AND write_ids IS NOT NULL) AS writes
-        FROM memory_ops
+            coalesce(regexp_matches(lower(coalesce(stated, operation)), '^(read|search|get|list|query|retrieve|recall|load|fetch)'), false)
+                OR (coalesce(stated, operation) IS NULL AND list_contains(sent, 'auditlake.memory.read_ids')) AS reads,
+            coalesce(regexp_matches(
+                lower(coalesce(stated, operation)), '^(write|update|create|upsert|delete|add|store|save|remove|append)'
+            ), false) OR (coalesce(stated, operation) IS NULL AND list_contains(sent, 'auditlake.memory.write_ids')) AS writes
+        FROM step
     )
-    UNION ALL
-    SELECT
-        run_id, record_id, agent_name, tenant, release, time, 'policy',
-        [
-            {'field': 'policy version', 'met': policy_version IS NOT NULL},
-            {'field': 'decision', 'met': decision IS NOT NULL},
-            {'field': 'reason code', 'met': reason_code IS NOT NULL},
-            {'field': 'enforcement effect', 'met': effect IS NOT NULL}
-        ]
-    FROM policy_decisions
-    UNION ALL
-    SELECT
-        run_id, record_id, agent_name, tenant, release, time, 'approval',
-        [
-            {'field': 'approver role', 'met': approver_role IS NOT NULL},
-            {'field': 'exact action', 'met': coalesce(action, tool_name) IS NOT NULL},
-            {'field': 'expiry', 'met': expires_at IS NOT NULL},
-            {'field': 'result', 'met': approval_state IS NOT NULL}
-        ]
-    FROM approvals
-    UNION ALL
-    SELECT
-        run_id, record_id, agent_name, tenant, release, time, 'eval',
-        [
-            {'field': 'case id', 'met': case_id IS NOT NULL},
-            {'field': 'evaluator version', 'met': evaluator_version IS NOT NULL},
-            {'field': 'score', 'met': eval_score IS NOT NULL},
-            {'field': 'threshold', 'met': eval_threshold IS NOT NULL},
-            {'field': 'pass/fail', 'met': eval_passed IS NOT NULL}
-        ]
-    FROM evals
 )
 SELECT run_id, record_id, event, field.field AS field, coalesce(field.met, false) AS met, agent_name, tenant, release, time
 FROM (SELECT * EXCLUDE (fields), unnest(fields) AS field FROM found WHERE run_id IS NOT NULL)

@@ -4,12 +4,23 @@
 -- say what is wrong also of calls that need no such thing: read them with side_effect and approval_required. approval_required is
 -- true where the agent says so, or where somebody asked for an approval of it. executed is false where the call itself says that it
 -- was refused. A policy decision is stale an hour later. An approver is another when it is no actor and no agent of the run.
-WITH call AS (
+WITH step AS MATERIALIZED (
     SELECT
-        s.record_id, s.run_id, s.tenant, s.environment, s.release, s.agent_name, s.actor, s.tool_name, s.tool_call_id,
-        nullif(s.action, s.tool_name) AS action, s.side_effect, s.requires_approval, s.status, s.outcome, s.error_type,
-        coalesce(e.time, s.started_at) AS time, coalesce(e.start_ns, s.start_ns) * 2 + 1 AS ordinal
+        record_id, run_id, tenant, environment, release, agent_name, actor, kind, started_at AS time, start_ns, tool_name, tool_call_id,
+        coalesce(action, attributes['auditlake.' || kind || '.action']) AS action,
+        side_effect, requires_approval, status, outcome, error_type, trace_id, span_id, policy_version, approver,
+        CASE WHEN kind = 'policy' THEN decision ELSE approval_state END AS state,
+        try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at
     FROM internal.all_steps AS s
+    ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
+    WHERE kind IN ('tool', 'policy', 'approval')
+),
+call AS (
+    SELECT
+        s.* EXCLUDE (state, policy_version, approver, expires_at)
+        REPLACE (nullif(s.action, s.tool_name) AS action, coalesce(e.time, s.time) AS time),
+        coalesce(e.start_ns, s.start_ns) * 2 + 1 AS ordinal
+    FROM step AS s
     LEFT JOIN (
         -- a tool's span of Claude Code holds the wait for the user: the tool itself runs in a span within
         SELECT trace_id, parent_span_id AS span_id, min(start_time) AS time, min(start_ns) AS start_ns
@@ -17,28 +28,22 @@ WITH call AS (
         WHERE name = 'claude_code.tool.execution'
         GROUP BY ALL
     ) AS e ON e.trace_id = s.trace_id AND e.span_id = s.span_id
-    ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
     WHERE s.kind = 'tool'
 ),
 decided AS (
     SELECT
-        'policy' AS kind, run_id, record_id, time, (epoch_us(time) * 1000) AS at_ns, tool_name, tool_call_id, action,
-        CASE
-            WHEN lower(decision) IN ('allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
-                                     'allowed_with_monitoring') THEN 'allow'
-            WHEN lower(decision) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden')
-                THEN 'deny'
-            ELSE decision
-        END AS state,
-        policy_version, NULL AS approver, NULL::TIMESTAMP AS expires_at
-    FROM policy_decisions
-    WHERE run_id IS NOT NULL
-    UNION ALL
-    SELECT
-        'approval', run_id, record_id, time, epoch_us(time) * 1000, tool_name, tool_call_id, action,
-        approval_state, NULL, approver, expires_at
-    FROM approvals
-    WHERE run_id IS NOT NULL
+        * REPLACE (
+            CASE
+                WHEN kind = 'approval' THEN state
+                WHEN lower(state) IN ('allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
+                                      'allowed_with_monitoring') THEN 'allow'
+                WHEN lower(state) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden')
+                    THEN 'deny'
+                ELSE state
+            END AS state
+        )
+    FROM step
+    WHERE kind <> 'tool' AND run_id IS NOT NULL
 ),
 -- what a record can be known by: '#' its call id and name, '=' its name where it has no call id, '?' its name for calls without one
 named AS (
@@ -54,7 +59,7 @@ named AS (
 ),
 offered AS (
     SELECT
-        kind, run_id, at_ns * 2 + CASE state WHEN 'requested' THEN 0 ELSE 1 END AS ordinal,
+        kind, run_id, start_ns * 2 + CASE state WHEN 'requested' THEN 0 ELSE 1 END AS ordinal,
         {'record_id': record_id, 'time': time, 'state': state, 'version': policy_version, 'approver': approver, 'expires_at': expires_at}
             AS found,
         unnest(
@@ -103,7 +108,7 @@ latest AS (
 ),
 party AS (
     SELECT run_id, list(DISTINCT lower(actor)) AS actors, list(DISTINCT lower(agent_name)) || list(DISTINCT lower(agent_id)) AS agents
-    FROM internal.all_steps
+    FROM (SELECT run_id, actor, agent_name, agent_id FROM spans UNION ALL SELECT run_id, actor, agent_name, agent_id FROM events)
     WHERE run_id IN (SELECT run_id FROM decided WHERE kind = 'approval')
     GROUP BY run_id
 )
