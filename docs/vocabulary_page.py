@@ -17,8 +17,9 @@ with the event's name, a span with the attributes, or a metric of that name. Sta
 `service.*`, `deployment.environment.name`, `error.type`) are used wherever they exist and are not repeated here. Which view answers what
 is in [Querying](query.md).
 
-*required*: `auditlake contract` reports a gap where a record of that event lacks it; nothing is ever rejected. *recommended*: a view or a
-page loses an answer without it. Whatever fills no column stays in `attributes`, as sent and redacted. Times are RFC 3339.
+*required*: a record of that kind says nothing without it; nothing is ever rejected, and for the event types of the contract `auditlake
+contract` reports the gap. *recommended*: a view or a page loses an answer without it. Whatever fills no column stays in `attributes`, as
+sent and redacted. Times are RFC 3339.
 
 This page is generated from the registry `collector/dialects/vocabulary.yaml` (`make docs`).
 """
@@ -37,8 +38,8 @@ time. Where names become series, they are bounded, and what was folded is shown:
 | the collector's own metrics | labels have closed sets of values | – |
 
 Names in rows are never changed: `tool_calls` and the others show what was sent. In SQL, `normalised_name(name)` puts `*` for ids inside a
-name, for grouping: `agent.execution.9c1b7e52a04f` → `agent.execution.*`, `step.12.search` → `step.*.search`, `GET /orders/40181` → `GET
-/orders/*`; words with digits (`gpt-4o`, `s3.get`, `v2`) stay. `bounded_name(name, kept)` gives `(other)` for a name outside the list
+name, for grouping: `agent.execution.9c1b7e52a04f` → `agent.execution.*`, `step.12.search` → `step.*.search`,
+`GET /orders/40181` → `GET /orders/*`; words with digits (`gpt-4o`, `s3.get`, `v2`) stay. `bounded_name(name, kept)` gives `(other)` for a name outside the list
 `kept`, and `top_names(name, number)` is an aggregate that returns the most frequent:
 
 ```sql
