@@ -67,14 +67,23 @@ def read_span(span: SpanView) -> Fields | None:
         _complete_call(span.attributes, fields)
     else:
         without_call(fields)
-    if step == "agent" and (name := text(span.attributes.get(_NODE)) or span.name):
-        fields.setdefault("agent_name", name)  # LangChain's agents have no other name than the span's
-    elif step == "tool" and "tool_name" not in fields and span.name.startswith(_HANDOFF):  # OpenAI Agents
-        fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
-    elif step == "policy" and "decision" not in fields:
+    _by_name(span, step, fields)
+    if step == "policy" and "decision" not in fields:
         fields["decision"] = _verdict(span.attributes)
     from_metadata(span.attributes, fields)
     return fields
+
+
+def _by_name(span: SpanView, step: str, fields: Fields) -> None:
+    """Say of agents and hand-offs what only their span's name tells."""
+    if step == "agent" and "agent_name" not in fields:
+        node = text(span.attributes.get(_NODE))
+        if node is None and span.is_root and "openai_agents" in span.scope:  # a trace of the OpenAI Agents SDK, with its agents below
+            fields |= {"step_kind": "run", "operation": "invoke_workflow"}
+        elif name := node or span.name:
+            fields["agent_name"] = name  # LangChain's agents have no other name
+    elif step == "tool" and "tool_name" not in fields and span.name.startswith(_HANDOFF):  # OpenAI Agents SDK
+        fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
 
 
 def _verdict(attributes: Attributes) -> str | None:

@@ -1,6 +1,8 @@
 """Dialects: what each framework's names mean, older ones too, and that no value of any type can stop a reader."""
 
+import importlib
 import os
+import pkgutil
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,8 @@ from hypothesis import strategies as st
 from collector import dialects
 from collector.decode import Decoder
 from collector.dialects import (
-    agent_framework,
-    autogen,
-    execution,
     genai,
-    google_adk,
-    logfire,
     normalise,
-    openinference,
-    plain,
-    pydantic_ai,
-    strands,
-    traceloop,
-    vercel,
     vocabulary,
 )
 from collector.dialects.names import COMMON, METRIC, RESOURCE, VOCABULARY
@@ -33,20 +24,10 @@ from storage.schema import CANONICAL, METRIC_CANONICAL, STEP_KINDS
 from tests.collector.otlp_samples import header, logs, traces
 
 REGISTRY = yaml.safe_load((Path(vocabulary.__file__).parent / "vocabulary.yaml").read_text(encoding="utf-8"))
-MODULES = (
-    agent_framework,
-    execution,
-    google_adk,
-    logfire,
-    autogen,
-    genai,
-    openinference,
-    plain,
-    pydantic_ai,
-    strands,
-    traceloop,
-    vercel,
-    vocabulary,
+MODULES = tuple(
+    module
+    for info in pkgutil.iter_modules(dialects.__path__)
+    if hasattr(module := importlib.import_module(f"collector.dialects.{info.name}"), "DIALECT")
 )
 
 

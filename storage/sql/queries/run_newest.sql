@@ -5,10 +5,10 @@ SELECT run_id, min(start_ns) AS first_ns, max(start_ns) AS last_ns, count(*) OVE
 FROM (
     SELECT
         run_id, start_ns, start_time AS started_at, step_kind, coalesce(step_kind = 'run', false) OR parent_span_id IS NULL AS top,
-        agent_name, tenant, release, environment, session_id, scope_name
+        agent_name, dialect, tenant, release, environment, session_id, scope_name
     FROM spans
     UNION ALL
-    SELECT run_id, time_ns, time, step_kind, false, agent_name, tenant, release, environment, session_id, scope_name
+    SELECT run_id, time_ns, time, step_kind, false, agent_name, dialect, tenant, release, environment, session_id, scope_name
     FROM events
 )
 WHERE run_id IS NOT NULL AND NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
@@ -16,7 +16,10 @@ GROUP BY run_id
 HAVING bool_or(step_kind IS DISTINCT FROM 'heartbeat')
   AND ($since::TIMESTAMP IS NULL OR min(started_at) >= $since)
   AND ($until::TIMESTAMP IS NULL OR min(started_at) <= $until)
-  AND ($agent::VARCHAR IS NULL OR coalesce(min(agent_name) FILTER (top), min(agent_name)) = $agent)
+  AND ($agent::VARCHAR IS NULL OR $agent = coalesce(  -- as in the view `runs`
+      min(agent_name) FILTER (top AND (step_kind = 'agent' OR dialect = 'auditlake')),
+      arg_min(agent_name, start_ns) FILTER (step_kind = 'agent'), min(agent_name) FILTER (top), min(agent_name)
+  ))
   AND ($tenant::VARCHAR IS NULL OR min(tenant) = $tenant)
   AND ($release::VARCHAR IS NULL OR min(release) = $release)
   AND ($environment::VARCHAR IS NULL OR min(environment) = $environment)

@@ -15,7 +15,10 @@ WITH by_run AS (
         run_id,
         min(session_id) AS session_id, min(tenant) AS tenant, min(project) AS project,
         min(environment) AS environment, min(release) AS release,
-        coalesce(min(agent_name) FILTER (top), min(agent_name)) AS agent_name,
+        coalesce(
+            min(agent_name) FILTER (top AND (kind = 'agent' OR dialect = 'auditlake')),  -- a workflow has the service's name
+            arg_min(agent_name, start_ns) FILTER (kind = 'agent'), min(agent_name) FILTER (top), min(agent_name)
+        ) AS agent_name,
         min(actor) AS actor, min(task_type) AS task_type,
         coalesce(
             arg_min(name, start_ns) FILTER (source = 'span' AND kind = 'run'),
