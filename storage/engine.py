@@ -34,6 +34,10 @@ _FILL: Final = {
 }
 TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows", "_counted_steps")
 """The views that are tables in the instance of `connect_tables`: what it is given, and what all else is made of."""
+TIMED: Final = ("spans", "events")
+"""The tables whose views read rows by their time, so that a row without one is never read."""
+_PLANNED_ROWS: Final = 100_000
+"""DuckDB plans joins as if every file had as many rows as the first of the list, which is ours: rows of nothing but NULL."""
 _LITERAL: Final = re.compile(r"'[^']*(?:'|$)")
 _QUOTED: Final = re.compile(r'"[^"]*(?:"|$)')
 _SETTINGS: Final = (
@@ -60,7 +64,8 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     for table, schema in TABLES.items():
         path = empty_file(folder, table)
         path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(schema.empty_table(), path)
+        unknown = [pa.nulls(_PLANNED_ROWS if table in TIMED else 0, field.type) for field in schema]
+        pq.write_table(pa.Table.from_arrays(unknown, schema=schema), path)
     _seal(connection, data.absolute() / "data", folder)
     return connection
 
@@ -92,7 +97,7 @@ def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: 
 
 
 def empty_file(folder: Path, table: str) -> Path:
-    """The Parquet file without rows that stands first in every list of files: it gives the view its columns and types."""
+    """The Parquet file, without a row that is ever read, that stands first in every list: it gives the view its columns and types."""
     return folder / "empty" / table / "date=1970-01-01" / "empty.parquet"
 
 
