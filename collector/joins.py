@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from collector.dialects.record import ADOPTS, NAMES, OFFERS, SAME_RUN
+from collector.dialects.record import ADOPTS, NAMES, NEARBY, OFFERS, SAME_RUN
 from storage.catalog import JoinRecord
 
 MAX_TRACES: Final = 1_000
@@ -33,8 +33,10 @@ def resolve(stated: Iterable[JoinRecord], known: Stated) -> dict[str, str | None
     runs: dict[str, str | None] = {}
     for trace in sorted(statements.given | statements.left()):
         if trace not in runs:
-            component = statements.component(trace)
-            runs |= _runs_of(component, statements)
+            runs |= _runs_of(statements.component(trace), statements)
+    for trace in sorted({other for joined in runs for other in statements.nearby(joined)}):
+        if statements.component(trace) == {trace} and _runs_of({trace}, statements)[trace] is None:
+            runs[trace] = _run_nearby(trace, statements)
     return runs
 
 
@@ -97,12 +99,18 @@ class _Statements:
         for key, join in self.of(trace).items():
             if key.startswith(_TRACE):
                 neighbours.add(key.removeprefix(_TRACE))
+            elif key.startswith(NEARBY):
+                continue
             elif join.role in _SHARED and not key.startswith(_RUN):
                 neighbours |= {other for other, stated in self._by_key[key].items() if stated.role in _SHARED}
             else:
                 pairs = _adoptions(self._by_key.get(key, {}))
                 neighbours |= {other for pair in pairs if trace in pair for other in pair}
         return neighbours
+
+    def nearby(self, trace: str) -> set[str]:
+        """Return the traces that were in the same place at the same time as `trace`, itself among them."""
+        return {other for key in self.of(trace) if key.startswith(NEARBY) for other in self._by_key[key]}
 
     def left(self) -> set[str]:
         """Return the traces whose run an adopter leaves, because what is new was offered to it earlier."""
@@ -133,6 +141,16 @@ def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | No
         return dict.fromkeys(component, names.pop())
     # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
     return {trace: of_trace[0] if len(of_trace) == 1 else None for trace, of_trace in named.items()}
+
+
+def _run_nearby(trace: str, statements: _Statements) -> str | None:
+    """The run of a trace that knows nothing of any: the only one that was in the same place at the same time."""
+    around: dict[str, str | None] = {}
+    for other in sorted(statements.nearby(trace)):
+        if other not in around:
+            around |= _runs_of(statements.component(other), statements)
+    names = {run for run in around.values() if run is not None}
+    return names.pop() if len(names) == 1 else None
 
 
 def _own_name(component: set[str], statements: _Statements) -> str | None:

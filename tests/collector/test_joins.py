@@ -90,6 +90,18 @@ def test_an_agent_created_once_belongs_to_the_first_run_that_invokes_it():
         assert runs.get("run2", "run2") == "run2"
 
 
+def test_what_names_nothing_is_of_the_only_run_that_was_nearby():
+    noise, turn, other = (
+        key("noise", "nearby:n", ns=1),
+        [key("t", "nearby:n"), key("t", "run:R")],
+        [key("u", "nearby:n"), key("u", "run:S")],
+    )
+    for order in itertools.permutations([[noise], turn]):
+        assert sealed(*order) == {"noise": "R", "t": "R"}
+    for order in itertools.permutations([[noise], turn, other]):
+        assert sealed(*order) == {"t": "R", "u": "S"}
+
+
 def test_something_that_links_everything_joins_nothing():
     hub = [link(f"t{number}", "hub") for number in range(MAX_TRACES + 5)]
     assert sealed(hub) == {}
@@ -98,7 +110,7 @@ def test_something_that_links_everything_joins_nothing():
 STATEMENTS = st.lists(
     st.one_of(
         st.builds(link, st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(0, 5)),
-        st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["k1", "k2", "run:R"]), st.just(SAME_RUN), st.integers(0, 5)),
+        st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["k1", "k2", "run:R", "nearby:n"]), st.just(SAME_RUN), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["invocation:x", "invocation:y"]), st.just(NAMES), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.just("agent:x"), st.sampled_from([ADOPTS, OFFERS]), st.integers(0, 5)),
     ),
