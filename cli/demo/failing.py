@@ -40,6 +40,9 @@ def import_list(process: Process, tools: Telemetry) -> None:
             retried(process, tools, lambda attempt: extract(process, tools, supplier, attempt))
             retried(process, tools, lambda attempt: fetch(process, tools, f"{supplier}/terms", attempt))
         except (RateLimitError, UpstreamTimeoutError) as error:
+            otel.log(
+                tools, "given up", {"auditlake.resource": supplier, "error.type": type(error).__qualname__}, event="resilience.dead_letter"
+            )
             root.set_attribute("error.type", type(error).__qualname__)
             root.set_status(StatusCode.ERROR, str(error))
 
@@ -49,7 +52,13 @@ def retried(process: Process, tools: Telemetry, call: Callable[[int], None]) -> 
     try:
         call(0)
     except (RateLimitError, UpstreamTimeoutError) as error:
-        otel.log(tools, "trying again", {"error.type": type(error).__qualname__})
+        about = {
+            "auditlake.resource": "openai" if isinstance(error, RateLimitError) else "fetch_document",
+            "error.type": type(error).__qualname__,
+        }
+        if isinstance(error, RateLimitError):
+            otel.log(tools, "over the quota", {**about, "gen_ai.provider.name": "openai"}, event="resilience.rate_limit")
+        otel.log(tools, "trying again", {**about, "auditlake.resilience.attempt": 1}, event="resilience.retry")
         process.pause(0.2)
         call(1)
 

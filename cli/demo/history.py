@@ -13,6 +13,11 @@ WEEKDAY_LOAD: Final = (1.0, 1.05, 1.0, 0.95, 0.9, 0.6, 0.55)  # Monday first
 RUNS_A_DAY: Final = 72
 SHARES: Final = {"support": 0.55, "research": 0.25, "failing": 0.15, "report": 0.05}
 RELEASES: Final = ((20, "2026.10.4"), (9, "2026.11.1"), (3, "2026.11.2"))  # days ago from which on a release was out
+_RELEASED: Final = {
+    "auditlake.rollout.stage": "full", "auditlake.rollout.change": "release", "auditlake.resource": "support",
+    "auditlake.rollout.owner": "team-support", "auditlake.rollout.rollback_owner": "sre-oncall", "auditlake.rollout.prompt_version": "7",
+    "auditlake.rollout.policy_version": "2026-11",
+}  # fmt: skip
 FIRST_RELEASE: Final = "2026.9.8"
 _BUSIEST_HOUR: Final = 11.5
 _INSTRUCTIONS: Final = json.dumps([{"type": "text", "content": SYSTEM_PROMPT}])
@@ -26,8 +31,17 @@ def days(until: datetime, count: int, seed: int) -> Iterator[tuple[date, str, li
         release = next((name for since, name in reversed(RELEASES) if ago <= since), FIRST_RELEASE)
         rng = random.Random(f"{seed}/{day.isoformat()}")  # noqa: S311 - plausible data, not secrets
         runs = [build(rng, agent, start_ns) for agent, start_ns in schedule(rng, day) if start_ns < until.timestamp() * 1e9]
+        if any(ago == since for since, _ in RELEASES):
+            _announce(release, rng, runs)
         if runs:
             yield day, release, runs
+
+
+def _announce(release: str, rng: random.Random, runs: list[Run]) -> None:
+    """Let the first run of support tell of the new release."""
+    versions = {"auditlake.rollout.release": release, "auditlake.rollout.commit": rng.randbytes(4).hex()}
+    for run in [run for run in runs if run.agent == "support"][:1]:
+        run.announce("rollout", {**_RELEASED, **versions})
 
 
 def schedule(rng: random.Random, day: date) -> Iterator[tuple[str, int]]:
@@ -53,8 +67,9 @@ def _support(rng: random.Random, start_ns: int) -> Run:
         "user.id": f"customer-{rng.randint(1, 60)}",
     }
     run = Run("support", start_ns, rng, common=common, numbered=True)
-    task = {"auditlake.task.id": asked.reference, "auditlake.task.type": asked.kind}
-    run.event("task", {**task, "auditlake.task.state": "in_progress"})
+    task = {"auditlake.task.id": f"{asked.reference}-{rng.getrandbits(32):08x}", "auditlake.task.type": asked.kind}
+    for state in ("created", "assigned", "in_progress"):
+        run.event("task", {**task, "auditlake.task.state": state})
     _handbook(run, rng, asked)
     request = [{"role": "assistant", "parts": [{"type": "tool_call", "name": asked.tool, "arguments": asked.arguments}]}]
     _model(run, rng, ("gpt-4o-mini", "openai"), (1400, 2600, 30, 70), asked.question, request)
@@ -70,9 +85,22 @@ def _support(rng: random.Random, start_ns: int) -> Run:
         "auditlake.eval.evaluator_version": "3",
     }
     run.event("gen_ai.evaluation.result", evaluation)
-    run.event("task", {**task, "auditlake.task.state": "done"})
+    if rng.random() < 0.02:  # one in fifty waits for the customer to this day
+        run.event("task", {**task, "auditlake.task.state": "blocked"})
+    else:
+        _finished(run, rng, task, asked, score)
     run.end({"gen_ai.operation.name": "invoke_agent", "auditlake.task.type": asked.kind, "auditlake.quality.score": score})
     return run
+
+
+def _finished(run: Run, rng: random.Random, task: Attributes, asked: Ticket, score: float) -> None:
+    delivered = {**task, "auditlake.task.deliverable": f"reply-{asked.order}"}
+    run.event("task", {**delivered, "auditlake.task.state": "submitted"})
+    run.now_ns += rng.randint(20, 900) * 1_000_000
+    run.event(
+        "task", {**delivered, "auditlake.task.state": "reviewed", "auditlake.task.review": "approved" if score >= 0.75 else "rejected"}
+    )
+    run.event("task", {**delivered, "auditlake.task.state": "done"})
 
 
 def _handbook(run: Run, rng: random.Random, asked: Ticket) -> None:

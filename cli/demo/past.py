@@ -57,6 +57,15 @@ class Run:
         self.logs.append(record)
         self.now_ns += 1_000_000
 
+    def announce(self, name: str, attributes: Attributes) -> None:
+        """Add an event now that belongs to no run: a change that concerns all of them."""
+        common = {key: value for key, value in self._common.items() if key.startswith("gen_ai.agent.")}
+        record = LogRecord(
+            time_unix_nano=self.now_ns, observed_time_unix_nano=self.now_ns, severity_number=INFO, severity_text="INFO", event_name=name,  # type: ignore[arg-type]
+            attributes=pairs({**common, **attributes}),
+        )  # fmt: skip
+        self.logs.append(record)
+
     def end(self, attributes: Attributes, *, error: str | None = None) -> None:
         """End the run now."""
         closing = {**attributes, **self._next()}

@@ -98,6 +98,32 @@ def test_a_run_of_support_has_every_kind_of_step(sent: dict[str, OtlpServer]) ->
         assert sorted(record.attributes["auditlake.seq"] for record in mine) == list(range(1, run.attributes["auditlake.seq.last"] + 1))
 
 
+def test_support_says_how_its_operation_goes(sent: dict[str, OtlpServer]) -> None:
+    """Tasks from created to done, queues, trust, security and a rollout: the pages of the demo have something of each to show."""
+    server = sent["support"]
+    states: dict[str, list[str]] = {}
+    for event in server.events("task"):
+        states.setdefault(event.attributes["auditlake.task.id"], []).append(event.attributes["auditlake.task.state"])
+    assert len(states) == RUNS["support"], "a ticket that comes again is another task"
+    for told in states.values():
+        assert [state for state in told if state != "blocked"][:3] == ["created", "assigned", "in_progress"]
+        assert told[-3:] == ["submitted", "reviewed", "done"]
+    (release,) = (event.attributes for event in server.events("rollout") if event.attributes["auditlake.rollout.change"] == "release")
+    assert {"commit", "owner", "rollback_owner", "dataset_version", "model", "prompt_version", "tool_schema_version", "policy_version"} <= {
+        name.removeprefix("auditlake.rollout.") for name in release
+    }
+    for event in ("security", "trust.handshake", "credential.rotation", "heartbeat"):
+        assert server.events(event), event
+    measured = {point.name for point in server.points}
+    assert {"auditlake.queue.depth", "auditlake.business.task_completion", "auditlake.operational.request_duration"} <= measured
+
+
+def test_failing_tells_of_its_resilience_in_plain_opentelemetry(sent: dict[str, OtlpServer]) -> None:
+    """Log records with the names of the vocabulary are enough."""
+    for event in ("resilience.retry", "resilience.rate_limit", "resilience.dead_letter"):
+        assert sent["failing"].events(event)[0].attributes["auditlake.resource"], event
+
+
 def test_research_is_plain_opentelemetry(sent: dict[str, OtlpServer]) -> None:
     """It works without our SDK: standard attributes alone, a sub-agent, embeddings, retrieval, metrics."""
     server = sent["research"]
