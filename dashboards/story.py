@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from dashboards import design, messages, units, waterfall
-from dashboards.messages import Message
+from dashboards import design, units, waterfall
+from storage import messages
+from storage.messages import Message, Turn
 
 CUT: Final = 1200
 Step = Mapping[str, Any]
@@ -40,12 +41,21 @@ def items(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ordered = in_order(steps)
     origin = ordered[0]["started_at"]
     waits = waiting_times(ordered)
-    spoken: dict[tuple[str | None, str | None], list[Message]] = {}
+    said = turns(steps)
     found = []
     wrappers = {step.get("parent_record_id") for step in ordered}
     for step in ordered:
-        blocks = _model_blocks(step, spoken) if step["kind"] == "model" else _blocks(step, wraps=step["record_id"] in wrappers)
+        blocks = [block for turn in said.get(step["record_id"], ()) for block in _turn_blocks(turn)]
+        blocks += _failure(step) if step["kind"] == "model" else _blocks(step, wraps=step["record_id"] in wrappers)
         found.append(_item(step, origin, blocks, waits.get(step["record_id"])))
+    return found
+
+
+def turns(steps: Sequence[Step]) -> dict[str, list[Turn]]:
+    """What each step said that was not said before, by record id; a step that stands for several calls has several turns."""
+    found: dict[str, list[Turn]] = {}
+    for turn in messages.turns(steps):
+        found.setdefault(turn.record_id, []).append(turn)
     return found
 
 
@@ -158,15 +168,13 @@ def _tokens(step: Step) -> str:
     return f"{units.count(step['input_tokens'])} → {units.count(step.get('output_tokens'))} tokens"
 
 
-def _model_blocks(step: Step, spoken: dict[tuple[str | None, str | None], list[Message]]) -> list[dict[str, Any]]:
-    given, answered = messages.spoken(step)
-    speaker = (step.get("agent_name"), step.get("agent_id"))
-    new, known = messages.new_since(spoken.get(speaker, []), given)
-    spoken[speaker] = [*given, *answered]
-    blocks = [_message(message) for message in new] + [_message(message, answer=True) for message in answered]
-    if known:
-        blocks.insert(0, {"type": "note", "text": f"{units.plural(known, 'earlier message')} unchanged"})
-    return blocks + _failure(step)
+def _turn_blocks(turn: Turn) -> list[dict[str, Any]]:
+    """The new messages of a call, with a count of those that were sent again."""
+    told = [(message, False) for message in turn.given] + [(message, True) for message in turn.answered]
+    blocks = [block for message, answer in told for block in _message(message, answer=answer)]
+    if turn.resent:
+        blocks.insert(0, {"type": "note", "text": f"{units.plural(turn.resent, 'earlier message')} unchanged"})
+    return blocks
 
 
 def _blocks(step: Step, *, wraps: bool) -> list[dict[str, Any]]:
@@ -235,8 +243,10 @@ def _failure(step: Step) -> list[dict[str, Any]]:
     return [{"type": "failure", "text": said or "failed without saying why"}]
 
 
-def _message(message: Message, *, answer: bool = False) -> dict[str, Any]:
-    return {"type": "message", "role": message.role, "sort": message.sort, "answer": answer, **_cut(message.text)}
+def _message(message: Message, *, answer: bool) -> list[dict[str, Any]]:
+    role = f"{message.role} · {message.name}" if message.name else message.role
+    told = [(part["type"], messages.shown(part)) for part in message.parts]
+    return [{"type": "message", "role": role, "sort": sort, "answer": answer, **_cut(text)} for sort, text in told]
 
 
 def _text(label: str, text: str) -> dict[str, Any]:

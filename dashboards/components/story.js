@@ -22,7 +22,7 @@ function contentBlock(block) {
   const isMessage = block.type === "message";
   const code = !isMessage || block.sort !== "text" || block.text.startsWith("{") || block.text.startsWith("[");
   const box = el("div", `block${block.answer ? " answer" : ""}${code ? " code" : ""}`);
-  const sorts = { tool_call: " · calls a tool", tool_result: " · tool result" };
+  const sorts = { tool_call: " · calls a tool", tool_result: " · tool result", reasoning: " · thinks", blob: " · content", file: " · file" };
   box.append(el("div", "tag", isMessage ? block.role + (sorts[block.sort] || "") : block.label), el("div", "text", block.text));
   if (block.more) box.append(el("div", "more", `… ${block.more.toLocaleString()} more characters: select the step to read all`));
   return box;

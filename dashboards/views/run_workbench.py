@@ -42,7 +42,7 @@ def show(found: dict[str, Any], key: str) -> None:
         data = {"items": items[first : first + STORY_ITEMS], "selected": chosen, "height": STORY_HEIGHT}
         components.story(data, key=name, on_select=_selected(name))
     with right:
-        step_detail.show(step)
+        step_detail.show(step, story.turns(steps).get(step["record_id"], ()))
 
 
 def _default(steps: list[dict[str, Any]]) -> str:

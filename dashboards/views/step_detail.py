@@ -5,11 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import arithmetic, messages, story, units, waterfall
+from dashboards import arithmetic, story, units, waterfall
 from dashboards.design import BADGES, SIGNS, kind_look
-from dashboards.messages import Message
 from dashboards.panels import empty, escape
 from dashboards.views.context import local_zone
+from storage import messages
+from storage.messages import Message, Turn
 
 HEIGHT = 760
 TEXT_SHOWN = 40_000
@@ -28,13 +29,13 @@ def head(steps: Sequence[Step], step: Step, key: str, *, select: Callable[[str],
             _move("Next", "arrow_downward", "N", ordered, place + 1, key, select)
 
 
-def show(step: Step) -> None:
-    """The panel beside the story."""
+def show(step: Step, turns: Sequence[Turn]) -> None:
+    """The panel beside the story. `turns`: what the step said that was not said before."""
     with st.container(border=True, height=HEIGHT):
         _head(step)
         content, attributes, events, evidence = st.tabs(["Content", "Attributes", "Events and links", "Evidence"])
         with content:
-            _content(step)
+            _content(step, turns)
             _cost(step)
         with attributes:
             _attributes(step)
@@ -74,15 +75,12 @@ def _head(step: Step) -> None:
         st.error(escape(said[:1000]) or "It failed without saying why.", icon=":material/error:")
 
 
-def _content(step: Step) -> None:
+def _content(step: Step, turns: Sequence[Turn]) -> None:
     attributes = step.get("attributes") or {}
-    shown = False
-    if step["kind"] == "model":
-        given, answered = messages.spoken(step)
-        _messages("Given", given)
-        _messages("Answered", answered)
-        shown = bool(given or answered)
-    else:
+    shown = bool(turns)
+    for turn in turns:
+        _conversation(step, turn)
+    if step["kind"] != "model":
         words = ("Arguments", "Result") if step["kind"] == "tool" else ("Input", "Output")
         for label, text in zip(words, (messages.arguments(attributes), messages.result(attributes)), strict=True):
             if text:
@@ -107,10 +105,28 @@ def _content(step: Step) -> None:
         )
 
 
-def _messages(label: str, said: list[Message]) -> None:
+def _conversation(step: Step, turn: Turn) -> None:
+    """What is new, and on request all that the call was given."""
+    if turn.resent:
+        st.caption(f":material/history: {units.plural(turn.resent, 'earlier message')} unchanged, and sent again.")
+    everything = turn.resent > 0 and st.toggle("Show what was sent again", key=f"resent-{turn.record_id}-{turn.number}")
+    _messages("Given", messages.messages_of_step(step)[0] if everything else turn.given)
+    _messages("Answered", turn.answered)
+
+
+def _messages(label: str, said: Sequence[Message]) -> None:
     for message in said:
-        sort = {"tool_call": " · calls a tool", "tool_result": " · tool result"}.get(message.sort, "")
-        _text(f"{label}: {message.role[:40]}{sort}", message.text)
+        for part in message.parts:
+            _text(f"{label}: {message.role[:40]}{_SORTS.get(part['type'], '')}", messages.shown(part))
+
+
+_SORTS = {
+    "tool_call": " · calls a tool",
+    "tool_result": " · tool result",
+    "reasoning": " · thinks",
+    "blob": " · content",
+    "file": " · file",
+}
 
 
 def _text(label: str, text: str) -> None:

@@ -92,10 +92,9 @@ def _first(names: Sequence[str], attributes: Attributes, reader: Reader, role: s
 
 def _numbered(prefixes: Sequence[str], attributes: Attributes, reader: Reader, role: str, shelf: Shelf) -> list[Element]:
     for prefix in prefixes:
-        if any(name.startswith(prefix) for name in attributes):
-            found = reader.indexed(attributes, prefix, role, (*shelf, prefix))
-            if any(found):
-                return found
+        found = reader.indexed(attributes, prefix, role, (*shelf, prefix))
+        if any(found):
+            return found
     return []
 
 

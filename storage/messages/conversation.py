@@ -85,9 +85,9 @@ class _Heard:
         atoms, instructions, answer = _atoms(flow), tuple(_atoms(system)), _atoms(answered)
         agent = self._agents.setdefault(call.path, Agent())
         thread, new = agent.new_given(atoms, self._telling)
-        fresh = _new(flow, new) if new or thread.failed else _asked_again(flow)
+        fresh = _new(flow, new, len(atoms)) if new or thread.failed else _asked_again(flow)
         changed = agent.new_system(thread, instructions) if instructions else set()
-        shown = [*_new(system, {place for place, atom in enumerate(instructions) if atom in changed}), *fresh]
+        shown = [*_new(system, {place for place, atom in enumerate(instructions) if atom in changed}, len(instructions)), *fresh]
         thread.known = (atoms or thread.known) + answer
         thread.given = len(atoms)
         thread.failed = not answer and call.step.get("status") == "error"
@@ -99,7 +99,7 @@ class _Heard:
         unsaid = []
         for several in (_flat(call.given), _flat(call.answered)):
             atoms = _atoms(several)
-            unsaid.append(_new(several, {place for place, atom in enumerate(atoms) if atom not in self._seen}))
+            unsaid.append(_new(several, {place for place, atom in enumerate(atoms) if atom not in self._seen}, len(atoms)))
             self._seen.update(atoms)
         return _turn(call, unsaid[0], unsaid[1], 0)
 
@@ -128,11 +128,10 @@ def _turn(call: Call, given: Sequence[Said], answered: Sequence[Said], resent: i
     )
 
 
-def _new(several: Sequence[Said], places: set[int]) -> list[Said]:
-    """The messages that have parts in these places, with those parts alone; `places` count parts."""
+def _new(several: Sequence[Said], places: set[int], end: int) -> list[Said]:
+    """The messages that have parts in these places, with those parts alone; `places` count parts, of which there are `end`."""
     found: list[Said] = []
-    first = min(places, default=0)
-    end = sum(len(said.atoms) for said in several) if places else 0
+    first = min(places, default=end)
     for said in reversed(several):
         if end <= first:
             break

@@ -3,7 +3,7 @@
 A call repeats those of the call before: only what changed is read again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -16,45 +16,50 @@ _DEPTH: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class Indexed(Generic[Element]):
-    """The attributes of one prefix, the keys of each number, and what they are."""
+    """The attributes of one prefix, those of each number (name without prefix and number, text), and what they are."""
 
     own: Mapping[str, str]
-    keys: Mapping[int, tuple[str, ...]]
-    elements: Mapping[int, Element]
+    pairs: Mapping[str, Pairs]
+    elements: Mapping[str, Element]
 
     @classmethod
     def read(
         cls, attributes: Mapping[str, str], prefix: str, before: "Indexed[Element] | None", element: Callable[[Pairs, Tree], Element]
     ) -> "Indexed[Element]":
-        """Read the attributes that begin with `prefix`; `element` makes one of a number's pairs (name without number, text)."""
+        """Read the attributes that begin with `prefix`; `element` makes one of the pairs of a number."""
         own = {key: text for key, text in attributes.items() if key.startswith(prefix)}
-        keys, elements, changed = _unchanged(own, before)
-        touched: dict[int, dict[str, None]] = {}
-        for key in changed:
-            number, dot, _ = key[len(prefix) :].partition(".")
-            if dot and _is_number(number):
-                place = int(number)
-                touched.setdefault(place, dict.fromkeys(keys.get(place, ())))[key] = None
-        for place, names in touched.items():
-            keys[place] = tuple(names)
-            pairs = tuple((name[len(prefix) :].partition(".")[2], own[name]) for name in names)
-            elements[place] = element(pairs, partial(unfolded, pairs))
-        return cls(own, keys, elements)
+        known, elements, changed = _unchanged(own, before)
+        for number, some in _by_number(changed, own, len(prefix)).items():
+            now = {**dict(known[number]), **dict(some)} if number in known else None
+            known[number] = tuple(some if now is None else now.items())
+            elements[number] = element(known[number], partial(unfolded, known[number]))
+        return cls(own, known, elements)
 
     def in_order(self) -> list[Element]:
         """Return what was read, by number."""
-        return [self.elements[place] for place in sorted(self.elements)]
+        return [self.elements[number] for number in sorted(self.elements, key=int)]
 
 
-def _unchanged(own: Mapping[str, str], before: Indexed[Element] | None) -> tuple[dict[int, tuple[str, ...]], dict[int, Element], list[str]]:
-    """What can be taken over, and the attributes that have to be read; all of them when some are gone."""
+def _unchanged(own: Mapping[str, str], before: Indexed[Element] | None) -> tuple[dict[str, Pairs], dict[str, Element], Iterable[str]]:
+    """What can be taken over, and the attributes that have to be read; all of them when some are gone or most are different."""
     if before is None:
-        return {}, {}, list(own)
+        return {}, {}, own
     changed = [key for key, text in own.items() if before.own.get(key) != text]
     fresh = sum(1 for key in changed if key not in before.own)
-    if len(before.own) + fresh != len(own):
-        return {}, {}, list(own)
-    return dict(before.keys), dict(before.elements), changed
+    if len(before.own) + fresh != len(own) or len(changed) * 2 > len(own):
+        return {}, {}, own
+    return dict(before.pairs), dict(before.elements), changed
+
+
+def _by_number(keys: Iterable[str], own: Mapping[str, str], skipped: int) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for key in keys:
+        number, _, rest = key[skipped:].partition(".")
+        some = found.get(number)
+        if some is None:
+            some = found[number] = []
+        some.append((rest, own[key]))
+    return {number: some for number, some in found.items() if _is_number(number)}
 
 
 def unfolded(pairs: Pairs) -> Any:

@@ -23,6 +23,7 @@ _HOLDS_LIST: Final = re.compile(r'"(?:messages|contents|input)"\s*:\s*\[')
 _BETWEEN: Final = re.compile(r"[\s,]*")
 _COLON: Final = re.compile(r"\s*:\s*")
 _QUOTED_AT_MOST: Final = 3
+_NEAR: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,16 @@ class _Array:
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
-    _place: dict[str, int] | None = None
+    _places: dict[int, int] | None = None
 
-    def find(self, raw: str) -> int | None:
-        """Return the number of the element that has these bytes."""
-        if self._place is None:
-            self._place = {self.text[start:end]: at for at, (start, end) in enumerate(zip(self.starts, self.ends, strict=True))}
-        return self._place.get(raw)
+    def find(self, element: Element, at: int) -> int | None:
+        """Return the number of an element, looked for from `at` on first: what was read twice is the same object."""
+        near = next((place for place in range(at, min(at + _NEAR, len(self.elements))) if self.elements[place] is element), None)
+        if near is not None:
+            return near
+        if self._places is None:
+            self._places = {id(known): at for at, known in enumerate(self.elements)}
+        return self._places.get(id(element))
 
     def same(self, at: int, text: str, start: int) -> int:
         """Return how many elements from number `at` on stand in `text` from `start` on, byte by byte."""
@@ -155,23 +159,25 @@ class Reader:
                     expected = place + count
                     break
             if not count:
-                self._decode(array, text, at, role)
-                found = before.find(text[at : array.ends[-1]])
+                read_before = self._decode(array, text, at, role)
+                found = before.find(array.elements[-1], expected) if read_before and expected < len(before.elements) else None
                 expected = expected if found is None else found + 1
             at = array.ends[-1]
         return array, at + 1
 
-    def _decode(self, array: _Array, text: str, at: int, role: str) -> None:
-        """Add the element that begins at `at`; what is no JSON any more is text to the end."""
+    def _decode(self, array: _Array, text: str, at: int, role: str) -> bool:
+        """Add the element that begins at `at`, and return whether it is known; what is no JSON any more is text to the end."""
         try:
             value, end = decode(text, at)
         except ValueError:
             value, end = text[at:], len(text)
         raw = text[at:end]
-        element = self._known.get((role, raw))
-        if element is None:
-            element = self._known[role, raw] = self._said(value, role, raw)
-        array.add(at, end, element)
+        key = raw if isinstance(value, dict) and "role" in value else (role, raw)
+        known = self._known.get(key)
+        if known is None:
+            self._known[key] = self._said(value, role, raw)
+        array.add(at, end, self._known[key])
+        return known is not None
 
     def _request(self, text: str, role: str, shelf: Hashable) -> list[Element] | None:
         """The messages of an object that has a history as a list; None for any other object."""

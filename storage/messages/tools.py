@@ -9,12 +9,12 @@ from storage.messages.sources import ARGUMENTS, RESULTS
 
 
 def arguments(attributes: Mapping[str, str]) -> str | None:
-    """Return a tool's arguments, as they are."""
+    """Return a tool's arguments, indented where they are JSON."""
     return _first(attributes, ARGUMENTS)
 
 
 def result(attributes: Mapping[str, str]) -> str | None:
-    """Return what a tool gave back, as it is."""
+    """Return what a tool gave back, indented where it is JSON."""
     return _first(attributes, RESULTS)
 
 
@@ -28,7 +28,7 @@ def shown(part: Part) -> str:
     """Return a part as text for people: calls as name and arguments, files and blobs as what is known of them."""
     match part["type"]:
         case "text" | "reasoning":
-            return str(part.get("text", ""))
+            return pretty(str(part.get("text", "")))
         case "tool_call":
             given = part.get("arguments")
             return f"{part.get('name') or 'tool'} {'' if given is None else pretty(as_text(given))}".strip()
@@ -41,4 +41,4 @@ def shown(part: Part) -> str:
 
 
 def _first(attributes: Mapping[str, str], keys: Sequence[str]) -> str | None:
-    return next((attributes[key] for key in keys if attributes.get(key)), None)
+    return next((pretty(attributes[key]) for key in keys if attributes.get(key)), None)
