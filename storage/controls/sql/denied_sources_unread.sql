@@ -1,5 +1,5 @@
 -- title: No retrieval returned a source that it was denied
--- rationale: A refused access returns nothing.
+-- rationale: An access that was refused returns nothing: what came back all the same was read without right.
 -- reference: SOC 2 CC6.1; ISO/IEC 27001:2022 A.5.15
 SELECT
     record_id, run_id, started_at AS time, agent_name, tenant, release, data_source,
