@@ -34,14 +34,14 @@ class Jump:
     number: int
 
 
-def items(steps: Sequence[Step]) -> list[dict[str, Any]]:
-    """One item a step that has something to say, oldest first: title, times, tags, and blocks of content."""
+def items(steps: Sequence[Step], said: Mapping[str, Sequence[Turn]] | None = None) -> list[dict[str, Any]]:
+    """One item a step that has something to say, oldest first: title, times, tags, and blocks of content. `said`: their `turns`."""
     if not steps:
         return []
     ordered = in_order(steps)
     origin = ordered[0]["started_at"]
     waits = waiting_times(ordered)
-    said = turns(steps)
+    said = turns(steps) if said is None else said
     found = []
     wrappers = {step.get("parent_record_id") for step in ordered}
     for step in ordered:

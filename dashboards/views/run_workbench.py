@@ -30,7 +30,8 @@ def show(found: dict[str, Any], key: str) -> None:
     _chips(steps, key)
     _waterfall(steps, str(chosen), key)
     step = next(step for step in steps if step["record_id"] == chosen)
-    items = story.items(steps)
+    said = story.turns(steps)
+    items = story.items(steps, said)
     story_head, step_head = st.columns(COLUMNS, vertical_alignment="bottom")
     left, right = st.columns(COLUMNS)
     with story_head:
@@ -42,7 +43,7 @@ def show(found: dict[str, Any], key: str) -> None:
         data = {"items": items[first : first + STORY_ITEMS], "selected": chosen, "height": STORY_HEIGHT}
         components.story(data, key=name, on_select=_selected(name))
     with right:
-        step_detail.show(step, story.turns(steps).get(step["record_id"], ()))
+        step_detail.show(step, said.get(str(chosen), ()))
 
 
 def _default(steps: list[dict[str, Any]]) -> str:

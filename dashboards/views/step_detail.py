@@ -110,7 +110,7 @@ def _conversation(step: Step, turn: Turn) -> None:
     if turn.resent:
         st.caption(f":material/history: {units.plural(turn.resent, 'earlier message')} unchanged, and sent again.")
     everything = turn.resent > 0 and st.toggle("Show what was sent again", key=f"resent-{turn.record_id}-{turn.number}")
-    _messages("Given", messages.messages_of_step(step)[0] if everything else turn.given)
+    _messages("Given", (everything and messages.messages_of_step(step)[0]) or turn.given)
     _messages("Answered", turn.answered)
 
 
