@@ -29,7 +29,7 @@ WITH by_run AS (
         count(*) AS steps,
         count(*) FILTER (counted) AS model_calls,
         count(*) FILTER (kind = 'tool' AND NOT repeated) AS tool_calls,
-        count(*) FILTER (status = 'error' AND NOT repeated) AS errors,
+        count(*) FILTER (status = 'error' AND (NOT repeated OR dialect = 'mcp')) AS errors,
         sum(input_tokens) FILTER (counted)::BIGINT AS input_tokens,
         sum(output_tokens) FILTER (counted)::BIGINT AS output_tokens,
         sum(cache_read_tokens) FILTER (counted)::BIGINT AS cache_read_tokens,

@@ -36,6 +36,7 @@ class Session:
 
     def events(self) -> list[Row]:
         call = {"decision_source": "config", "decision_type": "accept", "duration_ms": "120", "tool_result_size_bytes": "20"}
+        failed = {"tool_name": "Edit", "tool_use_id": "use3", "success": "false", "error_type": "Error:ENOENT"}
         request = {**USAGE, "cost_usd": 0.0021, "duration_ms": 1900}
         return [
             self.event("user_prompt", 0, {"prompt_length": "40", "prompt": "<REDACTED>"}),
@@ -44,7 +45,7 @@ class Session:
             self.event("tool_result", 2.3, {**call, "tool_name": "Read", "tool_use_id": "use1", "success": "true"}),
             self.event("tool_decision", 3, {"tool_name": "Bash", "tool_use_id": "use2", "decision": "reject", "source": "user_reject"}),
             self.event("tool_decision", 4, {"tool_name": "Edit", "tool_use_id": "use3", "decision": "accept", "source": "user_temporary"}),
-            self.event("tool_result", 5, {**call, "tool_name": "Edit", "tool_use_id": "use3", "success": "false", "error_type": "Error:ENOENT"}),
+            self.event("tool_result", 5, {**call, **failed}),
             self.event("api_request", 7, {**request, "request_id": "2"}),
             self.event("assistant_response", 7.1, {"response": "<REDACTED>", "request_id": "2", "model": MODEL}),
         ]  # fmt: skip
@@ -172,7 +173,7 @@ def test_events_tell_who_where_and_what_it_cost(flows: Flows) -> None:
 
 def test_the_story_shows_a_call_once_and_says_how_its_tokens_were_counted(flows: Flows) -> None:
     assert [(step["tool_name"], step["source"]) for step in flows.steps("both", "tool")] == [("Read", "event"), ("Edit", "event")]
-    spans = [step for step in flows.steps("spans", "model")]
+    spans = flows.steps("spans", "model")
     assert {step["token_convention"] for step in spans} == {"cache_added"}
     assert [(step["finish_reason"], step["retry_count"]) for step in spans] == [("tool_calls", 0), ("stop", 1)]
 

@@ -38,7 +38,7 @@ class Session:
         tool = {"tool_name": "get_weather", "call_id": f"{self.name}-call"}
         request = {"attempt": 1, "http.response.status_code": 200, "duration_ms": "900", "endpoint": "/responses"}
         return [
-            self.event("conversation_starts", 0, {"provider_name": "OpenAI", "approval_policy": "on-request", "sandbox_policy": "read-only"}),
+            self.event("conversation_starts", 0, {"provider_name": "OpenAI", "approval_policy": "on-request"}),
             self.event("user_prompt", 0.2, {"prompt_length": "31", "prompt": "[REDACTED]"}, inside="turn"),
             self.event("api_request", 0.6, request | {"attempt": 0, "http.response.status_code": 500, "error.message": "server error"}),
             self.event("api_request", 1, request),
@@ -46,7 +46,7 @@ class Session:
             self.event("sse_event", 2, usage),
             self.event("tool_decision", 2.5, tool | {"decision": "approved", "source": "User"}, inside="tool"),
             self.event("sandbox_outcome", 2.9, tool | {"outcome": "success", "initial_duration_ms": 40}, inside="tool"),
-            self.event("tool_result", 3, tool | {"success": "true", "duration_ms": "40", "arguments": "{}", "output": "sunny"}, inside="tool"),
+            self.event("tool_result", 3, tool | {"success": "true", "duration_ms": "40", "output": "sunny"}, inside="tool"),
             self.event("api_request", 3.2, request | {"attempt": 0}),
             self.event("sse_event", 4, usage),
         ]  # fmt: skip
@@ -60,13 +60,14 @@ class Session:
 
     def turn_spans(self) -> list[Row]:
         total = {"input_tokens": 2400, "cached_input_tokens": 2048, "output_tokens": 180, "reasoning_output_tokens": 128}
-        totals = {f"codex.turn.token_usage.{name}": count for name, count in total.items()}
+        turn = {f"codex.turn.token_usage.{name}": count for name, count in total.items()}
+        turn |= {"thread.id": self.name, "turn.id": self.turn, "model": "gpt-5-codex"}
         usage = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.cache_read.input_tokens": 1024, "gen_ai.usage.output_tokens": 90}
         usage |= {"codex.usage.reasoning_output_tokens": 64, "codex.usage.total_tokens": 1290, "codex.request.reasoning_effort": "low"}
         tool = {"tool_name": "get_weather", "call_id": f"{self.name}-call"}
         return [
             self.span("op.dispatch.user_input", "dispatch", 0.1, 0.3, None, {"submission.id": self.turn, "codex.op": "user_input"}),
-            self.span("session_task.turn", "turn", 0.2, 5, "dispatch", {"thread.id": self.name, "turn.id": self.turn, "model": "gpt-5-codex"} | totals),
+            self.span("session_task.turn", "turn", 0.2, 5, "dispatch", turn),
             self.span("run_sampling_request", "sampling", 0.3, 2.1, "turn", {"turn_id": self.turn, "model": "gpt-5-codex"}),
             self.span("handle_responses", "created", 1.1, 1.2, "sampling", {"tool_name": "get_weather", "from": "output_item_done"}),
             self.span("handle_responses", "done1", 1.9, 2.05, "sampling", usage),
