@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cli import conversation
 from cli.figures import cost, duration, plural, short, tokens
 from cli.options import EXIT_NO, AbandonedOption, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
 
@@ -93,6 +94,10 @@ def _print(found: Mapping[str, Any], *, most_lines: int) -> None:
     console.print(branches[None])
     if len(steps) > most_lines:
         console.print(f"… {len(steps) - most_lines:,} more steps: --tree shows {MOST_LINES:,}, --format json all", style="yellow")
+    if found["messages"]:
+        console.print("Conversation", style="bold")
+    for speaker, said in conversation.lines(found["messages"]):
+        console.print(Text(f"  {speaker:<14} ", style="dim").append(said), soft_wrap=True)
 
 
 def _headline(run: Mapping[str, Any]) -> "Text":

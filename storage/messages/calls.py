@@ -9,6 +9,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from storage.messages import sources
@@ -36,12 +37,18 @@ class Call:
 
 def calls_of(steps: Sequence[Step], reader: Reader) -> list[Call]:
     """Return the calls of a run that say something, in the order in which they began."""
-    ordered = sorted(steps, key=lambda step: (step["started_at"], step.get("depth") or 0, step.get("sequence") or 0))
+    ordered = sorted(steps, key=_began)
     family, logs = Family(ordered), _Logs(ordered)
     calls = [call for step in ordered for call in _of_step(step, logs.of(step), family, reader)]
     _mark_repeats(calls, family)
     models = any(call.step["kind"] == "model" for call in calls)
     return [call for call in calls if not (models and call.handed_over)]
+
+
+def _began(step: Step) -> tuple[datetime, int, int]:
+    """When a step began by clocks that agree, parents before their children, then by the number that an SDK gave."""
+    skewed = timedelta(milliseconds=step.get("clock_offset_ms") or 0)
+    return step["started_at"] + skewed, step.get("depth") or 0, step.get("sequence") or 0
 
 
 def spoken(step: Step, reader: Reader) -> Spoken:

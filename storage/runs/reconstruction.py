@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from storage.excerpt import excerpt
 from storage.lake import Lake
+from storage.messages import conversation
 from storage.runs import story
 from storage.runs.completeness import completeness
 from storage.runs.delegation import graph
@@ -21,9 +22,9 @@ _MARGIN_NS: Final = 3600 * 1_000_000_000
 def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
     """Return everything about a run; None if unknown. `run_id` may be a trace of the run. Raises `StorageError`.
 
-    `run` (row of the view), `steps` (ordered tree), `completeness`, `loops`, `graph`, `integrity`. Steps come parents first; each has the
-    columns of the view `steps`, `depth` (0 at the top), `parent_record_id` (None at the top), `orphan` and `clock_offset_ms` (None unless
-    its clock is off). Times are naive UTC datetimes, maps are dictionaries.
+    `run` (row of the view), `steps` (ordered tree), `completeness`, `loops`, `graph`, `messages` (each once), `integrity`. Steps come
+    parents first; each has the columns of the view `steps`, `depth` (0 at the top), `parent_record_id` (None at the top), `orphan` and
+    `clock_offset_ms` (None unless its clock is off). Times are naive UTC datetimes, maps are dictionaries.
     """
     with excerpt(lake, run_id) as found:
         rows = found.named("run_row")
@@ -34,7 +35,7 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
         steps, anomalies = story.tell(found.named("run_steps"), known)
         duplicates = found.duplicates
     whole = completeness(run, steps, anomalies=anomalies, dropped=_dropped(lake, run), duplicates=duplicates)
-    parts = {"loops": loops(steps), "graph": graph(steps)}
+    parts = {"loops": loops(steps), "graph": graph(steps), "messages": conversation(steps)}
     return {"run": run, "steps": steps, "completeness": whole, **parts, "integrity": _integrity(steps)}
 
 
