@@ -11,12 +11,16 @@ WITH step AS (
 ),
 message AS (SELECT DISTINCT hash(trace_id, span_id) AS span_key FROM events WHERE step_kind = 'message' AND span_id IS NOT NULL),
 authorized AS (
-    SELECT DISTINCT hash(run_id, coalesce(tool_name, action)) AS tool_key
+    SELECT DISTINCT hash(run_id, name) AS tool_key
     FROM (
-        SELECT run_id, tool_name, action FROM spans WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
-        UNION ALL
-        SELECT run_id, tool_name, action FROM events WHERE step_kind IN ('policy', 'approval')
+        SELECT run_id, unnest([tool_name, action, '#' || tool_call_id]) AS name
+        FROM (
+            SELECT run_id, tool_name, action, tool_call_id FROM spans WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
+            UNION ALL
+            SELECT run_id, tool_name, action, tool_call_id FROM events WHERE step_kind IN ('policy', 'approval')
+        )
     )
+    WHERE name IS NOT NULL
 ),
 found AS (
     SELECT
@@ -75,7 +79,8 @@ found AS (
                     'field': 'authorization',
                     'met': list_contains(sent, 'auditlake.tool.authorization')
                         OR hash(run_id, tool_name) IN (SELECT tool_key FROM authorized)
-                        OR (action IS NOT NULL AND hash(run_id, action) IN (SELECT tool_key FROM authorized))
+                        OR hash(run_id, action) IN (SELECT tool_key FROM authorized)
+                        OR hash(run_id, '#' || tool_call_id) IN (SELECT tool_key FROM authorized)
                 },
                 {'field': 'status', 'met': status <> 'unset' OR error_type IS NOT NULL OR (source = 'span' AND ended_at IS NOT NULL)},
                 {'field': 'retry count', 'met': retry_count IS NOT NULL OR list_contains(sent, 'auditlake.tool.retry_count')},
