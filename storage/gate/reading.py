@@ -78,8 +78,8 @@ def as_sample(units: Iterable[tuple[float, float]]) -> Sample:
     return sample([each[0] for each in pairs], [each[1] for each in pairs])
 
 
-def read_releases(lake: Lake, releases: Sequence[str], scope: Scope) -> dict[str, ReleaseData]:
-    """Return the data of each release. Raises `StorageError`."""
+def read_releases(lake: Lake, releases: Sequence[str], scope: Scope, *, gaps: bool = True) -> dict[str, ReleaseData]:
+    """Return the data of each release; without `gaps` nothing is said of the event contract. Raises `StorageError`."""
     seen = {row["release"]: row for row in lake.named("gate_seen", releases=list(releases)).to_pylist()}
     rows: list[Row] = []
     evaluations: list[Row] = []
@@ -87,7 +87,10 @@ def read_releases(lake: Lake, releases: Sequence[str], scope: Scope) -> dict[str
         window = _window(seen.values(), scope)
         params = {"releases": list(releases), **scope.params()}
         rows = lake.named("gate_runs", **window, **params).to_pylist()
-        evaluations = lake.named("gate_evals", run_ids=[row["run_id"] for row in rows], **window, **params).to_pylist()
+        ids = [row["run_id"] for row in rows]
+        evaluations = lake.named("gate_evals", run_ids=ids, **window, **params).to_pylist()
+        short = set(lake.named("gate_gaps", run_ids=ids, **window).column("run_id").to_pylist()) if gaps and rows else set()
+        rows = [{**row, "short": row["run_id"] in short if gaps else None} for row in rows]
     return {release: _release(release, release in seen, rows, evaluations) for release in releases}
 
 
@@ -160,5 +163,5 @@ _OF_RUN: Final[Mapping[str, Callable[[Row], tuple[float, float] | None]]] = {
     "tokens": _tokens,
     "tool_error_rate": _share("tool_errors", "tool_calls"),
     "policy_denial_rate": _share("denials", "decisions"),
-    "contract_gap_rate": lambda row: None if row["status"] == "running" else (float(row["short"]), 1.0),
+    "contract_gap_rate": lambda row: None if row["status"] == "running" or row["short"] is None else (float(row["short"]), 1.0),
 }

@@ -61,16 +61,27 @@ def closed(question: Question, reason: str) -> Verdict:
 def judge(lake: Lake, question: Question) -> Verdict:
     """Answer a question. Raises `StorageError` where the lake cannot say; the caller closes the gate then (`closed`)."""
     names = [question.release, *([question.baseline] if question.baseline is not None else [])]
-    data = read_releases(lake, names, question.scope)
+    gaps = question.thresholds.checks.get("contract_gap_rate") is not False
+    data = read_releases(lake, names, question.scope, gaps=gaps)
     release, baseline = data[question.release], data.get(question.baseline or "")
-    verdict = Verdict(question=question, reasons=(), release=release, baseline=baseline, facts=facts_of(lake, release, question.scope))
-    present = [each for each in (release, baseline) if each is not None]
+    verdict = replace(
+        decide(question, release, baseline),
+        facts=facts_of(lake, release, question.scope),
+        contract=None if question.contract is None else check_contract(lake, question.contract, release, question.thresholds),
+        controls=evaluate_controls(lake, release, question.thresholds),
+    )
+    missing = damage(lake, question.scope, [release, *([baseline] if baseline is not None else [])])
+    damaged = [f"{path} is damaged: its rows are missing from the evidence" for path in missing]
+    return replace(verdict, reasons=(*verdict.reasons, *_unmet(verdict), *damaged))
+
+
+def decide(question: Question, release: ReleaseData, baseline: ReleaseData | None) -> Verdict:
+    """Judge the numbers alone."""
+    present = [release, *([baseline] if baseline is not None else [])]
+    verdict = Verdict(question=question, reasons=(), release=release, baseline=baseline)
     if release.runs or release.evaluations:
         verdict = _measured(verdict, release, baseline)
-    if question.contract is not None:
-        verdict = replace(verdict, contract=check_contract(lake, question.contract, release, question.thresholds))
-    verdict = replace(verdict, controls=evaluate_controls(lake, release, question.thresholds))
-    return replace(verdict, reasons=(*_missing(present), *_speaking(verdict), *_damaged(lake, question.scope, present)))
+    return replace(verdict, reasons=(*_missing(present), *_speaking(verdict)))
 
 
 def _measured(verdict: Verdict, release: ReleaseData, baseline: ReleaseData | None) -> Verdict:
@@ -164,7 +175,7 @@ def _missing(releases: Sequence[ReleaseData]) -> list[str]:
 
 
 def _speaking(verdict: Verdict) -> list[str]:
-    """What speaks against the release."""
+    """The checks that speak against the release."""
     found = [f"{check.name}: {check.state}: {check.reason}" for check in verdict.checks if check.state != "passed"]
     if not verdict.checks and verdict.release is not None and (verdict.release.runs or verdict.release.evaluations):
         found.append("there is no check: the thresholds leave nothing to judge by")
@@ -172,11 +183,12 @@ def _speaking(verdict: Verdict) -> list[str]:
     wanted = rule and (rule.required or rule.min is not None or rule.max is not None)
     if wanted and not any(check.name.startswith(EVALUATIONS) for check in verdict.checks):
         found.append("eval: not enough data: there is no evaluation")
-    if verdict.contract is not None and not verdict.contract.passed:
-        found.append(f"contract {verdict.contract.file}: {verdict.contract.reason}")
-    found += [f"control {control.name}: {control.failed} of {control.checked} failed" for control in verdict.controls if not control.passed]
     return found
 
 
-def _damaged(lake: Lake, scope: Scope, releases: Sequence[ReleaseData]) -> list[str]:
-    return [f"{path} is damaged: its rows are missing from the evidence" for path in damage(lake, scope, releases)]
+def _unmet(verdict: Verdict) -> list[str]:
+    """The obligations that are not met."""
+    found = [f"control {control.name}: {control.failed} of {control.checked} failed" for control in verdict.controls if not control.passed]
+    if verdict.contract is not None and not verdict.contract.passed:
+        found.insert(0, f"contract {verdict.contract.file}: {verdict.contract.reason}")
+    return found

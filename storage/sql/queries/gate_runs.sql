@@ -1,8 +1,8 @@
 -- gate_runs: what a gate compares of every run of some releases, in the order of their ids.
 -- Parameters: releases (list); each NULL for any: since, until (naive UTC, of started_at), agent, tenant, environment.
 -- Columns: those of runs that are named below; tool_calls and tool_errors (log records where the run has no spans of tools),
--- decisions and denials (of policies); short (an event lacks a field of the contract); and what says that two runs are of the same
--- task: task_key, case_key, session_key, input_key (a digest of the first input).
+-- decisions and denials (of policies); and what says that two runs are of the same task: task_key, case_key, session_key, input_key
+-- (a digest of the first input).
 WITH chosen AS (
     SELECT
         run_id, release, status, started_at, last_at, duration_ms, session_id, model_calls, unpriced_calls, cost_usd, input_tokens,
@@ -37,16 +37,12 @@ acted AS (
     FROM internal.all_steps
     SEMI JOIN chosen USING (run_id)
     GROUP BY run_id
-),
-gaps AS (
-    SELECT DISTINCT run_id, true AS short FROM contract_gaps SEMI JOIN chosen USING (run_id)
 )
 SELECT
     chosen.* EXCLUDE (session_id), session_id AS session_key,
     CASE WHEN tool_spans > 0 THEN tool_spans ELSE tool_events END AS tool_calls,
     CASE WHEN tool_spans > 0 THEN failed_tool_spans ELSE failed_tool_events END AS tool_errors,
-    decisions, denials, task_key, case_key, md5(first_input) AS input_key, coalesce(short, false) AS short
+    decisions, denials, task_key, case_key, md5(first_input) AS input_key
 FROM chosen
 LEFT JOIN acted USING (run_id)
-LEFT JOIN gaps USING (run_id)
 ORDER BY run_id
