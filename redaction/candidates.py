@@ -105,19 +105,25 @@ def _may_hold_phone(text: str, key_words: Sequence[str], spans: Sequence[Span]) 
         shape = candidate.group()
         if shape[0] in "+＋":
             return True
-        in_groups = _SHORT_GROUP.search(shape) is not None
-        if not in_groups:
-            worded = may_mean_phone(text, key_words) if worded is None else worded
-            if not worded:
-                continue
-        if len(_DIGIT.findall(COMPACT_DATE.sub("", shape))) < BARE_DIGITS:
+        bare = shape.isdecimal()
+        if not bare and _SHORT_GROUP.search(shape) is not None:
+            if _has_digits_enough(shape):
+                return True
             continue
-        if in_groups:
-            return True
-        bare = (match.start() for match in re.finditer(r"\d+", shape))
-        if any(_PHONE_CONTEXT.near(text, candidate.start() + start, key_words) is not None for start in bare):
+        worded = may_mean_phone(text, key_words) if worded is None else worded
+        if not worded or not _has_digits_enough(shape):
+            continue
+        starts = [0] if bare else [match.start() for match in re.finditer(r"\d+", shape)]
+        if any(_PHONE_CONTEXT.near(text, candidate.start() + start, key_words) is not None for start in starts):
             return True
     return False
+
+
+def _has_digits_enough(shape: str) -> bool:
+    """Whether a phone number's digits are left without dates that are written without punctuation."""
+    if shape.isdecimal():
+        return COMPACT_DATE.fullmatch(shape) is None
+    return len(_DIGIT.findall(COMPACT_DATE.sub("", shape))) >= BARE_DIGITS
 
 
 def _may_hold_address(text: str, _key_words: Sequence[str], spans: Sequence[Span]) -> bool:

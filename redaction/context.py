@@ -34,7 +34,11 @@ class Context:
         """Return the first context word that stands before `text[start]`, above it or in the key; None when there is none."""
         if not self.words:
             return None
-        return self._known(words_before(text, start), key_words) or self._known(column_words(text, start), ())
+        window = text[max(0, start - _CHARS_BEFORE) : start].lower()
+        known = None
+        if any(word in window for word in self.beginnings) or not self.beginnings.isdisjoint(key_words):
+            known = self._known(words_before(text, start), key_words)
+        return known or self._known(column_words(text, start), ())
 
     def _known(self, words: Sequence[str], key_words: Sequence[str]) -> str | None:
         if self.beginnings.isdisjoint(words) and self.beginnings.isdisjoint(key_words):

@@ -25,10 +25,10 @@ TO: Final = (
 a table, names with a type (`name: str = value`, `var name string = value`), Terraform's variables with their default."""
 
 TO_SHAPE: Final = (
-    r"""["'`\\\])}]{0,3}(?:[ \t]{0,3}(?:=>|:=|->|[=:>])|[ \t]{0,2},[ \t]{0,2}["']|,?\s{1,24}["']?[Vv]alue"""
-    r"""|\*{0,2}[ \t]{0,40}\||[ \t]{1,3}(?:string|\[\]byte)|[ \t]{0,2}\{)"""
+    r"""["'`\\\])}]{0,3}(?:[ \t]*(?:=>|:=|->|[=:>])|[ \t]*,[ \t]*["']|,?\s+["']?[Vv]alue"""
+    r"""|\*{0,2}[ \t]*\||[ \t]+(?:string|\[\]byte)|[ \t]*\{)"""
 )
-"""What every `TO` begins with, without look-arounds."""
+"""What every `TO` begins with, without look-arounds; without counted repetitions, too, which would take seconds to compile."""
 
 ENDS: Final = "(?![A-Za-z0-9])"
 _SHAPE_CHARS: Final = 12

@@ -118,7 +118,7 @@ URLS: Final = (
     SecretRule(
         name="User and password of a URL",
         entity="URL_PASSWORD",
-        shape=r"://[^ ]{1,512}@",
+        shape=r"://[^ ]+@",
         expression=rf"(?i)(?<=\b[a-z][a-z0-9+.\-]{{1,24}}://)(?<!\b{_SCHEME}://)[^\s:/?#\"'`<>@]{{0,255}}:[^\s/\"'`<>@]{{1,255}}+(?=@)",
         accept=lambda text: not_a_placeholder(text.partition(":")[2]),
         score=0.94,
