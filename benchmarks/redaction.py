@@ -136,7 +136,7 @@ def clean(redactor: Redactor, texts: Sequence[str]) -> None:
 
 
 def timed(work: Callable[[], object]) -> float:
-    """Return the seconds of processor time that `work` takes in this process: other work on the machine counts for less than by the clock."""
+    """Return the seconds of processor time that `work` takes in this process: other work disturbs it less than it does the clock."""
     begun = time.process_time()
     work()
     return time.process_time() - begun
