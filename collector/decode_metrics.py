@@ -7,9 +7,9 @@ import pyarrow as pa
 
 from collector.anyvalue import Values, as_text, read_attributes
 from collector.columns import INT64_MAX, MapColumn, times_column
-from collector.dialects import vocabulary
-from collector.dialects.names import METRIC_TABLE
-from collector.dialects.record import Fields
+from collector.dialects import claude_code, codex, vocabulary
+from collector.dialects.names import COMMON, METRIC_TABLE, NameTable
+from collector.dialects.record import Dialect, Fields
 from collector.groups import Groups, Resource, Scope
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
@@ -22,6 +22,10 @@ _OWN: Final = tuple(name for name, _ in METRIC_EVIDENCE if name not in _SHARED)
 _CANONICAL: Final = tuple(name for name, _ in METRIC_CANONICAL)
 _TEMPORALITY: Final = {1: "delta", 2: "cumulative"}
 _DIALECT_VERSION: Final = 1
+_OF_AGENTS: Final[Mapping[str, tuple[Dialect, NameTable]]] = {  # first word of a metric's name → whose it is
+    "claude_code": (claude_code.DIALECT, NameTable(claude_code.METRIC, COMMON)),
+    "codex": (codex.DIALECT, NameTable(codex.METRIC, COMMON)),
+}
 
 
 class MetricRows:
@@ -70,7 +74,7 @@ class MetricRows:
             attributes = read_attributes(point.attributes)
             self._metadata.add(metadata)
             self._attributes.add(attributes)
-            self._add_point({**resource.fields, **_canonical(attributes), **described, **read(point)}, point, batch)
+            self._add_point({**resource.fields, **_canonical(metric.name, attributes), **described, **read(point)}, point, batch)
             self._numbers.add(resource.number, scope.number, batch.number)
 
     def _add_point(self, fields: Fields, point: Message, batch: Batch) -> None:
@@ -97,7 +101,11 @@ class MetricRows:
         return columns | shared_columns(self._groups, self._numbers, self._redactions)
 
 
-def _canonical(attributes: Values) -> Fields:
+def _canonical(name: str, attributes: Values) -> Fields:
+    own = _OF_AGENTS.get(name.partition(".")[0])
+    if own is not None:
+        dialect, table = own
+        return {**table.read(attributes), "dialect": dialect.name, "dialect_version": _DIALECT_VERSION}
     fields = METRIC_TABLE.read(attributes)
     ours = any(name.startswith("auditlake.") for name in attributes)
     genai = any(name.startswith("gen_ai.") for name in attributes)

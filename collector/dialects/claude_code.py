@@ -36,6 +36,10 @@ NAMES: Final[Names] = {
     SENT_COST: (number, ("cost_usd",)),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
+METRIC: Final[Names] = {column: NAMES[column] for column in ("session_id", "actor", "tenant", "release", "agent_name", "tool_name")} | {
+    "model": (text, ("model",)),
+    "operation": (text, ("query_source",)),
+}
 _SCOPE: Final = "com.anthropic.claude_code"
 _PREFIX: Final = "claude_code."
 _TYPE: Final = "span.type"

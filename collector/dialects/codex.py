@@ -40,6 +40,10 @@ NAMES: Final[Names] = {
     "error_type": (text, ("error.type", "auth.error_code", "http.response.status_code", "error.message")),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
+METRIC: Final[Names] = {column: NAMES[column] for column in ("session_id", "actor", "release")} | {
+    "model": (text, ("model",)),
+    "tool_name": (text, ("tool", "tool_name")),
+}
 _PROGRAM: Final = "codex"
 _PREFIX: Final = "codex."
 _TURN: Final = "codex.turn.token_usage.input_tokens"

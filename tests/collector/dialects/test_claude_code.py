@@ -1,11 +1,15 @@
 """Claude Code: log events alone, spans alone, both, and spans that lost their trace: the same numbers."""
 
+import os
 from typing import Any
 
 import pytest
 
 from collector import dialects
+from collector.decode import Decoder
 from collector.dialects.record import LogView, SpanView
+from collector.signals import SIGNALS
+from tests.collector.otlp_samples import NOW_NS, header, set_attribute
 from tests.sealed_flows import Flows, Row, logs_request, record, span, spans_request, told
 from tests.sealed_lake import Request
 
@@ -205,6 +209,19 @@ def test_a_request_that_failed_is_one_failed_call_with_its_retries(flows: Flows)
 
 def test_no_run_is_made_of_anything_else(flows: Flows) -> None:
     assert sorted(run["session_id"] for run in flows.runs) == sorted([*SAME, "failed"])
+
+
+def test_data_points_tell_who_used_which_model():
+    message = SIGNALS["metrics"].request()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="claude_code.token.usage", unit="tokens")
+    point = metric.sum.data_points.add(time_unix_nano=NOW_NS, as_int=1000)
+    told_of = {"session.id": "s", "user.account_uuid": "account-1", "organization.id": "org-7", "model": MODEL, "type": "cacheRead"}
+    for key, value in told_of.items():
+        set_attribute(point.attributes, key, value)
+    decoder = Decoder("node/collector", 0)
+    decoder.add(header("metrics"), message.SerializeToString())
+    (row,) = decoder.tables(os.urandom)["metrics"].to_pylist(maps_as_pydicts="strict")
+    told(row, dialect="claude-code", session_id="s", actor="account-1", tenant="org-7", model=MODEL, run_id=None)
 
 
 def test_a_session_without_a_known_permission_source_has_no_invented_decision():
