@@ -1,17 +1,19 @@
 -- internal.uncounted: the inference steps whose tokens and cost must not be summed, by record key. Few, so the rest is cheap.
 -- Wrappers repeat what they wrap, frameworks report one call several times, and a call that failed is made again. A step counts unless
---   nested: a step around it (any number of levels up, through inference steps and steps of kind other) knows its tokens, or it knows no
---     tokens itself and a step within it does. Of two that know the same tokens, the one that knows more about them counts;
+--   nested: a step around it (up to four inference steps, with up to four steps of kind other between two of them) knows its tokens, or
+--     it knows no tokens itself and a step within it does. Of two that know the same tokens, the one that knows more about them counts;
 --   by_id: its run has another counting step with the same response id that knows more or came first;
 --   by_time: another instrumentation reports the same tokens of the same model for the same parent at the same time, and no ids contradict;
 --   retried: it failed without tokens, and its parent called the same model again: with the same input, or, where inputs were not
 --     captured, right afterwards.
 -- Columns: record_key (hash of origin, entry, entry_row), retried (an attempt that was made again; false for another report of a call).
-WITH RECURSIVE every AS MATERIALIZED (
+WITH every AS MATERIALIZED (
     SELECT * FROM internal.model_keys
 ),
 between_them AS MATERIALIZED (
-    SELECT span_key, parent_key FROM internal.step_keys WHERE kind = 'other' AND source = 'span' AND parent_key IS NOT NULL
+    SELECT hash(trace_id, span_id) AS span_key, hash(trace_id, parent_span_id) AS parent_key
+    FROM internal.span_rows
+    WHERE coalesce(step_kind, 'other') = 'other' AND parent_span_id IS NOT NULL
 ),
 model AS MATERIALIZED (  -- the steps of runs in which anything can have been reported or made more than once: mostly few
     SELECT *
@@ -31,25 +33,38 @@ model AS MATERIALIZED (  -- the steps of runs in which anything can have been re
         ) AS i ON i.parent_key = o.span_key
     ) USING (run_key)
 ),
-below AS (  -- what lies in an inference step: another one, or a step of kind other on the way to one
-    SELECT o.record_key AS outer_key, i.record_key AS inner_key, i.span_key, 1 AS levels
-    FROM model AS o
+under AS MATERIALIZED (
+    SELECT m.record_key AS outer_key, b.span_key FROM model AS m JOIN between_them AS b ON b.parent_key = m.span_key
+),
+under_two AS MATERIALIZED (
+    SELECT u.outer_key, b.span_key FROM under AS u JOIN between_them AS b ON b.parent_key = u.span_key
+),
+under_three AS MATERIALIZED (
+    SELECT u.outer_key, b.span_key FROM under_two AS u JOIN between_them AS b ON b.parent_key = u.span_key
+),
+under_four AS MATERIALIZED (
+    SELECT u.outer_key, b.span_key FROM under_three AS u JOIN between_them AS b ON b.parent_key = u.span_key
+),
+around AS MATERIALIZED (  -- an inference step and the next one around it
+    SELECT o.outer_key, i.record_key AS inner_key
+    FROM model AS i
     JOIN (
-        SELECT record_key, parent_key, span_key FROM model WHERE parent_key IS NOT NULL
+        SELECT record_key AS outer_key, span_key FROM model WHERE span_key IS NOT NULL
         UNION ALL
-        SELECT NULL, parent_key, span_key FROM between_them
-    ) AS i ON i.parent_key = o.span_key
-    UNION ALL
-    (
-        SELECT b.outer_key, i.record_key, i.span_key, b.levels + 1
-        FROM below AS b
-        JOIN (
-            SELECT record_key, parent_key, span_key FROM model WHERE parent_key IS NOT NULL
-            UNION ALL
-            SELECT NULL, parent_key, span_key FROM between_them
-        ) AS i ON i.parent_key = b.span_key
-        WHERE b.levels < 16  -- a span may be its own ancestor
-    )
+        SELECT * FROM under
+        UNION ALL
+        SELECT * FROM under_two
+        UNION ALL
+        SELECT * FROM under_three
+        UNION ALL
+        SELECT * FROM under_four
+    ) AS o ON i.parent_key = o.span_key
+    WHERE o.outer_key <> i.record_key
+),
+around_two AS MATERIALIZED (
+    SELECT * FROM around
+    UNION
+    SELECT o.outer_key, i.inner_key FROM around AS o JOIN around AS i ON i.outer_key = o.inner_key
 ),
 pairs AS MATERIALIZED (
     SELECT
@@ -57,10 +72,14 @@ pairs AS MATERIALIZED (
         i.record_key AS inner_key, i.informed AS inner_informed, i.call_key AS inner_call,
         o.informed AND i.known > o.known AND o.input_tokens IS NOT DISTINCT FROM i.input_tokens
             AND o.output_tokens IS NOT DISTINCT FROM i.output_tokens AS inner_knows_more
-    FROM below AS b
+    FROM (
+        SELECT * FROM around_two
+        UNION
+        SELECT o.outer_key, i.inner_key FROM around_two AS o JOIN around_two AS i ON i.outer_key = o.inner_key
+    ) AS b
     JOIN model AS o ON o.record_key = b.outer_key
     JOIN model AS i ON i.record_key = b.inner_key
-    WHERE b.outer_key <> b.inner_key
+    WHERE b.outer_key <> b.inner_key  -- a span may be its own ancestor
 ),
 nested AS MATERIALIZED (
     SELECT inner_key AS record_key FROM pairs WHERE (outer_informed AND NOT inner_knows_more) OR NOT inner_informed
