@@ -58,7 +58,6 @@ _EVENTS: Final = {  # event → step kind, operation
     "api_request": ("model", "chat"),
     "api_error": ("model", "chat"),
     "tool_result": ("tool", "execute_tool"),
-    "subagent_completed": ("agent", "invoke_agent"),
 }
 _DECISION: Final = "tool_decision"
 _OF_A_PROMPT: Final = frozenset({*_EVENTS, _DECISION})

@@ -21,6 +21,7 @@ MOST_STEPS: Final = 500
 """A run with more model and tool calls has exploded."""
 ARGUMENTS: Final = (
     "gen_ai.tool.call.arguments", "tool_arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value", "mlflow.spanInputs",
+    "tool_input", "tool_parameters", "arguments", "gen_ai.prompt",
 )  # fmt: skip
 """Where dialects leave a call's arguments: those of the view `tool_calls`."""
 _NAMED_AT_MOST: Final = 100

@@ -17,7 +17,8 @@ WITH by_run AS (
         min(environment) AS environment, min(release) AS release,
         coalesce(
             min(agent_name) FILTER (top AND (kind = 'agent' OR dialect = 'auditlake')),  -- a workflow has the service's name
-            arg_min(agent_name, start_ns) FILTER (kind = 'agent'), min(agent_name) FILTER (top), min(agent_name)
+            arg_min(agent_name, start_ns) FILTER (kind = 'agent'), min(agent_name) FILTER (top),
+            (min({'ns': start_ns, 'name': agent_name}) FILTER (agent_name IS NOT NULL)).name  -- log records alone: who began
         ) AS agent_name,
         min(actor) AS actor, min(task_type) AS task_type,
         coalesce(
@@ -91,7 +92,8 @@ WITH by_run AS (
             other_key IS NOT NULL OR (kind = 'model' AND source = 'event' AND NOT counted) AS repeated,
             CASE WHEN kind = 'tool' AND other_key IS NULL THEN tool_name || ' ' || coalesce(
                 attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
-                attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs']
+                attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs'],
+                attributes['tool_input'], attributes['tool_parameters'], attributes['arguments'], attributes['gen_ai.prompt']
             ) END AS call,
             CASE WHEN cardinality(redactions) > 0 THEN list_sum(map_values(redactions)) END AS found,
             CASE WHEN cardinality(redactions) > 0 THEN redactions['WITHHELD'] END AS withheld

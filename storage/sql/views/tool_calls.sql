@@ -4,11 +4,13 @@ SELECT
     error_type, status_message, tool_name, tool_call_id, side_effect, requires_approval,
     coalesce(
         attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
-        attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs']
+        attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs'],
+        attributes['tool_input'], attributes['tool_parameters'], attributes['arguments'], attributes['gen_ai.prompt']
     ) AS arguments,
     coalesce(
         attributes['gen_ai.tool.call.result'], attributes['tool_response'], attributes['ai.toolCall.result'],
-        attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs']
+        attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs'],
+        attributes['output'], attributes['gen_ai.completion']
     ) AS result,
     attributes['auditlake.tool.authorization'] AS authorization_basis,
     coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
