@@ -168,7 +168,7 @@ SELECT
     coalesce(stated_planning_ms, planned_ms) AS planning_ms,
     coalesce(
         stated_execution_ms,
-        CASE WHEN status NOT IN ('running', 'abandoned') THEN
+        CASE WHEN status NOT IN ('running', 'abandoned') AND coalesce(stated_planning_ms, planned_ms) IS NOT NULL THEN
             greatest(date_diff('microsecond', started_at, last_at) / 1e3 - coalesce(stated_planning_ms, planned_ms), 0)
         END
     ) AS execution_ms,
