@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from cli.main import application
 from collector.config_model import COMPONENTS, ServiceConfig
+from docs.dialects_page import dialects_page
 from docs.vocabulary_page import vocabulary_page
 from redaction.secrets import RULES, SecretRule
 from redaction.secrets.rule import GLUED
@@ -69,6 +70,7 @@ def main() -> None:
     (DOCS / "cli.md").write_text(cli_page())
     (DOCS / "redaction-credentials.md").write_text(credentials_page())
     (DOCS / "vocabulary.md").write_text(vocabulary_page())
+    (DOCS / "dialects.md").write_text(dialects_page())
 
 
 def configuration_page() -> str:

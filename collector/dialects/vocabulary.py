@@ -68,7 +68,7 @@ DIALECT: Final = Dialect(
     2,
     read_span,
     read_log,
-    recognised_by="`auditlake.kind`; events of the vocabulary",
+    recognised_by="`auditlake.kind`; events of the [vocabulary](vocabulary.md)",
     reads="our SDK, and whoever writes its names",
     marks=frozenset({KIND}),
 )

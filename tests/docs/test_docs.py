@@ -15,6 +15,7 @@ PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), ROOT / "sdk/README.md"]
 
 def test_the_generated_pages_are_current() -> None:
     """`make docs` writes them."""
+    from docs.dialects_page import dialects_page
     from docs.generate import cli_page, configuration_page, credentials_page
     from docs.vocabulary_page import vocabulary_page
 
@@ -22,6 +23,7 @@ def test_the_generated_pages_are_current() -> None:
     assert (DOCS / "cli.md").read_text() == cli_page()
     assert (DOCS / "redaction-credentials.md").read_text() == credentials_page()
     assert (DOCS / "vocabulary.md").read_text() == vocabulary_page()
+    assert (DOCS / "dialects.md").read_text() == dialects_page()
 
 
 def test_every_configuration_key_says_what_it_means() -> None:

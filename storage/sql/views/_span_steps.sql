@@ -2,10 +2,7 @@
 -- (see _pending_steps.sql).
 SELECT
     * EXCLUDE (kind, step_kind, start_time, end_time, status_code)
-    REPLACE (
-        CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state,  -- else see _approval_steps.sql
-        CASE WHEN dialect = 'execution' THEN operation ELSE name END AS name  -- an execution's own name ends in its id
-    ),
+    REPLACE (CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state),  -- else see _approval_steps.sql
     kind AS span_kind,
     coalesce(step_kind, 'other') AS kind,
     start_time AS started_at,
