@@ -21,7 +21,7 @@ from storage.catalog_rows import CatalogRows
 from storage.damage import can_mean_damage
 from storage.errors import StorageError
 from storage.schema import TABLES
-from storage.views import MACROS, create_macro, create_view, needed, qualified, view_sql
+from storage.views import MACROS, create_macro, create_view
 
 _FILL: Final = {
     "trace_runs": (
@@ -29,11 +29,7 @@ _FILL: Final = {
         "INSERT INTO internal.trace_runs SELECT * FROM incoming WHERE run_id IS NOT NULL",
     ),
     "entries": ("INSERT INTO internal.entries SELECT * FROM incoming",),
-    "span_rows": ("INSERT INTO internal.span_rows BY NAME SELECT * FROM incoming",),
-    "event_rows": ("INSERT INTO internal.event_rows BY NAME SELECT * FROM incoming",),
 }
-TABLES_OF_EXCERPTS: Final = ("_span_rows", "_event_rows", "_counted_steps")
-"""The views that are tables in the instance of `connect_tables`: what it is given, and what all else is made of."""
 TIMED: Final = ("spans", "events")
 """The tables whose views read rows by their time, so that a row without one is never read."""
 _PLANNED_ROWS: Final = 100_000
@@ -68,25 +64,6 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
         pq.write_table(pa.Table.from_arrays(unknown, schema=schema), path)
     _seal(connection, data.absolute() / "data", folder)
     return connection
-
-
-def connect_tables(folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the views that `runs` is made of, over tables where the lake's rows of spans and events would be.
-
-    They have the columns of the lake's; `connect` was called with the same folder before. It reaches no file but those in `folder`.
-    """
-    connection = _instance(folder / "spill-of-excerpts", limits)
-    with _of_no_files(connection, folder) as cursor:
-        for view in needed("runs"):
-            is_table = view in TABLES_OF_EXCERPTS
-            cursor.execute(f"CREATE TABLE {qualified(view)} AS\n{view_sql(view)}" if is_table else create_view(view))
-    _seal(connection, folder)
-    return connection
-
-
-def count_steps(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Make the steps of the rows that were inserted, within the cursor's transaction."""
-    cursor.execute(f"INSERT INTO internal.counted_steps\n{view_sql('_counted_steps')}")
 
 
 def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path) -> None:

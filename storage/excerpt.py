@@ -2,144 +2,109 @@
 
 A run's rows are found by their ids (Bloom filters and statistics skip the rest), in the files of its time. Views cannot do that, as
 the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent. It
-stands in the tables of a DuckDB instance of its own, in a transaction that is never committed: nobody else sees it, and it leaves
-nothing behind. Tables are also quicker to plan over than files, and planning is most of what reading one run costs.
+stands in temporary tables of one cursor: nobody else sees it, and it goes with the cursor. Planning is most of what reading one run
+costs, so what its rows cannot need is left out of the views (`composition.ONLY_WITH`), and what several questions need is made once.
 """
 
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pyarrow as pa
 
-from storage import engine
-from storage.resent import without_resent
-from storage.views import needed, qualified, query_sql
+from storage import composition, engine
+from storage.views import qualified, query_sql
 
 if TYPE_CHECKING:
     from storage.lake import Lake, Window
 
 _MARGIN_NS: Final = 3600 * 1_000_000_000
 """Around the run's own time: a parent that is not of the run may begin before it."""
-
-
-class ExcerptTables:
-    """The instance that excerpts are read in; made when it is first needed. May be used from several threads."""
-
-    def __init__(self, folder: Path, limits: engine.Limits) -> None:
-        """`folder` is the lake's own: `engine.connect` put the empty files there that give the tables their columns."""
-        self._folder = folder
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._connection: duckdb.DuckDBPyConnection | None = None
-        self._defined: set[str] = set()  # views that readers have asked for, besides those of `engine.connect_tables`
-
-    @contextmanager
-    def holding(
-        self, rows: Iterable[tuple[str, pa.Table]], moment: Mapping[str, Any], views: str = ""
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a cursor whose views read these rows, by table of `engine.fill`; `moment` is the time that runs are judged at.
-
-        `views` names those that are read besides `runs` and what it is made of.
-        """
-        cursor = self._cursor(views)
-        try:
-            cursor.execute("SET VARIABLE lake = $value", {"value": moment})
-            cursor.execute("BEGIN")
-            for table, some in rows:
-                engine.insert(cursor, table, some)
-            engine.count_steps(cursor)
-            yield cursor
-        except (duckdb.FatalException, duckdb.InternalException):
-            self.close()  # this instance is of no more use: the next excerpt makes another
-            raise
-        finally:
-            with suppress(duckdb.Error):
-                cursor.execute("ROLLBACK")
-            cursor.close()
-
-    def close(self) -> None:
-        """Give the instance back."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _cursor(self, views: str) -> duckdb.DuckDBPyConnection:
-        with self._lock:
-            if self._connection is None:
-                self._connection = engine.connect_tables(self._folder, self._limits)
-                self._defined = set(needed("runs"))
-            if missing := [view for view in needed(views) if view not in self._defined]:
-                engine.define(self._connection, missing, self._folder)
-                self._defined.update(missing)
-            return self._connection.cursor()
+_COPIED: Final = frozenset({"_span_rows", "_event_rows", "_trace_runs"})
+_MADE: Final = ("_repeated_steps", "_uncounted", "_counted_steps")
+"""What several views read: made once, each after those that it reads."""
+_EMPTY: Final = {
+    "_repeated_steps": "(record_key UBIGINT)",
+    "_uncounted": "(record_key UBIGINT, origin VARCHAR, entry BIGINT, entry_row BIGINT, retried BOOLEAN)",
+}
+"""The columns of those of them that can be left out."""
+_TABLES: Final = _COPIED.union(_MADE)
 
 
 class Excerpt:
-    """A run's traces under the view `runs` and those that it is made of. `run_id` is the final one."""
+    """A run's traces under every view. `run_id` is the final one, `duplicates` the number of records that were sent again and left out."""
 
-    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection, duplicates: int = 0) -> None:
+    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection) -> None:
+        """`cursor` has the tables of `_COPIED`."""
         self.run_id = run_id
-        self.duplicates = duplicates
-        """Records that came more than once and were left out."""
         self._cursor = cursor
+        traits = self._traits()
+        self.duplicates = int(traits["resent_spans"] + traits["resent_events"])
+        for kind in ("spans", "events"):
+            if traits[f"resent_{kind}"]:
+                cursor.execute(query_sql(f"drop_resent_{kind}"))
+        self._without = frozenset(view for view in composition.ONLY_WITH if not traits[view])
+        empty = {*self._without, *(["_uncounted"] if traits["calls"] < 2 else [])}
+        for place, view in enumerate(_MADE):
+            whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608 - a view's name
+            made = composition.composed(whole, _COPIED.union(_MADE[:place]), self._without)
+            cursor.execute(f"CREATE TEMP TABLE {view[1:]} " + (_EMPTY[view] if view in empty else f"AS {made}"))
 
     def named(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
-        text = query_sql(name)
-        self._cursor.execute(text, {"run_id": self.run_id} if "$run_id" in text else None)
-        return self._rows()
+        return self._rows(query_sql(name))
 
     def view(self, name: str) -> list[dict[str, Any]]:
-        """Return the run's rows of a view that `excerpt` was told of."""
-        self._cursor.execute(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id", {"run_id": self.run_id})  # noqa: S608 - a view's name
-        return self._rows()
+        """Return the run's rows of a view."""
+        return self._rows(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id")  # noqa: S608 - a view's name
 
-    def _rows(self) -> list[dict[str, Any]]:
+    def _rows(self, text: str) -> list[dict[str, Any]]:
+        composed = composition.composed(text, _TABLES, self._without)
+        self._cursor.execute(composed, {"run_id": self.run_id} if "$run_id" in text else None)
         names = [column[0] for column in self._cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
 
+    def _traits(self) -> dict[str, Any]:
+        only_with = ", ".join(f"{condition} AS {view}" for view, condition in composition.ONLY_WITH.items())
+        self._cursor.execute(query_sql("excerpt_traits").format(only_with=only_with))
+        return dict(zip([column[0] for column in self._cursor.description or ()], self._cursor.fetchall()[0], strict=True))
+
 
 @contextmanager
-def excerpt(lake: "Lake", run_id: str, *, views: str = "") -> Iterator[Excerpt]:
+def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     """Copy a run's traces out for as long as the context lasts; `run_id` may also be a trace that joined a run of another name.
 
-    `views` names those that are read besides `runs` and what it is made of.
     Raises `StorageError`.
     """
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
-    joined = lake.catalog.traces_of_run(final)
-    copied, others = _rows_of(lake, final, joined)
-    whole = [(table, without_resent("spans" if table == "span_rows" else "events", rows)) for table, rows in copied]
-    duplicates = sum(rows.num_rows for _, rows in copied) - sum(rows.num_rows for _, rows in whole)
-    if others:
-        whole.append(("trace_runs", pa.table({"trace_id": list(others), "run_id": list(others.values())})))
-    try:
-        with lake.excerpts.holding(whole, lake.moment(), views) as cursor:
-            yield Excerpt(final, cursor, duplicates)
-    except duckdb.Error as error:
-        raise engine.explained(error, lake.data) from error
+    names = [final, *lake.catalog.traces_of_run(final)]
+    window = _window(lake, names)
+    named = set(lake.named("run_traces", from_ns=window[0], to_ns=window[1], run_ids=names).column("trace_id").to_pylist())
+    traces = sorted({*names[1:], *named} - {None})
+    params = {"trace_ids": traces, "run_ids": names}
+    queries = {"span_rows": ["trace_spans"], "event_rows": ["trace_events", *(["untraced_events"] if None in named else [])]}
+
+    def copy(cursor: duckdb.DuckDBPyConnection) -> None:
+        for table, parts in queries.items():
+            text = " UNION ALL ".join(query_sql(part) for part in parts)
+            used = {name: value for name, value in params.items() if f"${name}" in text}
+            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {text}", used)
+
+    with lake.holding(copy, " ".join(f"internal.{table}" for table in queries), _widened(lake, window, traces)) as cursor:
+        try:
+            _map_traces(cursor, lake.catalog.run_of_traces(traces))
+            yield Excerpt(final, cursor)
+        except duckdb.Error as error:
+            raise engine.explained(error, lake.data) from error
 
 
-def _rows_of(lake: "Lake", run_id: str, joined: Sequence[str]) -> tuple[list[tuple[str, pa.Table]], dict[str, str]]:
-    """The rows of a run's traces, by table of `engine.fill`, and which of those traces joined a run of another name."""
-    from_ns, to_ns = _window(lake, [run_id, *joined])
-    named = set(lake.named("run_traces", from_ns=from_ns, to_ns=to_ns, run_ids=[run_id, *joined]).column("trace_id").to_pylist())
-    traces = sorted({*joined, *named} - {None})
-    if from_ns is not None and to_ns is not None:  # other runs of these traces: a parent may have begun long before the run
-        spans = lake.catalog.run_spans(traces).values()
-        from_ns = min([from_ns, *(first - _MARGIN_NS for first, _ in spans)])
-        to_ns = max([to_ns, *(last + _MARGIN_NS for _, last in spans)])
-    files = {"from_ns": from_ns, "to_ns": to_ns}
-    found = [("span_rows", lake.named("trace_spans", **files, trace_ids=traces))]
-    found.append(("event_rows", lake.named("trace_events", **files, trace_ids=traces)))
-    if None in named:
-        found.append(("event_rows", lake.named("untraced_events", **files, run_ids=[run_id, *joined])))
-    return found, lake.catalog.run_of_traces(traces)
+def _map_traces(cursor: duckdb.DuckDBPyConnection, runs: Mapping[str, str]) -> None:
+    cursor.execute("CREATE TEMP TABLE trace_runs (trace_id VARCHAR, run_id VARCHAR)")
+    if runs:
+        cursor.register("incoming", pa.table({"trace_id": list(runs), "run_id": list(runs.values())}))
+        cursor.execute("INSERT INTO temp.trace_runs SELECT * FROM incoming")
+        cursor.unregister("incoming")
 
 
 def _window(lake: "Lake", names: Sequence[str]) -> "Window":
@@ -148,3 +113,13 @@ def _window(lake: "Lake", names: Sequence[str]) -> "Window":
     if not known or len(known) < len(names) - 1:
         return (None, None)
     return min(first for first, _ in known.values()) - _MARGIN_NS, max(last for _, last in known.values()) + _MARGIN_NS
+
+
+def _widened(lake: "Lake", window: "Window", traces: Sequence[str]) -> "Window":
+    """The same with the other runs of these traces: the parent of a step may have begun long before the run."""
+    if window[0] is None or window[1] is None:
+        return window
+    spans = list(lake.catalog.run_spans(traces).values())
+    return (
+        min([window[0], *(first - _MARGIN_NS for first, _ in spans)]), max([window[1], *(last + _MARGIN_NS for _, last in spans)])
+    )  # fmt: skip

@@ -10,7 +10,8 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,6 @@ from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
 from storage.damage import Damage, can_mean_damage, damage_in
 from storage.errors import about
-from storage.excerpt import ExcerptTables
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
 from storage.views import needed, query_sql
@@ -68,7 +68,6 @@ class Lake:
         self._rows = CatalogRows(catalog.path)
         self._connection = engine.connect(self.data, self.scratch, self._limits)
         self._defined: set[str] = set()  # the views that queries have asked for so far
-        self.excerpts = ExcerptTables(self.scratch, limits)
 
     @classmethod
     def open(
@@ -96,7 +95,6 @@ class Lake:
 
     def close(self) -> None:
         """Give connections and temporary files back; queries that still run are interrupted."""
-        self.excerpts.close()
         self._connection.close()
         self._rows.close()
         self._catalog.close()
@@ -207,6 +205,21 @@ class Lake:
 
         return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns))
 
+    @contextmanager
+    def holding(self, load: Callable[[duckdb.DuckDBPyConnection], None], text: str, window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield the cursor that `load` ran on, with the temporary tables that it made of the files of `window`; `text` names their views.
+
+        `load` may run several times. Raises `StorageError` where it fails; what the body raises passes as it is.
+        """
+        cursor, _ = self._reading(load, text, window, (None, None))
+        try:
+            yield cursor
+        except (duckdb.FatalException, duckdb.InternalException):
+            self._reconnect()
+            raise
+        finally:
+            cursor.close()
+
     def _read(
         self,
         read: Callable[[duckdb.DuckDBPyConnection], Answer],
@@ -215,13 +228,22 @@ class Lake:
         rows: Window = (None, None),
     ) -> Answer:
         """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
+        cursor, answer = self._reading(read, text, window, rows)
+        cursor.close()
+        return answer
+
+    def _reading(
+        self, read: Callable[[duckdb.DuckDBPyConnection], Answer], text: str, window: Window, rows: Window
+    ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
+        """The same, and the cursor that it succeeded on."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
             cursor = self._prepare(selection.paths, rows, text)
             try:
-                return read(cursor)
+                return cursor, read(cursor)
             except duckdb.Error as error:
+                cursor.close()
                 problem = error
                 if isinstance(error, duckdb.FatalException | duckdb.InternalException):
                     self._reconnect()
@@ -231,8 +253,9 @@ class Lake:
                     self._set_aside(selection, thorough=attempt > 0)
                 else:
                     break
-            finally:
+            except BaseException:
                 cursor.close()
+                raise
         raise engine.explained(problem, self.data) from problem
 
     def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str) -> duckdb.DuckDBPyConnection:

@@ -19,7 +19,7 @@ def check(lake: "Lake", run_id: str, contract: TraceContract | None = None) -> R
 
     Raises `StorageError`.
     """
-    with excerpt(lake, run_id, views="contract_checks tool_authorizations") as found:
+    with excerpt(lake, run_id) as found:
         runs = found.named("run_row")
         if not runs:
             return None
