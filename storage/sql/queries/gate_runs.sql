@@ -1,7 +1,6 @@
 -- gate_runs: what a gate compares of every run of some releases, in the order of their ids.
 -- Parameters: releases (list); each NULL for any: since, until (naive UTC, of started_at), agent, tenant, environment.
--- Columns: those of runs that are named below; tool_calls and tool_errors (log records where the run has no spans of tools),
--- decisions and denials (of policies); and what says that two runs are of the same task: task_key, case_key, session_key, input_key
+-- Columns: those of runs that are named below; tool_calls and tool_errors; decisions and denials (of policies); and what says that two runs are of the same task: task_key, case_key, session_key, input_key
 -- (a digest of the first input).
 WITH chosen AS (
     SELECT
@@ -15,15 +14,24 @@ WITH chosen AS (
       AND ($tenant::VARCHAR IS NULL OR tenant = $tenant)
       AND ($environment::VARCHAR IS NULL OR environment = $environment)
 ),
-acted AS (
+tools AS (
+    SELECT run_id, count(*) AS tool_calls, count(*) FILTER (status = 'error') AS tool_errors
+    FROM tool_calls
+    SEMI JOIN chosen USING (run_id)
+    GROUP BY run_id
+),
+policies AS (
+    SELECT
+        run_id, count(*) AS decisions,
+        count(*) FILTER (lower(decision) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected')) AS denials
+    FROM policy_decisions
+    SEMI JOIN chosen USING (run_id)
+    WHERE decision IS NOT NULL
+    GROUP BY run_id
+),
+tasks_of AS (
     SELECT
         run_id,
-        count(*) FILTER (kind = 'tool' AND source = 'span') AS tool_spans,
-        count(*) FILTER (kind = 'tool' AND source = 'span' AND status = 'error') AS failed_tool_spans,
-        count(*) FILTER (kind = 'tool' AND source = 'event') AS tool_events,
-        count(*) FILTER (kind = 'tool' AND source = 'event' AND status = 'error') AS failed_tool_events,
-        count(*) FILTER (kind = 'policy' AND decision IS NOT NULL) AS decisions,
-        count(*) FILTER (kind = 'policy' AND lower(decision) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected')) AS denials,
         arg_min(attributes['auditlake.task.id'], start_ns) AS task_key,
         arg_min(attributes['auditlake.eval.case_id'], start_ns) AS case_key,
         arg_min(
@@ -39,10 +47,10 @@ acted AS (
     GROUP BY run_id
 )
 SELECT
-    chosen.* EXCLUDE (session_id), session_id AS session_key,
-    CASE WHEN tool_spans > 0 THEN tool_spans ELSE tool_events END AS tool_calls,
-    CASE WHEN tool_spans > 0 THEN failed_tool_spans ELSE failed_tool_events END AS tool_errors,
-    decisions, denials, task_key, case_key, md5(first_input) AS input_key
+    chosen.* EXCLUDE (session_id), session_id AS session_key, coalesce(tool_calls, 0) AS tool_calls, coalesce(tool_errors, 0) AS tool_errors,
+    coalesce(decisions, 0) AS decisions, coalesce(denials, 0) AS denials, task_key, case_key, md5(first_input) AS input_key
 FROM chosen
-LEFT JOIN acted USING (run_id)
+LEFT JOIN tools USING (run_id)
+LEFT JOIN policies USING (run_id)
+LEFT JOIN tasks_of USING (run_id)
 ORDER BY run_id
