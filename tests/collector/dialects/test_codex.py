@@ -143,6 +143,10 @@ def test_calls_of_log_records_are_preferred_as_they_know_their_model(flows: Flow
     assert flows.run("both")["cost_usd"] == pytest.approx(flows.run("events")["cost_usd"])
 
 
+def test_an_event_is_called_by_its_attribute_not_by_its_place_in_the_source(flows: Flows) -> None:
+    assert [step["name"] for step in flows.steps("events", "message")] == ["codex.user_prompt"]
+
+
 def log(event: str, **attributes: Any) -> Row:
     return dialects.read_log(LogView("codex_otel.log_only", f"codex.{event}", None, {"conversation.id": "c", **attributes}, {}, False))
 
