@@ -78,11 +78,13 @@ class Catalog:
         trace_runs: Mapping[str, str | None],
         batches: Sequence[tuple[str, int]],
         joins: Sequence[JoinRecord] = (),
+        withdrawn: Sequence[JoinRecord] = (),
     ) -> None:
         """Enter a sealed segment with its files, in one transaction; an entry that is there already changes nothing.
 
         `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins; None takes
-        a trace out again. `batches`: digest and receive time of the batches, kept for `BATCH_WINDOW_NS`. `joins`: what traces share.
+        a trace out again. `batches`: digest and receive time of the batches, kept for `BATCH_WINDOW_NS`. `joins`: what traces share;
+        `withdrawn`: what they were taken to share before their records were read again.
         """
         with self._transaction("commit an entry") as connection:
             values = asdict(entry) | {"descriptor": orjson.dumps(entry.descriptor).decode()}
@@ -94,6 +96,8 @@ class Catalog:
             _upsert_runs(connection, runs)
             _map_traces(connection, trace_runs)
             _keep_joins(connection, joins)
+            for join in withdrawn:
+                connection.execute(sa.delete(JOINS).where(JOINS.c.trace_id == join.trace_id, JOINS.c.key == join.key))
             _keep_batches(connection, entry.origin, batches)
 
     def has_entry(self, origin: str, entry: int) -> bool:

@@ -66,11 +66,14 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     return connection
 
 
-def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path) -> None:
-    """Define views of `storage.views.CREATED`; those that they read are defined already, or among them and before them."""
+def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path, *, derived: bool = False) -> None:
+    """Define views of `storage.views.CREATED`; those that they read are defined already, or among them and before them.
+
+    `derived`: rows of the lake were read again, so that views of rows have to look for that.
+    """
     with _of_no_files(connection, folder) as cursor:
-        for view in views:
-            cursor.execute(create_view(view))
+        for view in ["_derivation_rows", *views] if derived else views:
+            cursor.execute(create_view(view, derived=derived))
 
 
 def empty_file(folder: Path, table: str) -> Path:

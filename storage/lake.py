@@ -5,6 +5,7 @@ which count, and a file that compaction moved under a running query is found aga
 rest unreadable: it is left out, and said so in `Lake.damaged` and a warning in the log; readers show it.
 """
 
+import re
 import shutil
 import tempfile
 import threading
@@ -28,7 +29,7 @@ from storage.damage import Damage, can_mean_damage, damage_in
 from storage.errors import about
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
-from storage.views import needed, query_sql
+from storage.views import DERIVED, needed, query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
@@ -68,6 +69,7 @@ class Lake:
         self._rows = CatalogRows(catalog.path)
         self._connection = engine.connect(self.data, self.scratch, self._limits)
         self._defined: set[str] = set()  # the views that queries have asked for so far
+        self._derived = False  # rows were read again: the views of rows look for that
 
     @classmethod
     def open(
@@ -145,10 +147,10 @@ class Lake:
         `rows` leaves out all spans and log records that begin outside of it. Raises `StorageError`.
         """
 
+        used = {name: value for name, value in (params or {}).items() if re.search(rf"\${name}\b", text)}
+
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-            names = cursor.extract_statements(text)[0].named_parameters
-            used = {name: value for name, value in (params or {}).items() if name in names}
-            return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
+            return sandbox.with_integers(cursor.execute(text, used or None).to_arrow_table())
 
         return self._read(read, text, (from_ns, to_ns), rows)
 
@@ -268,7 +270,7 @@ class Lake:
             cursor = self._connection.cursor()
             cursor.execute("SET VARIABLE lake = $value", {"value": values})
             if missing := [name for name in needed(text) if name not in self._defined]:
-                engine.define(self._connection, missing, self.scratch)
+                engine.define(self._connection, missing, self.scratch, derived=self._derived)
                 self._defined.update(missing)
         return cursor
 
@@ -279,12 +281,19 @@ class Lake:
                 self._selections.clear()
                 engine.fill(self._connection, "trace_runs", self._rows.new_trace_runs())
                 self._selected_version = version
+                self._follow(bool(self._catalog.live_files("derivations")))
             selection = self._selections.get(window)
             if selection is None:
                 if len(self._selections) >= 32:
                     self._selections.clear()
                 selection = self._selections[window] = self._list(window)
             return selection
+
+    def _follow(self, derived: bool) -> None:
+        """Have the views of rows defined again when the lake gets its first derivation, or has lost its last."""
+        if derived != self._derived:
+            self._derived = derived
+            self._defined.difference_update(DERIVED)
 
     def _list(self, window: Window) -> _Selection:
         files: dict[str, tuple[FileRecord, ...]] = {}

@@ -232,12 +232,24 @@ LEDGER: Final[Fields] = (
     ("redaction_receipts", pa.list_(RECEIPT)),  # what was found where and by which rule; since version 2
 )
 
+DERIVATION: Final[Fields] = (
+    ("of_table", TEXT),  # spans | events
+    ("of_origin", TEXT),  # the sealed row that was read again: its record_id in parts
+    ("of_entry", INT64),
+    ("of_row", INT64),
+    ("trace_id", TEXT),
+    ("time_ns", INT64),  # the time that decides the sealed row's date
+    ("derived_ns", INT64),  # the newest derivation of a row counts
+    ("derivation", TEXT),  # which dialects and prices it was read with
+)
+
 SPANS: Final = pa.schema([*SPAN_EVIDENCE, *CANONICAL, *LEDGER])
 EVENTS: Final = pa.schema([*EVENT_EVIDENCE, *CANONICAL, *LEDGER])
 METRICS: Final = pa.schema([*METRIC_EVIDENCE, *METRIC_CANONICAL, *LEDGER])
+DERIVATIONS: Final = pa.schema([*DERIVATION, *CANONICAL, *LEDGER])
 
-TABLES: Final[dict[str, pa.Schema]] = {"spans": SPANS, "events": EVENTS, "metrics": METRICS}
-TIME_NS: Final[dict[str, str]] = {"spans": "start_ns", "events": "time_ns", "metrics": "time_ns"}
+TABLES: Final[dict[str, pa.Schema]] = {"spans": SPANS, "events": EVENTS, "metrics": METRICS, "derivations": DERIVATIONS}
+TIME_NS: Final[dict[str, str]] = {"spans": "start_ns", "events": "time_ns", "metrics": "time_ns", "derivations": "time_ns"}
 """The column that decides a row's `date=` partition."""
 
 STEP_KINDS: Final = (

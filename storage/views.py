@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
+from storage.schema import CANONICAL
+
 VIEWS: Final = (
     "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrieval_issues", "retrievals", "memory_ops",
     "approvals", "policy_decisions", "evals", "task_transitions", "tasks", "queues", "heartbeats", "agent_liveness", "security_events",
@@ -14,11 +16,14 @@ VIEWS: Final = (
 """The views that every reader gets, as documented in docs/query.md."""
 
 CREATED: Final = (
-    "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
+    "_derivation_rows", "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
     "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_repeated_steps", "_model_keys", "_uncounted", "_counted_steps",
     *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
+
+DERIVED: Final = {"_span_rows": "spans", "_event_rows": "events"}
+"""The views whose rows may have been read again (`storage.derivations`), and their tables."""
 
 MACROS: Final = ("normalised_name", "bounded_name", "top_names")
 """Functions that every reader gets beside DuckDB's own, `sql/macros/<name>.sql`, as documented in docs/vocabulary.md."""
@@ -30,8 +35,15 @@ _COMMENT_LINE: Final = re.compile(r"^--.*\n", re.MULTILINE)
 
 @cache
 def view_sql(name: str) -> str:
-    """Return the SELECT behind a view of `CREATED`."""
+    """Return the SELECT behind a view of `CREATED`, of a lake where no row was read again."""
     return _read("views", name)
+
+
+@cache
+def derived_sql(name: str) -> str:
+    """Return the SELECT behind a view of `DERIVED` with the newest derivation of each row in the place of what was sealed."""
+    columns = ",\n        ".join(f"CASE WHEN d.of_row IS NULL THEN s.{column} ELSE d.{column} END AS {column}" for column, _ in CANONICAL)
+    return _read("views", "_derived_rows").format(sealed=view_sql(name), table=DERIVED[name], columns=columns)
 
 
 @cache
@@ -40,9 +52,10 @@ def query_sql(name: str) -> str:
     return _read("queries", name)
 
 
-def create_view(name: str) -> str:
-    """Return the statement that creates a view of `CREATED`, whether it is there or not."""
-    return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{view_sql(name)}"
+def create_view(name: str, *, derived: bool = False) -> str:
+    """Return the statement that creates a view of `CREATED`, whether it is there or not; `derived`: in a lake with derivations."""
+    text = derived_sql(name) if derived and name in DERIVED else view_sql(name)
+    return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{text}"
 
 
 def create_macro(name: str) -> str:

@@ -3,7 +3,7 @@
 -- columns and types, also to a lake without spans; by_name, true when a file is older than a column of that schema, which is
 -- NULL there (finding out opens every file, so only then); from_ns and to_ns, beginnings of the rows to read: open ends,
 -- unless the reader knows where its rows are.
-SELECT *
+SELECT *, 'sealed' AS derived_from
 FROM read_parquet(
     getvariable('lake').spans, union_by_name = getvariable('lake').by_name, hive_partitioning = true, hive_types = {'date': DATE}
 )
