@@ -2,7 +2,7 @@
 -- rationale: A retry without a key may do the same thing twice: pay, send, delete.
 -- reference: SOC 2 PI1.3
 SELECT
-    record_id, run_id, started_at AS time, agent_name, tenant, release, tool_name, retry_count,
+    record_id, run_id, time, agent_name, tenant, release, tool_name, retry_count,
     CASE WHEN idempotency_key IS NULL THEN 'it was retried without an idempotency key' END AS problem
-FROM tool_calls
+FROM tool_authorizations
 WHERE retry_count > 0 AND side_effect IN ('write', 'external')

@@ -10,7 +10,9 @@ WITH step AS MATERIALIZED (
         coalesce(action, attributes['auditlake.' || kind || '.action']) AS action,
         side_effect, requires_approval, status, outcome, error_type, trace_id, span_id, policy_version, approver,
         CASE WHEN kind = 'policy' THEN decision ELSE approval_state END AS state,
-        try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at
+        try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
+        coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
+        attributes['auditlake.tool.idempotency_key'] AS idempotency_key
     FROM internal.all_steps AS s
     ANTI JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
     WHERE kind IN ('tool', 'policy', 'approval')
@@ -114,7 +116,7 @@ party AS (
 )
 SELECT
     c.record_id, c.run_id, c.tenant, c.environment, c.release, c.agent_name, c.actor, c.time, c.tool_name, c.tool_call_id, c.action,
-    c.side_effect, c.requires_approval, c.status,
+    c.side_effect, c.requires_approval, c.retry_count, c.idempotency_key, c.status,
     NOT (
         coalesce(lower(c.outcome) IN ('denied', 'blocked', 'rejected', 'refused', 'skipped'), false)
         OR coalesce(regexp_matches(lower(c.error_type), 'denied|rejected|forbidden|blocked|not_?approved|approval_?required'), false)
