@@ -80,7 +80,7 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
     names = [final, *lake.catalog.traces_of_run(final)]
     window = _window(lake, names)
-    named = set(lake.named("run_traces", from_ns=window[0], to_ns=window[1], run_ids=names).column("trace_id").to_pylist())
+    named = {trace for (trace,) in lake.few("run_traces", window, {"run_ids": names})}
     traces = sorted({*names[1:], *named} - {None})
     params = {"trace_ids": traces, "run_ids": names}
     queries = {"span_rows": ["trace_spans"], "event_rows": ["trace_events", *(["untraced_events"] if None in named else [])]}

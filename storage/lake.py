@@ -5,7 +5,6 @@ which count, and a file that compaction moved under a running query is found aga
 rest unreadable: it is left out, and said so in `Lake.damaged` and a warning in the log; readers show it.
 """
 
-import re
 import shutil
 import tempfile
 import threading
@@ -147,12 +146,17 @@ class Lake:
         `rows` leaves out all spans and log records that begin outside of it. Raises `StorageError`.
         """
 
-        used = {name: value for name, value in (params or {}).items() if re.search(rf"\${name}\b", text)}
-
         def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
-            return sandbox.with_integers(cursor.execute(text, used or None).to_arrow_table())
+            names = cursor.extract_statements(text)[0].named_parameters
+            used = {name: value for name, value in (params or {}).items() if name in names}
+            return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
 
         return self._read(read, text, (from_ns, to_ns), rows)
+
+    def few(self, name: str, window: Window, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """Run a named query of few rows, with exactly its parameters, and return them: quicker than a table. Raises `StorageError`."""
+        text = query_sql(name)
+        return self._read(lambda cursor: cursor.execute(text, dict(params)).fetchall(), text, window)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""

@@ -65,8 +65,8 @@ def correct(rows: Sequence[Step], spans: Spans) -> list[dict[str, Any]]:
     services = {row["record_id"]: _service(row) for row in rows}
     pairs, early = _compare(rows, spans, services)
     anomalies = _skews(pairs)
-    offsets = _offsets(pairs, rows, spans, services)
-    for row in rows:
+    offsets = _offsets(pairs, rows, spans, services) if anomalies else {}
+    for row in rows if offsets else ():
         if offset := offsets.get(services[row["record_id"]]):
             row["clock_offset_ms"] = offset / 1e6
     backwards = [row["record_id"] for row in rows if (row["end_ns"] or 0) > 0 and row["end_ns"] < row["start_ns"]]

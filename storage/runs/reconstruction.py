@@ -40,11 +40,9 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
 
 
 def _dropped(lake: Lake, run: Mapping[str, Any]) -> dict[str, int]:
-    start = _unix_ns(run["started_at"])
-    end = _unix_ns(run["last_at"]) + _MARGIN_NS
+    window = (_unix_ns(run["started_at"]), _unix_ns(run["last_at"]) + _MARGIN_NS)
     params = {"agent_name": run["agent_name"], "from_time": run["started_at"], "to_time": run["last_at"]}
-    rows = lake.named("dropped_records", from_ns=start, to_ns=end, **params).to_pylist()
-    return {row["signal"]: row["dropped"] for row in rows if row["dropped"]}
+    return {signal: dropped for signal, dropped in lake.few("dropped_records", window, params) if dropped}
 
 
 def _integrity(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def tell(rows: Sequence[Step], known: Set[tuple[str, ...]]) -> tuple[list[Step],
         if row["source"] == "span":
             spans.setdefault((row["trace_id"], row["span_id"]), row)
     anomalies = clocks.correct(rows, spans)
-    if any(row["clock_offset_ms"] for row in rows):
+    if any(anomaly["kind"] == "skew" for anomaly in anomalies):
         rows = sorted(rows, key=clocks.begin_ns)
     children: dict[str, list[Step]] = {}
     tops: list[Step] = []

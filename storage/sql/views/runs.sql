@@ -83,7 +83,10 @@ WITH by_run AS (
         )) AS trace_ids
     FROM (
         SELECT
-            *,
+            run_id, session_id, tenant, project, environment, release, agent_name, actor, name, task_type, trace_id, source, kind, dialect,
+            operation, started_at, ended_at, start_ns, end_ns, status, counted, retried, input_tokens, output_tokens, cache_read_tokens,
+            cache_write_tokens, reasoning_tokens, cost_usd, sent_cost_usd, cache_savings_usd, stop_reason, error_type, planning_ms,
+            execution_ms, quality_score, satisfaction, sequence, sequence_last, clock_flagged,
             source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top,
             source = 'event' AND event_name = 'run.started' AS started,
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
