@@ -6,12 +6,11 @@ attribute tells: details of the usage, the answer's id and model, why it finishe
 """
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
-from collector.dialects import genai
+from collector.dialects import answers, genai
 from collector.dialects.names import COMMON, Names, NameTable
-from collector.dialects.normalise import finish_reason, provider
+from collector.dialects.normalise import provider
 from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
 from collector.dialects.usage import make_inclusive
 from collector.dialects.values import integer, parsed, text
@@ -51,13 +50,14 @@ _KINDS: Final = {  # span kind → step kind, operation
     "parser": ("other", "parser"),
 }
 _NAME: Final = "langsmith.trace.name"
+_UNNAMED: Final = ("Runnable", "LangGraph", "AgentExecutor")
+"""What a chain or graph is called that was given no name."""
 _COMPLETION: Final = "gen_ai.completion"
 _DETAILS: Final = {  # where details of the usage stand, under each name that a column has there
     "cache_read_tokens": ("input_token_details", ("cache_read",)),
     "cache_write_tokens": ("input_token_details", ("cache_creation", "cache_write")),
     "reasoning_tokens": ("output_token_details", ("reasoning",)),
 }
-_MESSAGE_DEPTH: Final = 4
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -79,7 +79,8 @@ def read_span(span: SpanView) -> Fields | None:
     elif kind == "other":
         if span.is_root:
             fields["step_kind"] = "run"
-            fields.setdefault("agent_name", name)
+            if not name.startswith(_UNNAMED):
+                fields.setdefault("agent_name", name)
         elif (agent := fields.get("agent_name")) is not None and agent == name:
             fields["step_kind"], fields["operation"] = "agent", "invoke_agent"
     return fields
@@ -87,55 +88,11 @@ def read_span(span: SpanView) -> Fields | None:
 
 def _complete_call(fields: Fields, attributes: Attributes) -> None:
     """Fill what stands in the answer alone, and make the counts inclusive."""
-    for part in _parts(parsed(attributes.get(_COMPLETION))):
-        _read_usage(fields, part.get("usage_metadata"))
-        for place in (part, *(part.get(name) for name in ("response_metadata", "generation_info", "llm_output"))):
-            if isinstance(place, dict):
-                _read_answer(fields, place)
+    answers.complete(fields, parsed(attributes.get(_COMPLETION)))
     for column, (holder, names) in _DETAILS.items():
         if column not in fields and (sent := text(attributes.get(f"gen_ai.usage.{holder}"))) is not None:
             fields[column] = _of_printed(sent, names)
     make_inclusive(fields, genai.total_of(attributes))
-
-
-def _parts(answer: Any, depth: int = _MESSAGE_DEPTH) -> Iterator[dict[str, Any]]:
-    """Yield the answer, and the first generation, message and constructor arguments in it, outermost first."""
-    if isinstance(answer, list):
-        answer = answer[0] if answer else None
-        if isinstance(answer, list):
-            answer = answer[0] if answer else None
-    if not isinstance(answer, dict) or depth == 0:
-        return
-    yield answer
-    for name in ("generations", "message", "kwargs", "output"):
-        yield from _parts(answer.get(name), depth - 1)
-
-
-def _read_usage(fields: Fields, usage: Any) -> None:
-    if not isinstance(usage, dict):
-        return
-    for column, sent in (("input_tokens", "input_tokens"), ("output_tokens", "output_tokens")):
-        fields[column] = integer(usage.get(sent)) if usage.get(sent) is not None else fields.get(column)
-    for column, (holder, names) in _DETAILS.items():
-        details = usage.get(holder)
-        if isinstance(details, dict):
-            found = next((count for name in names if (count := integer(details.get(name))) is not None), None)
-            fields[column] = found if found is not None else fields.get(column)
-
-
-def _read_answer(fields: Fields, answer: dict[str, Any]) -> None:
-    choices = answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    found = {
-        "finish_reason": finish_reason(
-            answer.get("finish_reason") or answer.get("stop_reason") or answer.get("done_reason") or first.get("finish_reason")
-        ),
-        "model": text(answer.get("model_name")) or text(answer.get("model")),
-        "response_id": text(answer.get("id")),
-    }
-    for column, value in found.items():
-        if value is not None:
-            fields.setdefault(column, value)
 
 
 def _of_printed(sent: str, names: tuple[str, ...]) -> int | None:
@@ -149,7 +106,7 @@ def _of_printed(sent: str, names: tuple[str, ...]) -> int | None:
 
 def _complete_tool(fields: Fields, attributes: Attributes, name: str) -> None:
     fields.setdefault("tool_name", text(attributes.get("gen_ai.serialized.name")) or name)
-    for part in _parts(parsed(attributes.get(_COMPLETION))):
+    for part in answers.parts(parsed(attributes.get(_COMPLETION))):
         if (call := text(part.get("tool_call_id"))) is not None:
             fields.setdefault("tool_call_id", call)
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import orjson
 
-from collector.dialects import genai
+from collector.dialects import answers, genai
 from collector.dialects.names import COMMON, Names, NameTable
-from collector.dialects.normalise import finish_reason, provider
+from collector.dialects.normalise import provider
 from collector.dialects.record import SENT_COST, Attributes, Dialect, Fields, SpanView, no_logs
 from collector.dialects.usage import make_inclusive
 from collector.dialects.values import integer, number, objects, parsed, text
@@ -80,10 +80,6 @@ _COUNTS: Final = {  # column → names in the token usage
     "cache_write_tokens": ("cache_creation_input_tokens",),
     "reasoning_tokens": ("reasoning_tokens", "reasoning_output_tokens"),
 }
-_DETAILS: Final = {  # column → where a vendor's answer tells it
-    "cache_read_tokens": (("prompt_tokens_details", "input_tokens_details"), "cached_tokens"),
-    "reasoning_tokens": (("completion_tokens_details", "output_tokens_details"), "reasoning_tokens"),
-}
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -118,9 +114,7 @@ def _complete_call(fields: Fields, attributes: Attributes) -> None:
                 fields[column] = count
     if isinstance(cost, dict) and (total := number(cost.get("total_cost"))) is not None:
         fields[SENT_COST] = total
-    answer = parsed(attributes.get(_OUTPUTS))
-    if isinstance(answer, dict):
-        _read_answer(fields, answer)
+    answers.complete(fields, parsed(attributes.get(_OUTPUTS)))
     asked = parsed(attributes.get(_INPUTS))
     if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
         fields["model_requested"] = model
@@ -128,27 +122,11 @@ def _complete_call(fields: Fields, attributes: Attributes) -> None:
     make_inclusive(fields, total_tokens)
 
 
-def _read_answer(fields: Fields, answer: dict[str, Any]) -> None:
-    """Read an answer as the vendor's client returned it: OpenAI's chat or responses, Anthropic's messages."""
-    choices = answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    reason = finish_reason(first.get("finish_reason") or answer.get("stop_reason"))
-    found = {"finish_reason": reason, "model": text(answer.get("model")), "response_id": text(answer.get("id"))}
-    for column, value in found.items():
-        if value is not None:
-            fields.setdefault(column, value)
-    usage = answer.get("usage")
-    for column, (holders, name) in _DETAILS.items():
-        for details in (usage.get(holder) for holder in holders) if isinstance(usage, dict) else ():
-            if isinstance(details, dict) and (count := integer(details.get(name))) is not None:
-                fields.setdefault(column, count)
-
-
 def _complete_tool(fields: Fields, span: SpanView) -> None:
     fields.setdefault("tool_name", _unquoted(span.attributes.get(_FUNCTION)) or span.name)
-    answer = parsed(span.attributes.get(_OUTPUTS))
-    if isinstance(answer, dict) and (call := text(answer.get("tool_call_id"))) is not None:
-        fields.setdefault("tool_call_id", call)
+    for part in answers.parts(parsed(span.attributes.get(_OUTPUTS))):
+        if (call := text(part.get("tool_call_id"))) is not None:
+            fields.setdefault("tool_call_id", call)
 
 
 def _complete_agent(fields: Fields, span: SpanView) -> None:

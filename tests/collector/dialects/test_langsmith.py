@@ -99,6 +99,21 @@ def test_an_answer_of_openais_client_is_read_too():
     )
 
 
+def test_the_providers_id_goes_before_langchains_own():
+    message = {
+        "id": "run--1",
+        "response_metadata": {"id": "chatcmpl-1", "finish_reason": "stop", "model_name": MODEL},
+        "usage_metadata": USAGE,
+    }
+    found = read("llm", {"gen_ai.completion": json.dumps({"generations": [[{"message": {"kwargs": message}}]]})})
+    told(found, response_id="chatcmpl-1", finish_reason="stop", output_tokens=90)
+
+
+@pytest.mark.parametrize(("name", "agent"), [("weather_agent", "weather_agent"), ("LangGraph", None), ("RunnableSequence", None)])
+def test_a_root_that_was_given_a_name_is_an_agent_of_that_name(name, agent):
+    assert read("chain", {"langsmith.trace.name": name}, is_root=True).get("agent_name") == agent
+
+
 def test_details_that_were_sent_as_python_prints_them():
     found = read("llm", {
         "gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 90,

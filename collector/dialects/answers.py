@@ -1,0 +1,83 @@
+"""A model's answer as its client returned it: what it tells of the call where a framework keeps it whole, as JSON, and copies little of it.
+
+OpenAI's chat completions and responses, Anthropic's messages, and the messages and generations that LangChain wraps them in.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from collector.dialects.normalise import finish_reason
+from collector.dialects.record import Fields
+from collector.dialects.values import integer, text
+
+_DEPTH: Final = 4
+_WRAPPERS: Final = ("generations", "message", "kwargs", "output")
+_DESCRIPTIONS: Final = ("response_metadata", "generation_info", "llm_output")
+_REASONS: Final = ("finish_reason", "stop_reason", "done_reason")
+_USAGES: Final = ("usage_metadata", "usage", "token_usage")
+_COUNTS: Final = {  # column → names in a usage object
+    "input_tokens": ("input_tokens", "prompt_tokens"),
+    "output_tokens": ("output_tokens", "completion_tokens"),
+    "cache_read_tokens": ("cache_read_input_tokens",),
+    "cache_write_tokens": ("cache_creation_input_tokens",),
+}
+_DETAILS: Final = {  # column → the objects in a usage object that tell it, and its names there
+    "cache_read_tokens": (("input_token_details", "prompt_tokens_details", "input_tokens_details"), ("cache_read", "cached_tokens")),
+    "cache_write_tokens": (("input_token_details",), ("cache_creation", "cache_write")),
+    "reasoning_tokens": (
+        ("output_token_details", "completion_tokens_details", "output_tokens_details"),
+        ("reasoning", "reasoning_tokens"),
+    ),
+}
+
+
+def parts(answer: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
+    """Yield the answer, and the first generation, message and constructor's arguments in it, outermost first."""
+    while isinstance(answer, list):
+        answer = answer[0] if answer else None
+    if not isinstance(answer, dict) or depth == 0:
+        return
+    yield answer
+    for name in _WRAPPERS:
+        yield from parts(answer.get(name), depth - 1)
+
+
+def complete(fields: Fields, answer: Any) -> None:
+    """Fill the columns of a call that `answer` tells and that are not known yet."""
+    for part in parts(answer):
+        for described in (*(part.get(name) for name in _DESCRIPTIONS), part):
+            if isinstance(described, dict):
+                _describe(fields, described)
+                for name in _USAGES:
+                    _count(fields, described.get(name))
+
+
+def _describe(fields: Fields, described: dict[str, Any]) -> None:
+    choices = described.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    reasons = (*(described.get(name) for name in _REASONS), first.get("finish_reason"))
+    found = {
+        "finish_reason": finish_reason(next((reason for reason in reasons if reason), None)),
+        "model": text(described.get("model_name")) or text(described.get("model")),
+        "response_id": text(described.get("id")),
+    }
+    for column, value in found.items():
+        if value is not None:
+            fields.setdefault(column, value)
+
+
+def _count(fields: Fields, usage: Any) -> None:
+    if not isinstance(usage, dict):
+        return
+    for column, names in _COUNTS.items():
+        _fill(fields, column, usage, names)
+    for column, (holders, names) in _DETAILS.items():
+        for holder in holders:
+            _fill(fields, column, usage.get(holder), names)
+
+
+def _fill(fields: Fields, column: str, counts: Any, names: tuple[str, ...]) -> None:
+    if column not in fields and isinstance(counts, dict):
+        count = next((known for name in names if (known := integer(counts.get(name))) is not None), None)
+        if count is not None:
+            fields[column] = count
