@@ -1,19 +1,24 @@
 -- retrieval_issues: one row a problem with evidence (missing_evidence stale_source forbidden_source citation_failure): as an event of its
 -- own, and as a retrieval says of itself. source_ids is a JSON list; number is how many sources or citations it concerns, 1 where unknown.
 -- A retrieval whose freshness is beyond its own limit has a stale source, whether it says which or not.
-WITH found AS (
+WITH said AS (
     SELECT
-        *, attributes['auditlake.retrieval.issue'] AS issue, attributes['auditlake.retrieval.source_ids'] AS source_ids,
-        NULL::BIGINT AS failures
-    FROM internal.all_steps
-    WHERE kind = 'other' AND name = 'retrieval.issue'
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (told), told.issue AS issue, told.source_ids AS source_ids, told.failures AS failures
-    FROM (
-        SELECT *, unnest([
+        record_id, started_at, resource, reason_code, body, tenant, environment, release, agent_name, agent_id, actor, session_id, run_id,
+        source, trace_id, span_id, parent_span_id, attributes,
+        [{
+            'issue': attributes['auditlake.retrieval.issue'], 'source_ids': attributes['auditlake.retrieval.source_ids'],
+            'number': NULL::BIGINT
+        }] AS issues
+    FROM internal.event_steps
+    WHERE event_name = 'retrieval.issue'
+    UNION ALL
+    SELECT
+        record_id, started_at, resource, reason_code, NULL::VARCHAR, tenant, environment, release, agent_name, agent_id, actor, session_id,
+        run_id, source, trace_id, span_id, parent_span_id, attributes,
+        [
             {
                 'issue': CASE WHEN try_cast(attributes['auditlake.retrieval.missing_evidence'] AS BOOLEAN) THEN 'missing_evidence' END,
-                'source_ids': NULL::VARCHAR, 'failures': NULL::BIGINT
+                'source_ids': NULL::VARCHAR, 'number': NULL::BIGINT
             },
             {
                 'issue': CASE
@@ -22,27 +27,26 @@ WITH found AS (
                         > try_cast(attributes['auditlake.retrieval.max_age_seconds'] AS DOUBLE)
                     THEN 'stale_source'
                 END,
-                'source_ids': attributes['auditlake.retrieval.stale_source_ids'], 'failures': NULL::BIGINT
+                'source_ids': attributes['auditlake.retrieval.stale_source_ids'], 'number': NULL::BIGINT
             },
             {
                 'issue': CASE WHEN attributes['auditlake.retrieval.forbidden_source_ids'] <> '[]' THEN 'forbidden_source' END,
-                'source_ids': attributes['auditlake.retrieval.forbidden_source_ids'], 'failures': NULL::BIGINT
+                'source_ids': attributes['auditlake.retrieval.forbidden_source_ids'], 'number': NULL::BIGINT
             },
             {
                 'issue': CASE
                     WHEN try_cast(attributes['auditlake.retrieval.citation_failures'] AS BIGINT) > 0 THEN 'citation_failure'
                 END,
-                'source_ids': NULL::VARCHAR, 'failures': try_cast(attributes['auditlake.retrieval.citation_failures'] AS BIGINT)
+                'source_ids': NULL::VARCHAR, 'number': try_cast(attributes['auditlake.retrieval.citation_failures'] AS BIGINT)
             }
-        ]) AS told
-        FROM internal.all_steps
-        WHERE kind = 'retrieval'
-    )
-    WHERE told.issue IS NOT NULL
+        ]
+    FROM internal.span_steps
+    WHERE kind = 'retrieval'
 )
 SELECT
-    record_id, started_at AS time, issue, source_ids,
-    coalesce(failures, nullif(json_array_length(try_cast(source_ids AS JSON)), 0), 1)::BIGINT AS number,
+    record_id, started_at AS time, told.issue AS issue, told.source_ids AS source_ids,
+    coalesce(told.number, nullif(json_array_length(try_cast(told.source_ids AS JSON)), 0), 1)::BIGINT AS number,
     attributes['gen_ai.data_source.id'] AS data_source, resource, reason_code, body AS message,
     tenant, environment, release, agent_name, agent_id, actor, session_id, run_id, source, trace_id, span_id, parent_span_id
-FROM found
+FROM said, unnest(issues) AS unnested(told)
+WHERE told.issue IS NOT NULL

@@ -3,16 +3,23 @@
 -- says of itself, together with the events retrieval.issue that were written within its span; NULL where nobody said anything.
 WITH told AS (
     SELECT
-        trace_id, parent_span_id AS span_id, bool_or(issue = 'missing_evidence') AS missing, bool_or(issue = 'stale_source') AS stale,
+        trace_id, span_id, bool_or(issue = 'missing_evidence') AS missing, bool_or(issue = 'stale_source') AS stale,
         bool_or(issue = 'forbidden_source') AS forbidden, sum(number) FILTER (issue = 'citation_failure')::BIGINT AS citation_failures
-    FROM retrieval_issues
-    WHERE source = 'event' -- what a retrieval says of itself is read below
+    FROM (
+        SELECT
+            trace_id, span_id, attributes['auditlake.retrieval.issue'] AS issue,
+            coalesce(nullif(json_array_length(try_cast(attributes['auditlake.retrieval.source_ids'] AS JSON)), 0), 1) AS number
+        FROM internal.event_rows
+        WHERE event_name = 'retrieval.issue' AND span_id IS NOT NULL
+    )
     GROUP BY ALL
 )
 SELECT
     s.record_id, s.run_id, s.session_id, s.tenant, s.environment, s.release, s.agent_name, s.actor, s.started_at, s.duration_ms, s.status,
     s.error_type, s.name, s.attributes['gen_ai.data_source.id'] AS data_source,
-    coalesce(s.attributes['gen_ai.retrieval.query.text'], s.attributes['input.value']) AS query,
+    coalesce(
+        s.attributes['gen_ai.retrieval.query.text'], s.attributes['input.value'], s.attributes['mlflow.spanInputs'], s.attributes['gen_ai.prompt']
+    ) AS query,
     coalesce(
         s.attributes['gen_ai.retrieval.documents'],
         nullif(
@@ -20,7 +27,8 @@ SELECT
                 list_filter(map_entries(s.attributes), lambda pair: starts_with(pair.key, 'retrieval.documents.'))
             ))::VARCHAR,
             '{}'
-        )
+        ),
+        s.attributes['mlflow.spanOutputs'], s.attributes['gen_ai.completion']
     ) AS documents,
     s.attributes['auditlake.retrieval.source_ids'] AS source_ids,
     try_cast(s.attributes['auditlake.retrieval.freshness_seconds'] AS DOUBLE) AS freshness_seconds,
