@@ -47,23 +47,23 @@ class Flows:
 
     @cached_property
     def runs(self) -> list[Row]:
-        return self._read("SELECT * FROM runs ORDER BY started_at, run_id")
+        return self.read("SELECT * FROM runs ORDER BY started_at, run_id")
 
     @cached_property
     def calls(self) -> list[Row]:
-        return self._read("SELECT * FROM model_calls ORDER BY started_at, record_id")
+        return self.read("SELECT * FROM model_calls ORDER BY started_at, record_id")
 
     @cached_property
     def tools(self) -> list[Row]:
-        return self._read("SELECT * FROM tool_calls ORDER BY started_at, record_id")
+        return self.read("SELECT * FROM tool_calls ORDER BY started_at, record_id")
 
     @cached_property
     def approvals(self) -> list[Row]:
-        return self._read("SELECT * FROM approvals ORDER BY time, record_id")
+        return self.read("SELECT * FROM approvals ORDER BY time, record_id")
 
     @cached_property
     def policies(self) -> list[Row]:
-        return self._read("SELECT * FROM policy_decisions ORDER BY time, record_id")
+        return self.read("SELECT * FROM policy_decisions ORDER BY time, record_id")
 
     def of(self, rows: list[Row], session: str) -> list[Row]:
         """Of these rows those of the runs of a session."""
@@ -81,7 +81,8 @@ class Flows:
         assert whole is not None
         return [step for step in whole["steps"] if step["kind"] == kind]
 
-    def _read(self, query: str) -> list[Row]:
+    def read(self, query: str) -> list[Row]:
+        """Return the rows of a query."""
         return self.lake.sql(query).to_pylist(maps_as_pydicts="strict")
 
 

@@ -72,7 +72,8 @@ found AS (
                     'field': 'redacted arguments',
                     'met': list_has_any(sent, [
                         'gen_ai.tool.call.arguments', 'tool_arguments', 'ai.toolCall.args', 'traceloop.entity.input', 'input.value',
-                        'mlflow.spanInputs', 'tool_input', 'tool_parameters', 'arguments', 'gcp.vertex.agent.tool_call_args', 'inputs'
+                        'mlflow.spanInputs', 'tool_input', 'tool_parameters', 'arguments', 'gcp.vertex.agent.tool_call_args', 'inputs',
+                        'gen_ai.prompt'
                     ]) OR list_contains(told, 'gen_ai.tool.message')
                 },
                 {
@@ -95,7 +96,7 @@ found AS (
                     'met': list_has_any(sent, [
                         'auditlake.retrieval.source_ids', 'gen_ai.retrieval.documents', 'retrieval.documents.0.document.id',
                         'retrieval.documents.0.document.content', 'retrieval.documents.1.document.id',
-                        'retrieval.documents.1.document.content', 'mlflow.spanOutputs'
+                        'retrieval.documents.1.document.content', 'mlflow.spanOutputs', 'gen_ai.completion'
                     ]) OR list_contains(told, 'db.query.result')
                 },
                 {'field': 'freshness', 'met': list_contains(sent, 'auditlake.retrieval.freshness_seconds')},

@@ -79,8 +79,8 @@ def test_a_whole_trace_tells_whose_it_was(flows: Flows) -> None:
     first, second = flows.of(flows.calls, "whole")
     told(first, provider="openai", model=MODEL, model_requested="gpt-4o-mini", prompt_version="3", finish_reason="tool_calls")
     told(second, response_id="chatcmpl-2", finish_reason="stop", cache_read_tokens=1024)
-    (retrieval,) = flows.steps("whole", "retrieval")
-    assert "doc-1" in retrieval["attributes"]["mlflow.spanOutputs"]
+    (retrieval,) = flows.of(flows.read("SELECT * FROM retrievals"), "whole")
+    assert json.loads(retrieval["documents"])[0]["metadata"]["doc_uri"] == "doc-1"
 
 
 def test_a_trace_without_its_root_is_a_run_with_orphans(flows: Flows) -> None:
