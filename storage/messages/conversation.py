@@ -85,12 +85,12 @@ class _Heard:
         atoms, instructions, answer = _atoms(flow), tuple(_atoms(system)), _atoms(answered)
         agent = self._agents.setdefault(call.path, Agent())
         thread, new = agent.new_given(atoms, self._telling)
-        fresh = _new(flow, new, len(atoms)) if new or thread.failed else _asked_again(flow)
+        fresh = _new(flow, new, len(atoms)) if new or thread.open else _asked_again(flow)
         changed = agent.new_system(thread, instructions) if instructions else set()
         shown = [*_new(system, {place for place, atom in enumerate(instructions) if atom in changed}, len(instructions)), *fresh]
         thread.known = (atoms or thread.known) + answer
         thread.given = len(atoms)
-        thread.failed = not answer and call.step.get("status") == "error"
+        thread.open = not answer and (call.step.get("status") == "error" or call.step.get("source") == "event")
         self._seen.update(atoms, answer, instructions)
         return _turn(call, shown, answered, len(flow) + len(system) - len(shown))
 

@@ -45,6 +45,14 @@ def part(sort: str, extra: Mapping[str, Any] | None = None, **fields: Any) -> Pa
     return known | {"extra": rest} if rest else known
 
 
+def raised(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Return the fields with those nested under `key` beside them; where both say something else, the outer counts and both stay."""
+    inner = fields[key]
+    outer = {name: value for name, value in fields.items() if name != key}
+    hidden = {name: value for name, value in inner.items() if name in outer and outer[name] != value}
+    return {**inner, **outer, f"{key}_": hidden} if hidden else {**inner, **outer}
+
+
 def text_part(text: str) -> Part:
     """Return a part that is text alone."""
     return {"type": "text", "text": text}

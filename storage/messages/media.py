@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from storage.messages.form import Part, as_text, part
+from storage.messages.form import Part, as_text, part, raised
 
 DATA_CHARS: Final = 256
 """Longer content is not repeated: its size and digest stand for it."""
@@ -55,7 +55,7 @@ def parts_of(fields: Mapping[str, Any], word: str, contents: Callable[[Any], lis
         "name": _take(left, _NAME),
     }
     address, data = _take(left, _ADDRESS), _take(left, _DATA)
-    if isinstance(address, str) and _DATA_URI.match(address):
+    if isinstance(address, str) and (_DATA_URI.match(address) or _BLOB.fullmatch(address)):
         address, data = None, address if data is None else data
     elif address is None and isinstance(data, str) and len(data) < 2048 and _URL.match(data):
         address, data = data, None
@@ -71,8 +71,9 @@ def _raised(fields: Mapping[str, Any]) -> dict[str, Any]:
     for _ in range(3):
         for key in WRAPPERS:
             if isinstance(left.get(key), dict):
-                inner = left.pop(key)
-                left = {name: value for name, value in inner.items() if name != "type" or value not in {"base64", "url", "file"}} | left
+                left = raised(left, key)
+                if left.get("type") in {"base64", "url", "file"}:  # how a source has its content, which its fields tell, too
+                    del left["type"]
     return left
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from storage.messages.form import Message, Part, as_text, part, text_part
+from storage.messages.form import Message, Part, as_text, part, raised, text_part
 from storage.messages.parts import NAMED_BY, TYPES, blocks_in, parts_of
 
 ROLES: Final[Mapping[str, str]] = {
@@ -21,7 +21,7 @@ ROLES: Final[Mapping[str, str]] = {
 }
 """Words of dialects → roles."""
 
-CONTENT: Final = ("parts", "contents", "content", "items", "text", "message")
+CONTENT: Final = ("parts", "contents", "content", "items", "text", "message", "prompt", "completion")
 """Where a message has its content, the best first."""
 CALLS: Final = ("tool_calls", "toolCalls", "function_call", "invalid_tool_calls")
 THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
@@ -61,7 +61,7 @@ def joined(messages: Iterable[tuple[Message, bool]]) -> list[Message]:
     found: list[Message] = []
     open_ended = False
     for message, bare in messages:
-        if bare and open_ended and found[-1].role == message.role:
+        if bare and open_ended and found[-1].role == message.role and message.extra is None:
             found[-1] = replace(found[-1], parts=found[-1].parts + message.parts)
         else:
             found.append(message)
@@ -81,24 +81,26 @@ def _word(value: Mapping[str, Any]) -> str:
 def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message inside LangChain's, OpenInference's and choices' wrappers, with what they said themselves."""
     if isinstance(value.get("kwargs"), dict) and isinstance(value.get("id"), list) and "lc" in value:
-        return {"role": str(value["id"][-1:][0] if value["id"] else ""), **value["kwargs"]}
+        fields = {key: said for key, said in raised(value, "kwargs").items() if key not in {"lc", "type", "id"} or said != value.get(key)}
+        return {"role": str(value["id"][-1]) if value["id"] else "", **fields}
     if isinstance(value.get("data"), dict) and value.get("type") in _LANGCHAIN:
-        return {"role": value["type"], **value["data"]}
+        return raised({"role": value["type"], **value}, "data")
     for key in ("message", "delta"):
         inner = value.get(key)
         if isinstance(inner, dict) and "role" not in value and (_is_message(inner) or "index" in value or "finish_reason" in value):
-            return {**_unwrapped(inner), **{name: said for name, said in value.items() if name not in {key, "index", "logprobs"}}}
+            return raised({**value, key: _unwrapped(inner)}, key)
     return value
 
 
 def _is_message(value: Mapping[str, Any]) -> bool:
-    if isinstance(value.get("role"), str) or value.get("type") in _LANGCHAIN | {"message"}:
+    word = _word(value)
+    if isinstance(value.get("role"), str) or word == "message" or (word in _LANGCHAIN and "content" in value):
         return True
+    if word in TYPES:
+        return False
     if isinstance(value.get("source"), str) and "content" in value:
         return True  # AutoGen
-    if "parts" in value or (any(key in value for key in CALLS) and _word(value) not in TYPES):
-        return True
-    return isinstance(value.get("content"), str) and _word(value) not in TYPES and len(value) <= 3
+    return "parts" in value or any(key in value for key in CALLS) or (isinstance(value.get("content"), str) and len(value) <= 3)
 
 
 def _message(value: Mapping[str, Any], role: str) -> list[Message]:
@@ -114,10 +116,10 @@ def _message(value: Mapping[str, Any], role: str) -> list[Message]:
     if left.get("content") == "\n".join(found["text"] for found in parts if found["type"] == "text"):
         del left["content"]
     bare = said == "tool" and all(found["type"] != "tool_result" for found in parts)
-    called = next((left.pop(name) for name in ((*_ID, "id") if bare else _ID) if left.get(name)), None)
+    called = next((name for name in ((*_ID, "id") if bare else _ID) if left.get(name)), None)
     name = next((left.pop(word) for word in ("name", "author_name") if isinstance(left.get(word), str)), None)
-    if (said == "tool" or called is not None) and parts and all(found["type"] not in {"tool_result", "tool_call"} for found in parts):
-        parts, name = _result(content, called, name, left), None
+    if (parts or called) and (said == "tool" or called) and all(found["type"] not in {"tool_result", "tool_call"} for found in parts):
+        parts, name = _result(content, left.pop(called) if called else None, name, left), None
     if left.get("refusal"):
         parts.append(part("text", {"type": "refusal"}, text=as_text(left.pop("refusal"))))
     parts = [*thoughts, *parts, *calls]
@@ -126,11 +128,13 @@ def _message(value: Mapping[str, Any], role: str) -> list[Message]:
     reason = next((left.pop(word) for word in FINISH if left.get(word) is not None), None)
     extra = {word: told for word, told in left.items() if told is not None and told not in ("", [], {})} or None
     finish = None if reason is None else as_text(reason)
+    if not parts and finish is None and (name or extra):
+        parts, name, extra = [text_part(as_text({"name": name} | (extra or {}) if name else extra))], None, None
     return [Message(role=said, parts=tuple(parts), name=name, finish_reason=finish, extra=extra)]
 
 
 def _spoken_by(left: dict[str, Any], role: str) -> str:
-    word = left.pop("role", None)
+    word = left.pop("role", None) if isinstance(left.get("role"), str) else None
     if word is None and isinstance(left.get("source"), str):  # AutoGen names the agent
         left["name"] = word = left.pop("source")
         results = "Execution" in str(left.get("type"))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from storage.messages import media
-from storage.messages.form import Part, as_text, part, text_part
+from storage.messages.form import Part, as_text, part, raised, text_part
 from storage.messages.json_text import NOTHING, loads
 
 TYPES: Final[Mapping[str, str]] = {
@@ -98,8 +98,7 @@ def _block(block: Mapping[str, Any], sort: str | None) -> list[Part]:
     fields = {key: value for key, value in block.items() if word not in TYPES or value != word or key not in NAMED_BY}
     for key, means in WRAPPERS.items():
         if isinstance(fields.get(key), dict) and (found is None or means in {"", found}):
-            inner = fields.pop(key)
-            return _block({**inner, **fields}, found or means or None)
+            return _block(raised(fields, key), found or means or None)
     if found is None and any(key in fields for key in media.WRAPPERS):
         found = "media"
     if found is None and isinstance(fields.get("text"), str):

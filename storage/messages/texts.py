@@ -20,6 +20,8 @@ from storage.messages.normalise import envelope, is_bare, messages_of
 LISTS: Final = frozenset({"messages", "contents", "input"})
 """Keys of a request whose list is the history."""
 _HOLDS_LIST: Final = re.compile(r'"(?:messages|contents|input)"\s*:\s*\[')
+_LIST: Final = re.compile(r"\s*\[\s*[\[\]{\"]")
+"""Other texts that begin with a bracket are hardly JSON."""
 _BETWEEN: Final = re.compile(r"[\s,]*")
 _COLON: Final = re.compile(r"\s*:\s*")
 _QUOTED_AT_MOST: Final = 3
@@ -47,6 +49,7 @@ class _Array:
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
+    rest: list[Element] = field(default_factory=list)
     _places: dict[int, int] | None = None
 
     def find(self, element: Element, at: int) -> int | None:
@@ -97,20 +100,21 @@ class Reader:
         """Return the messages of an attribute or a body; those before it were read with the same `shelf`."""
         before = self._arrays.get(shelf)
         if before is not None and before.text == text:
-            return before.elements
+            return before.elements + before.rest
         for _ in range(_QUOTED_AT_MOST):
             inner = loads(text) if text.startswith('"') else NOTHING
             text = inner if isinstance(inner, str) else text
         begin = text.lstrip()[:1]
-        if begin == "[":
-            array, _ = self._split(text, text.index("[") + 1, role, before)
+        if begin == "[" and _LIST.match(text) is not None:
+            array, end = self._split(text, text.index("[") + 1, role, before)
             self._arrays[shelf] = array
-            return array.elements
+            array.rest = self._rest(text, end, role)
+            return array.elements + array.rest
         if begin == "{" and _HOLDS_LIST.search(text) is not None and (found := self._request(text, role, shelf)) is not None:
             return found
         known = self._known.get((role, text))
         if known is None:
-            value = loads(text) if begin == "{" else NOTHING
+            value = loads(text) if begin in {"{", "["} else NOTHING
             known = self._known[role, text] = self._said(text if value is NOTHING else value, role, text)
         return [known]
 
@@ -131,7 +135,7 @@ class Reader:
         def element(pairs: tuple[tuple[str, str], ...], tree: Any) -> Element:
             known = self._known.get((role, pairs))
             if known is None:
-                known = self._known[role, pairs] = self._said(tree(), role, "\n".join(text for _, text in pairs))
+                known = self._known[role, pairs] = self._said(_as_message(tree(), role), role, "\n".join(text for _, text in pairs))
             return known
 
         now = self._indexed[shelf] = Indexed.read(attributes, prefix, self._indexed.get(shelf), element)
@@ -165,6 +169,11 @@ class Reader:
             at = array.ends[-1]
         return array, at + 1
 
+    def _rest(self, text: str, at: int, role: str) -> list[Element]:
+        """What stands behind a list or an object that was read: a mark that something was cut off, perhaps."""
+        rest = text[at:]
+        return [self._said(rest, role, rest)] if rest.strip() else []
+
     def _decode(self, array: _Array, text: str, at: int, role: str) -> bool:
         """Add the element that begins at `at`, and return whether it is known; what is no JSON any more is text to the end."""
         try:
@@ -194,11 +203,21 @@ class Reader:
                     found += array.elements
                 else:
                     around[key], at = decode(text, at)
+            found += self._rest(text, at + 1, role)
         except (ValueError, TypeError):
             return [*found, self._said(text[at:], role, text[at:])] if found else None
         if not found or "role" in around:
             return None
         return [self._all(envelope(around, role), bare=False), *found]
+
+
+def _as_message(tree: Any, role: str) -> Any:
+    """Indexed attributes are messages, whatever they hold; some conventions say so once more."""
+    if not isinstance(tree, dict):
+        return tree
+    inner = tree.get("message")
+    fields = {**{key: value for key, value in tree.items() if key != "message"}, **inner} if isinstance(inner, dict) else tree
+    return fields if isinstance(fields.get("role"), str) else {**fields, "role": role, "role_": fields.get("role")}
 
 
 def _between(text: str, at: int) -> int:

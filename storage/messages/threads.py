@@ -24,7 +24,7 @@ class Thread:
     known: list[int] = field(default_factory=list)
     given: int = 0
     system: tuple[int, ...] = ()
-    failed: bool = False  # the last call got no answer: the next may be the same call again
+    open: bool = False  # nobody answered yet: what follows may be the same call again, or the rest of it
 
 
 @dataclass(slots=True)
