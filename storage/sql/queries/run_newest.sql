@@ -17,7 +17,7 @@ HAVING bool_or(step_kind IS DISTINCT FROM 'heartbeat')
   AND ($since::TIMESTAMP IS NULL OR min(started_at) >= $since)
   AND ($until::TIMESTAMP IS NULL OR min(started_at) <= $until)
   AND ($agent::VARCHAR IS NULL OR $agent = coalesce(  -- as in the view `runs`
-      min(agent_name) FILTER (top AND (step_kind = 'agent' OR dialect = 'auditlake')),
+      min(agent_name) FILTER (top AND (step_kind = 'agent' OR dialect IN ('auditlake', 'execution'))),
       arg_min(agent_name, start_ns) FILTER (step_kind = 'agent'), min(agent_name) FILTER (top), min(agent_name)
   ))
   AND ($tenant::VARCHAR IS NULL OR min(tenant) = $tenant)

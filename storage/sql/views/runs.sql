@@ -16,7 +16,7 @@ WITH by_run AS (
         min(session_id) AS session_id, min(tenant) AS tenant, min(project) AS project,
         min(environment) AS environment, min(release) AS release,
         coalesce(
-            min(agent_name) FILTER (top AND (kind = 'agent' OR dialect = 'auditlake')),  -- a workflow has the service's name
+            min(agent_name) FILTER (top AND (kind = 'agent' OR dialect IN ('auditlake', 'execution'))),  -- a workflow has the service's name
             arg_min(agent_name, start_ns) FILTER (kind = 'agent'), min(agent_name) FILTER (top),
             (min({'ns': start_ns, 'name': agent_name}) FILTER (agent_name IS NOT NULL)).name  -- log records alone: who began
         ) AS agent_name,

@@ -5,12 +5,13 @@ SELECT
     coalesce(
         attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
         attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs'],
-        attributes['tool_input'], attributes['tool_parameters'], attributes['arguments'], attributes['gen_ai.prompt']
+        attributes['tool_input'], attributes['tool_parameters'], attributes['arguments'], attributes['gen_ai.prompt'],
+        attributes['gcp.vertex.agent.tool_call_args']
     ) AS arguments,
     coalesce(
         attributes['gen_ai.tool.call.result'], attributes['tool_response'], attributes['ai.toolCall.result'],
         attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs'],
-        attributes['output'], attributes['gen_ai.completion']
+        attributes['output'], attributes['gen_ai.completion'], attributes['gcp.vertex.agent.tool_response']
     ) AS result,
     attributes['auditlake.tool.authorization'] AS authorization_basis,
     coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
