@@ -62,6 +62,7 @@ _EVENTS: Final = {  # event → step kind, operation
 _DECISION: Final = "tool_decision"
 _OF_A_PROMPT: Final = frozenset({*_EVENTS, _DECISION})
 """Events that a run is made of; others may come before there is one."""
+_FAILURES: Final = frozenset({"api_error", "internal_error"})
 _HANDLED: Final = frozenset({"api_retries_exhausted", "hook_execution_complete"})
 """Events that repeat a failure which another event has told."""
 
@@ -94,7 +95,7 @@ def read_log(record: LogView) -> Fields | None:
     fields["step_kind"], fields["operation"] = _EVENTS.get(event, ("other", event))
     if event == _DECISION:
         _judged(fields, record.attributes)
-    _complete(fields, record.attributes, failed=event == "api_error")
+    _complete(fields, record.attributes, failed=event in _FAILURES or record.attributes.get("status") == "failed")
     if event == "api_refusal":
         fields["finish_reason"] = "content_filter"
     elif event in _HANDLED:

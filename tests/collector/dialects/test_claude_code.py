@@ -230,6 +230,21 @@ def test_a_session_without_a_known_permission_source_has_no_invented_decision():
     assert dialects.read_span(view)["step_kind"] == "other"
 
 
+@pytest.mark.parametrize(
+    ("event", "attributes", "error"),
+    [
+        ("internal_error", {"error_name": "TypeError"}, "TypeError"),
+        ("mcp_server_connection", {"status": "failed", "error_code": "ECONNREFUSED"}, "ECONNREFUSED"),
+        ("mcp_server_connection", {"status": "connected", "error_code": "stale"}, None),
+        ("compaction", {"success": "false", "error": "Prompt is too long\nmore"}, "Prompt is too long"),
+        ("hook_execution_complete", {"num_blocking": 1, "error": "blocked"}, None),
+    ],
+)
+def test_what_else_failed_says_so(event, attributes, error):
+    found = dialects.read_log(LogView("com.anthropic.claude_code.events", event, f"claude_code.{event}", attributes, {}, False))
+    assert (found["step_kind"], found["operation"], found.get("error_type")) == ("other", event, error)
+
+
 @pytest.mark.parametrize("name", ["claude_code.tool_result", "tool_result"])
 def test_events_are_known_by_scope_or_by_prefix_as_versions_send_them(name):
     attributes = {"tool_name": "Agent", "success": "true", "tool_parameters": '{"subagent_type":"Explore"}'}
