@@ -1,7 +1,8 @@
 """How the reading commands open the lake: quietly, and with what is wrong with it said on stderr."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cli.options import DEFAULT_CONFIG, data_directory, fail
+from cli.options import DEFAULT_CONFIG, EXIT_NO, data_directory, fail
 
 if TYPE_CHECKING:
     from storage.damage import Damage
@@ -19,17 +20,19 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"
 
 
 @contextmanager
-def opened(data: Path | None, command: str, *, abandoned_after: str | None = None) -> Iterator["Lake"]:
+def opened(
+    data: Path | None, command: str, *, abandoned_after: str | None = None, clock: Callable[[], int] = time.time_ns
+) -> Iterator["Lake"]:
     """Open the lake for a command; files that are left out of its answer are named on stderr at the end, also when it found nothing.
 
-    `abandoned_after` is the command's option, if it has one.
+    `abandoned_after` is the command's option, if it has one; `clock` (unix ns) says when it is.
     """
     from cli.logs import configure_logs
     from storage.lake import Lake
 
     configure_logs(command, level=logging.ERROR)  # the warnings below say it better
     directory = data_directory(data)
-    with Lake.open(directory, abandoned_after_seconds=silence_seconds(abandoned_after)) as lake:
+    with Lake.open(directory, clock=clock, abandoned_after_seconds=silence_seconds(abandoned_after)) as lake:
         try:
             yield lake
         finally:
@@ -79,3 +82,15 @@ def moment(text: str | None, option: str, now: datetime) -> datetime | None:
     except (ValueError, OverflowError):
         fail(f"{option} {text} is not a time", "write 24h, 7d, or 2026-11-21T12:00:00Z")
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC).replace(tzinfo=None)
+
+
+def one_run(lake: "Lake", text: str) -> str:
+    """Return the id of the run that `text` means: its id, one of its traces, or a beginning that no other has; else exits with 1."""
+    from storage.runs import find
+
+    candidates = find(lake, text)
+    if len(candidates) > 1:
+        fail(f"several runs begin with {text}: {', '.join(candidates)} …", "write more of the id", code=EXIT_NO)
+    if not candidates:
+        fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?", code=EXIT_NO)
+    return candidates[0]

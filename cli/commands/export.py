@@ -1,0 +1,114 @@
+"""`auditlake export --fixture RUN`: a stored run as a test: OTLP requests to send again, and what they must be reconstructed to."""
+
+import json
+import re
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from cli.options import EXIT_NO, DataOption, fail, plain
+
+if TYPE_CHECKING:
+    from storage.fixtures import Fixture
+
+_LATER_NS: Final = 10 * 365 * 86_400 * 1_000_000_000
+"""The lake is read as it will be then: a run that is going on now will not be when the fixture is sent again."""
+
+
+class FixtureFormat(StrEnum):
+    """What goes to standard output instead of files."""
+
+    otlp_json = "otlp-json"
+    expected = "expected"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("export")(export)
+
+
+def export(
+    fixture: Annotated[str, typer.Option("--fixture", metavar="RUN", help="Run id, one of its traces, or a beginning that no other has.")],
+    data: DataOption = None,
+    folder: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write the files. Default: ./fixture-RUN.")
+    ] = None,
+    output: Annotated[
+        FixtureFormat | None,
+        typer.Option("--format", help="To standard output, no files: the requests as OTLP JSON lines, or the expected reconstruction."),
+    ] = None,
+) -> None:
+    """Write a stored run as a test fixture: OTLP JSON requests, the expected reconstruction, and how to replay it."""
+    found, different = _made(data, fixture)
+    if output is FixtureFormat.otlp_json:
+        for body in found.requests.values():
+            sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+    elif output is FixtureFormat.expected:
+        sys.stdout.write(_indented(plain(found.expected)))
+    else:
+        target = folder or Path("fixture-" + re.sub(r"[^\w.-]+", "_", found.run_id))
+        _write(target, found, different)
+        typer.echo(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}", err=True)
+    if different:
+        typer.echo(
+            f"warning: this version reads the records otherwise than the lake has them: {', '.join(different)}\n"
+            "  → a dialect or a price changed since they were stored",
+            err=True,
+        )
+
+
+def _made(data: Path | None, text: str) -> "tuple[Fixture, list[str]]":
+    from cli.commands._lake import one_run, opened
+    from storage.fixtures import make_fixture
+
+    with opened(data, "export", clock=lambda: time.time_ns() + _LATER_NS) as lake:
+        made = make_fixture(lake, one_run(lake, text))
+    if made is None:
+        fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake", code=EXIT_NO)
+    return made, _different(made)
+
+
+def _different(made: "Fixture") -> list[str]:
+    """What a fresh collector makes otherwise of the requests: names of parts, and of columns of steps and of the run."""
+    import tempfile
+
+    from collector.replay import replay
+    from storage.fixtures import make_fixture
+    from storage.lake import Lake
+
+    now = time.time_ns()
+    with tempfile.TemporaryDirectory(prefix="auditlake-fixture-") as folder:
+        replay(Path(folder), made.requests, received_ns=now)
+        with Lake.open(Path(folder), clock=lambda: now + 2 * _LATER_NS) as lake:
+            again = make_fixture(lake, made.run_id)
+    return ["the run"] if again is None else sorted(set(_names(made.expected, again.expected)))
+
+
+def _names(stored: dict[str, Any], again: dict[str, Any]) -> list[str]:
+    found = [part for part in stored if part not in {"run", "steps"} and stored[part] != again.get(part)]
+    pairs = [(stored["run"], again["run"]), *zip(stored["steps"], again["steps"], strict=False)]
+    for one, other in pairs:
+        found += [name for name in one if one[name] != other.get(name)]
+    return found + (["steps"] if len(stored["steps"]) != len(again["steps"]) else [])
+
+
+def _write(target: Path, found: "Fixture", different: list[str]) -> None:
+    from storage.fixtures.readme import readme
+
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for signal, body in found.requests.items():
+            (target / f"{signal}.json").write_text(_indented(body), encoding="utf-8")
+        (target / "expected.json").write_text(_indented(plain(found.expected)), encoding="utf-8")
+        text = readme(found.run_id, list(found.requests), tenants=found.tenants, different=different)
+        (target / "README.md").write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"the fixture cannot be written to {target}: {error.strerror}", "give a folder that can be written with -o")
+
+
+def _indented(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -1,0 +1,94 @@
+"""`auditlake export --fixture`: the files it leaves, that they are replayed as they say, and its messages."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+import typer
+from typer.testing import CliRunner, Result
+
+from cli.commands import export
+from collector.replay import replay
+from tests.collector.otlp_samples import NOW_NS, traces
+from tests.lake_builder import model, write_lake
+from tests.storage.test_fixtures import sealed
+
+RUN = "01" * 16
+ATTRIBUTES = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.usage.input_tokens": 12}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one call, sent with a token of the tenant acme."""
+    sent = traces({"name": "chat", "attributes": ATTRIBUTES}).SerializeToString()
+    return sealed(tmp_path_factory.mktemp("export") / "lake", [("traces", sent)], tenant="acme")
+
+
+@pytest.fixture(autouse=True)
+def logging_of_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+def invoke(*arguments: str | Path) -> Result:
+    app = typer.Typer()
+    export.register(app)
+    app.callback()(lambda: None)
+    return CliRunner().invoke(app, ["export", *(str(argument) for argument in arguments)])
+
+
+def test_a_fixture_is_requests_an_expectation_and_how_to_replay_them(data: Path, tmp_path: Path) -> None:
+    result = invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "fixture")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "fixture").iterdir()) == ["README.md", "expected.json", "traces.json"]
+    (span,) = json.loads((tmp_path / "fixture/traces.json").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert (span["traceId"], span["startTimeUnixNano"]) == (RUN, str(NOW_NS - 2_000_000))
+    assert {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "12"}} in span["attributes"]
+    readme = (tmp_path / "fixture/README.md").read_text()
+    assert "gave exactly `expected.json`" in readme
+    assert "The tenant (acme) was given by the token" in readme
+
+
+def test_what_was_written_gives_what_was_expected(data: Path, tmp_path: Path) -> None:
+    """A fixture of the replayed run is the fixture."""
+    invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "one")
+    replay(tmp_path / "lake", {"traces": json.loads((tmp_path / "one/traces.json").read_text())}, received_ns=NOW_NS)
+    invoke("--fixture", RUN[:6], "--data", tmp_path / "lake", "-o", tmp_path / "two")
+    for name in ("traces.json", "expected.json"):
+        assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
+
+
+def test_formats_go_to_standard_output(data: Path) -> None:
+    lines = invoke("--fixture", RUN, "--data", data, "--format", "otlp-json").stdout.splitlines()
+    assert [list(json.loads(line)) for line in lines] == [["resourceSpans"]]
+    expected = json.loads(invoke("--fixture", RUN, "--data", data, "--format", "expected").stdout)
+    assert [step["record_id"] for step in expected["steps"]] == ["step-1"]
+    assert expected["run"]["tenant"] == "acme"
+
+
+def test_what_this_version_reads_otherwise_is_said(tmp_path: Path) -> None:
+    """A lake that was written by a version that read the tokens otherwise: the columns that differ are named."""
+    said = {name: str(value) for name, value in ATTRIBUTES.items()}
+    write_lake(
+        tmp_path / "lake",
+        spans=[model("chat", run=RUN, trace=RUN, id="02" * 8, tokens=(99, 10), dialect="otel-genai", agent_name=None, attributes=said)],
+    )
+    result = invoke("--fixture", RUN, "--data", tmp_path / "lake", "-o", tmp_path / "fixture")
+    assert result.exit_code == 0
+    assert "input_tokens" in result.stderr
+    assert "**Not the same any more:**" in (tmp_path / "fixture/README.md").read_text()
+
+
+def test_an_unknown_run_exits_with_1(data: Path) -> None:
+    result = invoke("--fixture", "nothing", "--data", data)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "auditlake runs" in result.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_said(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "file")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
