@@ -6,7 +6,8 @@ SELECT
     CASE
         WHEN clock_flagged THEN 'its clock was absurd: it stands by its time of receipt'
         WHEN end_ns > 0 AND end_ns < start_ns THEN 'it ends before it begins'
-        WHEN start_ns > received_ns + 300000000000 THEN 'it begins ' || ((start_ns - received_ns) // 1000000000) || ' s after it was received'
+        WHEN start_ns > received_ns + 300000000000
+            THEN 'it begins ' || ((start_ns - received_ns) // 1000000000) || ' s after it was received'
     END AS problem
 FROM (
     SELECT record_id, run_id, start_time AS time, agent_name, tenant, release, start_ns, end_ns, received_ns, clock_flagged, scope_name

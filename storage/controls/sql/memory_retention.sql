@@ -6,4 +6,7 @@ SELECT
     CASE WHEN retention_class IS NULL THEN 'it has no retention class' END AS problem
 FROM memory_ops
 WHERE write_ids IS NOT NULL
-    OR NOT coalesce(regexp_matches(lower(operation), '^(read|search|get|list|query|retrieve|recall|load|fetch)'), false) AND read_ids IS NULL
+    OR (
+        read_ids IS NULL
+        AND NOT coalesce(regexp_matches(lower(operation), '^(read|search|get|list|query|retrieve|recall|load|fetch)'), false)
+    )

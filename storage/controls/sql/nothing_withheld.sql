@@ -3,7 +3,7 @@
 -- reference: ISO/IEC 42001 A.6.2.8
 SELECT
     record_id, run_id, time, agent_name, tenant, release,
-    CASE WHEN redactions['WITHHELD'] > 0 THEN redactions['WITHHELD'] || ' values were withheld' END AS problem
+    CASE WHEN redactions['WITHHELD'] > 0 THEN 'values withheld: ' || redactions['WITHHELD'] END AS problem
 FROM (
     SELECT record_id, run_id, start_time AS time, agent_name, tenant, release, redactions, scope_name FROM spans
     UNION ALL

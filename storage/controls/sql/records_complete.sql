@@ -4,8 +4,8 @@
 SELECT
     NULL AS record_id, run_id, started_at AS time, agent_name, tenant, release, gaps, orphans,
     nullif(concat_ws('; ',
-        CASE WHEN gaps > 0 THEN gaps || ' numbers are missing' END,
-        CASE WHEN orphans > 0 THEN orphans || ' steps have no parent' END
+        CASE WHEN gaps > 0 THEN 'numbers without a record: ' || gaps END,
+        CASE WHEN orphans > 0 THEN 'steps without their parent: ' || orphans END
     ), '') AS problem
 FROM runs
 WHERE status <> 'running'

@@ -3,7 +3,9 @@
 -- it. A field that does not apply to a record has no row (docs/contract.md says when). Columns: run_id, record_id (NULL for the run
 -- itself), event, field, met, agent_name, tenant, release, time.
 WITH step AS (
-    SELECT *, map_keys(attributes) AS sent, attributes['auditlake.memory.operation'] AS stated, list_transform(events, lambda each: each.name) AS told
+    SELECT
+        *, map_keys(attributes) AS sent, attributes['auditlake.memory.operation'] AS stated,
+        list_transform(events, lambda each: each.name) AS told
     FROM internal.counted_steps
     WHERE run_id IS NOT NULL
       AND (kind IN ('tool', 'retrieval', 'memory', 'policy', 'approval', 'eval') OR (kind = 'model' AND counted))
@@ -15,7 +17,8 @@ authorized AS (
     FROM (
         SELECT run_id, unnest([tool_name, action, '#' || tool_call_id]) AS name
         FROM (
-            SELECT run_id, tool_name, action, tool_call_id FROM spans WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
+            SELECT run_id, tool_name, action, tool_call_id FROM spans
+            WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
             UNION ALL
             SELECT run_id, tool_name, action, tool_call_id FROM events WHERE step_kind IN ('policy', 'approval')
         )

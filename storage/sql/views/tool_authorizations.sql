@@ -8,7 +8,7 @@ WITH step AS MATERIALIZED (
     SELECT
         record_id, run_id, tenant, environment, release, agent_name, actor, kind, started_at AS time, start_ns, tool_name, tool_call_id,
         coalesce(action, attributes['auditlake.' || kind || '.action']) AS action,
-        side_effect, requires_approval, status, outcome, error_type, trace_id, span_id, policy_version, approver,
+        side_effect, requires_approval, status, outcome, error_type, dialect, trace_id, span_id, policy_version, approver,
         CASE WHEN kind = 'policy' THEN decision ELSE approval_state END AS state,
         try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
         coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
@@ -37,10 +37,13 @@ decided AS (
         * REPLACE (
             CASE
                 WHEN kind = 'approval' THEN state
-                WHEN lower(state) IN ('allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
-                                      'allowed_with_monitoring') THEN 'allow'
-                WHEN lower(state) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden')
-                    THEN 'deny'
+                WHEN lower(state) IN (
+                    'allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
+                    'allowed_with_monitoring'
+                ) THEN 'allow'
+                WHEN lower(state) IN (
+                    'deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden'
+                ) THEN 'deny'
                 ELSE state
             END AS state
         )
@@ -89,7 +92,10 @@ wanted AS (
                 *,
                 CASE
                     WHEN action IS NULL THEN ['tool ' || tool_name, 'action ' || tool_name]
-                    ELSE ['tool ' || tool_name || ' to ' || action, 'tool ' || tool_name || ' to ', 'action ' || tool_name, 'action ' || action]
+                    ELSE [
+                        'tool ' || tool_name || ' to ' || action, 'tool ' || tool_name || ' to ', 'action ' || tool_name,
+                        'action ' || action
+                    ]
                 END AS names
             FROM call
             WHERE run_id IN (SELECT run_id FROM decided)
@@ -120,6 +126,10 @@ SELECT
     NOT (
         coalesce(lower(c.outcome) IN ('denied', 'blocked', 'rejected', 'refused', 'skipped'), false)
         OR coalesce(regexp_matches(lower(c.error_type), 'denied|rejected|forbidden|blocked|not_?approved|approval_?required'), false)
+        -- Codex tells a call that it refused like one that failed
+        OR coalesce(
+            c.dialect = 'codex' AND c.outcome = 'failure' AND (l.policy.state = 'deny' OR l.approval.state IN ('denied', 'expired')), false
+        )
     ) AS executed,
     l.policy.record_id AS policy_record_id, l.policy.state AS policy_decision, l.policy.time AS policy_time,
     l.policy.version AS policy_version,

@@ -116,6 +116,9 @@ def stories() -> Iterator[Story]:
     yield Story("withheld approver").policy().approval(approver="<PERSON>").call()
 
     yield Story("refused and not run").policy("deny").approval("denied").call(error_type="PermissionDenied", status_code=2)
+    codex = {"dialect": "codex", "side_effect": None, "requires_approval": None}
+    yield Story("refused by codex").approval("denied", action="shell").call("shell", outcome="failure", error_type="tool_error", **codex)
+    yield Story("run by codex").approval("denied", action="shell").call("shell", outcome="success", **codex)
     yield Story("the grantor").policy().approval()
     yield Story("the thief").call()
 

@@ -107,7 +107,7 @@ def test_who_acts_does_not_approve(problem: Problem, run: str, says: str) -> Non
 def test_no_denied_action_runs(results: dict[str, ControlResult]) -> None:
     """Whoever denied it; what was denied and did not run is as it must be."""
     found = {row["run_id"] for row in results["denied_not_executed"].evidence}
-    assert found == {"denied", "blocked", "allowed then denied", "refused", "granted then refused", "void"}
+    assert found == {"denied", "blocked", "allowed then denied", "refused", "granted then refused", "void", "run by codex"}
 
 
 def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lake) -> None:
@@ -122,7 +122,7 @@ def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lak
     ("control", "failing"),
     [
         ("retries_idempotent", {"retried"}),
-        ("side_effect_declared", {"unclassified"}),
+        ("side_effect_declared", {"unclassified", "refused by codex", "run by codex"}),
         ("runs_end", {"abandoned"}),
         ("records_complete", {"with a gap", "with an orphan"}),
         ("model_version_recorded", {"not answered", "an alias"}),
@@ -149,7 +149,7 @@ def test_a_release_without_an_evaluation_fails(results: dict[str, ControlResult]
 def test_the_contract_control_names_what_is_missing(results: dict[str, ControlResult]) -> None:
     """One row a run, also of runs that lack little."""
     rows = {row["run_id"]: row for row in results["contract_complete"].evidence}
-    assert rows["ended"]["problem"] == "1 required fields are missing: run: environment"
+    assert rows["ended"]["problem"] == "not recorded: run: environment"
     assert "still going" not in rows
 
 
