@@ -53,6 +53,8 @@ _TOOL: Final = "aborted"
 _REQUESTS: Final = frozenset({"api_request", "websocket_request", "websocket_connect"})
 _STREAMS: Final = frozenset({"sse_event", "websocket_event"})
 _COMPLETED: Final = "response.completed"
+_LAST_ATTEMPT: Final = 4
+"""The last of the attempts, counted from 0, that Codex makes where its configuration says nothing; client errors are not tried again."""
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -109,21 +111,24 @@ def read_log(record: LogView) -> Fields | None:
 
 
 def _read_request(fields: Fields, event: str, attributes: Attributes) -> None:
-    """A completed response is a call, and so is a request that failed; requests that were answered repeat the response's call."""
+    """A completed response is a call, and so is one that failed for good; requests that were answered repeat the response's call, and
+    a request that is made again is the same call.
+    """
     status = integer(attributes.get("http.response.status_code"))
     success = boolean(attributes.get("success"))
     failed = success is False or bool(attributes.get("error.message") or attributes.get("error.type")) or (status or 0) >= 400
     completed = attributes.get("event.kind") == _COMPLETED and "input_tokens" in fields
     if not failed:
         fields.pop("error_type", None)
-    if event == "websocket_connect" or not (failed or completed):
+    again = event in _REQUESTS and not 400 <= (status or 0) < 500 and (integer(attributes.get("attempt")) or 0) < _LAST_ATTEMPT
+    if failed:
+        fields["outcome"] = "failure"
+        fields["error_type"] = str(fields.get("error_type") or attributes.get("event.kind") or "error").split("\n", 1)[0][:128]
+    if event == "websocket_connect" or (not completed and (not failed or again)):
         return
     fields["step_kind"], fields["operation"] = "model", "chat"
     if completed:
         make_inclusive(fields, integer(attributes.get("tool_token_count")))
-    else:
-        fields["outcome"] = "failure"
-        fields["error_type"] = str(fields.get("error_type") or attributes.get("event.kind") or "error").split("\n", 1)[0][:128]
 
 
 def _read_call(fields: Fields, attributes: Attributes) -> None:

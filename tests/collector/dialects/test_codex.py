@@ -102,9 +102,7 @@ def flows(tmp_path_factory: pytest.TempPathFactory) -> Flows:
 
 @pytest.mark.parametrize("session", ["events", "spans", "both", "later", "left", "right"])
 def test_a_turn_has_the_same_numbers_however_it_is_exported(flows: Flows, session: str) -> None:
-    run = flows.run(session)
-    failed = int(session in ATTEMPTS)
-    told(run, **{**NUMBERS, "model_calls": NUMBERS["model_calls"] + failed}, errors=failed)
+    told(flows.run(session), **NUMBERS, errors=int(session in ATTEMPTS))
     assert [row["tool_name"] for row in flows.of(flows.tools, session)] == ["get_weather"]
 
 
@@ -124,10 +122,10 @@ def test_no_run_is_made_of_anything_else(flows: Flows) -> None:
 
 def test_where_only_events_are_exported_a_conversation_is_the_run(flows: Flows) -> None:
     told(flows.run("events"), run_id="events", environment="dev", release="0.154.0", actor="account-1", agent_name="codex_exec")
-    priced = [row for row in flows.of(flows.calls, "events") if row["cost_usd"] is not None]
-    assert [(row["model_requested"], row["input_tokens"], row["reasoning_tokens"]) for row in priced] == [("gpt-5-codex", 1200, 64)] * 2
-    (failed,) = [row for row in flows.of(flows.calls, "events") if row["error_type"]]
-    told(failed, error_type="500", input_tokens=None, counted=True)
+    calls = flows.of(flows.calls, "events")
+    assert [(row["model_requested"], row["input_tokens"], row["reasoning_tokens"]) for row in calls] == [("gpt-5-codex", 1200, 64)] * 2
+    (failed,) = [step for step in flows.steps("events", "other") if step["error_type"]]
+    told(failed, name="codex.api_request", error_type="500", status="error")
 
 
 @pytest.mark.parametrize("session", ["events", "both"])
@@ -139,7 +137,7 @@ def test_the_user_approves_and_the_sandbox_is_a_policy(flows: Flows, session: st
 
 
 def test_calls_of_log_records_are_preferred_as_they_know_their_model(flows: Flows) -> None:
-    assert flows.run("both")["unpriced_calls"] == 1  # the attempt that failed
+    assert flows.run("both")["unpriced_calls"] == 0
     assert flows.run("both")["cost_usd"] == pytest.approx(flows.run("events")["cost_usd"])
 
 
@@ -175,6 +173,24 @@ def test_a_response_that_failed_and_a_tool_that_failed_say_so():
     told(log("sse_event", **{"event.kind": "response.failed", "error.message": "idle timeout"}), step_kind="model", outcome="failure")
     told(log("sse_event", **{"event.kind": "response.created"}), step_kind="other")
     told(log("tool_result", tool_name="shell", success="false"), step_kind="tool", outcome="failure", error_type="tool_error")
+
+
+@pytest.mark.parametrize(
+    ("event", "attributes", "kind"),
+    [
+        ("api_request", {"http.response.status_code": 500, "attempt": 0}, "other"),
+        ("api_request", {"error.message": "reset"}, "other"),
+        ("api_request", {"http.response.status_code": 503, "attempt": 4}, "model"),
+        ("api_request", {"http.response.status_code": 429}, "model"),
+        ("api_request", {"http.response.status_code": 200}, "other"),
+        ("websocket_request", {"success": "false", "error.message": "closed"}, "other"),
+        ("websocket_connect", {"success": "false", "http.response.status_code": 401}, "other"),
+    ],
+)
+def test_a_request_that_is_made_again_is_no_call_of_its_own(event, attributes, kind):
+    found = log(event, **attributes)
+    failed = attributes.get("http.response.status_code") != 200
+    assert (found["step_kind"], found.get("outcome"), "error_type" in found) == (kind, "failure" if failed else None, failed)
 
 
 def test_a_number_of_a_thread_is_no_conversation():
