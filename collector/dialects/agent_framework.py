@@ -9,7 +9,7 @@ from typing import Final
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.record import ADOPTS, JOINS, OFFERS, Dialect, Fields, Join, LogView, SpanView
-from collector.dialects.values import text
+from collector.dialects.values import integer, text
 
 _UNKNOWN: Final = "unknown"
 
@@ -26,6 +26,20 @@ NAMES: Final[Names] = {
     "agent_name": (known, ("gen_ai.agent.name", "workflow.name", "workflow_builder.name")),
     "agent_id": (known, ("gen_ai.agent.id",)),
     "tool_call_id": (known, ("gen_ai.tool.call.id",)),
+    "cache_read_tokens": (
+        integer,
+        (
+            *genai.NAMES["cache_read_tokens"][1],
+            "openai.cached_input_tokens",
+            "prompt/cached_tokens",
+            "anthropic.cache_read_input_tokens",
+        ),
+    ),
+    "cache_write_tokens": (integer, (*genai.NAMES["cache_write_tokens"][1], "anthropic.cache_creation_input_tokens")),
+    "reasoning_tokens": (
+        integer,
+        (*genai.NAMES["reasoning_tokens"][1], "openai.reasoning_tokens", "completion/reasoning_tokens"),
+    ),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
 _SCOPES: Final = (
