@@ -22,6 +22,8 @@ from typing import Any, Final
 
 import structlog
 
+from collector.price_file import PriceFile
+
 BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STABLE_SECONDS: Final = 60.0
 STARTED_SECONDS: Final = 10.0
@@ -67,6 +69,13 @@ class Child:
     def relax(self) -> None:
         """Go on at idle priority."""
         self._replace(idle=True)
+
+    def give(self, arguments: tuple[Any, ...]) -> None:
+        """Go on with other arguments: what the process does is safe to interrupt, and is done again."""
+        self._arguments = arguments
+        if not self._stopping.is_set() and self._process is not None:
+            self._replacing = self._process.is_alive()
+            self._process.kill()
 
     @property
     def pid(self) -> int | None:
@@ -167,12 +176,13 @@ class Child:
         self._process.join(1.0)
 
 
-def seal(data: Path, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
+def seal(data: Path, prices: PriceFile | None, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
     """The sealer process."""
+    from collector.pricing import Pricer
     from collector.sealer import run_sealer
 
     _lower_priority(idle=idle and not stop.is_set())
-    run_sealer(data, stop, wake)
+    run_sealer(data, stop, wake, prices=Pricer(prices))
 
 
 def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: bool, stop: threading.Event, _wake: threading.Event) -> None:

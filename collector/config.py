@@ -20,11 +20,13 @@ from collector.config_model import (
     MemoryLimiterConfig,
     OtlpReceiverConfig,
     ParquetExporterConfig,
+    PricingConfig,
     ProtocolsConfig,
     ServiceConfig,
     host_port,
 )
 from collector.config_source import ConfigError, KeyPath, Problem, Source, nearest, read
+from collector.price_file import PriceFile, load_price_file
 from redaction.policy import RedactionConfig
 
 __all__ = ["DEFAULT", "Config", "ConfigError", "Problem", "host_port", "load", "parse"]
@@ -80,6 +82,7 @@ class Config:
     signals: frozenset[str]  # those that a pipeline takes
     unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
     warnings: tuple[str, ...]
+    prices: PriceFile | None = None  # the user's, of processors.pricing
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -200,6 +203,7 @@ class _Check:
         receiver = one("receivers", OtlpReceiverConfig)
         parquet = one("exporters", ParquetExporterConfig)
         assert receiver is not None and parquet is not None  # noqa: S101, PT018 - every pipeline names one of each, and each is declared
+        pricing = one("processors", PricingConfig)
         warnings = []
         if one("processors", BatchConfig) is not None:
             warnings.append("processors.batch has no effect: an acknowledgement is always durable here, and batching happens in the WAL")
@@ -221,6 +225,7 @@ class _Check:
                 if not any(identifier.partition("/")[0] == "redaction" for identifier in pipeline.processors)
             ),
             warnings=tuple(warnings),
+            prices=None if pricing is None else load_price_file(pricing.file),
         )
 
     def _report(self, path: KeyPath, message: str) -> None:

@@ -6,7 +6,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from redaction.policy import RedactionConfig
 
@@ -146,6 +155,16 @@ class BatchConfig(Section):
     send_batch_max_size: int = 0  # likewise
 
 
+class PricingConfig(Section):
+    file: Path  # your prices by model (docs/cost.md), they go before the built-in list; relative to this file's folder
+
+    @field_validator("file")
+    @classmethod
+    def _beside_the_configuration(cls, file: Path, info: ValidationInfo) -> Path:
+        folder = (info.context or {}).get("folder")
+        return file if folder is None else folder / file
+
+
 class ParquetExporterConfig(Section):
     path: Path = Path("auditlake-data")  # the data directory, relative to the working directory
     seal_interval: Duration = Field(1.0, ge=0.1, le=60)  # how often what was acknowledged becomes Parquet
@@ -196,7 +215,7 @@ class ServiceConfig(Section):
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
     "receivers": {"otlp": OtlpReceiverConfig},
-    "processors": {"memory_limiter": MemoryLimiterConfig, "redaction": RedactionConfig, "batch": BatchConfig},
+    "processors": {"memory_limiter": MemoryLimiterConfig, "redaction": RedactionConfig, "pricing": PricingConfig, "batch": BatchConfig},
     "exporters": {"parquet": ParquetExporterConfig},
     "extensions": {"health_check": HealthCheckConfig, "alerts": AlertsConfig, "dashboard": DashboardConfig},
 }

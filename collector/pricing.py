@@ -71,6 +71,11 @@ class Pricer:
         """Which prices these are, all together."""
         return version() if self._file is None else f"{self._file.version}, {version()}"
 
+    @property
+    def newest(self) -> str:
+        """The version that goes first."""
+        return version() if self._file is None else self._file.version
+
     def price(self, fields: Fields, time_ns: int) -> None:
         """Fill the cost columns of an inference step that began at `time_ns`; what no column holds is taken out."""
         tier, from_cache = fields.pop(SERVICE_TIER, None), fields.pop(ANSWERED_FROM_CACHE, None)

@@ -15,6 +15,7 @@ from collector.config import Config, ConfigError
 from collector.errors import CollectorError
 from collector.health import OK
 from collector.policies import Policies, Policy
+from collector.price_file import PriceFile
 
 Load = Callable[[], Config]
 """Reads the configuration; raises ConfigError."""
@@ -51,16 +52,18 @@ class Reloader:
         load: Load | None,
         open_policy: Callable[[Config], Awaitable[Policy]],
         policies: Policies,
+        use_prices: Callable[[PriceFile | None], None],
         tell: Callable[[Outcome], None],
         asked: asyncio.Event,
     ) -> None:
-        """Reloads when `asked` is set; `load` None: never. `open_policy` returns a policy that works, or raises CollectorError; `tell`
-        writes the outcome into the lake.
+        """Reloads when `asked` is set; `load` None: never. `open_policy` returns a policy that works, or raises CollectorError;
+        `use_prices` has what is sealed from now on priced by another file; `tell` writes the outcome into the lake.
         """
         self._running = running
         self._load = load
         self._open_policy = open_policy
         self._policies = policies
+        self._use_prices = use_prices
         self._tell = tell
         self._asked = asked
         self._state = OK
@@ -94,7 +97,12 @@ class Reloader:
             self._take(config, old_hash, at_restart)
 
     def _take(self, config: Config, old_hash: str, at_restart: tuple[str, ...]) -> None:
-        self._running = replace(self._running, redaction=config.redaction, unredacted_signals=config.unredacted_signals)
+        if config.prices != self._running.prices:
+            self._use_prices(config.prices)
+            structlog.get_logger(__name__).info("prices loaded again", version=None if config.prices is None else config.prices.version)
+        self._running = replace(
+            self._running, redaction=config.redaction, unredacted_signals=config.unredacted_signals, prices=config.prices
+        )
         self._state = OK
         new_hash = self._policies.current.policy_hash
         log = structlog.get_logger(__name__)

@@ -98,7 +98,7 @@ class Collector:
         self.origin = f"{self._node}/collector"
         self._stack = contextlib.AsyncExitStack()
         self._listeners = Listeners(config)
-        self._sealer = Child("sealer", seal, (data,), prepare=host.prepare_child)
+        self._sealer = Child("sealer", seal, (data, config.prices), prepare=host.prepare_child)
         self._compactor = Child(
             "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=host.prepare_child
         )
@@ -157,6 +157,7 @@ class Collector:
             load=self._host.load,
             open_policy=opener.open,
             policies=self._policies,
+            use_prices=lambda prices: self._sealer.give((self._data, prices)),
             tell=self._reporter.reloaded,
             asked=self._reload_asked,
         )

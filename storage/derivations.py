@@ -67,7 +67,8 @@ def _parts(file: FileRecord) -> Iterator[Slice]:
         last = min(first + step - 1, file.max_entry)
         rows = file.rows * (last - first + 1) // entries
         yield Slice(
-            table=file.table_name, origin=file.origin, date=file.date, first=first, last=last, rows=rows, from_ns=file.min_ns, to_ns=file.max_ns
+            table=file.table_name, origin=file.origin, date=file.date, first=first, last=last, rows=rows,
+            from_ns=file.min_ns, to_ns=file.max_ns,
         )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ VIEWS: Final = (
 """The views that every reader gets, as documented in docs/query.md."""
 
 CREATED: Final = (
-    "_derivation_rows", "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps", "_approval_steps",
-    "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_repeated_steps", "_model_keys", "_uncounted", "_counted_steps",
-    *VIEWS[3:-1], "_contract_checks", "contract_gaps",
+    "_derivation_rows", "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps",
+    "_approval_steps", "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_repeated_steps", "_model_keys", "_uncounted",
+    "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 

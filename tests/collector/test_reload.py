@@ -11,6 +11,7 @@ from collector.config import DEFAULT, Config, ConfigError, Problem, parse
 from collector.errors import CollectorError
 from collector.own_events import WithheldEvents, payload, reload_event
 from collector.policies import Policies, Policy
+from collector.price_file import PriceFile
 from collector.reload import Outcome, Reloader
 from collector.signals import LOGS
 from redaction.policy import RedactionConfig
@@ -70,8 +71,11 @@ def test_closing_closes_policies_that_are_still_leased() -> None:
     asyncio.run(main())
 
 
-def reloaded(load: Callable[[], Config], opened: Callable[[Config], Policy] | None = None) -> tuple[Outcome, str, str, list[str]]:
-    """One reload: its outcome, the state and the policy afterwards, and what was logged."""
+def reloaded(
+    load: Callable[[], Config], opened: Callable[[Config], Policy] | None = None, used: list[PriceFile | None] | None = None
+) -> tuple[Outcome, str, str, list[str]]:
+    """One reload: its outcome, the state and the policy afterwards, and what was logged; `used` gets the prices that were taken over."""
+    prices = [] if used is None else used
     outcomes: list[Outcome] = []
     states: list[str] = []
 
@@ -86,7 +90,7 @@ def reloaded(load: Callable[[], Config], opened: Callable[[Config], Policy] | No
             outcomes.append(outcome)
             told.set()
 
-        reloader = Reloader(CONFIG, load=load, open_policy=open_policy, policies=policies, tell=tell, asked=asked)
+        reloader = Reloader(CONFIG, load=load, open_policy=open_policy, policies=policies, use_prices=prices.append, tell=tell, asked=asked)
         task = asyncio.create_task(reloader.run())
         asked.set()
         await asyncio.wait_for(told.wait(), 5)
@@ -111,6 +115,13 @@ def test_the_same_policy_is_not_started_again() -> None:
 
     outcome, state, in_force, _ = reloaded(lambda: CONFIG, fail)
     assert (outcome, state, in_force) == (Outcome(old_hash="old", new_hash="old"), "ok", "old")
+
+
+def test_other_prices_are_handed_over_without_another_policy() -> None:
+    used: list[PriceFile | None] = []
+    prices = PriceFile(b"prices: [{model: m, input: 1}]", "prices.yaml")
+    outcome, state, in_force, _ = reloaded(lambda: replace(CONFIG, prices=prices), used=used)
+    assert (outcome.new_hash, state, in_force, used) == ("old", "ok", "old", [prices])
 
 
 def test_what_needs_a_restart_is_named() -> None:
