@@ -156,6 +156,14 @@ def test_resilience_events_keep_their_own_names_as_steps(data: Path) -> None:
     ]  # fmt: skip
 
 
+def test_what_was_done_about_an_error_is_not_another_error(data: Path) -> None:
+    """A failed call that was retried is one error of its run."""
+    retried = event("resilience.retry", trace="trace-1", inside="t", step_kind="other", error_type="Timeout", resource="orders-db")
+    write_lake(data, spans=[span("t", step_kind="tool", status_code=2, error_type="Timeout")], events=[retried])
+    assert one(data, "SELECT errors FROM runs")["errors"] == 1
+    assert one(data, "SELECT error_type FROM resilience_events")["error_type"] == "Timeout"
+
+
 # evidence
 
 

@@ -12,7 +12,8 @@ SELECT
     latency_ms AS duration_ms,
     CASE
         WHEN severity_number >= 17 OR outcome = 'failure' THEN 'error'
-        WHEN error_type IS NOT NULL AND step_kind <> 'message' THEN 'error' -- a message repeats the error of the call it belongs to
+        -- a message, and what was done about it (a retry, a fallback), repeat the error of the call that failed
+        WHEN error_type IS NOT NULL AND step_kind <> 'message' AND NOT coalesce(starts_with(event_name, 'resilience.'), false) THEN 'error'
         WHEN outcome = 'success' THEN 'ok'
         ELSE 'unset'
     END AS status,
