@@ -10,7 +10,7 @@ from typing import Any
 from storage.messages.calls import Call, calls_of, spoken
 from storage.messages.contents import Spoken
 from storage.messages.family import Path
-from storage.messages.form import Message
+from storage.messages.form import Message, as_text
 from storage.messages.identity import Identities
 from storage.messages.normalise import joined
 from storage.messages.texts import Element, Reader, Said
@@ -105,12 +105,17 @@ class _Heard:
 
     def _listened(self, call: Call, heard: Sequence[Said]) -> Turn:
         """A message of a runtime goes to all who listen: it is new once, by its id, and it is who sent it that speaks."""
-        new = [said for said in heard if (said.message.extra or {}).get("id", said.atoms) not in self._handed_over]
-        self._handed_over.update((said.message.extra or {}).get("id", said.atoms) for said in heard)
+        new = [said for said in heard if _own_id(said) not in self._handed_over]
+        self._handed_over.update(map(_own_id, heard))
         asked = [said for said in new if said.message.role in {"user", "system"}]
         turn = _turn(call, asked, [said for said in new if said not in asked], 0)
         speaker = next((message.name for message in turn.answered if message.name), None)
         return replace(turn, agent_name=speaker or turn.agent_name)
+
+
+def _own_id(said: Said) -> object:
+    known = (said.message.extra or {}).get("id")
+    return said.atoms if known is None else as_text(known)
 
 
 def _turn(call: Call, given: Sequence[Said], answered: Sequence[Said], resent: int) -> Turn:

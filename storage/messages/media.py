@@ -43,7 +43,7 @@ _SPACE: Final = re.compile(r"\s+")
 def parts_of(fields: Mapping[str, Any], word: str, contents: Callable[[Any], list[Part]]) -> list[Part]:
     """Return the parts of a media block; `contents` reads nested content (a document may be text or blocks)."""
     source = fields.get("source")
-    if isinstance(source, dict) and source.get("type") in {"text", "content"}:
+    if isinstance(source, dict) and str(source.get("type")) in {"text", "content"}:
         rest = {key: value for key, value in fields.items() if key != "source"}
         found = contents(source.get("data") or source.get("content"))
         return [{**found[0], "extra": {**found[0].get("extra", {}), **rest}}, *found[1:]] if found and rest else found
@@ -55,14 +55,14 @@ def parts_of(fields: Mapping[str, Any], word: str, contents: Callable[[Any], lis
         "name": _take(left, _NAME),
     }
     address, data = _take(left, _ADDRESS), _take(left, _DATA)
-    if isinstance(address, str) and (_DATA_URI.match(address) or _BLOB.fullmatch(address)):
+    if address is not None and (_DATA_URI.match(address) or _BLOB.fullmatch(address)):
         address, data = None, address if data is None else data
-    elif address is None and isinstance(data, str) and len(data) < 2048 and _URL.match(data):
+    elif address is None and data is not None and len(data) < 2048 and _URL.match(data):
         address, data = data, None
     if data is None or address is not None:
         left |= {} if data is None else {"data": data}
         return [part("file", left, uri=address, id=_take(left, _FILE_ID), **_with_modality(known))]
-    return [part("blob", left, **_content(as_text(data), _with_modality(known)))]
+    return [part("blob", left, **_content(data, _with_modality(known)))]
 
 
 def _raised(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,21 +72,21 @@ def _raised(fields: Mapping[str, Any]) -> dict[str, Any]:
         for key in WRAPPERS:
             if isinstance(left.get(key), dict):
                 left = raised(left, key)
-                if left.get("type") in {"base64", "url", "file"}:  # how a source has its content, which its fields tell, too
+                if str(left.get("type")) in {"base64", "url", "file"}:  # how a source has its content, which its fields tell, too
                     del left["type"]
     return left
 
 
-def _take(fields: dict[str, Any], keys: tuple[str, ...]) -> Any:
+def _take(fields: dict[str, Any], keys: tuple[str, ...]) -> str | None:
     for key in keys:
         if fields.get(key) not in (None, ""):
-            return fields.pop(key)
+            return as_text(fields.pop(key))
     return None
 
 
 def _with_modality(known: dict[str, Any]) -> dict[str, Any]:
     mime = known["mime_type"]
-    if known["modality"] is None and isinstance(mime, str) and "/" in mime:
+    if known["modality"] is None and mime is not None and "/" in mime:
         kind = mime.split("/", 1)[0]
         known["modality"] = kind if kind in {"image", "audio", "video", "text"} else "document"
     return known

@@ -83,7 +83,7 @@ def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(value.get("kwargs"), dict) and isinstance(value.get("id"), list) and "lc" in value:
         fields = {key: said for key, said in raised(value, "kwargs").items() if key not in {"lc", "type", "id"} or said != value.get(key)}
         return {"role": str(value["id"][-1]) if value["id"] else "", **fields}
-    if isinstance(value.get("data"), dict) and value.get("type") in _LANGCHAIN:
+    if isinstance(value.get("data"), dict) and str(value.get("type")) in _LANGCHAIN:
         return raised({"role": value["type"], **value}, "data")
     for key in ("message", "delta"):
         inner = value.get(key)
@@ -128,7 +128,7 @@ def _message(value: Mapping[str, Any], role: str) -> list[Message]:
     reason = next((left.pop(word) for word in FINISH if left.get(word) is not None), None)
     extra = {word: told for word, told in left.items() if told is not None and told not in ("", [], {})} or None
     finish = None if reason is None else as_text(reason)
-    if not parts and finish is None and (name or extra):
+    if not parts and (name or extra):
         parts, name, extra = [text_part(as_text({"name": name} | (extra or {}) if name else extra))], None, None
     return [Message(role=said, parts=tuple(parts), name=name, finish_reason=finish, extra=extra)]
 
@@ -139,9 +139,9 @@ def _spoken_by(left: dict[str, Any], role: str) -> str:
         left["name"] = word = left.pop("source")
         results = "Execution" in str(left.get("type"))
         return "user" if word == "user" else "tool" if results else "assistant"
-    if word is None and left.get("type") in _LANGCHAIN:
+    if word is None and str(left.get("type")) in _LANGCHAIN:
         word = left.pop("type")
-    if word is None and left.get("kind") in {"request", "response"}:
+    if word is None and str(left.get("kind")) in {"request", "response"}:
         word = left.pop("kind")
     if left.get("type") == "message":
         del left["type"]
