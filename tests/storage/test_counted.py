@@ -201,3 +201,18 @@ def test_costs_that_differ_by_more_than_a_hundredth_are_flagged(data: Path) -> N
     assert {row["name"]: row["cost_differs"] for row in rows} == {
         "near": False, "far": True, "less": True, "only sent": None, "only ours": None, "free": False,
     }  # fmt: skip
+
+
+def test_a_run_says_how_often_it_tried_again_and_whether_costs_differ(data: Path) -> None:
+    """What the agent states of retries that nobody reported is believed."""
+    spans = [
+        failed("first", parent="agent", took=0.2), model("again", parent="agent", at=1, cost_source="user", sent_cost_usd=0.4),
+        model("patient", run="run-2", trace="trace-2", retry_count=3, cost_source="sent", sent_cost_usd=0.5),
+    ]  # fmt: skip
+    write_lake(data, spans=spans)
+    with Lake.open(data) as lake:
+        rows = lake.sql("SELECT model_calls, retries, sent_cost_usd, cost_differs FROM runs ORDER BY run_id").to_pylist()
+    assert rows == [
+        {"model_calls": 1, "retries": 1, "sent_cost_usd": 0.4, "cost_differs": True},
+        {"model_calls": 1, "retries": 3, "sent_cost_usd": 0.5, "cost_differs": None},
+    ]

@@ -8,6 +8,8 @@
 -- It failed when its run span, its root, or (below a root that is no step of an agent) its outermost agent did. stop_reason is what
 -- the agent states, else what the status and the type of the error say. planning_ms is what the agent states, else the time in steps
 -- of operation `plan`, and execution_ms the rest; NULL where neither is known.
+-- retries are attempts of model calls that failed and were made again, or as many as the agent states. cost_differs is true where the
+-- agent's own cost of a call is more than 1 % away from ours, NULL where there is nothing to compare.
 -- Parameters: now (TIMESTAMP) and silence_seconds (after so long without a record a run that has not ended is abandoned) of the
 -- variable `lake`.
 WITH by_run AS (
@@ -75,6 +77,10 @@ WITH by_run AS (
         (greatest(max(sequence), max(sequence_last)) - coalesce(list_unique(list(sequence) FILTER (sequence > 0)), 0))::BIGINT AS gaps,
         list(start_ns) AS begins, max(end_ns) FILTER (ended) AS end_ns,
         count(call) - count(DISTINCT hash(call)) FILTER (call IS NOT NULL) AS repeated_calls,
+        greatest(count(*) FILTER (retried), sum(retry_count) FILTER (counted))::BIGINT AS retries,
+        bool_or(
+            abs(sent_cost_usd - cost_usd) > 0.01 * greatest(abs(sent_cost_usd), abs(cost_usd))
+        ) FILTER (counted AND cost_source <> 'sent') AS cost_differs,
         count(*) FILTER (clock_flagged OR (source = 'span' AND end_ns > 0 AND end_ns < start_ns)) AS odd_times,
         sum(found)::BIGINT AS redactions,
         sum(withheld)::BIGINT AS withheld,
@@ -85,8 +91,8 @@ WITH by_run AS (
         SELECT
             run_id, session_id, tenant, project, environment, release, agent_name, actor, name, task_type, trace_id, source, kind, dialect,
             operation, started_at, ended_at, start_ns, end_ns, status, counted, retried, input_tokens, output_tokens, cache_read_tokens,
-            cache_write_tokens, reasoning_tokens, cost_usd, sent_cost_usd, cache_savings_usd, stop_reason, error_type, planning_ms,
-            execution_ms, quality_score, satisfaction, sequence, sequence_last, clock_flagged,
+            cache_write_tokens, reasoning_tokens, cost_usd, cost_source, sent_cost_usd, cache_savings_usd, retry_count, stop_reason,
+            error_type, planning_ms, execution_ms, quality_score, satisfaction, sequence, sequence_last, clock_flagged,
             source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top,
             source = 'event' AND event_name = 'run.started' AS started,
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
@@ -177,5 +183,5 @@ SELECT
     ) AS execution_ms,
     quality_score, satisfaction,
     CASE WHEN status NOT IN ('running', 'abandoned') THEN len(list_filter(begins, lambda begun: begun > end_ns)) END AS after_end,
-    clock_anomalies, repeated_calls
+    clock_anomalies, repeated_calls, retries, cost_differs
 FROM told
