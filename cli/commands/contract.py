@@ -36,7 +36,7 @@ def contract(
 
     wanted = None if file is None else load_contract(file)
     with opened(data, "contract") as lake:
-        report = check(lake, _one(lake, run_id), wanted)
+        report = check(lake, one_run(lake, run_id), wanted)
     if report is None:
         _unknown(run_id)
     rows = [asdict(gap) for gap in report.gaps]
@@ -53,8 +53,7 @@ def contract(
 
 def _print_table(report: "Report", rows: list[dict[str, Any]]) -> None:
     beside = f" and {report.contract}" if report.contract else ""
-    verdict = "complete" if report.ok else f"{len(rows)} of {report.checked} requirements are not met"
-    typer.echo(f"{report.run_id}: {verdict} (event contract{beside}, {report.checked} requirements checked)")
+    typer.echo(f"{report.run_id}: {report.verdict} (event contract{beside})")
     if rows:
         print_rows([_told(row) for row in rows[:MOST_ROWS]], OutputFormat.table, columns=COLUMNS)
     if len(rows) > MOST_ROWS:
@@ -65,7 +64,8 @@ def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "record_id": row["record_id"] or "the run"}
 
 
-def _one(lake: "Lake", text: str) -> str:
+def one_run(lake: "Lake", text: str) -> str:
+    """Return the id of the run that `text` means; exits with 2 when none or several can be meant."""
     from storage.runs import find
 
     candidates = find(lake, text)

@@ -38,6 +38,7 @@ def controls(
 ) -> None:
     """Ask the audit controls what fails, with the records; exit 1 when one fails."""
     from cli.commands._lake import moment, opened
+    from cli.commands.contract import one_run
     from storage.controls import built_in, chosen, evaluate, load_controls
 
     asked: Sequence[Control] = (*built_in(), *(() if folder is None else load_controls(folder)))
@@ -48,8 +49,9 @@ def controls(
     if begun is not None and ended is not None and begun > ended:
         fail(f"--since {since} is after --until {until}", "exchange them")
     with opened(data, "controls") as lake:
+        runs = None if run is None else [one_run(lake, text) for text in run]
         results = evaluate(
-            lake, since=begun, until=ended, run_ids=run, tenant=tenant, release=release, controls=asked, evidence_limit=evidence
+            lake, since=begun, until=ended, run_ids=runs, tenant=tenant, release=release, controls=asked, evidence_limit=evidence
         )
     _print(results, output)
     if any(not result.passed for result in results):

@@ -27,3 +27,10 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing is missing."""
         return not self.gaps
+
+    @property
+    def verdict(self) -> str:
+        """The report in one line: `complete: all 27 requirements are met`."""
+        if self.ok:
+            return f"complete: all {self.checked} requirements are met"
+        return f"{len(self.gaps)} of {self.checked} requirements are not met"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from storage.controls.control import Control, built_in, chosen, load_controls
+from storage.controls.control import BUILT_IN, Control, built_in, chosen, load_controls
 from storage.views import needed
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ AFTER_NS: Final = 86_400 * 1_000_000_000
 """How long after it the end of a run is looked for."""
 TIMEOUT_SECONDS: Final = 300.0
 SHARED: Final = ("runs", "tool_authorizations")
+BEYOND_RUNS: Final = frozenset({"releases_evaluated"})
+"""Built-in controls that look at more than the runs that they are asked about."""
 
 _QUESTION: Final = """\
 SELECT
@@ -81,7 +83,8 @@ def evaluate(
         asked = chosen(asked, names)
     given = {"since": since, "until": until, "run_ids": None if run_ids is None else list(run_ids), "tenant": tenant, "release": release}
     params = {name: value for name, value in given.items() if value is not None}
-    first, last = _window(lake, since, until, run_ids)
+    around = any(control.name not in BUILT_IN or control.name in BEYOND_RUNS for control in asked)
+    first, last = _window(since, until) if not run_ids else _window_of(lake, run_ids, around=around)
     conditions = " AND ".join(_CONDITIONS[name] for name in params) or "true"
     limit = max(evidence_limit, 1)
     texts = {control.name: _QUESTION.format(sql=control.sql, conditions=conditions, limit=limit) for control in asked}
@@ -108,17 +111,19 @@ def _result(control: Control, row: Mapping[str, Any], limit: int) -> ControlResu
     )
 
 
-def _window(lake: "Lake", since: datetime | None, until: datetime | None, run_ids: Sequence[str] | None) -> "Window":
+def _window(since: datetime | None, until: datetime | None) -> "Window":
     """The time of the files that can matter: with what came before (decisions) and after (the end of a run)."""
-    first = None if since is None else _unix_ns(since) - BEFORE_NS
-    last = None if until is None else _unix_ns(until) + AFTER_NS
-    if run_ids:
-        traces = {trace for run in run_ids for trace in lake.catalog.traces_of_run(run)}
-        known = lake.catalog.run_spans([*run_ids, *traces])
-        if known and all(run in known for run in run_ids):
-            first = min(begun for begun, _ in known.values())
-            last = max(ended for _, ended in known.values())
-    return first, last
+    return None if since is None else _unix_ns(since) - BEFORE_NS, None if until is None else _unix_ns(until) + AFTER_NS
+
+
+def _window_of(lake: "Lake", run_ids: Sequence[str], *, around: bool) -> "Window":
+    """The time of these runs, and if asked around it; open when the catalog does not know it."""
+    traces = {trace for run in run_ids for trace in lake.catalog.traces_of_run(run)}
+    known = lake.catalog.run_spans([*run_ids, *traces])
+    if any(run not in known for run in run_ids):
+        return None, None
+    first, last = min(begun for begun, _ in known.values()), max(ended for _, ended in known.values())
+    return (first - BEFORE_NS, last + AFTER_NS) if around else (first, last)
 
 
 def _unix_ns(moment: datetime) -> int:

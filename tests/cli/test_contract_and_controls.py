@@ -57,7 +57,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_complete_run_exits_with_0(data: Path) -> None:
     result = invoke("contract", "whole", "--data", data)
-    assert (result.exit_code, result.stdout) == (0, "whole: complete (event contract, 6 requirements checked)\n")
+    assert (result.exit_code, result.stdout) == (0, "whole: complete: all 6 requirements are met (event contract)\n")
 
 
 def test_a_short_run_exits_with_1_and_names_the_records(data: Path) -> None:
@@ -134,6 +134,9 @@ def test_controls_are_narrowed_by_time_run_tenant_and_release(data: Path) -> Non
 def test_controls_refuse_what_makes_no_sense(data: Path) -> None:
     assert isinstance(invoke("controls", "--data", data, "--control", "nothing").exception, StorageError)
     assert isinstance(invoke("controls", "--data", data, "--controls", data / "none").exception, StorageError)
+    unknown = invoke("controls", "--data", data, "--run", "nothing")
+    assert unknown.exit_code == 2
+    assert "there is no run nothing" in unknown.stderr
     turned = invoke("controls", "--data", data, "--since", "2026-11-22T00:00:00Z", "--until", "2026-11-21T00:00:00Z")
     assert turned.exit_code == 2
     assert "is after --until" in turned.stderr
