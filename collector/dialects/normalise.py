@@ -75,6 +75,7 @@ _OPERATION_OF: Final = {
     "text.streaming_completions": "text_completion",
     "apply_guardrail": "guardrail", "guardrail.run": "guardrail", "guard": "guardrail",
     "call_llm": "generate_content",
+    "agent": "invoke_agent", "workflow": "invoke_workflow", "tool": "execute_tool", "tool_call": "execute_tool", "retriever": "retrieval",
 }  # fmt: skip
 _STOP: Final = {
     "completed": ("completed", "complete", "success", "succeeded", "stop", "stopped", "end_turn", "done", "finished", "ok", "final_answer"),
