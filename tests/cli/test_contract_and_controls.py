@@ -72,8 +72,6 @@ def test_a_short_run_exits_with_1_and_names_the_records(data: Path) -> None:
     table = invoke("contract", "denied", "--data", data).stdout
     assert "5 of 16 requirements are not met" in table
     assert "tool: retry count" in table
-    rows = list(csv.DictReader(io.StringIO(invoke("contract", "denied", "--data", data, "--format", "csv").stdout)))
-    assert [row["record_id"] for row in rows] == [gap["record_id"] for gap in found["gaps"]]
 
 
 def test_a_trace_contract_adds_its_rules(data: Path, tmp_path: Path) -> None:
@@ -126,7 +124,7 @@ def test_controls_that_pass_or_do_not_apply_exit_with_0(data: Path) -> None:
 
 
 def test_controls_are_narrowed_by_time_run_tenant_and_release(data: Path) -> None:
-    for words in (["--until", "2026-11-21T11:00:00Z"], ["--run", "whole"], ["--tenant", "globex"], ["--release", "1.0"]):
+    for words in (["--run", "whole", "--tenant", "acme"], ["--release", "1.0", "--until", "2026-11-22T00:00:00Z"]):
         result = invoke("controls", "--since", "all", "--data", data, "--control", "denied_not_executed", "--format", "json", *words)
         assert (result.exit_code, json.loads(result.stdout)[0]["checked"]) == (0, 0), words
 
