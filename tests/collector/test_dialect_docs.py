@@ -23,6 +23,15 @@ def test_every_column_is_described(table):
 def test_every_dialect_and_cost_source_is_described():
     page = (DOCS / "dialects.md").read_text(encoding="utf-8")
     named = {dialect.name for dialect in DIALECTS}
-    sources = {pricing.SOURCE, pricing.SENT, pricing.NO_MODEL, pricing.NO_TOKENS, pricing.NO_PRICE, pricing.BAD_TOKENS}
+    sources = {
+        pricing.SOURCE,
+        pricing.USER,
+        pricing.FROM_CACHE,
+        pricing.SENT,
+        pricing.NO_MODEL,
+        pricing.NO_TOKENS,
+        pricing.NO_PRICE,
+        pricing.BAD_TOKENS,
+    }
     assert {name for name in named | sources if f"| `{name}` |" not in page} == set()
     assert f"{MAX_TRACES:,} traces" in page
