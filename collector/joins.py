@@ -16,6 +16,8 @@ from storage.catalog import JoinRecord
 
 MAX_TRACES: Final = 1_000
 """A run of more traces is not joined further: something links everything to everything."""
+NO_RUN: Final = ""
+"""Instead of a run: what belongs to several, and nobody knows what to which."""
 _TRACE: Final = "trace:"
 _RUN: Final = "run:"
 _SHARED: Final = frozenset({SAME_RUN, NAMES})
@@ -28,7 +30,10 @@ class Stated(Protocol):
 
 
 def resolve(stated: Iterable[JoinRecord], known: Stated) -> dict[str, str | None]:
-    """Return the run of every trace that is joined with a trace in `stated`; None for one that must be in no other run."""
+    """Return the run of every trace that is joined with a trace in `stated`; None for one that must be in no other run.
+
+    A run's name stands for the trace of records that have none (`RunIndex.identify`), and may be of `NO_RUN`.
+    """
     statements = _Statements(stated, known)
     runs: dict[str, str | None] = {}
     for trace in sorted(statements.given | statements.left()):
@@ -140,7 +145,12 @@ def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | No
     if len(names) == 1:
         return dict.fromkeys(component, names.pop())
     # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
-    return {trace: of_trace[0] if len(of_trace) == 1 else None for trace, of_trace in named.items()}
+    return {trace: of_trace[0] if len(of_trace) == 1 else _unknown(trace, statements) for trace, of_trace in named.items()}
+
+
+def _unknown(holder: str, statements: _Statements) -> str | None:
+    """None for a trace, which stays a run of its own; `NO_RUN` for a name that records without a trace share: they are of several."""
+    return NO_RUN if any(key.partition(":")[2] == holder for key in statements.of(holder)) else None
 
 
 def _run_nearby(trace: str, statements: _Statements) -> str | None:
@@ -149,7 +159,7 @@ def _run_nearby(trace: str, statements: _Statements) -> str | None:
     for other in sorted(statements.nearby(trace)):
         if other not in around:
             around |= _runs_of(statements.component(other), statements)
-    names = {run for run in around.values() if run is not None}
+    names = {run for run in around.values() if run}
     return names.pop() if len(names) == 1 else None
 
 

@@ -175,7 +175,7 @@ def time_spans(runs: RunIndex, trace_runs: Mapping[str, str | None], catalog: Ca
     known = catalog.run_spans(sorted(joined))
     for trace, run in trace_runs.items():
         for member in (trace, earlier.get(trace)):
-            if run is not None and member in known:
+            if run and member in known:
                 _widen(spans, run, *known[member])
     return spans
 

@@ -27,9 +27,9 @@ SELECT
     hash(e.origin, e.entry, e.entry_row), e.entry, e.entry_row,
     NULL,
     CASE WHEN e.span_id IS NOT NULL THEN hash(e.trace_id, e.span_id) END,
-    hash(coalesce(m.run_id, e.run_id)),
+    hash(nullif(coalesce(m.run_id, e.run_id), '')),
     CASE WHEN e.cost_source IS DISTINCT FROM 'response cache' AND e.response_id IS NOT NULL
-        THEN hash(coalesce(m.run_id, e.run_id), e.response_id) END,
+        THEN hash(nullif(coalesce(m.run_id, e.run_id), ''), e.response_id) END,
     hash(e.scope_name, 'event'), false,
     coalesce(e.input_tokens, e.output_tokens) IS NOT NULL,
     (e.cache_read_tokens IS NOT NULL)::TINYINT + (e.cache_write_tokens IS NOT NULL)::TINYINT + (e.reasoning_tokens IS NOT NULL)::TINYINT

@@ -13,7 +13,7 @@ WHERE NOT coalesce(starts_with(s.scope_name, 'auditlake.'), false)
 UNION ALL
 SELECT
     hash(e.origin, e.entry, e.entry_row), 'event', coalesce(e.step_kind, 'other'),
-    coalesce(m.run_id, e.run_id), NULL,
+    nullif(coalesce(m.run_id, e.run_id), ''), NULL,
     CASE WHEN e.span_id IS NOT NULL THEN hash(e.trace_id, e.span_id) END,
     e.response_id, coalesce(e.input_tokens, e.output_tokens) IS NOT NULL, e.time_ns
 FROM internal.event_rows AS e

@@ -20,15 +20,17 @@ ATTEMPTS = {"events", "both", "later"}
 class Session:
     """A conversation of one turn: a request that is refused and repeated, a tool that the user allows and the sandbox runs, an answer."""
 
-    def __init__(self, name: str, *, env: str = "dev", begin: float = 0, traced: bool = False) -> None:
-        self.name, self.turn, self.begin, self.traced = name, f"{name}-turn", begin, traced
+    def __init__(self, name: str, *, env: str = "dev", begin: float = 0, traced: bool = False, number: int = 1) -> None:
+        self.name, self.begin, self.traced, self.number = name, begin, traced, number
+        self.turn = f"{name}-turn" if number == 1 else f"{name}-turn-{number}"
+        self.trace = name if number == 1 else f"{name} {number}"
         self.resource = {"service.name": "codex_exec", "service.version": "0.154.0", "env": env}
 
     def event(self, event: str, seconds: float, attributes: Row, *, inside: str | None = None) -> Row:
         told = {"event.name": f"codex.{event}", "event.timestamp": "2026-11-21T12:00:00Z", "conversation.id": self.name}
         told |= {"app.version": "0.154.0", "auth_mode": "ApiKey", "originator": "codex_exec", "user.account_id": "account-1"}
         told |= {"terminal.type": "xterm", "model": "gpt-5-codex", "slug": "gpt-5-codex"}
-        where = {"trace": self.name, "inside": inside} if inside and self.traced else {}
+        where = {"trace": self.trace, "inside": inside} if inside and self.traced else {}
         place = {"event_name": "event otel/src/events/session_telemetry.rs:511", "severity_number": 9}
         return record(told | attributes, self.begin + seconds, **where, **place)
 
@@ -55,7 +57,7 @@ class Session:
         self, name: str, identity: str, begin: float, end: float, parent: str | None, attributes: Row, trace: str = "", **fields: Any
     ) -> Row:
         told = {"code.module.name": "codex_core", "thread.id": 10, "thread.name": "tokio-rt-worker", "busy_ns": 5} | attributes
-        trace = f"{self.name} {trace}" if trace else self.name
+        trace = f"{self.trace} {trace}" if trace else self.trace
         return span(name, identity, self.begin + begin, self.begin + end, trace=trace, parent=parent, attributes=told, **fields)
 
     def turn_spans(self) -> list[Row]:
@@ -93,7 +95,9 @@ class Session:
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Flows:
     both, later = Session("both", env="both", begin=3600, traced=True), Session("later", env="later", begin=7200, traced=True)
     neighbours = [Session(name, env="shared", begin=10800) for name in ("left", "right")]
+    turns = [Session("long", env="long", begin=14400 + 600 * number, traced=True, number=number) for number in (1, 2)]
     first = [
+        *(request for turn in turns for request in (turn.logs(), turn.traces())),
         Session("events").logs(), Session("spans", env="spans").traces(), both.logs(), both.traces(), later.logs(),
         *(each.traces() for each in neighbours),
     ]  # fmt: skip
@@ -117,7 +121,14 @@ def test_what_names_nothing_is_of_no_run_where_two_turns_ran_at_the_same_time(fl
 
 
 def test_no_run_is_made_of_anything_else(flows: Flows) -> None:
-    assert sorted(run["session_id"] for run in flows.runs) == ["both", "events", "later", "left", "right", "spans"]
+    assert sorted(run["session_id"] for run in flows.runs) == ["both", "events", "later", "left", "long", "long", "right", "spans"]
+
+
+def test_turns_of_a_conversation_are_runs_and_no_call_of_them_is_counted_twice(flows: Flows) -> None:
+    runs = [run for run in flows.runs if run["session_id"] == "long"]
+    assert [run["run_id"] for run in runs] == ["long-turn", "long-turn-2"]
+    for run in runs:
+        told(run, **NUMBERS, cost_usd=None, unpriced_calls=2)  # which of the log records, that know the model, are whose nobody tells
 
 
 def test_where_only_events_are_exported_a_conversation_is_the_run(flows: Flows) -> None:
