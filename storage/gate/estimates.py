@@ -84,7 +84,9 @@ def rate(of: Sample, level: float) -> Estimate:
     middle = share + z * z / (2 * trials)
     spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
-    return Estimate(value=share, lower=max(0.0, (middle - spread) / scale), upper=min(1.0, (middle + spread) / scale), units=units)
+    lower = (middle - spread) / scale if share > 0 else 0.0
+    upper = (middle + spread) / scale if share < 1 else 1.0
+    return Estimate(value=share, lower=lower, upper=upper, units=units)
 
 
 def mean(of: Sample, level: float) -> Estimate:
