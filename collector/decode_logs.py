@@ -74,8 +74,9 @@ class LogRows:
         effective_ns = batch.received_ns if flagged else time_ns
         self._complete(fields, batch, effective_ns)
         run_id = fields["run_id"] = self._runs.identify(fields, trace_id, effective_ns)
-        if run_id is not None and not batch.own:
-            self._runs.seen(trace_id, run_id, effective_ns, effective_ns)
+        place = run_id or trace_id
+        if place is not None and not batch.own:
+            self._runs.seen(trace_id, place, effective_ns, effective_ns)
         self._fields.append(fields)
         self._numbers.add(resource.number, scope.number, batch.number)
 

@@ -74,8 +74,8 @@ class SpanRows:
         self._complete(fields, batch, time_ns, (end - start) / 1e6 if 0 < start <= end else None)
         self._join_links(span, trace_id, time_ns)
         run_id = fields["run_id"] = self._runs.identify(fields, trace_id, time_ns)
-        if run_id is not None and not batch.own:
-            self._runs.seen(trace_id, run_id, time_ns, time_ns if flagged else end)
+        if not batch.own:
+            self._runs.seen(trace_id, run_id or trace_id, time_ns, time_ns if flagged else end)
         self._fields.append(fields)
         self._numbers.add(resource.number, scope.number, batch.number)
 

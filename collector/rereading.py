@@ -117,8 +117,9 @@ def _complete(fields: Fields, row: Row, prices: Pricer, time_ns: int) -> None:
 
 def _identify(fields: Fields, trace_id: str | None, index: RunIndex, first_ns: int, last_ns: int) -> None:
     run_id = fields["run_id"] = index.identify(fields, trace_id, first_ns)
-    if run_id is not None:
-        index.seen(trace_id, run_id, first_ns, last_ns)
+    place = run_id or trace_id
+    if place is not None:
+        index.seen(trace_id, place, first_ns, last_ns)
 
 
 _READERS: Final[Mapping[str, Callable[[Row, Pricer, RunIndex], tuple[Fields, int]]]] = {"spans": span_fields, "events": log_fields}
