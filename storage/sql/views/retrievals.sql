@@ -28,7 +28,13 @@ SELECT
             ))::VARCHAR,
             '{}'
         ),
-        s.attributes['mlflow.spanOutputs'], s.attributes['gen_ai.completion']
+        s.attributes['mlflow.spanOutputs'], s.attributes['gen_ai.completion'],
+        nullif(
+            to_json(list_transform(
+                list_filter(s.events, lambda event: event.name IN ('db.query.result', 'db.search.result')), lambda event: event.attributes
+            ))::VARCHAR,
+            '[]'
+        )
     ) AS documents,
     s.attributes['auditlake.retrieval.source_ids'] AS source_ids,
     try_cast(s.attributes['auditlake.retrieval.freshness_seconds'] AS DOUBLE) AS freshness_seconds,

@@ -215,3 +215,15 @@ def logfire_agents() -> list[Request]:
         span("Handoff: {from_agent} → {to_agent}", "hand", 4, 5, trace="agents", parent="agent", attributes=handoff),
     ]  # fmt: skip
     return [spans_request(*spans, scope="logfire.openai_agents", resource=RESOURCE)]
+
+
+def memory() -> list[Request]:
+    """Operations of a memory by OpenTelemetry's GenAI conventions."""
+    store = {"gen_ai.memory.store.id": "notes", "session.id": "memory"}
+    record = {"gen_ai.memory.record.id": "m-1"}
+    spans = [
+        span("search_memory", "m1", 0, 1, trace="memory", attributes=store | record | {"gen_ai.operation.name": "search_memory"}),
+        span("update_memory", "m2", 1, 2, trace="memory", attributes=store | record | {"gen_ai.operation.name": "update_memory"}),
+        span("create_memory_store", "m3", 2, 3, trace="memory", attributes=store | {"gen_ai.operation.name": "create_memory_store"}),
+    ]
+    return [spans_request(*spans, scope="memories", resource=RESOURCE)]

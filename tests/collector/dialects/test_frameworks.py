@@ -1,5 +1,7 @@
 """Frameworks without a capture: what truly happened, whatever their spans say."""
 
+import json
+
 import pytest
 
 from tests.collector.dialects import frameworks
@@ -7,7 +9,7 @@ from tests.sealed_flows import Flows, told
 
 FRAMEWORKS = (
     frameworks.adk, frameworks.vercel, frameworks.openllmetry, frameworks.agent_framework, frameworks.semantic_kernel,
-    frameworks.execution, frameworks.logfire, frameworks.logfire_agents,
+    frameworks.execution, frameworks.logfire, frameworks.logfire_agents, frameworks.memory,
 )  # fmt: skip
 
 
@@ -59,6 +61,15 @@ def test_openllmetry_prompt_retrieval_and_guardrail(flows):
     assert {step["finish_reason"] for step in flows.steps("openllmetry", "model")} == {"tool_calls", "stop"}
     assert [step["name"] for step in flows.steps("openllmetry", "retrieval")] == ["chroma.query"]
     assert [step["decision"] for step in flows.steps("openllmetry", "policy")] == ["deny"]
+    (retrieval,) = flows.of(flows.lake.sql("SELECT * FROM retrievals").to_pylist(), "openllmetry")
+    assert [document["db.query.result.id"] for document in json.loads(retrieval["documents"])] == ["doc-1", "doc-2"]
+
+
+def test_memory_operations_name_their_store_and_records(flows):
+    found = flows.of(flows.lake.sql("SELECT * FROM memory_ops ORDER BY started_at").to_pylist(), "memory")
+    assert [(row["operation"], row["store"], row["read_ids"], row["write_ids"]) for row in found] == [
+        ("search_memory", "notes", '["m-1"]', None), ("update_memory", "notes", None, '["m-1"]'), ("create_memory_store", "notes", None, None),
+    ]  # fmt: skip
     told(flows.run("openllmetry"), actor="user-1", name="weather_flow.workflow")
 
 
