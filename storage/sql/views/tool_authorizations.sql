@@ -48,7 +48,7 @@ decided AS (
             END AS state
         )
     FROM step
-    WHERE kind <> 'tool' AND run_id IS NOT NULL
+    WHERE kind <> 'tool' AND run_id IS NOT NULL AND state IS NOT NULL -- an outcome that states no decision takes none back
 ),
 -- what a record can be known by: '#' its call id and name, '=' its name where it has no call id, '?' its name for calls without one
 named AS (
@@ -136,7 +136,7 @@ SELECT
     CASE
         WHEN l.policy IS NULL THEN 'no policy decision on it before it ran'
         WHEN l.policy.state = 'deny' THEN 'the policy denied it'
-        WHEN l.policy.state IS DISTINCT FROM 'allow' THEN 'the policy did not allow it: ' || coalesce(l.policy.state, 'no decision')
+        WHEN l.policy.state <> 'allow' THEN 'the policy did not allow it: ' || l.policy.state
         WHEN l.policy.time < c.time - INTERVAL 1 HOUR
             THEN 'the policy decision is stale: ' || date_diff('minute', l.policy.time, c.time) || ' minutes old'
     END AS policy_problem,
@@ -147,7 +147,7 @@ SELECT
         WHEN l.approval IS NULL THEN 'no approval of it before it ran'
         WHEN l.approval.state = 'requested' THEN 'an approval was asked for and not given'
         WHEN l.approval.state = 'denied' THEN 'its approval was denied'
-        WHEN l.approval.state IS DISTINCT FROM 'granted' THEN 'its approval is ' || coalesce(l.approval.state, 'unknown')
+        WHEN l.approval.state <> 'granted' THEN 'its approval is ' || l.approval.state
         WHEN l.approval.expires_at < c.time THEN 'its approval expired at ' || strftime(l.approval.expires_at, '%Y-%m-%d %H:%M:%S')
     END AS approval_problem,
     CASE

@@ -80,6 +80,8 @@ def stories() -> Iterator[Story]:
     yield Story("blocked").policy("Blocked").approval().call()
     yield Story("allowed then denied").policy(at=5).policy("deny", at=10).approval().call()
     yield Story("undecided").policy(None).approval().call()
+    yield Story("doubted").policy("flag").approval().call()
+    yield Story("outcome told after").policy(at=10).policy(None, at=11).approval().call()
     yield Story("decided after").policy(at=101).approval().call()
     yield Story("stale decision").policy(at=-3600).approval().call()
     yield Story("decision on another action").policy(action="look_up").approval().call()

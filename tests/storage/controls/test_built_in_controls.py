@@ -58,7 +58,7 @@ Problem = Callable[[str, str], str | None]
     "run",
     [
         "good", "by call id", "by tool name", "decided long before, then allowed again", "denied then granted", "not expired",
-        "expires with an offset", "a read", "exact action", "guardrail", "claude code",
+        "expires with an offset", "outcome told after", "a read", "exact action", "guardrail", "claude code",
     ],
 )  # fmt: skip
 def test_what_was_authorized_passes(problem: Problem, run: str) -> None:
@@ -69,7 +69,8 @@ def test_what_was_authorized_passes(problem: Problem, run: str) -> None:
     ("run", "says"),
     [
         ("no decision", "no policy decision"), ("denied", "denied it"), ("blocked", "denied it"), ("allowed then denied", "denied it"),
-        ("undecided", "did not allow it"), ("decided after", "no policy decision"), ("stale decision", "61 minutes old"),
+        ("undecided", "no policy decision"), ("doubted", "did not allow it: flag"), 
+        ("decided after", "no policy decision"), ("stale decision", "61 minutes old"),
         ("decision on another action", "no policy decision"), ("decision on another call", "no policy decision"),
         ("decision of another tool with this action", "no policy decision"), ("decision on another object", "no policy decision"),
         ("the thief", "no policy decision"),
