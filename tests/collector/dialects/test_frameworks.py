@@ -68,7 +68,8 @@ def test_openllmetry_prompt_retrieval_and_guardrail(flows):
 def test_memory_operations_name_their_store_and_records(flows):
     found = flows.of(flows.lake.sql("SELECT * FROM memory_ops ORDER BY started_at").to_pylist(), "memory")
     assert [(row["operation"], row["store"], row["read_ids"], row["write_ids"]) for row in found] == [
-        ("search_memory", "notes", '["m-1"]', None), ("update_memory", "notes", None, '["m-1"]'), ("create_memory_store", "notes", None, None),
+        ("search_memory", "notes", '["m-1"]', None), ("update_memory", "notes", None, '["m-1"]'),
+        ("create_memory_store", "notes", None, None),
     ]  # fmt: skip
     told(flows.run("openllmetry"), actor="user-1", name="weather_flow.workflow")
 
