@@ -69,7 +69,7 @@ def test_what_was_authorized_passes(problem: Problem, run: str) -> None:
     ("run", "says"),
     [
         ("no decision", "no policy decision"), ("denied", "denied it"), ("blocked", "denied it"), ("allowed then denied", "denied it"),
-        ("undecided", "no policy decision"), ("doubted", "did not allow it: flag"), 
+        ("undecided", "no policy decision"), ("doubted", "did not allow it: flag"),
         ("decided after", "no policy decision"), ("stale decision", "61 minutes old"),
         ("decision on another action", "no policy decision"), ("decision on another call", "no policy decision"),
         ("decision of another tool with this action", "no policy decision"), ("decision on another object", "no policy decision"),
