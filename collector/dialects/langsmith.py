@@ -2,7 +2,8 @@
 
 Every span has GenAI names, but a chain repeats the usage that it finds in its outputs, a retriever is called `embeddings` and a prompt
 `chat`: what a span is says `langsmith.span.kind` alone. Messages are JSON in `gen_ai.prompt` and `gen_ai.completion`, and there is what no
-attribute tells: details of the usage, the answer's id and model, why it finished, which call a tool answered.
+attribute tells: details of the usage, the answer's id and model, why it finished, which call a tool answered. A span that is exported
+after its parent has ended begins a trace of its own: `langsmith.trace.id` says that it belongs to the others.
 """
 
 import re
@@ -11,7 +12,7 @@ from typing import Final
 from collector.dialects import answers, genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import provider
-from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
+from collector.dialects.record import JOINS, Attributes, Dialect, Fields, Join, SpanView, no_logs
 from collector.dialects.usage import make_inclusive
 from collector.dialects.values import integer, parsed, text
 
@@ -50,6 +51,7 @@ _KINDS: Final = {  # span kind → step kind, operation
     "parser": ("other", "parser"),
 }
 _NAME: Final = "langsmith.trace.name"
+_TRACE, _PARENT = "langsmith.trace.id", "langsmith.span.parent_id"
 _UNNAMED: Final = ("Runnable", "LangGraph", "AgentExecutor")
 """What a chain or graph is called that was given no name."""
 _COMPLETION: Final = "gen_ai.completion"
@@ -67,6 +69,8 @@ def read_span(span: SpanView) -> Fields | None:
         return None
     fields = TABLE.read(span.attributes)
     fields["step_kind"], fields["operation"] = _KINDS.get(str(sent), ("other", str(sent)))
+    if (trace := text(span.attributes.get(_TRACE))) is not None and (span.is_root or _PARENT not in span.attributes):
+        fields[JOINS] = (Join(f"langsmith:{trace}"),)
     kind, name = fields["step_kind"], text(span.attributes.get(_NAME)) or span.name
     if kind == "model":
         _complete_call(fields, span.attributes)

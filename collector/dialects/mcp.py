@@ -71,7 +71,8 @@ def read_log(record: LogView) -> Fields | None:
 
 def _target(name: str) -> str | None:
     """Return the tool of a span that is named after the method and what it is applied to."""
-    return name.rpartition(_CALL)[2].strip() or None
+    _, called, target = name.rpartition(f"{_CALL} ")
+    return target or None if called else None
 
 
 DIALECT: Final = Dialect(

@@ -35,6 +35,7 @@ class Session:
     ) -> Row:
         operations = {"llm": "chat", "tool": "execute_tool", "retriever": "embeddings", "prompt": "chat"}
         told = {"langsmith.span.kind": kind, "langsmith.trace.name": name, "langsmith.span.id": f"0198-{identity}"}
+        told |= {"langsmith.span.parent_id": f"0198-{parent}"} if parent else {}
         told |= {"langsmith.trace.id": f"0198-{self.name}", "langsmith.trace.session_name": "shop", "gen_ai.system": "langchain"}
         told |= {"gen_ai.operation.name": operations.get(kind, kind), "langsmith.metadata.session_id": self.name}
         told |= {"langsmith.metadata.user_id": "user-1", "langsmith.metadata.LANGSMITH_PROJECT": "shop"}
@@ -69,18 +70,26 @@ class Session:
         ]  # fmt: skip
 
 
+def late(spans: list[Row]) -> list[Row]:
+    """The same in an application's request, with a span that was exported after its parent had ended."""
+    spans[0] |= {"parent_span_id": b"outside."}
+    spans[-1] = {name: value for name, value in spans[-1].items() if name != "parent_span_id"} | {"trace_id": b"another trace..."}
+    return spans
+
+
 def test_calls_alone_are_counted_with_what_their_answers_tell(tmp_path_factory: pytest.TempPathFactory) -> None:
-    request = spans_request(
-        *Session("sess-1").spans(), scope="langsmith", resource={"service.name": "shop", "deployment.environment": "test"}
-    )
-    flows = Flows(tmp_path_factory.mktemp("langsmith") / "data", [request])
+    resource = {"service.name": "shop", "deployment.environment": "test"}
+    spans = [*Session("sess-1").spans(), *late(Session("sess-2").spans())]
+    flows = Flows(tmp_path_factory.mktemp("langsmith") / "data", [spans_request(*spans, scope="langsmith", resource=resource)])
+    told(flows.run("sess-2"), model_calls=2, input_tokens=2400, tool_calls=1)
+    assert len(flows.run("sess-2")["trace_ids"]) == 2
     told(
         flows.run("sess-1"), model_calls=2, input_tokens=2400, cache_read_tokens=2048, output_tokens=180, reasoning_tokens=128,
         tool_calls=1, errors=0, actor="user-1", project="shop", environment="test", agent_name="weather_flow", name="weather_flow",
     )  # fmt: skip
     assert flows.run("sess-1")["cost_usd"] == pytest.approx(2 * 0.0001572)
     expected = {"provider": "openai", "model": MODEL, "model_requested": "gpt-4o-mini"}
-    for number, (call, finish) in enumerate(zip(flows.calls, ("tool_calls", "stop"), strict=True), 1):
+    for number, (call, finish) in enumerate(zip(flows.of(flows.calls, "sess-1"), ("tool_calls", "stop"), strict=True), 1):
         told(call, **expected, finish_reason=finish, response_id=f"chatcmpl-{number}", operation="chat")
     told(flows.tools[0], tool_name="get_weather", tool_call_id="call_1")
     assert [step["name"] for step in flows.steps("sess-1", "retrieval")] == ["VectorStoreRetriever"]

@@ -123,6 +123,11 @@ def test_other_requests_are_steps_and_a_code_of_success_is_no_error():
     assert "error_type" not in read({"mcp.method.name": "ping", "rpc.response.status_code": "OK"}, failed=True)
 
 
+@pytest.mark.parametrize(("name", "tool"), [("tools/call get_weather", "get_weather"), ("tools/call.mcp", None), ("POST", None)])
+def test_a_tools_name_may_stand_in_the_spans_alone(name, tool):
+    assert read(CALL, name=name)["tool_name"] == tool
+
+
 def test_a_log_record_of_a_gateway_is_no_call():
     found = dialects.read_log(LogView("", "", None, CALL | TOOL, {}, True))
     told(found, dialect="mcp", step_kind="other", tool_name="get_weather")
