@@ -80,7 +80,10 @@ def _content(step: Step, turns: Sequence[Turn]) -> None:
     shown = bool(turns)
     for turn in turns:
         _conversation(step, turn)
-    if step["kind"] != "model":
+    if step["kind"] == "model":
+        if not turns:
+            shown = _repeated(step)
+    else:
         words = ("Arguments", "Result") if step["kind"] == "tool" else ("Input", "Output")
         for label, text in zip(words, (messages.arguments(attributes), messages.result(attributes)), strict=True):
             if text:
@@ -112,6 +115,16 @@ def _conversation(step: Step, turn: Turn) -> None:
     everything = turn.resent > 0 and st.toggle("Show what was sent again", key=f"resent-{turn.record_id}-{turn.number}")
     _messages("Given", (everything and messages.messages_of_step(step)[0]) or turn.given)
     _messages("Answered", turn.answered)
+
+
+def _repeated(step: Step) -> bool:
+    """What a call says that other steps say, too; whether there is any."""
+    given, answered = messages.messages_of_step(step)
+    if given or answered:
+        st.caption(":material/content_copy: Another step of this run says the same; the story tells it there.")
+        _messages("Given", given)
+        _messages("Answered", answered)
+    return bool(given or answered)
 
 
 def _messages(label: str, said: Sequence[Message]) -> None:

@@ -11,6 +11,10 @@ from storage.messages.texts import Element, Reader
 
 Attributes = Mapping[str, str]
 Shelf = tuple[str, ...]
+_NUMBERED: Final = frozenset(prefix for source in SOURCES for prefix in (*source.given_indexed, *source.answered_indexed))
+_PREFIXES: Final = tuple(_NUMBERED)
+_BY_NAMES: Final = tuple((source, source.names) for source in SOURCES)
+_NAMES: Final = frozenset(name for _, names in _BY_NAMES for name in names) - _NUMBERED
 _JSON_FIELDS: Final = ("message", "tool_calls", "function_call", "parts")
 
 
@@ -40,8 +44,11 @@ def of_attributes(attributes: Attributes, reader: Reader, shelf: Shelf, *, agent
     """Return what the attributes of a span hold; `agent`: only what also means messages on agents."""
     found = Spoken()
     system: list[Element] = []
-    for source in SOURCES:
-        if agent and not source.agents:
+    held = _NAMES & attributes.keys()
+    if any(name.startswith(_PREFIXES) for name in attributes):
+        held |= _NUMBERED
+    for source, names in _BY_NAMES if held else ():
+        if names.isdisjoint(held) or (agent and not source.agents):
             continue
         if source.histories and not found:
             found = found.or_else(_history(source, attributes, reader, shelf))
@@ -50,6 +57,8 @@ def of_attributes(attributes: Attributes, reader: Reader, shelf: Shelf, *, agent
         found.answered = found.answered or _answered(source, attributes, reader, shelf)
         if source.files is not None:
             _uploaded(source.files, attributes, reader, found)
+        if found.given and found.answered:
+            break
     found.given = [*system, *found.given] if system else found.given
     return found
 

@@ -108,12 +108,12 @@ def _message(value: Mapping[str, Any], role: str) -> list[Message]:
     said = _spoken_by(left, role)
     if "function_call_name" in left:  # OpenInference's older form of one call
         left["function_call"] = {"name": left.pop("function_call_name"), "arguments": left.pop("function_call_arguments_json", None)}
-    calls = [found for key in CALLS for found in parts_of(left.pop(key, None), "tool_call")]
-    thoughts = [found for key in THOUGHTS for found in _thoughts(left, key)]
+    calls = [found for key in CALLS if key in left for found in parts_of(left.pop(key), "tool_call")]
+    thoughts = [found for key in THOUGHTS if key in left for found in _thoughts(left, key)]
     key = next((name for name in CONTENT if left.get(name) not in (None, "", [])), None)
     content = None if key is None else left.pop(key)
     parts = _content(content)
-    if left.get("content") == "\n".join(found["text"] for found in parts if found["type"] == "text"):
+    if "content" in left and left["content"] == "\n".join(found["text"] for found in parts if found["type"] == "text"):
         del left["content"]
     bare = said == "tool" and all(found["type"] != "tool_result" for found in parts)
     called = next((name for name in ((*_ID, "id") if bare else _ID) if left.get(name)), None)

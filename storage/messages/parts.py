@@ -59,8 +59,14 @@ def parts_of(value: Any, sort: str | None = None) -> list[Part]:
     if isinstance(value, list):
         return [found for item in value for found in parts_of(item, sort)]
     if isinstance(value, dict):
-        return _block(value, sort)
+        return _plain(value) or _block(value, sort)
     return [text_part(as_text(value))]
+
+
+def _plain(block: Mapping[str, Any]) -> list[Part]:
+    """What most blocks are: text, and nothing else."""
+    text = block.get("content", block.get("text")) if len(block) == 2 and block.get("type") == "text" else None
+    return [text_part(text)] if isinstance(text, str) and text else []
 
 
 def blocks_in(text: str) -> Any:

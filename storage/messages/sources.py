@@ -25,6 +25,12 @@ class Source:
     files: Mapping[str, str] | None = None  # attributes that hold the address of uploaded messages → role
     agents: bool = True  # read on agents, too; else only on model calls, as other steps mean other things by them
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every attribute, and the prefixes of those with numbers."""
+        some = (self.system, self.given, self.answered, self.histories, self.given_indexed, self.answered_indexed)
+        return frozenset((*(name for names in some for name in names), *(self.pieces or ()), *(self.files or ())))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

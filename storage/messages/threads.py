@@ -89,9 +89,9 @@ def _same(known: list[int], given: list[int]) -> int:
 
 def _last(given: list[int], known: list[int], same: int, telling: Sequence[bool]) -> int | None:
     """Where the last thing known stands in what was given, if that cannot be by chance."""
-    if len(known) <= same:
+    last = known[-1] if len(known) > same else None
+    if last is None or last not in given:
         return None
-    last = known[-1]
     for place in range(len(given) - 1, same - 1, -1):
         if given[place] == last and (telling[last] or (place and len(known) > 1 and given[place - 1] == known[-2])):
             return place
@@ -101,14 +101,15 @@ def _last(given: list[int], known: list[int], same: int, telling: Sequence[bool]
 def _from_the_back(known: list[int], given: list[int], same: int, last: int) -> set[int]:
     """The new places, when place `last` is the last thing known: all after it, and those before it that do not stand in `known`."""
     new = set(range(last + 1, len(given)))
-    count = min(last - same, len(known) - same - 1) + 1
-    if given[last - count + 1 : last + 1] == known[len(known) - count :]:
-        return new | set(range(same, last - count + 1))
+    most = min(last - same, len(known) - same - 1) + 1
+    tail = bisect_left(range(1, most + 1), True, key=lambda count: given[last - count + 1 : last + 1] != known[len(known) - count :])
+    before = len(known) - tail
+    wanted = set(given[same : last - tail + 1])
     places: dict[int, list[int]] = {}
-    for place in range(same, len(known) - 1):
-        places.setdefault(known[place], []).append(place)
-    before = len(known) - 1
-    for place in range(last - 1, same - 1, -1):
+    for place in range(same, before):
+        if known[place] in wanted:
+            places.setdefault(known[place], []).append(place)
+    for place in range(last - tail, same - 1, -1):
         where = places.get(given[place], [])
         at = bisect_left(where, before) - 1
         if at < 0:
