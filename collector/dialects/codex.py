@@ -44,7 +44,9 @@ METRIC: Final[Names] = {column: NAMES[column] for column in ("session_id", "acto
     "model": (text, ("model",)),
     "tool_name": (text, ("tool", "tool_name")),
 }
-_PROGRAM: Final = "codex"
+_PROGRAMS: Final = ("codex_", "codex-")
+_OF_RUST: Final = frozenset({"busy_ns", "idle_ns", "thread.id", "thread.name", "code.module.name", "code.namespace", "target"})
+"""What Rust's tracing puts on every span: another program that is named after Codex has other spans."""
 _PREFIX: Final = "codex."
 _TURN: Final = "codex.turn.token_usage.input_tokens"
 _CALL: Final = "gen_ai.usage.input_tokens"
@@ -59,7 +61,7 @@ _LAST_ATTEMPT: Final = 4
 
 def read_span(span: SpanView) -> Fields | None:
     """Read a span of Codex; all spans of its process are exported, also those of the libraries that it uses."""
-    if not (span.scope.startswith(_PROGRAM) or _TURN in span.attributes):
+    if not (span.scope.startswith(_PROGRAMS) or _TURN in span.attributes):
         return None
     attributes = span.attributes
     fields = TABLE.read(attributes)
@@ -173,7 +175,7 @@ def _join(fields: Fields, span: SpanView) -> None:
         joins.append(Join(f"{NEARBY}codex:{program}"))
     if joins:
         fields[JOINS] = tuple(joins)
-    if "run_id" not in fields and fields["step_kind"] == "other":
+    if "run_id" not in fields and fields["step_kind"] == "other" and not _OF_RUST.isdisjoint(span.attributes):
         fields[NO_RUN] = True
 
 
@@ -194,8 +196,8 @@ DIALECT: Final = Dialect(
     1,
     read_span,
     read_log,
-    recognised_by="a scope that begins with `codex`, or an event name that begins with `codex.`",
+    recognised_by="a scope that begins with `codex_` or `codex-`, or an event name that begins with `codex.`",
     reads="Codex: the CLI, `codex exec`, the app server and the editor's extension",
-    scopes=(_PROGRAM,),
+    scopes=_PROGRAMS,
     marks=frozenset({_TURN}),
 )

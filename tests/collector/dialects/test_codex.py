@@ -204,6 +204,11 @@ def test_a_request_that_is_made_again_is_no_call_of_its_own(event, attributes, k
     assert (found["step_kind"], found.get("outcome"), "error_type" in found) == (kind, "failure" if failed else None, failed)
 
 
+def test_spans_of_another_program_with_such_a_name_make_runs():
+    assert NO_RUN not in dialects.read_span(SpanView("codex-shop", "GET /", {"http.route": "/"}, {}, True, False))
+    assert dialects.read_span(SpanView("codexplorer", "GET /", {"http.route": "/"}, {}, True, False))["dialect"] == "otel"
+
+
 def test_a_number_of_a_thread_is_no_conversation():
     found = dialects.read_span(SpanView("codex_exec", "poll", {"thread.id": "10"}, {}, False, False))
     assert ("session_id" in found, found[NO_RUN]) == (False, True)
