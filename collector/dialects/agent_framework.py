@@ -62,7 +62,7 @@ _ROLES: Final = {"workflow.build": ADOPTS, "workflow.run": OFFERS, "workflow_inv
 def read_span(span: SpanView) -> Fields | None:
     """Read a span of these frameworks' tracers."""
     attributes = span.attributes
-    if not span.scope.startswith(_SCOPES) and _PROVIDER not in (attributes.get("gen_ai.provider.name"), attributes.get("gen_ai.system")):
+    if not span.scope.startswith(_SCOPES) and attributes.get("gen_ai.provider.name", attributes.get("gen_ai.system")) != _PROVIDER:
         return None
     fields = genai.read(span, TABLE)
     first = span.name.partition(" ")[0]

@@ -70,6 +70,8 @@ def read_span(span: SpanView) -> Fields | None:
     _by_name(span, step, fields)
     if step == "policy" and "decision" not in fields:
         fields["decision"] = _verdict(span.attributes)
+    elif step == "eval" and span.name:
+        fields.setdefault("eval_name", span.name)
     from_metadata(span.attributes, fields)
     return fields
 

@@ -24,7 +24,10 @@ SELECT
         s.attributes['gen_ai.retrieval.documents'],
         nullif(
             to_json(map_from_entries(
-                list_filter(map_entries(s.attributes), lambda pair: starts_with(pair.key, 'retrieval.documents.'))
+                list_filter(
+                    map_entries(s.attributes),
+                    lambda pair: starts_with(pair.key, 'retrieval.documents.') OR starts_with(pair.key, 'reranker.output_documents.')
+                )
             ))::VARCHAR,
             '{}'
         ),

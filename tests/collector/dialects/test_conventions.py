@@ -185,6 +185,13 @@ def test_a_node_of_a_graph_names_an_agent_only():
     subset(span({"openinference.span.kind": "CHAIN", "graph.node.id": "tools"}), agent_name=None)
 
 
+def test_evaluations_and_rerankers_of_openinference():
+    scored = {"openinference.span.kind": "EVALUATOR", "evaluation.score": 0.8, "evaluation.label": "pass"}
+    subset(span(scored, name="groundedness"), step_kind="eval", eval_name="groundedness", eval_score=0.8, eval_passed=True)
+    ranked = {"openinference.span.kind": "RERANKER", "reranker.model_name": "rerank-v3", "reranker.top_k": 3}
+    subset(span(ranked), step_kind="retrieval", operation="rerank", model="rerank-v3")
+
+
 def test_langchain_tells_the_provider_in_its_metadata():
     metadata = json.dumps({"ls_provider": "anthropic", "thread_id": "t-1", "prompt_version": "v9"})
     found = span({"openinference.span.kind": "LLM", "llm.model_name": "claude", "metadata": metadata})
