@@ -1,4 +1,4 @@
-"""Steps of real frameworks: their captures, decoded and reconstructed, run by run."""
+"""Steps of real frameworks: their captures, decoded, stored in one lake and reconstructed, run by run."""
 
 import os
 from functools import cache
@@ -17,19 +17,32 @@ from tests.lake_builder import write_lake
 Step = dict[str, Any]
 
 
-@cache
 def runs_of(framework: str) -> list[list[Step]]:
     """Return the steps of every run in the captures of a framework, the first run first."""
-    decoder = Decoder("node/collector", 0)
-    for path in ALL:
-        if path.name.startswith(framework + "-0"):
-            decoder.add(header(path.stem.rsplit("-", 1)[1]), path.read_bytes())
-    tables = decoder.tables(os.urandom)
-    rows = {name: tables[name].to_pylist(maps_as_pydicts="strict") if name in tables else [] for name in ("spans", "events")}
-    joins = resolve(decoder.runs.joins.values(), Nothing())
+    return _runs()[framework]
+
+
+@cache
+def _runs() -> dict[str, list[list[Step]]]:
+    rows: dict[str, list[dict[str, Any]]] = {"spans": [], "events": []}
+    joins: dict[str, str | None] = {}
+    of_trace: dict[str, str] = {}
+    for framework in dict.fromkeys(path.name.rpartition("-0")[0] for path in ALL):
+        decoder = Decoder("node/collector", 0)
+        for path in ALL:
+            if path.name.rpartition("-0")[0] == framework:
+                decoder.add(header(path.stem.rsplit("-", 1)[1]), path.read_bytes())
+        tables = decoder.tables(os.urandom)
+        joins |= resolve(decoder.runs.joins.values(), Nothing())
+        for name in rows.keys() & tables.keys():
+            rows[name] += tables[name].to_pylist(maps_as_pydicts="strict")
+            of_trace |= dict.fromkeys(tables[name].column("trace_id").to_pylist(), framework)
+    found: dict[str, list[list[Step]]] = {}
     with TemporaryDirectory() as folder:
         write_lake(Path(folder), spans=rows["spans"], events=rows["events"], trace_runs=joins)
         with Lake.open(Path(folder)) as lake:
-            listed = list_runs(lake, RunFilter(descending=False))
-            found = [reconstruct(lake, run["run_id"]) for run in listed]
-    return [one["steps"] for one in found if one is not None]
+            for run in list_runs(lake, RunFilter(descending=False, limit=100)):
+                whole = reconstruct(lake, run["run_id"])
+                assert whole is not None
+                found.setdefault(of_trace[whole["steps"][0]["trace_id"]], []).append(whole["steps"])
+    return found

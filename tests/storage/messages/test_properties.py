@@ -59,7 +59,7 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
     return step("", draw(st.integers(0, 3)), 4, kind=draw(KINDS), source=source, parent=parent, attributes=attributes, **columns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(records(), max_size=5))
 def test_nothing_that_is_recorded_raises(found):
     steps = [record | {"record_id": f"r{number}"} for number, record in enumerate(found)]
@@ -109,7 +109,7 @@ MESSAGE = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(MESSAGE | TYPED, min_size=1, max_size=3))
 def test_every_text_of_messages_is_somewhere(messages):
     said = json.dumps(conversation([call("m", 0, messages)]), ensure_ascii=False)
