@@ -1,6 +1,7 @@
 """What readers need of the catalog in bulk: what is new in it since they looked last, and run ids by prefix."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -14,6 +15,13 @@ _NAMES: Final = (
     "quarantined", "withheld", "own", "bytes", "policy_hash",
 )  # fmt: skip
 _TEXT: Final = frozenset({"origin", "policy_hash"})
+
+
+def _texts(values: Sequence[str | None]) -> pa.Array:
+    """As `pa.array`, whose first use imports pandas, which takes several times as long as reading a run."""
+    builder = pa.lib.StringBuilder()
+    builder.append_values(values)
+    return builder.finish()
 
 
 class CatalogRows:
@@ -41,10 +49,10 @@ class CatalogRows:
     def new_trace_runs(self) -> pa.Table:
         """Return `trace_id` and `run_id` of the traces whose run changed since the last call, NULL for none. Raises `StorageError`."""
         rows = self._all("SELECT changed, trace_id, run_id FROM trace_runs WHERE changed > ? ORDER BY changed", (self._changed,))
+        names = ("trace_id", "run_id")
         if rows:
             self._changed = rows[-1][0]
-        names = ("trace_id", "run_id")
-        return pa.table({name: pa.array([row[place] for row in rows], pa.string()) for place, name in enumerate(names, 1)})
+        return pa.table([_texts([row[place] for row in rows]) for place in (1, 2)], names=list(names))
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return at most `limit` names of runs that begin with `prefix`, as rows carry them. Raises `StorageError`."""

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import Final
 
-from storage.views import CREATED, qualified, query_sql, view_sql
+from storage.views import CREATED, qualified, read_by, view_sql
 
 ONLY_WITH: Final = {
     "_approval_steps": "coalesce(bool_or(approval_state IS NOT NULL), false)",
@@ -19,7 +19,6 @@ ONLY_WITH: Final = {
 }
 """What there must be among the spans for a view to have rows: where there is not, it need not be looked at."""
 
-_COMMENT: Final = re.compile(r"--.*")
 _INTERNAL: Final = re.compile(r"\binternal\.(\w+)")
 _BRANCH: Final = r"\s*UNION ALL BY NAME\s+SELECT \* FROM {}\b"
 
@@ -31,26 +30,15 @@ def composed(text: str, tables: frozenset[str], without: frozenset[str] = frozen
     `tables` are those of `storage.views.CREATED` (and `_trace_runs`) that stand as temporary tables, under their names without the
     underscore; branches of a union that read a view of `without` are left out. `text` has no WITH of its own.
     """
-    texts = {name: _left_out(view_sql(name), without) for name in CREATED}
-    wanted: set[str] = set()
-    waiting = _read_by(text)
+    texts: dict[str, str] = {}
+    waiting = set(read_by(text))
     while waiting:
         name = waiting.pop()
-        if name not in wanted and name not in tables:
-            wanted.add(name)
-            waiting |= _read_by(texts[name])
-    parts = ",\n".join(f"{name} AS (\n{_renamed(texts[name], tables)}\n)" for name in CREATED if name in wanted)
+        if name not in texts and name not in tables:
+            texts[name] = _left_out(view_sql(name), without)
+            waiting |= read_by(texts[name])
+    parts = ",\n".join(f"{name} AS (\n{_renamed(texts[name], tables)}\n)" for name in CREATED if name in texts)
     return (f"WITH {parts}\n" if parts else "") + _renamed(text, tables)
-
-
-def query(name: str, tables: frozenset[str], without: frozenset[str] = frozenset()) -> str:
-    """Return a named query composed like that."""
-    return composed(query_sql(name), tables, without)
-
-
-def _read_by(text: str) -> set[str]:
-    sql = _COMMENT.sub("", text)
-    return {name for name in CREATED if re.search(rf"\b(FROM|JOIN)\s+{re.escape(qualified(name))}\b", sql)}
 
 
 def _left_out(text: str, without: Collection[str]) -> str:

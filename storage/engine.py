@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ _FILL: Final = {
 }
 TIMED: Final = ("spans", "events")
 """The tables whose views read rows by their time, so that a row without one is never read."""
-_PLANNED_ROWS: Final = 100_000
+_PLANNED_ROWS: Final = 10_000
 """DuckDB plans joins as if every file had as many rows as the first of the list, which is ours: rows of nothing but NULL."""
 _LITERAL: Final = re.compile(r"'[^']*(?:'|$)")
 _QUOTED: Final = re.compile(r'"[^"]*(?:"|$)')
@@ -57,11 +58,10 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     could still write there: SQL that was not checked by `storage.sandbox` must be ours.
     """
     connection = _instance(folder / "spill", limits)
-    for table, schema in TABLES.items():
+    for table in TABLES:
         path = empty_file(folder, table)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unknown = [pa.nulls(_PLANNED_ROWS if table in TIMED else 0, field.type) for field in schema]
-        pq.write_table(pa.Table.from_arrays(unknown, schema=schema), path)
+        path.write_bytes(_rows_of_nothing(table))
     _seal(connection, data.absolute() / "data", folder)
     return connection
 
@@ -121,6 +121,14 @@ def explained(error: duckdb.Error | None, data: Path) -> StorageError:
     if can_mean_damage(error):
         return StorageError("read the lake", data, hint=f"{message}; `auditlake doctor` names damaged files")
     return StorageError("read the lake", data, hint=message)
+
+
+@cache
+def _rows_of_nothing(table: str) -> bytes:
+    schema, sink = TABLES[table], pa.BufferOutputStream()
+    unknown = [pa.nulls(_PLANNED_ROWS if table in TIMED else 0, field.type) for field in schema]
+    pq.write_table(pa.Table.from_arrays(unknown, schema=schema), sink, compression="none", use_dictionary=False)
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:

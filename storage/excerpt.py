@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
-import pyarrow as pa
 
 from storage import composition, engine
 from storage.views import qualified, query_sql
@@ -102,9 +101,8 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
 def _map_traces(cursor: duckdb.DuckDBPyConnection, runs: Mapping[str, str]) -> None:
     cursor.execute("CREATE TEMP TABLE trace_runs (trace_id VARCHAR, run_id VARCHAR)")
     if runs:
-        cursor.register("incoming", pa.table({"trace_id": list(runs), "run_id": list(runs.values())}))
-        cursor.execute("INSERT INTO temp.trace_runs SELECT * FROM incoming")
-        cursor.unregister("incoming")
+        lists = {"traces": list(runs), "runs": list(runs.values())}
+        cursor.execute("INSERT INTO temp.trace_runs SELECT unnest($traces), unnest($runs)", lists)
 
 
 def _window(lake: "Lake", names: Sequence[str]) -> "Window":

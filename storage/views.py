@@ -30,6 +30,7 @@ MACROS: Final = ("normalised_name", "bounded_name", "top_names")
 
 _WORD: Final = re.compile(r"\w+")
 _COMMENT: Final = re.compile(r"--.*")
+_SOURCE: Final = re.compile(r"\b(?:FROM|JOIN)\s+(internal\.)?(\w+)")
 _COMMENT_LINE: Final = re.compile(r"^--.*\n", re.MULTILINE)
 
 
@@ -75,14 +76,14 @@ def needed(text: str) -> tuple[str, ...]:
     wanted = {name for name in CREATED if name.removeprefix("_") in words}
     for name in reversed(CREATED):
         if name in wanted:
-            wanted |= _read_by(name)
+            wanted |= read_by(view_sql(name))
     return tuple(name for name in CREATED if name in wanted)
 
 
-@cache
-def _read_by(name: str) -> frozenset[str]:
-    sql = _COMMENT.sub("", view_sql(name))
-    return frozenset(other for other in CREATED if re.search(rf"\b(FROM|JOIN)\s+{re.escape(qualified(other))}\b", sql))
+def read_by(sql: str) -> frozenset[str]:
+    """Return the views of `CREATED` that stand behind a FROM or JOIN of `sql`."""
+    found = {("_" + name if schema else name) for schema, name in _SOURCE.findall(_COMMENT.sub("", sql))}
+    return frozenset(found.intersection(CREATED))
 
 
 def _read(folder: str, name: str) -> str:
