@@ -39,6 +39,8 @@ class Cache:
 
     def put(self, question: Question, result: Cleaned) -> None:
         """Remember a result, unless it alone would fill a generation."""
+        if not self._generation_bytes:
+            return
         size = ENTRY_BYTES + sys.getsizeof(question[0]) + (0 if result.text is question[0] else sys.getsizeof(result.text))
         size += 200 * (len(result.findings) + len(result.receipts))
         if size > self._generation_bytes:

@@ -19,6 +19,7 @@ _QUOTED_PRINTABLE: Final = re.compile(_ESCAPE.pattern + r"|=(\r?\n)(?=\S)|=(3D)"
 _GROUPS: Final = _ESCAPE.groups
 _CONTROL: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _SIMPLE: Final = (*((f"\\{letter}", meaning) for letter, meaning in _CONTROL.items()), *((f"\\{sign}", sign) for sign in "\"'/"))
+_UNUSUAL_ESCAPE: Final = re.compile(r"\\(?![nrtbf\"/])")
 _OTHER_ESCAPE: Final = re.compile(r"\\[uUx]")
 _ENTITIES: Final = {
     "amp": "&", "apos": "'", "colon": ":", "commat": "@", "gt": ">", "hyphen": "-", "lowbar": "_", "lt": "<", "nbsp": " ", "num": "#",
@@ -63,6 +64,11 @@ def may_mean_more(text: str) -> bool:
 
 def _may_be_escaped(text: str) -> bool:
     return "\\" in text or "%" in text or "&" in text or _is_quoted_printable(text)
+
+
+def has_usual_escapes_only(text: str) -> bool:
+    """Whether a text has escapes, each of them one that JSON reads as `meanings` does."""
+    return "\\" in text and _UNUSUAL_ESCAPE.search(text) is None and not ("%" in text or "&" in text or _is_quoted_printable(text))
 
 
 def _decoded(text: str) -> str:

@@ -141,6 +141,8 @@ class Gate:
 
 def _spans(text: str, forms: Sequence[bytes], database: Database) -> list[Span] | None:
     """Return the parts of a text in which a shape stands, with what stands around; None when there are too many in a long one."""
+    if len(text) <= 2 * AROUND_CHARS:
+        return [(0, len(text))]
     data = forms[0]
     ends = database.places(data) if len(forms) == 1 else None
     if ends is None:

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from redaction import blobs, columns, labels, pairs, structure
-from redaction.escapes import meanings
+from redaction.escapes import has_usual_escapes_only, meanings
 from redaction.keys import Handling, KeyClass
 from redaction.prefilter import Prefilter
 from redaction.rules import Rules
@@ -18,8 +18,8 @@ from redaction.structure import Kind
 
 _KEY: Final = re.compile(r"\"([^\"\\]*)\"\s*:")
 _NAMED: Final = re.compile(r"\"([^\"\\]*)\"\s*:\s*(?:\"([a-z0-9_.\-/:]*)\"|null\b|(?=([^\s\"]|\"[^\"]*[^a-z0-9_.\-/:\"])))")
-_TOLD_BEFORE: Final = re.compile(r"\"--?[A-Za-z]|[\[,]\s*\[\s*\"")
-"""Options of commands, and arrays in arrays: their items may say what the next one is."""
+_OPTION: Final = re.compile(r"\"--?[A-Za-z]")
+_ARRAY_IN_ARRAY: Final = re.compile(r"[\[,]\s*\[")
 _MOST_KEYS: Final = 200
 _TEXTS: Final = frozenset({Kind.STRING, Kind.KEY, Kind.RAW})
 _NESTED: Final = 3
@@ -35,7 +35,7 @@ def is_plain(text: str, outer: KeyClass, rules: Rules, prefilter: Prefilter) -> 
     read = list(meanings(text))
     meaning = read[-1] if read else text
     keys = dict.fromkeys(_KEY.findall(meaning))
-    if len(keys) > _MOST_KEYS or labels.may_tell(keys) or _TOLD_BEFORE.search(meaning) is not None:
+    if len(keys) > _MOST_KEYS or _may_be_told_before(meaning):
         return False
     classes = {key: rules.keys.nested(key) for key in keys}
     names = {key for key, each in classes.items() if _may_be_person(each)}
@@ -44,16 +44,27 @@ def is_plain(text: str, outer: KeyClass, rules: Rules, prefilter: Prefilter) -> 
     if names and not _name_machines(meaning, names, beside_person=not rules.persons.isdisjoint(keys)):
         return False
     context = dict.fromkeys((*outer.context, *(word for each in classes.values() for word in each.context)))
-    told = prefilter.told_at_most((text, *read), tuple(context))
-    return told is False or (told is True and _tells_nothing(text, rules, _NESTED))
+    # of usual escapes the meaning alone has every string as it will be read
+    told = prefilter.told_at_most(read if has_usual_escapes_only(text) else (text, *read), tuple(context))
+    return told is not None and (not (told or labels.may_tell(keys)) or _tells_nothing(text, rules, _NESTED))
+
+
+def _may_be_told_before(text: str) -> bool:
+    """Whether items may say what the next one is: options of commands, and strings of arrays in arrays."""
+    if _OPTION.search(text) is not None:
+        return True
+    nested = _ARRAY_IN_ARRAY.search(text)
+    return nested is not None and '"' in text[nested.end() :]
 
 
 def _tells_nothing(text: str, rules: Rules, depth: int) -> bool:
-    """Whether in no string of the JSON keys tell of values; what may be JSON once more is taken apart, too."""
+    """Whether in the JSON no member of an object, and in none of its strings a key, says what a value is; also in JSON in a string."""
     leaves = structure.walk(text)
     if leaves is None:
         return not pairs.may_find(text) or next(pairs.find(text, rules), None) is None
-    return depth > 0 and all(leaf.kind not in _TEXTS or _tells_nothing(leaf.text, rules, depth - 1) for leaf in leaves)
+    if not depth or any(leaf.place is not None and labels.may_tell(leaf.place.keys) for leaf in leaves):
+        return False
+    return all(leaf.kind not in _TEXTS or _tells_nothing(leaf.text, rules, depth - 1) for leaf in leaves)
 
 
 def _decides_nothing(key_class: KeyClass) -> bool:
