@@ -14,8 +14,10 @@ from typing import Any, Final
 import pyarrow as pa
 import streamlit as st
 
+from dashboards import story
 from dashboards.window import Window, nanoseconds
 from storage.lake import ABANDONED_AFTER_SECONDS, Lake
+from storage.messages import Turn
 from storage.runs import reconstruct
 
 LOOK_SECONDS: Final = 5
@@ -104,6 +106,11 @@ def run(data: str, run_id: str) -> dict[str, Any] | None:
     return _run(data, version(data), run_id)
 
 
+def turns(data: str, run_id: str) -> dict[str, list[Turn]]:
+    """What each step of a run said that was not said before, by record id."""
+    return _turns(data, version(data), run_id)
+
+
 def text(name: str) -> str:
     """The SQL of a panel."""
     return files("dashboards.sql").joinpath(f"{name}.sql").read_text(encoding="utf-8").strip()
@@ -119,6 +126,12 @@ def _rows(data: str, seen: int, sql: str, params: Mapping[str, Any], start: int 
 def _run(data: str, seen: int, run_id: str) -> dict[str, Any] | None:
     del seen
     return reconstruct(lake(data), run_id)
+
+
+@st.cache_data(ttl=KEEP_SECONDS, max_entries=12, show_spinner=False)
+def _turns(data: str, seen: int, run_id: str) -> dict[str, list[Turn]]:
+    found = _run(data, seen, run_id)
+    return {} if found is None else story.turns(found["steps"])
 
 
 def rows(table: pa.Table) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def _body(context: Context, run_id: str) -> None:
     _headline(found)
     _facts(found)
     run_evidence.strip(found)
-    run_workbench.show(found, key)
+    run_workbench.show(found, reads.turns(context.data, run_id), key)
     _related(context, found)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         as_of(context)

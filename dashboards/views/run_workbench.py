@@ -1,6 +1,6 @@
 """The run itself: jump chips, the waterfall to navigate by, the story to read, and everything about the chosen step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,6 +9,7 @@ from dashboards import components, story, units, waterfall
 from dashboards.panels import empty
 from dashboards.views import step_detail
 from dashboards.waterfall import FOLD_ABOVE, FOLD_SHOWN, Waterfall
+from storage.messages import Turn
 
 WATERFALL_HEIGHT = 430
 STORY_HEIGHT = 760
@@ -16,8 +17,8 @@ STORY_ITEMS = 150
 COLUMNS = (11, 9)
 
 
-def show(found: dict[str, Any], key: str) -> None:
-    """Everything below the verdict. The chosen step is in the address, so a link can point at it."""
+def show(found: dict[str, Any], said: Mapping[str, Sequence[Turn]], key: str) -> None:
+    """Everything below the verdict. The chosen step is in the address, so a link can point at it. `said`: what is new at each step."""
     steps = found["steps"]
     if not steps:
         empty("This run has no steps.", "Its records may still be on their way.")
@@ -30,7 +31,6 @@ def show(found: dict[str, Any], key: str) -> None:
     _chips(steps, key)
     _waterfall(steps, str(chosen), key)
     step = next(step for step in steps if step["record_id"] == chosen)
-    said = story.turns(steps)
     items = story.items(steps, said)
     story_head, step_head = st.columns(COLUMNS, vertical_alignment="bottom")
     left, right = st.columns(COLUMNS)

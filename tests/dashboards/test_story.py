@@ -68,3 +68,17 @@ def test_chips_lead_to_the_right_steps() -> None:
 def test_a_run_in_which_nothing_happened_has_no_story() -> None:
     assert story.items([]) == []
     assert story.jumps([]) == []
+
+
+def test_prompts_that_are_records_of_their_own_are_in_the_story() -> None:
+    """Coding agents tell what the user wrote in a log record."""
+    prompt = {"event.name": "user_prompt", "prompt": "fix it"}
+    [item] = story.items([step("e", 0, 0, kind="message", source="event", attributes=prompt)])
+    assert [(block["role"], block["text"]) for block in item["blocks"]] == [("user", "fix it")]
+
+
+def test_an_agent_does_not_repeat_what_its_calls_say() -> None:
+    talk = {"gen_ai.input.messages": json.dumps([{"role": "user", "content": "Hi"}])}
+    said = talk | {"gen_ai.output.messages": json.dumps([{"role": "assistant", "content": "Hello"}])}
+    items = story.items([step("a", 0, 2, kind="agent", attributes=said), step("m", 0, 1, kind="model", parent="a", attributes=said)])
+    assert [[block["text"] for block in item["blocks"]] for item in items] == [[], ["Hi", "Hello"]]
