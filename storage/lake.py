@@ -193,10 +193,11 @@ class Lake:
         timeout_seconds: float = 60,
         from_ns: int | None = None,
         to_ns: int | None = None,
+        rows: Window = (None, None),
     ) -> dict[str, pa.Table]:
         """Run several users' SELECTs, by name, on one state of the lake; views of `shared` are computed once for all of them.
 
-        As `query`, whose errors name the text here; each has `timeout_seconds` of its own.
+        As `query`, whose errors name the text here; each has `timeout_seconds` of its own. `rows` is that of `sql`.
         """
 
         def read(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
@@ -209,7 +210,7 @@ class Lake:
                     answers[name] = sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=100_000)
             return answers
 
-        return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns))
+        return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns), rows)
 
     @contextmanager
     def holding(self, load: Callable[[duckdb.DuckDBPyConnection], None], text: str, window: Window) -> Iterator[duckdb.DuckDBPyConnection]:

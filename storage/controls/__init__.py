@@ -18,6 +18,8 @@ BEFORE_NS: Final = 7 * 86_400 * 1_000_000_000
 """How long before the window a decision or the beginning of a run is looked for."""
 AFTER_NS: Final = 86_400 * 1_000_000_000
 """How long after it the end of a run is looked for."""
+PARENT_NS: Final = 300 * 1_000_000_000
+"""How long before a run the parent of its first step may begin."""
 TIMEOUT_SECONDS: Final = 300.0
 SHARED: Final = ("runs", "tool_authorizations")
 BEYOND_RUNS: Final = frozenset({"releases_evaluated"})
@@ -83,13 +85,29 @@ def evaluate(
         asked = chosen(asked, names)
     given = {"since": since, "until": until, "run_ids": None if run_ids is None else list(run_ids), "tenant": tenant, "release": release}
     params = {name: value for name, value in given.items() if value is not None}
-    around = any(control.name not in BUILT_IN or control.name in BEYOND_RUNS for control in asked)
-    first, last = _window(since, until) if not run_ids else _window_of(lake, run_ids, around=around)
     conditions = " AND ".join(_CONDITIONS[name] for name in params) or "true"
     limit = max(evidence_limit, 1)
     texts = {control.name: _QUESTION.format(sql=control.sql, conditions=conditions, limit=limit) for control in asked}
-    answers = lake.together(texts, shared=_shared(texts), params=params, timeout_seconds=TIMEOUT_SECONDS, from_ns=first, to_ns=last)
-    return [_result(control, answers[control.name].to_pylist()[0], evidence_limit) for control in asked]
+    if run_ids:
+        inside, around = _windows_of(lake, run_ids)
+        close = {name: text for name, text in texts.items() if name in BUILT_IN and name not in BEYOND_RUNS}
+        far = {name: text for name, text in texts.items() if name not in close}
+        answers = _asked(lake, close, params, inside, rows=inside) | _asked(lake, far, params, around)
+    else:
+        answers = _asked(lake, texts, params, _window(since, until))
+    return [_result(control, answers[control.name], evidence_limit) for control in asked]
+
+
+def _asked(
+    lake: "Lake", texts: Mapping[str, str], params: Mapping[str, Any], files: "Window", *, rows: "Window" = (None, None)
+) -> dict[str, dict[str, Any]]:
+    """Return the one row of each answer."""
+    if not texts:
+        return {}
+    answers = lake.together(
+        texts, shared=_shared(texts), params=params, timeout_seconds=TIMEOUT_SECONDS, from_ns=files[0], to_ns=files[1], rows=rows
+    )
+    return {name: answer.to_pylist()[0] for name, answer in answers.items()}
 
 
 def _shared(texts: Mapping[str, str]) -> list[str]:
@@ -116,14 +134,14 @@ def _window(since: datetime | None, until: datetime | None) -> "Window":
     return None if since is None else _unix_ns(since) - BEFORE_NS, None if until is None else _unix_ns(until) + AFTER_NS
 
 
-def _window_of(lake: "Lake", run_ids: Sequence[str], *, around: bool) -> "Window":
-    """The time of these runs, and if asked around it; open when the catalog does not know it."""
+def _windows_of(lake: "Lake", run_ids: Sequence[str]) -> "tuple[Window, Window]":
+    """The time of these runs, with the request around the first, and a wider one; open when the catalog does not know them."""
     traces = {trace for run in run_ids for trace in lake.catalog.traces_of_run(run)}
     known = lake.catalog.run_spans([*run_ids, *traces])
     if any(run not in known for run in run_ids):
-        return None, None
+        return (None, None), (None, None)
     first, last = min(begun for begun, _ in known.values()), max(ended for _, ended in known.values())
-    return (first - BEFORE_NS, last + AFTER_NS) if around else (first, last)
+    return (first - PARENT_NS, last), (first - BEFORE_NS, last + AFTER_NS)
 
 
 def _unix_ns(moment: datetime) -> int:
