@@ -10,5 +10,5 @@ SELECT
     CASE WHEN cost_source <> 'sent' THEN abs(sent_cost_usd - cost_usd) > 0.01 * greatest(abs(sent_cost_usd), abs(cost_usd)) END
         AS cost_differs,
     cache_savings_usd, retried, retry_count
-FROM steps
+FROM internal.counted_steps
 WHERE kind = 'model'
