@@ -3,7 +3,9 @@
 -- Columns: tenant, environment, agent_name; sums, means and quantiles of its runs, NULL where no run knows; success_rate is of the runs
 -- that are over, durations of those that ended; execution_ms and planning_ms are means of the runs that know them.
 WITH chosen AS (
-    SELECT *
+    SELECT
+        run_id, tenant, environment, agent_name, status, started_at, duration_ms, planning_ms, execution_ms, model_calls, input_tokens,
+        output_tokens, cost_usd, unpriced_calls, quality_score, satisfaction
     FROM runs
     WHERE ($since::TIMESTAMP IS NULL OR started_at >= $since)
       AND ($until::TIMESTAMP IS NULL OR started_at <= $until)

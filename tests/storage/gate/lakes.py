@@ -52,7 +52,7 @@ def _run(release: Release, number: int, rng: random.Random) -> Iterator[Row]:
     for call in range(2):
         broken = luck.random() < release.tool_errors
         yield span(
-            "search", id=f"{run}-tool-{call}", step_kind="tool", tool_name="search", at=at + 0.2, took=0.1, side_effect="read",
+            "search", id=f"{run}-tool-{call}", step_kind="tool", tool_name="search", at=at + 0.2, took=0.1,
             status_code=2 if broken else 1, **inside,
         )  # fmt: skip
     logged = {**common, "inside": f"{run}-work"}
