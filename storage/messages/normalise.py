@@ -172,7 +172,7 @@ def _called(item: Any) -> Any:
 
 def _result(content: Any, called: Any, name: str | None, left: dict[str, Any]) -> list[Part]:
     """What a tool's message says as its result: its content may be text, blocks or the JSON of blocks."""
-    content = blocks_in(content) if isinstance(content, str) and content[:1] == "[" else content
+    content = blocks_in(content) if isinstance(content, str) else content
     told = {key: left.pop(key) for key in ("status", "is_error") if key in left}
     return parts_of({"type": "tool_result", "tool_call_id": called, "name": name, "content": content, **told})
 

@@ -70,18 +70,17 @@ def _plain(block: Mapping[str, Any]) -> list[Part]:
 
 
 def blocks_in(text: str) -> Any:
-    """Return the content blocks that a text is the JSON of, or the text itself: what only looks like JSON is what somebody said."""
-    value = loads(text) if text[:1] in {"[", "{"} else NOTHING
-    items = value if isinstance(value, list) else [value]
-    return value if items and all(is_block(item) for item in items) else text
+    """Return the list of content blocks that a text is the JSON of, or the text itself: other JSON is what somebody said."""
+    value = loads(text) if text.startswith("[") else NOTHING
+    return value if isinstance(value, list) and value and all(map(is_block, value)) else text
 
 
 def is_block(value: Any) -> bool:
     """Whether this is a content block, by its word or by its only key."""
     if not isinstance(value, dict):
         return False
-    alone = len(value) <= 2 and (any(isinstance(value.get(key), dict) for key in WRAPPERS) or isinstance(value.get("text"), str))
-    return alone or _word(value) in TYPES
+    nested = len(value) <= 2 and any(isinstance(value.get(key), dict) for key in WRAPPERS)
+    return nested or _word(value) in TYPES or (value.keys() == {"text"} and isinstance(value["text"], str))
 
 
 def result_of(value: Any) -> Any:

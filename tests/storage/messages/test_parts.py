@@ -180,3 +180,17 @@ def test_a_reply_without_words_says_why_it_ended():
     answer = [{"role": "assistant", "parts": [], "finish_reason": "content_filter"}]
     [found] = conversation([step("m", 0, 1, kind="model", attributes={"gen_ai.output.messages": json.dumps(answer)})])
     assert (found["parts"], found["finish_reason"]) == ([], "content_filter")
+
+
+@pytest.mark.parametrize("answer", ['{"text": "hello"}', '{"text": "hello", "language": "en"}', '[{"text": "a", "id": 1}]', "[]", "[1, 2]"])
+def test_json_that_a_model_answers_with_is_its_answer(answer):
+    """Only lists of what cannot be anything but content blocks are read as such."""
+    [found] = spoken({"gen_ai.output.messages": json.dumps([{"role": "assistant", "content": answer}])})
+    assert found["parts"] == [{"type": "text", "text": answer}]
+
+
+def test_json_that_a_tool_gives_back_is_its_result():
+    """Results of tools are not taken for content blocks, either."""
+    rows = '[{"text": "a", "id": 1}]'
+    [found] = spoken({"gen_ai.input.messages": json.dumps([{"role": "tool", "tool_call_id": "c", "content": rows}])})
+    assert found["parts"] == [{"type": "tool_result", "id": "c", "result": rows}]
