@@ -27,10 +27,11 @@ def completeness(
     highest = max((step[name] or 0 for step in steps for name in ("sequence", "sequence_last")), default=0)
     redactions: Counter[str] = Counter()
     for step in steps:
-        redactions.update(step["redactions"] or {})
+        if step["redactions"]:
+            redactions.update(step["redactions"])
     running = run["status"] == "running"
     open_spans = [step["record_id"] for step in spans if step["ended_at"] is None]
-    unended = max(_open_runs(steps), int(running)) + len(open_spans)
+    unended = max(_open_runs(spans, steps), int(running)) + len(open_spans)
     result = {
         "records": len(steps),
         "spans": len(spans),
@@ -60,17 +61,18 @@ def _ended(spans: Sequence[Step]) -> list[Step]:
     return [step for step in spans if step["kind"] == "run" or (step["parent_span_id"] is None and step["kind"] != "other")]
 
 
-def _open_runs(steps: Sequence[Step]) -> int:
+def _open_runs(spans: Sequence[Step], steps: Sequence[Step]) -> int:
     """How many parts of the run said that they began, and never that they ended."""
     started = sum(1 for step in steps if step["source"] == "event" and step["event_name"] == "run.started")
-    return started - len(_ended([step for step in steps if step["source"] == "span"]))
+    return started - len(_ended(spans))
 
 
 def _after_end(run: Mapping[str, Any], spans: Sequence[Step], steps: Sequence[Step]) -> list[str]:
     ends = [begin_ns(step) + step["end_ns"] - step["start_ns"] for step in _ended(spans) if step["end_ns"]]
     if not ends or run["ended_at"] is None:
         return []
-    return [step["record_id"] for step in steps if begin_ns(step) > max(ends)][:_NAMED_AT_MOST]
+    end = max(ends)
+    return [step["record_id"] for step in steps if begin_ns(step) > end][:_NAMED_AT_MOST]
 
 
 def _missing(numbers: Set[int], highest: int) -> Iterator[int]:
