@@ -40,29 +40,33 @@ def invoke(*arguments: str | Path) -> Result:
 
 
 def test_a_fixture_is_requests_an_expectation_and_how_to_replay_them(data: Path, tmp_path: Path) -> None:
-    result = invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "fixture")
+    """And a fixture of the replayed run is the fixture."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    result = invoke("--fixture", RUN, "--data", data, "-o", one)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert sorted(path.name for path in (tmp_path / "fixture").iterdir()) == ["README.md", "expected.json", "traces.json"]
-    (span,) = json.loads((tmp_path / "fixture/traces.json").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert sorted(path.name for path in one.iterdir()) == ["README.md", "expected.json", "traces.json"]
+    (span,) = json.loads((one / "traces.json").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
     assert (span["traceId"], span["startTimeUnixNano"]) == (RUN, str(NOW_NS - 2_000_000))
     assert {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "12"}} in span["attributes"]
-    readme = (tmp_path / "fixture/README.md").read_text()
+    readme = (one / "README.md").read_text()
     assert "gave exactly `expected.json`" in readme
     assert "The tenant (acme) was given by the token" in readme
-
-
-def test_what_was_written_gives_what_was_expected(data: Path, tmp_path: Path) -> None:
-    """A fixture of the replayed run is the fixture."""
-    invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "one")
-    replay(tmp_path / "lake", {"traces": json.loads((tmp_path / "one/traces.json").read_text())}, received_ns=NOW_NS)
-    invoke("--fixture", RUN[:6], "--data", tmp_path / "lake", "-o", tmp_path / "two")
+    replay(tmp_path / "lake", {"traces": json.loads((one / "traces.json").read_text())}, received_ns=NOW_NS)
+    invoke("--fixture", RUN[:6], "--data", tmp_path / "lake", "-o", two)
     for name in ("traces.json", "expected.json"):
-        assert (tmp_path / "one" / name).read_text() == (tmp_path / "two" / name).read_text()
+        assert (one / name).read_text() == (two / name).read_text()
 
 
-def test_formats_go_to_standard_output(data: Path) -> None:
+def test_the_requests_go_to_standard_output_one_a_line(data: Path) -> None:
     lines = invoke("--fixture", RUN, "--data", data, "--format", "otlp-json").stdout.splitlines()
     assert [list(json.loads(line)) for line in lines] == [["resourceSpans"]]
+
+
+def test_the_expectation_goes_to_standard_output_and_a_folder_that_cannot_be_written_is_said(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "file")
+    assert refused.exit_code == 2
+    assert "cannot be written" in refused.stderr
     expected = json.loads(invoke("--fixture", RUN, "--data", data, "--format", "expected").stdout)
     assert [step["record_id"] for step in expected["steps"]] == ["step-1"]
     assert expected["run"]["tenant"] == "acme"
@@ -85,10 +89,3 @@ def test_an_unknown_run_exits_with_1(data: Path) -> None:
     result = invoke("--fixture", "nothing", "--data", data)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "auditlake runs" in result.stderr
-
-
-def test_a_folder_that_cannot_be_written_is_said(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    result = invoke("--fixture", RUN, "--data", data, "-o", tmp_path / "file")
-    assert result.exit_code == 2
-    assert "cannot be written" in result.stderr

@@ -19,7 +19,7 @@ from storage.fixtures import Fixture, make_fixture
 from storage.fixtures.otlp import any_value
 from storage.lake import Lake
 from storage.wal import BatchHeader, RecordType, WalWriter
-from tests.collector.otlp_samples import NOW_NS, complete_messages, traces
+from tests.collector.otlp_samples import NOW_NS, complete_messages
 from tests.lake_builder import span, write_lake
 from tests.lake_checks import check_lake
 from tests.sdk.otlp_server import serving
@@ -93,13 +93,14 @@ def test_expectations_hold_nothing_of_this_import(captured: dict[str, Fixture]) 
 
 
 def test_a_run_of_the_sdk_is_the_same_when_it_is_sent_again(tmp_path: Path) -> None:
-    """The sample program: a numbered run with a decision, an approval, a tool and an audit record."""
+    """The sample program: a numbered run with a decision, an approval, a tool and an audit record; a token says whose it is."""
     with serving() as server:
         assert sdk_agent.main(server.endpoint) == 0
         sent = [(path.removeprefix("/v1/"), body) for path, _, body in server.requests]
     _state.replace(None)
-    made = fixtures(sealed(tmp_path / "first", sent, received_ns=time.time_ns()))
+    made = fixtures(sealed(tmp_path / "first", sent, received_ns=time.time_ns(), tenant="by-token"))
     (fixture,) = made.values()
+    assert fixture.tenants == ("by-token",)
     assert {step["kind"] for step in fixture.expected["steps"]} >= {"run", "model", "tool", "policy", "approval"}
     assert_round_trip(tmp_path / "second", made, received_ns=time.time_ns())
 
@@ -113,23 +114,12 @@ def test_every_field_of_spans_and_log_records_comes_back(tmp_path: Path) -> None
         assert again[signal] == message
 
 
-def test_a_tenant_that_only_a_token_said_travels_with_the_fixture(tmp_path: Path) -> None:
-    sent = [("traces", traces({"name": "work"}).SerializeToString())]
-    made = fixtures(sealed(tmp_path / "first", sent, tenant="acme"))
-    assert [fixture.tenants for fixture in made.values()] == [("acme",)]
-    assert_round_trip(tmp_path / "second", made)
-
-
-def test_ids_that_otlp_cannot_carry_are_refused(tmp_path: Path) -> None:
-    write_lake(tmp_path, spans=[span("work")])
-    with Lake.open(tmp_path) as lake, pytest.raises(StorageError, match="trace_id of it is not 16 bytes"):
-        make_fixture(lake, "run-1")
-
-
-def test_an_unknown_run_is_none(tmp_path: Path) -> None:
+def test_an_unknown_run_is_none_and_ids_that_otlp_cannot_carry_are_refused(tmp_path: Path) -> None:
     write_lake(tmp_path, spans=[span("work")])
     with Lake.open(tmp_path) as lake:
         assert make_fixture(lake, "nothing") is None
+        with pytest.raises(StorageError, match="trace_id of it is not 16 bytes"):
+            make_fixture(lake, "run-1")
 
 
 def test_values_are_encoded_as_the_specification_says() -> None:
