@@ -39,6 +39,7 @@ class AccessLog:
 
         self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
+        self._prices = config.prices
         self._redactor = Redactor(without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
         self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
         if on_behalf_of:
@@ -82,11 +83,12 @@ class AccessLog:
 
     def seal(self) -> None:
         """Make the events visible to queries, unless a running sealer is at it. Raises `StorageError`; what was recorded stays so."""
+        from collector.pricing import Pricer
         from collector.sealer import seal_pending
         from storage.catalog import Catalog
 
         with closing(Catalog.open(self._data)) as catalog:
-            seal_pending(self._data, catalog)
+            seal_pending(self._data, catalog, prices=Pricer(self._prices))
 
     def _cleaned(self, items: Sequence[tuple[str, str | None]]) -> list[str]:
         """Clean texts; a placeholder of ours is what cleaning leaves, so that it stays."""

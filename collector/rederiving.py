@@ -56,6 +56,7 @@ class Rederiving:
 
     def __init__(self, lake: Lake, prices: Pricer, wanted: Wanted, clock: Callable[[], int], publisher: Publisher | None) -> None:
         self.report = Report()
+        self.derivation = derivation(prices)
         self._lake = lake
         self._prices = prices
         self._wanted = wanted
@@ -152,7 +153,7 @@ class Rederiving:
             "trace_id": rows["trace_id"],
             "time_ns": pa.array(again.times_ns, pa.int64()),
             "derived_ns": pa.repeat(pa.scalar(self._clock(), pa.int64()), count),
-            "derivation": pa.repeat(pa.scalar(derivation(self._prices), pa.large_string()), count),
+            "derivation": pa.repeat(pa.scalar(self.derivation, pa.large_string()), count),
         } | {name: again.columns[name] for name in COLUMNS}
         return pa.table({each.name: columns[each.name] for each in _SCHEMA}).cast(_SCHEMA).filter(changed)
 

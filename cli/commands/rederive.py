@@ -51,6 +51,8 @@ def rederive(
         run = Rederiving(lake, Pricer(loaded.prices), wanted, time.time_ns, publisher)
         _read_all(run, run.slices())
         run.finish()
+        if not dry_run and (run.report.changed or run.report.moved_traces):
+            _record(loaded, directory, run)
         _tell(run.report, output, dry_run=dry_run)
         from cli.commands._lake import tell_damage
 
@@ -103,6 +105,16 @@ def _read_all(run: "Rederiving", parts: "Sequence[Slice]") -> None:
         for part in parts:
             run.read(part)
             progress.update(task, advance=part.rows)
+
+
+def _record(config: "Config", data: Path, run: "Rederiving") -> None:
+    """Say in the lake who changed what readers see, and to what."""
+    from cli.access import AccessLog
+
+    log = AccessLog(config, data)
+    told = f"{run.report.changed} of {run.report.read} rows read otherwise, {run.report.moved_traces} traces moved, by {run.derivation}"
+    log.record("records.rederive", outcome="success", resource="derivations", reason=told)
+    log.seal()
 
 
 def _tell(report: "Report", output: OutputFormat, *, dry_run: bool) -> None:
