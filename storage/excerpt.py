@@ -54,6 +54,11 @@ class Excerpt:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
         return self._rows(query_sql(name))
 
+    def tuples(self, name: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a named query without parameters."""
+        self._cursor.execute(composition.composed(query_sql(name), _TABLES, self._without))
+        return self._cursor.fetchall()
+
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the run's rows of a view."""
         return self._rows(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id")  # noqa: S608 - a view's name

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 Step = dict[str, Any]
-Spans = Mapping[tuple[str | None, str | None], Step]
 
 TOLERANCE_NS: Final = 1_000_000
 """Some SDKs know milliseconds only."""
@@ -54,23 +53,27 @@ class _Pair:
         return (self.low + self.high) // 2 if self.high < 2**63 and self.low > -(2**63) else self.low
 
 
-def correct(rows: Sequence[Step], spans: Spans) -> list[dict[str, Any]]:
+def correct(rows: Sequence[Step], parents: Sequence[Step | None]) -> list[dict[str, Any]]:
     """Set `clock_offset_ms` of every row, None where its clock is believed, and return the anomalies that were found.
 
-    An anomaly has `kind` (`skew`, `before_parent`, `ends_before_start`, `absurd_time`), `count` and `record_ids`; a skew also `service`,
-    `against`, `offset_ms` (added to the service's times) and `corrected`.
+    `parents` are those of the rows, None where there is none. An anomaly has `kind` (`skew`, `before_parent`, `ends_before_start`,
+    `absurd_time`), `count` and `record_ids`; a skew also `service`, `against`, `offset_ms` (added to the service's times), `corrected`.
     """
+    services: dict[str, str] = {}
+    backwards, absurd = [], []
     for row in rows:
         row["clock_offset_ms"] = None
-    services = {row["record_id"]: _service(row) for row in rows}
-    pairs, early = _compare(rows, spans, services)
+        services[row["record_id"]] = _service(row)
+        if 0 < (row["end_ns"] or 0) < row["start_ns"]:
+            backwards.append(row["record_id"])
+        if row.get("clock_flagged"):
+            absurd.append(row["record_id"])
+    pairs, early = _compare(rows, parents, services)
     anomalies = _skews(pairs)
-    offsets = _offsets(pairs, rows, spans, services) if anomalies else {}
+    offsets = _offsets(pairs, rows, parents, services) if anomalies else {}
     for row in rows if offsets else ():
         if offset := offsets.get(services[row["record_id"]]):
             row["clock_offset_ms"] = offset / 1e6
-    backwards = [row["record_id"] for row in rows if (row["end_ns"] or 0) > 0 and row["end_ns"] < row["start_ns"]]
-    absurd = [row["record_id"] for row in rows if row.get("clock_flagged")]
     found = (("before_parent", early), ("ends_before_start", backwards), ("absurd_time", absurd))
     return anomalies + [_anomaly(kind, ids) for kind, ids in found if ids]
 
@@ -80,12 +83,13 @@ def begin_ns(step: Mapping[str, Any]) -> int:
     return int(step["start_ns"]) + round((step.get("clock_offset_ms") or 0) * 1e6)
 
 
-def _compare(rows: Sequence[Step], spans: Spans, services: Mapping[str, str]) -> tuple[dict[tuple[str, str], _Pair], list[str]]:
+def _compare(
+    rows: Sequence[Step], parents: Sequence[Step | None], services: Mapping[str, str]
+) -> tuple[dict[tuple[str, str], _Pair], list[str]]:
     pairs: dict[tuple[str, str], _Pair] = defaultdict(_Pair)
     early = []
-    for row in rows:
-        parent = spans.get((row["trace_id"], row["parent_span_id"])) if row["parent_span_id"] else None
-        if parent is None or parent is row:
+    for row, parent in zip(rows, parents, strict=True):
+        if parent is None:
             continue
         ours, theirs = services[row["record_id"]], services[parent["record_id"]]
         if ours != theirs:
@@ -106,12 +110,14 @@ def _skews(pairs: Mapping[tuple[str, str], _Pair]) -> list[dict[str, Any]]:
     return found
 
 
-def _offsets(pairs: Mapping[tuple[str, str], _Pair], rows: Sequence[Step], spans: Spans, services: Mapping[str, str]) -> dict[str, int]:
+def _offsets(
+    pairs: Mapping[tuple[str, str], _Pair], rows: Sequence[Step], parents: Sequence[Step | None], services: Mapping[str, str]
+) -> dict[str, int]:
     """The offset of every service against the one that the run began in, along who calls whom."""
     below: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for (against, service), pair in sorted(pairs.items()):
         below[against].append((service, pair.offset_ns() or 0))
-    tops = [services[row["record_id"]] for row in rows if (row["trace_id"], row["parent_span_id"]) not in spans and row["source"] == "span"]
+    tops = [services[row["record_id"]] for row, parent in zip(rows, parents, strict=True) if parent is None and row["source"] == "span"]
     found: dict[str, int] = {}
     for top in [*dict.fromkeys(tops), *sorted(below)]:
         waiting = [(top, 0)] if top not in found else []

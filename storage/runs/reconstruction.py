@@ -31,7 +31,7 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
         if not rows:
             return None
         run = rows[0]
-        known = {tuple(row.values()) for row in found.named("known_spans")}
+        known = set(found.tuples("known_spans"))
         steps, anomalies = story.tell(found.named("run_steps"), known)
         duplicates = found.duplicates
     whole = completeness(run, steps, anomalies=anomalies, dropped=_dropped(lake, run), duplicates=duplicates)

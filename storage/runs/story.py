@@ -18,16 +18,21 @@ def tell(rows: Sequence[Step], known: Set[tuple[str, ...]]) -> tuple[list[Step],
     for row in rows:
         if row["source"] == "span":
             spans.setdefault((row["trace_id"], row["span_id"]), row)
-    anomalies = clocks.correct(rows, spans)
+    parents: list[Step | None] = []
+    for row in rows:
+        key = (row["trace_id"], row["parent_span_id"])
+        parent = spans.get(key) if key[1] else None
+        parents.append(None if parent is row else parent)
+        row["orphan"] = bool(key[1]) and parent is None and key not in known
+        row["parent_record_id"] = None if parent is None or parent is row else parent["record_id"]
+    anomalies = clocks.correct(rows, parents)
     if any(anomaly["kind"] == "skew" for anomaly in anomalies):
         rows = sorted(rows, key=clocks.begin_ns)
     children: dict[str, list[Step]] = {}
     tops: list[Step] = []
     for row in rows:
-        parent = spans.get((row["trace_id"], row["parent_span_id"])) if row["parent_span_id"] else None
-        row["orphan"] = bool(row["parent_span_id"]) and (row["trace_id"], row["parent_span_id"]) not in known
-        row["parent_record_id"] = None if parent is None or parent is row else parent["record_id"]
-        (tops if row["parent_record_id"] is None else children.setdefault(row["parent_record_id"], [])).append(row)
+        above = row["parent_record_id"]
+        (tops if above is None else children.setdefault(above, [])).append(row)
     ordered: list[Step] = []
     seen: set[str] = set()
     for top in tops:
