@@ -33,7 +33,7 @@ _FILL: Final = {
 }
 TIMED: Final = ("spans", "events")
 """The tables whose views read rows by their time, so that a row without one is never read."""
-_PLANNED_ROWS: Final = 10_000
+_PLANNED_ROWS: Final = 1_000
 """DuckDB plans joins as if every file had as many rows as the first of the list, which is ours: rows of nothing but NULL."""
 _LITERAL: Final = re.compile(r"'[^']*(?:'|$)")
 _QUOTED: Final = re.compile(r'"[^"]*(?:"|$)')
