@@ -72,7 +72,9 @@ def side_effects(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
     for call in facts.calls:
         name, stated = _word(call["tool_name"]), call["side_effect"]
         if wanted.require_class:
-            yield Verdict("side_effects.require_class", name, _unless(stated, "does not state its side effect"), call["record_id"])
+            yield Verdict(
+                "side_effects.require_class", name, _unless(stated in CLASSES, "does not state its side effect"), call["record_id"]
+            )
         if stated in {"none", "read"}:
             continue
         if wanted.require_policy:
@@ -230,6 +232,9 @@ def privacy(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
             if _matches(entity, wanted.forbidden_entities):
                 yield Verdict("privacy.forbidden_entities", entity, f"was found {count} times, and redacted", step["record_id"])
 
+
+CLASSES: Final = ("none", "read", "write", "external")
+"""What a tool call can say of its side effect."""
 
 SECTIONS: Final[tuple[Callable[[TraceContract, Facts], Iterable[Verdict]], ...]] = (
     tools, side_effects, models, evals, limits, events, run, privacy,

@@ -3,13 +3,16 @@
 -- exactly the action that the call states. policy_problem, approval_problem and approver_problem are NULL when nothing is wrong, and
 -- say what is wrong also of calls that need no such thing: read them with side_effect and approval_required. approval_required is
 -- true where the agent says so, or where somebody asked for an approval of it. executed is false where the call itself says that it
--- was refused. A policy decision is stale an hour later. An approver is another when it is no actor and no agent of the run.
+-- was refused. A policy decision is stale an hour later. An approver is another when it is no actor and no agent of the run, however
+-- it is spelled: letters and digits count, and of an address against a plain name what stands before the @. An expiry that cannot be
+-- read is none that was kept. A call that was granted only when it had ended needed that approval before.
 WITH step AS MATERIALIZED (
     SELECT
         record_id, run_id, tenant, environment, release, agent_name, actor, kind, started_at AS time, start_ns, tool_name, tool_call_id,
         coalesce(action, attributes['auditlake.' || kind || '.action']) AS action,
         side_effect, requires_approval, status, outcome, error_type, dialect, trace_id, span_id, policy_version, approver,
-        CASE WHEN kind = 'policy' THEN decision ELSE approval_state END AS state,
+        lower(trim(CASE WHEN kind = 'policy' THEN decision ELSE approval_state END)) AS state,
+        end_ns, nullif(trim(attributes['auditlake.approval.expires_at']), '') AS said_expiry,
         try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
         coalesce(retry_count, try_cast(attributes['auditlake.tool.retry_count'] AS BIGINT)) AS retry_count,
         attributes['auditlake.tool.idempotency_key'] AS idempotency_key
@@ -19,9 +22,10 @@ WITH step AS MATERIALIZED (
 ),
 call AS (
     SELECT
-        s.* EXCLUDE (state, policy_version, approver, expires_at)
+        s.* EXCLUDE (state, policy_version, approver, expires_at, said_expiry)
         REPLACE (nullif(s.action, s.tool_name) AS action, coalesce(e.time, s.time) AS time),
-        coalesce(e.start_ns, s.start_ns) * 2 + 1 AS ordinal
+        coalesce(e.start_ns, s.start_ns) * 2 + 1 AS ordinal,
+        greatest(s.start_ns, s.end_ns) * 2 + 1 AS ended
     FROM step AS s
     LEFT JOIN (
         -- a tool's span of Claude Code holds the wait for the user: the tool itself runs in a span within
@@ -36,14 +40,16 @@ decided AS (
     SELECT
         * REPLACE (
             CASE
-                WHEN kind = 'approval' THEN state
-                WHEN lower(state) IN (
+                WHEN kind = 'policy' AND state IN (
                     'allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
                     'allowed_with_monitoring'
                 ) THEN 'allow'
-                WHEN lower(state) IN (
-                    'deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden'
-                ) THEN 'deny'
+                WHEN kind = 'approval' AND state IN ('grant', 'approve', 'approved', 'accept', 'accepted', 'allow', 'allowed')
+                    THEN 'granted'
+                WHEN state IN (
+                    'deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden', 'decline',
+                    'declined', 'disallow', 'disallowed'
+                ) THEN CASE kind WHEN 'policy' THEN 'deny' ELSE 'denied' END
                 ELSE state
             END AS state
         )
@@ -65,8 +71,10 @@ named AS (
 offered AS (
     SELECT
         kind, run_id, start_ns * 2 + CASE state WHEN 'requested' THEN 0 ELSE 1 END AS ordinal,
-        {'record_id': record_id, 'time': time, 'state': state, 'version': policy_version, 'approver': approver, 'expires_at': expires_at}
-            AS found,
+        {
+            'record_id': record_id, 'time': time, 'state': state, 'version': policy_version, 'approver': approver,
+            'expires_at': expires_at, 'unread_expiry': said_expiry IS NOT NULL AND expires_at IS NULL
+        } AS found,
         unnest(
             list_transform(names, lambda name: '?' || name)
             || CASE
@@ -78,10 +86,10 @@ offered AS (
     FROM named
 ),
 wanted AS (
-    SELECT record_id, run_id, ordinal, kind, unnest(keys) AS key
+    SELECT record_id, run_id, ordinal, ended, kind, unnest(keys) AS key
     FROM (
         SELECT
-            record_id, run_id, ordinal,
+            record_id, run_id, ordinal, ended,
             CASE
                 WHEN tool_call_id IS NULL THEN list_transform(names, lambda name: '?' || name)
                 ELSE list_transform(names, lambda name: '=' || name)
@@ -114,10 +122,45 @@ latest AS (
     )
     GROUP BY record_id
 ),
+approver AS (
+    SELECT
+        name, regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g') AS spelled,
+        CASE WHEN contains(name, '@')
+            THEN regexp_replace(lower(strip_accents(split_part(name, '@', 1))), '[^\p{L}\p{N}]', '', 'g')
+        END AS before_at
+    FROM (SELECT DISTINCT approver AS name FROM decided WHERE approver IS NOT NULL)
+),
+-- calls that were granted when they had ended, by an approval that no other call ran on
+granted_late AS (
+    SELECT DISTINCT w.record_id
+    FROM wanted AS w
+    JOIN (
+        SELECT run_id, key, max(ordinal) AS ordinal
+        FROM offered
+        WHERE kind = 'approval' AND found.state = 'granted'
+            AND found.record_id NOT IN (SELECT approval.record_id FROM latest WHERE approval IS NOT NULL)
+        GROUP BY ALL
+    ) AS o ON o.run_id = w.run_id AND o.key = w.key AND o.ordinal > w.ended
+    WHERE w.kind = 'approval'
+),
 party AS (
-    SELECT run_id, list(DISTINCT lower(actor)) AS actors, list(DISTINCT lower(agent_name)) || list(DISTINCT lower(agent_id)) AS agents
-    FROM (SELECT run_id, actor, agent_name, agent_id FROM spans UNION ALL SELECT run_id, actor, agent_name, agent_id FROM events)
-    WHERE run_id IN (SELECT run_id FROM decided WHERE kind = 'approval')
+    SELECT
+        run_id, list(DISTINCT spelled) FILTER (part = 'actor') AS actors, list(DISTINCT spelled) FILTER (part = 'agent') AS agents,
+        list(DISTINCT before_at) FILTER (part = 'actor') AS actors_before_at,
+        list(DISTINCT spelled) FILTER (part = 'actor' AND before_at IS NULL) AS plain_actors
+    FROM (
+        SELECT
+            run_id, part, regexp_replace(lower(strip_accents(name)), '[^\p{L}\p{N}]', '', 'g') AS spelled,
+            CASE WHEN contains(name, '@')
+                THEN regexp_replace(lower(strip_accents(split_part(name, '@', 1))), '[^\p{L}\p{N}]', '', 'g')
+            END AS before_at
+        FROM (
+            SELECT DISTINCT run_id, unnest(['actor', 'agent', 'agent']) AS part, unnest([actor, agent_name, agent_id]) AS name
+            FROM (SELECT run_id, actor, agent_name, agent_id FROM spans UNION ALL SELECT run_id, actor, agent_name, agent_id FROM events)
+            WHERE run_id IN (SELECT run_id FROM decided WHERE kind = 'approval')
+        )
+        WHERE name IS NOT NULL
+    )
     GROUP BY run_id
 )
 SELECT
@@ -140,22 +183,28 @@ SELECT
         WHEN l.policy.time < c.time - INTERVAL 1 HOUR
             THEN 'the policy decision is stale: ' || date_diff('minute', l.policy.time, c.time) || ' minutes old'
     END AS policy_problem,
-    coalesce(c.requires_approval, false) OR l.approval IS NOT NULL AS approval_required,
+    coalesce(c.requires_approval, false) OR l.approval IS NOT NULL OR late.record_id IS NOT NULL AS approval_required,
     l.approval.record_id AS approval_record_id, l.approval.state AS approval_state, l.approval.time AS approval_time,
     l.approval.approver AS approver, l.approval.expires_at AS expires_at,
     CASE
+        WHEN l.approval IS NULL AND late.record_id IS NOT NULL THEN 'it was approved only after it ran'
         WHEN l.approval IS NULL THEN 'no approval of it before it ran'
         WHEN l.approval.state = 'requested' THEN 'an approval was asked for and not given'
         WHEN l.approval.state = 'denied' THEN 'its approval was denied'
         WHEN l.approval.state <> 'granted' THEN 'its approval is ' || l.approval.state
+        WHEN l.approval.unread_expiry THEN 'the expiry of its approval is no time that can be read'
         WHEN l.approval.expires_at < c.time THEN 'its approval expired at ' || strftime(l.approval.expires_at, '%Y-%m-%d %H:%M:%S')
     END AS approval_problem,
     CASE
         WHEN l.approval.state IS DISTINCT FROM 'granted' THEN NULL
-        WHEN coalesce(trim(l.approval.approver), '') = '' OR starts_with(l.approval.approver, '<') THEN 'who approved it is not recorded'
-        WHEN list_contains(p.actors, lower(trim(l.approval.approver))) THEN 'the approver is the actor of the run'
-        WHEN list_contains(p.agents, lower(trim(l.approval.approver))) THEN 'the approver is an agent of the run'
+        WHEN coalesce(a.spelled, '') = '' OR starts_with(trim(l.approval.approver), '<') THEN 'who approved it is not recorded'
+        WHEN list_contains(p.actors, a.spelled) THEN 'the approver is the actor of the run'
+        WHEN a.before_at IS NULL AND list_contains(p.actors_before_at, a.spelled) THEN 'the approver is the actor of the run'
+        WHEN list_contains(p.plain_actors, a.before_at) THEN 'the approver is the actor of the run'
+        WHEN list_contains(p.agents, a.spelled) THEN 'the approver is an agent of the run'
     END AS approver_problem
 FROM call AS c
 LEFT JOIN latest AS l ON l.record_id = c.record_id
+LEFT JOIN granted_late AS late ON late.record_id = c.record_id
 LEFT JOIN party AS p ON p.run_id = c.run_id
+LEFT JOIN approver AS a ON a.name = l.approval.approver

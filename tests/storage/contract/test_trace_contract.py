@@ -182,6 +182,6 @@ def test_a_contract_is_checked_through_the_lake(tmp_path: Path) -> None:
     assert report is not None
     assert report.contract == "support 3"
     found = {(gap.event, gap.requirement): gap.problem for gap in report.gaps}
-    assert found["tools.require_approval", "tools.require_approval: issue_refund"] == "no approval of it before it ran"
+    assert found["tools.require_approval", "tools.require_approval: issue_refund"] == "it was approved only after it ran"
     assert found["limits", "limits: cost_usd"] == "0.5, at most 0.1"
     assert {field for event, field in found if event in {"run", "model"}} == {"run: tenant", "run: release"}

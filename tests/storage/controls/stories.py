@@ -117,6 +117,17 @@ def stories() -> Iterator[Story]:
     yield Story("nobody").policy().approval(approver=None).call()
     yield Story("withheld approver").policy().approval(approver="<PERSON>").call()
 
+    yield Story("self in other signs").policy().approval(approver=" Custo\u200bmer_9").call()
+    yield Story("self by address").policy().approval(approver="CUSTOMER-9@shop.test").call()
+    yield Story("agent in other signs").policy().approval(approver="S\u00fapport ").call()
+    yield Story("expiry in no known form").policy().approval(expires="next week").call()
+    yield Story("rubber-stamped").policy().approval("requested", at=150).approval(at=160).call(requires_approval=None)
+    yield Story("two calls, one approval").policy().call(at=30, requires_approval=None).approval(at=90).call(requires_approval=None)
+    yield Story("granted in other words").policy("ALLOW ").approval(" Approved", approver="lead-4").call()
+    yield Story("refused in other words").policy(" Deny").approval("Declined").call()
+    yield Story("side effect in other words").call("wipe", requires_approval=None, side_effect="Destructive")
+    yield Story("side effect kept back").call("issue_refund", requires_approval=None, side_effect=None)
+
     yield Story("refused and not run").policy("deny").approval("denied").call(error_type="PermissionDenied", status_code=2)
     codex = {"dialect": "codex", "side_effect": None, "requires_approval": None}
     yield Story("refused by codex").approval("denied", action="shell").call("shell", outcome="failure", error_type="tool_error", **codex)

@@ -58,7 +58,8 @@ Problem = Callable[[str, str], str | None]
     "run",
     [
         "good", "by call id", "by tool name", "decided long before, then allowed again", "denied then granted", "not expired",
-        "expires with an offset", "outcome told after", "a read", "exact action", "guardrail", "claude code",
+        "expires with an offset", "outcome told after", "a read", "exact action", "guardrail", "claude code", "granted in other words",
+        "two calls, one approval",
     ],
 )  # fmt: skip
 def test_what_was_authorized_passes(problem: Problem, run: str) -> None:
@@ -73,7 +74,8 @@ def test_what_was_authorized_passes(problem: Problem, run: str) -> None:
         ("decided after", "no policy decision"), ("stale decision", "61 minutes old"),
         ("decision on another action", "no policy decision"), ("decision on another call", "no policy decision"),
         ("decision of another tool with this action", "no policy decision"), ("decision on another object", "no policy decision"),
-        ("the thief", "no policy decision"),
+        ("the thief", "no policy decision"), ("refused in other words", "denied it"),
+        ("side effect in other words", "no policy decision"), ("side effect kept back", "no policy decision"),
     ],
 )  # fmt: skip
 def test_a_side_effect_without_a_decision_that_allows_it_fails(problem: Problem, run: str, says: str) -> None:
@@ -86,7 +88,7 @@ def test_a_side_effect_without_a_decision_that_allows_it_fails(problem: Problem,
     [
         ("no approval", "no approval"), ("asked only", "not given"), ("asked again", "not given"), ("refused", "denied"),
         ("granted then refused", "denied"), ("void", "expired"), ("expired", "expired at 2026-11-21 12:01:39"),
-        ("granted after", "no approval"),
+        ("granted after", "no approval"), ("expiry in no known form", "no time that can be read"), ("rubber-stamped", "only after it ran"),
         ("approval of another action", "no approval"), ("approval of another call", "no approval"),
         ("approval of another object", "no approval"), ("asked for, though not required", "not given"), ("the thief", "no approval"),
     ],
@@ -98,8 +100,11 @@ def test_a_call_without_a_valid_approval_fails(problem: Problem, run: str, says:
 
 @pytest.mark.parametrize(
     ("run", "says"),
-    [("self", "actor"), ("agent", "agent"), ("agent id", "agent"), ("nobody", "not recorded"), ("withheld approver", "not recorded")],
-)
+    [
+        ("self", "actor"), ("agent", "agent"), ("agent id", "agent"), ("nobody", "not recorded"), ("withheld approver", "not recorded"),
+        ("self in other signs", "actor"), ("self by address", "actor"), ("agent in other signs", "agent"),
+    ],
+)  # fmt: skip
 def test_who_acts_does_not_approve(problem: Problem, run: str, says: str) -> None:
     assert says in str(problem("approval_by_another", run))
     assert problem("approval_before_execution", run) is None
@@ -108,7 +113,16 @@ def test_who_acts_does_not_approve(problem: Problem, run: str, says: str) -> Non
 def test_no_denied_action_runs(results: dict[str, ControlResult]) -> None:
     """Whoever denied it; what was denied and did not run is as it must be."""
     found = {row["run_id"] for row in results["denied_not_executed"].evidence}
-    assert found == {"denied", "blocked", "allowed then denied", "refused", "granted then refused", "void", "run by codex"}
+    assert found == {
+        "denied",
+        "blocked",
+        "allowed then denied",
+        "refused",
+        "granted then refused",
+        "void",
+        "run by codex",
+        "refused in other words",
+    }
 
 
 def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lake) -> None:
@@ -123,7 +137,10 @@ def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lak
     ("control", "failing"),
     [
         ("retries_idempotent", {"retried"}),
-        ("side_effect_declared", {"unclassified", "refused by codex", "run by codex"}),
+        (
+            "side_effect_declared",
+            {"unclassified", "refused by codex", "run by codex", "side effect in other words", "side effect kept back"},
+        ),
         ("runs_end", {"abandoned"}),
         ("records_complete", {"with a gap", "with an orphan"}),
         ("model_version_recorded", {"not answered", "an alias"}),
