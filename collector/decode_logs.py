@@ -68,7 +68,7 @@ class LogRows:
         attributes = as_texts(read_attributes(record.attributes))
         self._attributes.add(attributes)
         name = attributes.get("event.name")  # where it stands it names the event; event_name may be a place in the source
-        name = name or record.event_name
+        name = name or record.event_name or attributes.get("event_name", "")
         view = LogView(scope.name, name, body, attributes, resource.attributes, span_id is not None)
         fields = {**resource.fields, **dialects.read_log(view)}
         effective_ns = batch.received_ns if flagged else time_ns

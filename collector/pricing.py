@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
+from collector.dialects.normalise import provider_of_model
 from collector.dialects.record import ANSWERED_FROM_CACHE, SENT_COST, SERVICE_TIER, Fields
 from collector.price_file import PriceFile
 from collector.rates import Rates
@@ -38,6 +39,8 @@ _PROVIDER_IDS: Final = {
     "x_ai": "x-ai",
 }
 """OpenTelemetry's names of providers → those of genai-prices, where they differ."""
+_EMBEDDINGS_OF_OPENAI: Final = "text-embedding-"
+"""What the list knows of OpenAI alone, and others serve by the same name."""
 _MAX_SECONDS: Final = 4_102_444_800  # the year 2100
 _PROBE: Final = 1_000_000
 _COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
@@ -232,10 +235,17 @@ def _model(provider: str | None, model: str) -> Any | None:
     """The price list's entry: of the provider's model, else of the model wherever it is known."""
     from genai_prices.data_snapshot import get_snapshot
 
-    attempts = (None,) if provider is None else (_PROVIDER_IDS.get(provider, provider), None)
-    for attempt in attempts:
+    attempts: list[tuple[str, str | None]] = (
+        [(model, None)] if provider is None else [(model, _PROVIDER_IDS.get(provider, provider)), (model, None)]
+    )
+    named, bare = provider_of_model(model), model.partition("/")[2]
+    if named is not None:
+        attempts += [(bare, _PROVIDER_IDS.get(named, named)), (bare, None)]
+    if model.startswith(_EMBEDDINGS_OF_OPENAI):
+        attempts.append((model, "openai"))
+    for name, attempt in attempts:
         try:
-            return get_snapshot().find_provider_model(model, None, attempt, None)[1]
+            return get_snapshot().find_provider_model(name, None, attempt, None)[1]
         except LookupError:
             continue
     return None

@@ -92,7 +92,7 @@ def span_fields(row: Row, prices: Pricer, index: RunIndex) -> tuple[Fields, int]
 def log_fields(row: Row, prices: Pricer, index: RunIndex) -> tuple[Fields, int]:
     """The same of a stored log record."""
     attributes, resource = row["attributes"] or {}, row["resource_attributes"] or {}
-    name = attributes.get("event.name") or row["event_name"] or ""
+    name = attributes.get("event.name") or row["event_name"] or attributes.get("event_name", "")
     view = LogView(row["scope_name"] or "", name, row["body"], attributes, resource, row["span_id"] is not None)
     fields = {**_of_resource(tuple(resource.items())), **dialects.read_log(view)}
     time_ns = row["received_ns"] if row["clock_flagged"] else row["time_ns"]

@@ -243,7 +243,7 @@ def _first(attributes: Iterable[Message], keys: Sequence[str]) -> str | None:
 
 def _event_name(record: Message) -> str:
     """Return the name of an event as the dialects read it: the attribute goes before the field, which may be a place in the source."""
-    return _first(record.attributes, ("event.name",)) or str(record.event_name)
+    return _first(record.attributes, ("event.name",)) or str(record.event_name) or _first(record.attributes, ("event_name",)) or ""
 
 
 def _item_setter(items: Any, index: int) -> Callable[[str], None]:

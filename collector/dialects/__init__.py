@@ -25,7 +25,7 @@ from collector.dialects import (
     vercel,
     vocabulary,
 )
-from collector.dialects.normalise import handed_to, stop_of_error
+from collector.dialects.normalise import handed_to, provider_of_model, stop_of_error
 from collector.dialects.record import Dialect, Fields, LogView, SpanView, no_logs
 from collector.dialects.values import text
 
@@ -38,8 +38,8 @@ DIALECTS: Final[tuple[Dialect, ...]] = (
     mlflow.DIALECT,
     langsmith.DIALECT,
     google_adk.DIALECT,
+    pydantic_ai.DIALECT,  # its spans may have the names of OpenInference beside its own
     openinference.DIALECT,
-    pydantic_ai.DIALECT,
     strands.DIALECT,
     agent_framework.DIALECT,
     autogen.DIALECT,
@@ -66,6 +66,8 @@ def read_span(span: SpanView) -> Fields:
                 _fail(span, fields)
             if "tool_name" in fields:
                 _hand_over(span, fields)
+            if fields["step_kind"] == "model" and fields.get("provider") is None:
+                _name_provider(fields)
             return fields
     raise AssertionError("the last dialect reads every span")
 
@@ -96,6 +98,13 @@ def _fail(span: SpanView, fields: Fields) -> None:
         reason = stop_of_error(fields["error_type"])
         if reason is not None:
             fields["stop_reason"] = reason
+
+
+def _name_provider(fields: Fields) -> None:
+    """Say whose model answered where only the model's name tells."""
+    provider = provider_of_model(fields.get("model_requested")) or provider_of_model(fields.get("model"))
+    if provider is not None:
+        fields["provider"] = provider
 
 
 def _hand_over(span: SpanView, fields: Fields) -> None:

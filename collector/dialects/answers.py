@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from collector.dialects.normalise import finish_reason
 from collector.dialects.record import Fields
-from collector.dialects.values import integer, text
+from collector.dialects.values import integer, objects, text
 
 _DEPTH: Final = 4
 _WRAPPERS: Final = ("generations", "message", "kwargs", "output")
 _DESCRIPTIONS: Final = ("response_metadata", "generation_info", "llm_output")
-_REASONS: Final = ("finish_reason", "stop_reason", "done_reason")
+_CHOICES: Final = ("choices", "candidates")
+_MODELS: Final = ("model_name", "model", "model_version", "modelVersion")
+_REASONS: Final = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stopReason")
 _USAGES: Final = ("usage_metadata", "usage", "token_usage")
 _COUNTS: Final = {  # column → names in a usage object
     "input_tokens": ("input_tokens", "prompt_tokens"),
@@ -52,18 +54,35 @@ def complete(fields: Fields, answer: Any) -> None:
                     _count(fields, described.get(name))
 
 
+def describe(fields: Fields, answer: Any) -> None:
+    """Fill of the same the model, the answer's id and why it finished, but no counts."""
+    for part in parts(answer):
+        for described in (*(part.get(name) for name in _DESCRIPTIONS), part):
+            if isinstance(described, dict):
+                _describe(fields, described)
+
+
 def _describe(fields: Fields, described: dict[str, Any]) -> None:
-    choices = described.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    reasons = (*(described.get(name) for name in _REASONS), first.get("finish_reason"))
+    firsts = [objects(described.get(name))[:1] for name in _CHOICES]
+    reasons = [sent.get(name) for sent in (described, *(first for found in firsts for first in found)) for name in _REASONS]
     found = {
-        "finish_reason": finish_reason(next((reason for reason in reasons if reason), None)),
-        "model": text(described.get("model_name")) or text(described.get("model")),
-        "response_id": text(described.get("id")),
+        "finish_reason": finish_reason(next((reason for reason in reasons if reason), _reason_of_response(described))),
+        "model": next((model for name in _MODELS if (model := text(described.get(name)))), None),
+        "response_id": text(described.get("id")) or text(described.get("response_id")) or text(described.get("responseId")),
     }
     for column, value in found.items():
         if value is not None:
             fields.setdefault(column, value)
+
+
+def _reason_of_response(described: dict[str, Any]) -> str | None:
+    """Return why a response of OpenAI's Responses API ended, which says so by its status and what it holds."""
+    if described.get("object") != "response" and not isinstance(described.get("output"), list):
+        return None
+    if any(item.get("type") == "function_call" for item in objects(described.get("output"))):
+        return "tool_calls"
+    status = described.get("status")
+    return status if status in {"completed", "incomplete", "failed"} else None
 
 
 def _count(fields: Fields, usage: Any) -> None:

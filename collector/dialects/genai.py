@@ -24,8 +24,24 @@ NAMES: Final[Names] = {
             "traceloop.association.properties.conversation_id",
         ),
     ),
-    "actor": (text, ("traceloop.association.properties.user_id", "llm.user")),
-    "tenant": (text, ("traceloop.association.properties.tenant", "traceloop.association.properties.tenant_id")),
+    "actor": (
+        text,
+        (
+            "traceloop.association.properties.user_id",
+            "llm.user",
+            "metadata.user_api_key_end_user_id",
+            "metadata.user_api_key_user_id",
+        ),
+    ),
+    "tenant": (
+        text,
+        (
+            "traceloop.association.properties.tenant",
+            "traceloop.association.properties.tenant_id",
+            "metadata.user_api_key_org_id",
+            "metadata.user_api_key_team_id",
+        ),
+    ),
     "provider": (provider, ("gen_ai.provider.name", "gen_ai.system", "llm.vendor")),
     "model_requested": (text, ("gen_ai.request.model", "llm.request.model")),
     "model": (text, ("gen_ai.response.model", "llm.response.model")),
@@ -163,6 +179,8 @@ def complete_call(span: SpanView, table: NameTable, fields: Fields) -> None:
                 fields.setdefault(column, value)
     if "finish_reason" not in fields and (reason := finish_reason_of_messages(span)) is not None:
         fields["finish_reason"] = reason
+    if fields.get("operation") == "embeddings" and fields.get("output_tokens") == 0:
+        del fields["output_tokens"]  # what has no output
     make_inclusive(fields, total_of(span.attributes))
 
 
@@ -208,6 +226,8 @@ def finish_reason_of_messages(span: SpanView) -> str | None:
         reason = None
         if (sent := attributes.get("gen_ai.output.messages")) is not None:
             reason = _finish_of_output(sent)
+        elif name == "gen_ai.content.completion":
+            reason = _finish_of_output(attributes.get("gen_ai.completion"))
         elif name == "gen_ai.choice":
             content = parsed(attributes.get("gen_ai.event.content"))
             reason = finish_reason(attributes.get("finish_reason") or (content.get("finish_reason") if isinstance(content, dict) else None))

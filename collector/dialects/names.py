@@ -5,7 +5,7 @@ auditlake goes before it and the names that every convention shares go behind it
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from collector.dialects.normalise import passed, provider, stop_reason
+from collector.dialects.normalise import passed, provider, stop_reason, triggered
 from collector.dialects.record import ANSWERED_FROM_CACHE, SENT_COST, SERVICE_TIER, Attributes, Fields
 from collector.dialects.values import boolean, integer, number, text
 
@@ -58,8 +58,12 @@ COMMON: Final[Names] = {
     "eval_name": (text, ("gen_ai.evaluation.name",)),
     "eval_score": (number, ("gen_ai.evaluation.score.value",)),
     "eval_passed": (passed, ("gen_ai.evaluation.score.label",)),
+    "decision": (triggered, ("gen_ai.guardrail.triggered", "guardrail.triggered")),
     "handoff_to": (text, ("gen_ai.handoff.to_agent",)),
-    SENT_COST: (number, ("operation.cost", "llm.cost.total", "cost_usd", "gen_ai.usage.cost", "gen_ai.usage.total_cost")),
+    SENT_COST: (
+        number,
+        ("operation.cost", "llm.cost.total", "cost_usd", "gen_ai.usage.cost", "gen_ai.usage.total_cost", "gen_ai.cost.total_cost"),
+    ),
     ANSWERED_FROM_CACHE: (boolean, ("gen_ai.response.cached", "litellm.cache_hit")),
     SERVICE_TIER: (text, ("openai.response.service_tier", "gen_ai.openai.response.service_tier")),
 }

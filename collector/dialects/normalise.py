@@ -3,18 +3,27 @@
 import re
 from typing import Final
 
-from collector.dialects.values import first_text, parsed, text
+from collector.dialects.values import boolean, first_text, parsed, text
 
 _PROVIDERS: Final = {
     "anthropic": ("anthropic", "claude"),
-    "aws.bedrock": ("aws.bedrock", "aws_bedrock", "bedrock", "amazon_bedrock", "amazon-bedrock", "bedrock_converse", "bedrock-runtime"),
+    "aws.bedrock": (
+        "aws.bedrock",
+        "aws",
+        "aws_bedrock",
+        "bedrock",
+        "amazon_bedrock",
+        "amazon-bedrock",
+        "bedrock_converse",
+        "bedrock-runtime",
+    ),
     "azure.ai.inference": ("azure.ai.inference", "az.ai.inference", "azure_ai"),
     "azure.ai.openai": ("azure.ai.openai", "az.ai.openai", "azure_openai", "azure-openai", "azure", "azureopenai"),
     "cohere": ("cohere",),
     "deepseek": ("deepseek",),
     "gcp.gemini": ("gcp.gemini", "gemini", "google", "google_genai", "google-gla", "google.generative-ai", "google_generativeai"),
     "gcp.gen_ai": ("gcp.gen_ai",),
-    "gcp.vertex_ai": ("gcp.vertex_ai", "vertex_ai", "vertexai", "google-vertex", "google.vertex", "google_vertexai"),
+    "gcp.vertex_ai": ("gcp.vertex_ai", "vertex_ai", "vertexai", "vertex", "google-vertex", "google.vertex", "google_vertexai"),
     "groq": ("groq",),
     "ibm.watsonx.ai": ("ibm.watsonx.ai", "watsonx"),
     "mistral_ai": ("mistral_ai", "mistralai", "mistral"),
@@ -24,6 +33,7 @@ _PROVIDERS: Final = {
     "x_ai": ("x_ai", "xai", "x-ai"),
 }
 _PROVIDER_OF: Final = {spelling: name for name, spellings in _PROVIDERS.items() for spelling in spellings}
+_APIS: Final = frozenset({"chat", "responses", "completion", "messages", "embedding", "image", "speech", "transcription", "anthropic"})
 FRAMEWORKS: Final = frozenset({
     "strands-agents", "strands", "microsoft.agent_framework", "autogen", "langchain", "langgraph", "llama_index", "llamaindex", "crewai",
     "pydantic-ai", "pydantic_ai", "agno", "smolagents", "dspy", "haystack", "semantic_kernel", "openai_agents", "vercel", "gateway",
@@ -54,6 +64,9 @@ _FINISH_OF: Final = {spelling: name for name, spellings in _FINISH.items() for s
 KIND_OF_OPERATION: Final = {
     "chat": "model",
     "generate_content": "model",
+    "image_generation": "model",
+    "speech": "model",
+    "transcription": "model",
     "text_completion": "model",
     "embeddings": "model",
     "retrieval": "retrieval",
@@ -75,6 +88,12 @@ _OPERATION_OF: Final = {
     "text.streaming_completions": "text_completion",
     "apply_guardrail": "guardrail", "guardrail.run": "guardrail", "guard": "guardrail",
     "call_llm": "generate_content",
+    "guardrail_check": "guardrail", "agent_handoff": "handoff", "speech_generation": "speech",
+    # LiteLLM's, whose gateway calls every one of them by its name in asyncio
+    "acompletion": "chat", "aresponses": "chat", "anthropic_messages": "chat", "response": "chat", "atext_completion": "text_completion",
+    "agenerate_content": "generate_content", "generate_content_stream": "generate_content",
+    "agenerate_content_stream": "generate_content", "aembedding": "embeddings", "arerank": "retrieval",
+    "aimage_generation": "image_generation", "atranscription": "transcription", "aspeech": "speech",
     "agent": "invoke_agent", "workflow": "invoke_workflow", "tool": "execute_tool", "tool_call": "execute_tool", "retriever": "retrieval",
 }  # fmt: skip
 _STOP: Final = {
@@ -139,9 +158,25 @@ def provider(value: object) -> str | None:
     if name in FRAMEWORKS:
         return None
     known = _PROVIDER_OF.get(name)
-    if known is None and "." in name:  # the AI SDK appends the API: openai.chat, anthropic.messages
-        known = _PROVIDER_OF.get(name.rsplit(".", 1)[0])
+    while known is None and "." in name:  # the AI SDK appends the API: openai.chat, vertex.anthropic.messages
+        shorter, _, api = name.rpartition(".")
+        known = _PROVIDER_OF.get(shorter)
+        if known is None and api not in _APIS:
+            break
+        name = shorter
     return known or name
+
+
+def provider_of_model(model: str | None) -> str | None:
+    """Return the provider that a model's name begins with, as LiteLLM and those who build on it write it: `openai/gpt-4o-mini`."""
+    prefix, slash, _ = (model or "").partition("/")
+    return _PROVIDER_OF.get(prefix.lower()) if slash else None
+
+
+def triggered(value: object) -> str | None:
+    """Return what a guardrail decided that says whether it was triggered."""
+    tripped = boolean(value)
+    return None if tripped is None else "deny" if tripped else "allow"
 
 
 def finish_reason(value: object) -> str | None:

@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from collector.dialects import answers
+from collector.dialects.genai import NAMES as GENAI
 from collector.dialects.genai import without_call
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import decision, finish_reason, passed, provider
@@ -28,8 +30,10 @@ NAMES: Final[Names] = {
     "eval_name": (text, ("evaluation.name", "eval.name")),
     "eval_score": (number, ("evaluation.score", "eval.score")),
     "eval_passed": (passed, ("evaluation.label", "eval.label")),
+    "decision": (decision, ("guardrail_status",)),
 }
-TABLE: Final = NameTable(NAMES, COMMON)
+TABLE: Final = NameTable(NAMES, GENAI, COMMON)
+"""What adds these names to another's spans leaves the names of OpenTelemetry's conventions there."""
 _STEPS: Final = {  # span kind → step kind, operation
     "LLM": ("model", "chat"),
     "EMBEDDING": ("model", "embeddings"),
@@ -50,8 +54,9 @@ _METADATA: Final = {  # in the JSON of `metadata`, as users and LangChain put it
 }
 _NODE: Final = "graph.node.id"
 _HANDOFF: Final = "handoff to "
-_RESPONSE_ID: Final = re.compile(r'\s*\{\s*"id"\s*:\s*"([^"\\]+)"')
-"""OpenAI's response, as the instrumentation of its client keeps it in `output.value`, begins with its id."""
+_METHOD: Final = re.compile(r"\.(?:a?run(?:_stream)?|a?invoke|a?kickoff|a?stream|__call__|_?execute_(?:core|task))$")
+"""The method by which an agent was run, behind the agent in the name of its span."""
+_TEMPLATES: Final = ("llm.prompt_template.template", "llm.prompt_template.variables")
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -61,6 +66,8 @@ def read_span(span: SpanView) -> Fields | None:
         return None
     step, operation = _STEPS.get(str(kind).upper(), ("other", None))
     fields = TABLE.read(span.attributes)
+    if step == "model" and _is_no_call(span, fields):
+        step, operation = "other", "prompt"
     fields["operation"] = operation
     fields["step_kind"] = "run" if step == "other" and span.is_root else step
     if step == "model":
@@ -82,10 +89,20 @@ def _by_name(span: SpanView, step: str, fields: Fields) -> None:
         node = text(span.attributes.get(_NODE))
         if node is None and span.is_root and "openai_agents" in span.scope:  # a trace of the OpenAI Agents SDK, with its agents below
             fields |= {"step_kind": "run", "operation": "invoke_workflow"}
-        elif name := node or span.name:
+        elif name := node or _METHOD.sub("", span.name):
             fields["agent_name"] = name  # LangChain's agents have no other name
-    elif step == "tool" and "tool_name" not in fields and span.name.startswith(_HANDOFF):  # OpenAI Agents SDK
-        fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
+    elif step == "tool" and "tool_name" not in fields:
+        if span.name.startswith(_HANDOFF):  # OpenAI Agents SDK
+            fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
+        elif span.name:
+            fields["tool_name"] = _METHOD.sub("", span.name)
+
+
+def _is_no_call(span: SpanView, fields: Fields) -> bool:
+    """Return whether a span of kind LLM only fills in a prompt, as Haystack's builders of prompts do."""
+    if span.failed or "input_tokens" in fields or "output_tokens" in fields or "model" in fields or "model_requested" in fields:
+        return False
+    return "PromptBuilder" in span.name or any(name in span.attributes for name in _TEMPLATES)
 
 
 def _verdict(attributes: Attributes) -> str | None:
@@ -104,9 +121,8 @@ def _complete_call(attributes: Attributes, fields: Fields) -> None:
     if fields["operation"] == "embeddings":
         fields.pop("output_tokens", None)
     make_inclusive(fields, integer(attributes.get("llm.token_count.total")))
-    begins = _RESPONSE_ID.match(str(attributes.get("output.value", ""))[:200])
-    if begins is not None:
-        fields["response_id"] = begins[1]
+    if "finish_reason" not in fields or "response_id" not in fields:
+        answers.describe(fields, parsed(attributes.get("output.value")))
 
 
 def from_metadata(attributes: Attributes, fields: Fields) -> None:

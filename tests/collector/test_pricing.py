@@ -238,3 +238,15 @@ def test_a_price_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"(?s)no\.yaml.*processors\.pricing\.file") as caught:
         load_price_file(tmp_path / "no.yaml")
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usd"),
+    [
+        (None, "openai/gpt-4o-mini", 0.15),
+        (None, "text-embedding-3-small", 0.02),
+        ("my-gateway", "anthropic/claude-3-5-haiku-20241022", 0.8),
+    ],
+)
+def test_a_model_is_priced_that_names_its_provider_itself(provider, model, usd):
+    assert calculate(provider, model, 1_795_262_400_000_000_000, Tokens(1_000_000, 0, 0, 0)).usd == pytest.approx(usd)

@@ -4,7 +4,7 @@ SELECT
     * EXCLUDE (step_kind, time, time_ns, observed_time, observed_ns),
     span_id AS parent_span_id,
     coalesce(step_kind, 'other') AS kind,
-    coalesce(nullif(attributes['event.name'], ''), event_name, 'log record') AS name, -- event_name may be a place in the source
+    coalesce(nullif(attributes['event.name'], ''), event_name, nullif(attributes['event_name'], ''), 'log record') AS name, -- event_name may be a place in the source
     time AS started_at,
     time AS ended_at,
     time_ns AS start_ns,
