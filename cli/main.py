@@ -59,7 +59,9 @@ def _version(
 
 
 def _explain(error: Exception) -> None:
-    """Exit with 2 and one line when `error` is of our own families; otherwise return, so that the bug stays visible."""
+    """Exit with 2 and one line when `error` is of our own families, with 130 after Ctrl-C; otherwise return: the bug stays visible."""
+    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+        sys.exit(130)
     hint = getattr(error, "hint", None)
     if hint is not None:
         typer.echo(f"auditlake: {error}", err=True)

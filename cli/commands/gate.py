@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -11,6 +11,7 @@ from cli.options import EXIT_NO, DataOption, FormatOption, OutputFormat, fail, p
 if TYPE_CHECKING:
     from storage.gate import Question, Verdict
 
+EVIDENCE = ("gate.json", "gate.md")
 PAIR_KEYS = ("task", "case", "session", "input")
 
 
@@ -51,6 +52,7 @@ def gate(
     """Compare a release with another and open or close the gate."""
     from storage.gate import Question, Scope, Thresholds, load
 
+    _withdraw(folder)
     _refuse_nonsense(release, baseline, shadow=shadow, pair_by=pair_by)
     from cli.commands._lake import moment
 
@@ -64,10 +66,35 @@ def gate(
     question = Question(
         release=release, baseline=baseline, scope=scope, thresholds=rules, contract=contract, shadow=shadow, pair_by=pair_by
     )
-    _deliver(_verdict(data, question), folder, output)
+    try:
+        verdict = _verdict(data, question)
+    except Exception as error:
+        from storage.gate import closed
+
+        _write(closed(question, f"it was not judged to its end: {type(error).__name__}"), folder)
+        raise
+    _deliver(verdict, folder, output)
+
+
+def _withdraw(folder: Path | None) -> None:
+    """Evidence of an earlier question must not be taken for the answer to this one, however it ends."""
+    if folder is None:
+        return
+    try:
+        for name in EVIDENCE:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        _unwritten(folder, error)
+
+
+def _unwritten(folder: Path, error: OSError) -> NoReturn:
+    fail(f"the evidence cannot be written to {folder}: {error.strerror}", "give a folder that can be written with -o", code=EXIT_NO)
 
 
 def _refuse_nonsense(release: str, baseline: str | None, *, shadow: bool, pair_by: str | None) -> None:
+    for option, value in (("--release", release), ("--baseline", baseline)):
+        if value == "":
+            fail(f"{option} is empty", "name a release as its records do in service.version")
     if baseline == release:
         fail(f"--baseline {release} is the release itself", "name the release that runs today")
     if shadow and baseline is None:
@@ -92,6 +119,21 @@ def _verdict(data: Path | None, question: "Question") -> "Verdict":
 
 
 def _deliver(verdict: "Verdict", folder: Path | None, output: OutputFormat) -> None:
+    found = _write(verdict, folder)
+    if output is OutputFormat.json:
+        print_json(found)
+    elif output is OutputFormat.table:
+        _print(found)
+    else:
+        for reason in found["reasons"]:
+            typer.echo(f"gate closed: {reason}", err=True)
+        print_rows([_flat(check) for check in found["checks"]], output)
+    if not verdict.open:
+        raise typer.Exit(EXIT_NO)
+
+
+def _write(verdict: "Verdict", folder: Path | None) -> dict[str, Any]:
+    """Return the summary, written where it was asked for."""
     import json
 
     from storage.gate import document, markdown
@@ -100,18 +142,12 @@ def _deliver(verdict: "Verdict", folder: Path | None, output: OutputFormat) -> N
     if folder is not None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "gate.json").write_text(json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-            (folder / "gate.md").write_text(markdown(found), encoding="utf-8")
+            texts = (json.dumps(found, ensure_ascii=False, indent=2, allow_nan=False) + "\n", markdown(found))
+            for name, text in zip(EVIDENCE, texts, strict=True):
+                (folder / name).write_text(text, encoding="utf-8")
         except OSError as error:
-            fail(f"the evidence cannot be written to {folder}: {error.strerror}", "give a folder that can be written with -o", code=EXIT_NO)
-    if output is OutputFormat.json:
-        print_json(found)
-    elif output is OutputFormat.table:
-        _print(found)
-    else:
-        print_rows([_flat(check) for check in found["checks"]], output)
-    if not verdict.open:
-        raise typer.Exit(EXIT_NO)
+            _unwritten(folder, error)
+    return found
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -130,7 +166,7 @@ def _print(found: dict[str, Any]) -> None:
         for check in found["checks"]
     ]  # fmt: skip
     rows += [
-        {"check": f"control {control['name']}", "state": "passed" if control["passed"] else "failed",
+        {"check": f"control {control['name']}", "state": control["state"],
          "release": f"{control['failed']} of {control['checked']} failed", "baseline": "", "change": "", "allowed": ""}
         for control in found["controls"]
     ]  # fmt: skip

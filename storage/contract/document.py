@@ -63,8 +63,8 @@ def read_document(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise ContractFileError(file, [Problem(line=line, path="", message=f"not valid YAML: {error.problem or error.context}")]) from None
-    except (yaml.YAMLError, ValueError):
-        problem = Problem(line=1, path="", message="not valid YAML: it holds characters or values that YAML forbids")
+    except (yaml.YAMLError, ValueError, RecursionError):
+        problem = Problem(line=1, path="", message="not valid YAML: it holds characters or values that YAML forbids, or nests too deep")
         raise ContractFileError(file, [problem]) from None
     if builder.problems:
         raise ContractFileError(file, builder.problems)

@@ -1,7 +1,6 @@
 """What no statistics excuse: the trace contract on the release's runs, the audit controls, and that the lake is whole."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -37,7 +36,9 @@ def check_contract(lake: Lake, path: Path, release: ReleaseData, thresholds: Thr
         return ContractResult(file=path.name, passed=False, reason=f"the contract cannot be used: {error}")
     ended = [row["run_id"] for row in release.runs if row["status"] != "running"]
     chosen = sorted(sorted(ended, key=_lot)[: thresholds.contract_runs])
-    reports = [report for run_id in chosen if (report := contracts.check(lake, run_id, contract)) is not None]
+    answers = {run_id: contracts.check(lake, run_id, contract) for run_id in chosen}
+    reports = [report for report in answers.values() if report is not None]
+    gone = len(answers) - len(reports)
     short = [report for report in reports if not report.ok]
     told = tuple(
         {"run_id": report.run_id, "gaps": len(report.gaps), "requirements": sorted({gap.requirement for gap in report.gaps})}
@@ -45,10 +46,12 @@ def check_contract(lake: Lake, path: Path, release: ReleaseData, thresholds: Thr
     )
     if not reports:
         reason = "no run could be checked"
+    elif gone:
+        reason = f"{gone} of {len(answers)} runs could not be checked"
     else:
         reason = f"{len(short)} of {len(reports)} checked runs are short of it" if short else "every checked run keeps it"
     return ContractResult(
-        file=path.name, passed=bool(reports) and not short, reason=reason, runs=len(ended), checked=len(reports), short=told
+        file=path.name, passed=bool(reports) and not short and not gone, reason=reason, runs=len(ended), checked=len(reports), short=told
     )
 
 
@@ -60,18 +63,30 @@ def evaluate_controls(lake: Lake, release: ReleaseData, thresholds: Thresholds) 
     return tuple(controls.evaluate(lake, run_ids=release.run_ids, names=names, evidence_limit=_NAMED_AT_MOST))
 
 
-def damage(lake: Lake, scope: Scope, releases: Sequence[ReleaseData]) -> list[str]:
-    """Return the files that are missing from the answer and could hold records of these releases."""
-    begun = [row["started_at"] for release in releases for row in release.runs]
-    first = min([*begun, *([scope.since] if scope.since else [])], default=None)
-    last = max((row["last_at"] for release in releases for row in release.runs), default=None)
+def unstated(lake: Lake, release: ReleaseData, baseline: ReleaseData | None, thresholds: Thresholds) -> list[str]:
+    """Return what the baseline's calls said of their tools and the release's keep back: controls cannot look at what is not said."""
+    if thresholds.asked == () or baseline is None or not release.runs or not baseline.runs:
+        return []
+    rows = lake.named("gate_unstated", release_runs=release.run_ids, baseline_runs=baseline.run_ids).to_pylist()
+    words = (("side_effects", "its side effect"), ("approvals", "whether it needs an approval"))
+    return [
+        f"tool {row['tool_name']}: {row[name]} calls do not state {what}, as every call of the baseline does"
+        for row in rows
+        for name, what in words
+        if row[name]
+    ]
+
+
+def damage(lake: Lake, scope: Scope) -> list[str]:
+    """Return the files that are missing from the answer and could hold records of runs of the scope.
+
+    What the lake still knows of a release says nothing of what was in a file that is gone: only the scope leaves days out.
+    """
     found = []
     for file in lake.damaged:
         day = _day(str(file.path))
-        outside = day is not None and (
-            (first is not None and day < first.date() - timedelta(days=1)) or (last is not None and day > last.date() + timedelta(days=1))
-        )
-        if not outside:
+        first = None if scope.since is None else scope.since.date() - timedelta(days=1)
+        if day is None or first is None or day >= first:
             found.append(str(file.path))
     return found
 

@@ -88,7 +88,7 @@ def read_releases(lake: Lake, releases: Sequence[str], scope: Scope, *, gaps: bo
         params = {"releases": list(releases), **scope.params()}
         rows = lake.named("gate_runs", **window, **params).to_pylist()
         ids = [row["run_id"] for row in rows]
-        evaluations = lake.named("gate_evals", run_ids=ids, **window, **params).to_pylist()
+        evaluations = lake.named("gate_evals", run_ids=ids, from_ns=window["from_ns"], **params).to_pylist()
         short = set(lake.named("gate_gaps", run_ids=ids, **window).column("run_id").to_pylist()) if gaps and rows else set()
         rows = [{**row, "short": row["run_id"] in short if gaps else None} for row in rows]
     return {release: _release(release, release in seen, rows, evaluations) for release in releases}

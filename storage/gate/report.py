@@ -99,7 +99,7 @@ def _contract(contract: Document | None) -> list[str]:
 def _controls(controls: Sequence[Document]) -> list[str]:
     if not controls:
         return ["Not evaluated."]
-    rows = [[each["name"], "passed" if each["passed"] else "failed", each["checked"], each["failed"], each["title"]] for each in controls]
+    rows = [[each["name"], each["state"], each["checked"], each["failed"], each["title"]] for each in controls]
     return _table(("control", "state", "checked", "failed", "what"), rows)
 
 

@@ -14,6 +14,8 @@ from storage.gate.reading import ReleaseData
 from storage.gate.verdict import Verdict
 
 VERSION: Final = 1
+_STATES: Final = {"pass": "passed", "fail": "failed"}
+"""Of controls, in the words of checks; a control that found nothing to check is not applicable."""
 Document = dict[str, Any]
 _INTERVALS: Final = (
     "MOVER of Wilson's (rates, with the design effect of calls within a run), Student's (means) and order-statistic (quantiles) bounds"
@@ -131,6 +133,7 @@ def _contract(verdict: Verdict) -> Document | None:
 
 def _control(control: Any) -> Document:
     return {
-        "name": control.name, "title": control.title, "passed": control.passed, "checked": control.checked, "failed": control.failed,
+        "name": control.name, "title": control.title, "state": _STATES.get(control.state, control.state), "passed": control.passed,
+        "checked": control.checked, "failed": control.failed,
         "evidence": [dict(row) for row in control.evidence],
     }  # fmt: skip

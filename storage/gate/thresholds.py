@@ -1,17 +1,20 @@
 """The rules of a gate: built in, or from a YAML file of the team's (docs/release-gate.md)."""
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from storage.contract.document import ContractFileError, Document, KeyPath, Problem, read_document, unknown
+from storage.controls.control import BUILT_IN
 from storage.errors import StorageError
 from storage.gate.measures import EVALUATIONS, MEASURES, Measure
 
 _NAMES: Final = (*(measure.name for measure in MEASURES), EVALUATIONS)
 _HINT: Final = "docs/release-gate.md lists the keys"
-
+_FORMS: Final = ("Rule", "literal[False]", "tuple[str, ...]", "literal['safety','all','none']")
+"""What pydantic calls the forms that a value can have."""
 
 SAFETY: Final = (
     "policy_before_side_effect", "approval_before_execution", "approval_by_another", "denied_not_executed", "denied_sources_unread",
@@ -79,21 +82,47 @@ ABSOLUTE: Final = {"success_rate": Rule(min=0.95), "tool_error_rate": Rule(max=0
 
 
 def load(path: Path) -> Thresholds:
-    """Return the thresholds of a YAML file. Raises `StorageError` that names every key in the way."""
+    """Return the thresholds of a YAML file. Raises `StorageError` that names every key in the way, and its line."""
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise StorageError("read the thresholds", path, hint=error.strerror or "check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StorageError("read the thresholds", path, hint="it is not YAML") from error
+        raise StorageError("read the thresholds", path, hint=error.strerror or "check the path") from None
+    except UnicodeDecodeError:
+        raise _refused(path, ["it is not UTF-8 text"]) from None
     try:
-        found = Thresholds.model_validate(document if document is not None else {})
+        document = read_document(text, str(path))
+    except ContractFileError as error:
+        raise _refused(path, error.problems) from None
+    try:
+        found = Thresholds.model_validate(document.values if document.values is not None else {})
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}" for each in error.errors())
-        raise StorageError("read the thresholds", path, hint=f"{problems}; {_HINT}") from error
-    unknown = [name for name in found.checks if name not in _NAMES and not name.startswith(f"{EVALUATIONS}:")]
-    if unknown:
-        raise StorageError(
-            "read the thresholds", path, hint=f"checks.{unknown[0]}: there is no such check; one of {', '.join(_NAMES)} or eval:<name>"
-        )
+        raise _refused(path, _problems(document, error)) from None
+    problems = [
+        document.problem(("checks", name), unknown("check", name, (*_NAMES, "eval:<name>")))
+        for name in found.checks
+        if name not in _NAMES and not name.startswith(f"{EVALUATIONS}:")
+    ]
+    asked = found.controls if isinstance(found.controls, tuple) else ()
+    problems += [document.problem(("controls",), unknown("control", name, BUILT_IN)) for name in asked if name not in BUILT_IN]
+    if problems:
+        raise _refused(path, problems)
     return found
+
+
+def _refused(path: Path, problems: Iterable[object]) -> StorageError:
+    return StorageError("read the thresholds", path, hint=f"{'; '.join(str(problem) for problem in problems)}; {_HINT}")
+
+
+def _problems(document: Document, error: ValidationError) -> list[Problem]:
+    """What is wrong, by the keys of the file: a check is a rule or `false`, and pydantic tells why it is neither."""
+    found: dict[KeyPath, str] = {}
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        where = tuple(part for part in detail["loc"] if part not in _FORMS)
+        message = detail["msg"]
+        if detail["type"] == "extra_forbidden":
+            message = unknown("key", str(where[-1]), Rule.model_fields if "checks" in where else Thresholds.model_fields)
+        elif detail["type"] == "model_type":
+            message = "must be a mapping of keys" if not where else "must be a mapping of keys, or false"
+        found.setdefault(where, message)
+    told = [where for where in found if not any(len(other) > len(where) and other[: len(where)] == where for other in found)]
+    return [document.problem(where, found[where]) for where in told]

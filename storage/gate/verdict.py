@@ -9,7 +9,7 @@ from storage.gate.checks import Check, Comparison, compare, limited, too_few
 from storage.gate.estimates import Estimate
 from storage.gate.facts import Fact, facts_of
 from storage.gate.measures import EVALUATIONS, Measure
-from storage.gate.obligations import ContractResult, check_contract, damage, evaluate_controls
+from storage.gate.obligations import ContractResult, check_contract, damage, evaluate_controls, unstated
 from storage.gate.pairs import Pairs, make_pairs
 from storage.gate.reading import ReleaseData, Scope, measures_of, read_releases
 from storage.gate.thresholds import ABSOLUTE, Rule, Thresholds
@@ -70,9 +70,10 @@ def judge(lake: Lake, question: Question) -> Verdict:
         contract=None if question.contract is None else check_contract(lake, question.contract, release, question.thresholds),
         controls=evaluate_controls(lake, release, question.thresholds),
     )
-    missing = damage(lake, question.scope, [release, *([baseline] if baseline is not None else [])])
+    kept_back = unstated(lake, release, baseline, question.thresholds)
+    missing = damage(lake, question.scope)
     damaged = [f"{path} is damaged: its rows are missing from the evidence" for path in missing]
-    return replace(verdict, reasons=(*verdict.reasons, *_unmet(verdict), *damaged))
+    return replace(verdict, reasons=(*verdict.reasons, *_unmet(verdict), *kept_back, *damaged))
 
 
 def decide(question: Question, release: ReleaseData, baseline: ReleaseData | None) -> Verdict:

@@ -111,3 +111,30 @@ def test_thresholds_that_cannot_be_read_are_usage(data: Path, tmp_path: Path) ->
 
 def test_the_keys_of_pairs_are_those_of_the_gate() -> None:
     assert tuple(KEYS) == gate.PAIR_KEYS
+
+
+def test_evidence_of_an_earlier_question_does_not_stay(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the question ends: an answer that stayed could be taken for the new one."""
+    arguments = ("--data", data, "--release", "2", "--config", data.parent / "thresholds.yaml", "-o", tmp_path)
+    assert invoke(*arguments).exit_code == 0
+    assert json.loads((tmp_path / "gate.json").read_text())["gate"] == "open"
+    assert invoke(*arguments[:-4], "--config", tmp_path / "none.yaml", "-o", tmp_path).exception is not None
+    assert not list(tmp_path.iterdir())
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("storage.gate.judge", broken)
+    assert isinstance(invoke(*arguments).exception, ZeroDivisionError)
+    found = json.loads((tmp_path / "gate.json").read_text())
+    assert (found["gate"], found["reasons"]) == ("closed", ["it was not judged to its end: ZeroDivisionError"])
+
+
+def test_rows_of_csv_leave_the_reasons_to_stderr(data: Path) -> None:
+    result = invoke("--data", data, "--release", "9", "--format", "csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "gate closed: the release 9 is unknown: the lake has no record of it\n"
+
+
+def test_a_release_without_a_name_is_a_question_put_wrongly(data: Path) -> None:
+    assert invoke("--data", data, "--release", "").exit_code == 2

@@ -225,7 +225,11 @@ def test_the_same_runs_and_question_give_the_same_bytes(data: Path, read: dict[s
     ("text", "named"),
     [
         ("alpha: 2", "alpha"), ("checks: {speed: {max: 1}}", "checks.speed"), ("checks: {success_rate: {maximum: 1}}", "maximum"),
-        ("- 1", "file"), ("a: [", "not YAML"), ("controls: [1, {}]", "controls"), ("checks: {cost_usd: {tolerance: -1}}", "tolerance"),
+        ("- 1", "must be a mapping"), ("x: " + "[" * 5000, "too deep"),
+        ("checks:\n  success_rate: {min: 0.9, min: 0.1}", "line 2: checks.success_rate.min: stands twice"),
+        ("checks: {success_rate: {tolerence: 1}}", "line 1: checks.success_rate.tolerence: unknown key 'tolerence': did you mean"),
+        ("controls: [runs_ends]", "did you mean 'runs_end'"), ("alpha: 0.01\nalpha: 0.5", "stands twice"),
+        ("a: [", "line 1: not valid YAML"), ("controls: [1, {}]", "controls"), ("checks: {cost_usd: {tolerance: -1}}", "tolerance"),
     ],
 )  # fmt: skip
 def test_thresholds_that_are_wrong_say_where(tmp_path: Path, text: str, named: str) -> None:
