@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from collector.dialects.normalise import finish_reason
 from collector.dialects.record import Fields
-from collector.dialects.values import integer, objects, text
+from collector.dialects.values import integer, objects
 
 _DEPTH: Final = 4
 _WRAPPERS: Final = ("generations", "message", "kwargs", "output")
 _DESCRIPTIONS: Final = ("response_metadata", "generation_info", "llm_output")
+_IDS: Final = ("id", "response_id", "responseId")
 _CHOICES: Final = ("choices", "candidates")
 _MODELS: Final = ("model_name", "model", "model_version", "modelVersion")
 _REASONS: Final = ("finish_reason", "stop_reason", "done_reason", "finishReason", "stopReason")
@@ -67,12 +68,17 @@ def _describe(fields: Fields, described: dict[str, Any]) -> None:
     reasons = [sent.get(name) for sent in (described, *(first for found in firsts for first in found)) for name in _REASONS]
     found = {
         "finish_reason": finish_reason(next((reason for reason in reasons if reason), _reason_of_response(described))),
-        "model": next((model for name in _MODELS if (model := text(described.get(name)))), None),
-        "response_id": text(described.get("id")) or text(described.get("response_id")) or text(described.get("responseId")),
+        "model": _first_word(described, _MODELS),
+        "response_id": _first_word(described, _IDS),
     }
     for column, value in found.items():
         if value is not None:
             fields.setdefault(column, value)
+
+
+def _first_word(described: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """Return the first of the names that is text: LangChain's `id` is also the path of a class."""
+    return next((word for name in names if isinstance(word := described.get(name), str) and word), None)
 
 
 def _reason_of_response(described: dict[str, Any]) -> str | None:

@@ -48,7 +48,7 @@ def read_span(span: SpanView) -> Fields | None:
     handled_elsewhere = span.kind == _SERVER and not span.is_root
     if method == _CALL:
         fields.setdefault("tool_name", _target(span.name))
-    if handled_elsewhere:
+    if handled_elsewhere and _ACTION not in span.attributes:  # who was asked may tell the answer, and the one who asked the question alone
         fields["step_kind"] = "other"
     elif method == _CALL:
         fields["step_kind"], fields["operation"] = "tool", "execute_tool"

@@ -60,6 +60,8 @@ _FINISH: Final = {
     "error": ("error", "failed", "error_toxic", "error_limit"),
 }
 _FINISH_OF: Final = {spelling: name for name, spellings in _FINISH.items() for spelling in spellings}
+_FINISH_TOGETHER: Final = {spelling.replace("_", ""): name for spelling, name in _FINISH_OF.items()}
+"""As they are in .NET and Java: ToolCalls, EndTurn."""
 
 KIND_OF_OPERATION: Final = {
     "chat": "model",
@@ -185,7 +187,7 @@ def finish_reason(value: object) -> str | None:
     if reason is None:
         return None
     plain = reason.split(",", 1)[0].rsplit(".", 1)[-1].strip().lower().replace("-", "_")
-    return _FINISH_OF.get(plain, plain)
+    return _FINISH_OF.get(plain) or _FINISH_TOGETHER.get(plain, plain)
 
 
 def operation(value: object) -> str | None:

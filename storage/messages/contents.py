@@ -152,6 +152,8 @@ def _event(name: str, kind: Event, event: Mapping[str, Any], reader: Reader, she
     for key in kind.content:
         if attributes.get(key):
             return reader.text(attributes[key], kind.role, (*shelf, name, key))
+    if kind.content and not kind.part_of_call and (not body or body.removeprefix(sources.PREFIX) == name):
+        return []  # what was said was not recorded: the rest only describes it
     if kind.call:
         return reader.value([_call(attributes), _result(attributes)], "assistant")
     told = loads(attributes.get(sources.EVENT_CONTENT) or body or "")

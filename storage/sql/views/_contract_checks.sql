@@ -76,7 +76,7 @@ found AS (
                     'met': list_has_any(sent, [
                         'gen_ai.tool.call.arguments', 'tool_arguments', 'ai.toolCall.args', 'traceloop.entity.input', 'input.value',
                         'mlflow.spanInputs', 'tool_input', 'tool_parameters', 'arguments', 'gcp.vertex.agent.tool_call_args', 'inputs',
-                        'gen_ai.prompt'
+                        'gen_ai.prompt', 'tool.parameters'
                     ]) OR list_contains(told, 'gen_ai.tool.message')
                 },
                 {

@@ -10,7 +10,7 @@ WITH step AS MATERIALIZED (
     SELECT
         record_id, run_id, tenant, environment, release, agent_name, actor, kind, started_at AS time, start_ns, tool_name, tool_call_id,
         coalesce(action, attributes['auditlake.' || kind || '.action']) AS action,
-        side_effect, requires_approval, status, outcome, error_type, dialect, trace_id, span_id, policy_version, approver,
+        side_effect, requires_approval, status, outcome, error_type, dialect, trace_id, span_id, parent_span_id, policy_version, approver,
         lower(trim(CASE WHEN kind = 'policy' THEN decision ELSE approval_state END)) AS state,
         end_ns, nullif(trim(attributes['auditlake.approval.expires_at']), '') AS said_expiry,
         try_cast(try_cast(attributes['auditlake.approval.expires_at'] AS TIMESTAMPTZ) AS TIMESTAMP) AS expires_at,
@@ -36,9 +36,17 @@ call AS (
     ) AS e ON e.trace_id = s.trace_id AND e.span_id = s.span_id
     WHERE s.kind = 'tool'
 ),
+wrapped AS (
+    SELECT trace_id, span_id, any_value(tool_name) AS tool_name, any_value(tool_call_id) AS tool_call_id
+    FROM step
+    WHERE kind = 'tool' AND span_id IS NOT NULL
+    GROUP BY ALL
+),
 decided AS (
     SELECT
-        * REPLACE (
+        * EXCLUDE (wrapped_name, wrapped_call) REPLACE (
+            coalesce(tool_name, wrapped_name) AS tool_name,
+            coalesce(tool_call_id, wrapped_call) AS tool_call_id,
             CASE
                 WHEN kind = 'policy' AND state IN (
                     'allow', 'allowed', 'permit', 'permitted', 'accept', 'accepted', 'approve', 'approved', 'pass', 'passed',
@@ -53,8 +61,14 @@ decided AS (
                 ELSE state
             END AS state
         )
-    FROM step
-    WHERE kind <> 'tool' AND run_id IS NOT NULL AND state IS NOT NULL -- an outcome that states no decision takes none back
+    FROM (
+        -- a decision that names nothing is on the tool in whose span it was made
+        SELECT s.*, w.tool_name AS wrapped_name, w.tool_call_id AS wrapped_call
+        FROM step AS s
+        LEFT JOIN wrapped AS w
+            ON coalesce(s.tool_name, s.tool_call_id, s.action) IS NULL AND w.trace_id = s.trace_id AND w.span_id = s.parent_span_id
+        WHERE s.kind <> 'tool' AND s.run_id IS NOT NULL AND s.state IS NOT NULL -- an outcome without a decision takes none back
+    )
 ),
 -- what a record can be known by: '#' its call id and name, '=' its name where it has no call id, '?' its name for calls without one
 named AS (

@@ -6,9 +6,10 @@ SELECT
         attributes['gen_ai.tool.call.arguments'], attributes['tool_arguments'], attributes['ai.toolCall.args'],
         attributes['traceloop.entity.input'], attributes['input.value'], attributes['mlflow.spanInputs'],
         attributes['tool_input'], attributes['tool_parameters'], attributes['arguments'], attributes['gen_ai.prompt'],
-        attributes['gcp.vertex.agent.tool_call_args']
+        attributes['gcp.vertex.agent.tool_call_args'], attributes['tool.parameters']
     ) AS arguments,
     coalesce(
+        try(CASE WHEN starts_with(attributes['mlflow.spanOutputs'], '"') THEN attributes['mlflow.spanOutputs']::JSON ->> '$' END),
         attributes['gen_ai.tool.call.result'], attributes['tool_response'], attributes['ai.toolCall.result'],
         attributes['traceloop.entity.output'], attributes['output.value'], attributes['mlflow.spanOutputs'],
         attributes['output'], attributes['gen_ai.completion'], attributes['gcp.vertex.agent.tool_response']

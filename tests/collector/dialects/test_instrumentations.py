@@ -67,9 +67,32 @@ def crew() -> list[Request]:
     return [spans_request(*spans, scope=scope, resource=RESOURCE), spans_request(inner, scope="openai.v1", resource=RESOURCE)]
 
 
+def permissions() -> list[Request]:
+    """Claude Code's spans without its log records: what a permission is about stands on the tool around it."""
+    spans = [span("claude_code.interaction", "asked", 0, 9, trace="code", attributes={"span.type": "interaction", "session.id": "code"})]
+    for number, (decision, source) in enumerate([("accept", "user_temporary"), ("accept", "config")]):
+        tool = {"span.type": "tool", "tool_name": "Bash", "tool_use_id": f"toolu_{number}"}
+        asked = {"span.type": "tool.blocked_on_user", "decision": decision, "source": source}
+        begin, of_tool = 2 * number + 1, {"trace": "code", "parent": f"tool{number}"}
+        done = {"span.type": "tool.execution"}
+        spans += [
+            span("claude_code.tool", f"tool{number}", begin, begin + 1, trace="code", parent="asked", attributes=tool),
+            span("claude_code.tool.blocked_on_user", f"wait{number}", begin, begin + 0.5, **of_tool, attributes=asked),
+            span("claude_code.tool.execution", f"run{number}", begin + 0.5, begin + 1, **of_tool, attributes=done),
+        ]
+    event = {"event.name": "user_prompt", "prompt_length": "8", "session.id": "code", "prompt.id": "p-1"}
+    unsaid = record(event, 0.1, trace="code", inside="asked", body="claude_code.user_prompt")
+    answer = {"mlflow.spanType": '"TOOL"', "mlflow.traceRequestId": '"tr-1"', "mlflow.spanOutputs": '"sunny"', "session.id": "mlflow"}
+    return [
+        spans_request(*spans, scope="com.anthropic.claude_code.tracing", resource=RESOURCE),
+        logs_request(unsaid, scope="com.anthropic.claude_code.events", resource=RESOURCE),
+        spans_request(span("get_weather", "tool", 0, 1, trace="mlflow", attributes=answer), scope="mlflow", resource=RESOURCE),
+    ]
+
+
 @pytest.fixture(scope="module")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> Flows:
-    return Flows(tmp_path_factory.mktemp("instrumentations") / "data", gateway(), crew())
+    return Flows(tmp_path_factory.mktemp("instrumentations") / "data", gateway(), crew(), permissions())
 
 
 def test_calls_through_a_gateway_are_counted_once_and_say_for_whom_they_were(flows: Flows) -> None:
@@ -90,6 +113,26 @@ def test_a_log_record_may_name_its_event_in_an_attribute_alone(flows: Flows) -> 
 def test_a_crews_calls_are_calls_also_where_nobody_knows_their_tokens(flows: Flows) -> None:
     told(flows.run("crew"), model_calls=2, input_tokens=1200, agent_name="Researcher")
     assert [call["counted"] for call in flows.of(flows.calls, "crew")] == [False, True, True]
+
+
+def test_a_permission_is_about_the_tool_in_whose_span_it_was_given(flows: Flows) -> None:
+    (given,) = flows.of(flows.approvals, "code")
+    told(given, tool_name="Bash", tool_call_id="toolu_0", action="Bash", approval_state="granted")
+    authorized = flows.of(flows.read("SELECT * FROM tool_authorizations ORDER BY time"), "code")
+    assert [(row["approval_state"], row["approval_problem"], row["policy_decision"]) for row in authorized] == [
+        ("granted", None, None),
+        (None, "no approval of it before it ran", "allow"),
+    ]
+
+
+def test_what_was_not_recorded_is_not_said(flows: Flows) -> None:
+    story = reconstruct(flows.lake, flows.run("code")["run_id"])
+    assert story is not None
+    assert conversation(story["steps"]) == []
+
+
+def test_text_that_was_sent_as_json_is_shown_as_text(flows: Flows) -> None:
+    assert [row["result"] for row in flows.of(flows.tools, "mlflow")] == ["sunny"]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +238,28 @@ def test_a_models_name_tells_the_provider_that_nothing_else_does():
 )
 def test_providers_have_one_spelling(sent, name):
     assert provider(sent) == name
+
+
+@pytest.mark.parametrize("sent", ["ToolCalls", '["ToolCalls"]', "FinishReason.TOOL_CALLS", "tool-calls", "toolUse"])
+def test_a_finish_reason_is_one_in_every_language(sent):
+    assert read({"gen_ai.operation.name": "chat", "gen_ai.response.finish_reason": sent})["finish_reason"] == "tool_calls"
+
+
+def test_the_path_of_a_class_is_no_response_id():
+    message = {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "schema", "AIMessage"],
+        "kwargs": {"response_metadata": {"id": "chatcmpl-1"}},
+    }
+    answer = json.dumps({"generations": [[{"message": message}]]})
+    assert read({"langsmith.span.kind": "llm", "gen_ai.completion": answer})["response_id"] == "chatcmpl-1"
+
+
+@pytest.mark.parametrize(("attributes", "state"), [({"mcp.elicitation.action": "accept"}, "granted"), ({}, None)])
+def test_who_was_asked_may_tell_the_answer(attributes, state):
+    found = read({"mcp.method.name": "elicitation/create", **attributes}, kind=2)
+    assert (found["step_kind"], found.get("approval_state")) == ("other" if state is None else "approval", state)
 
 
 def test_the_oldest_span_events_tell_why_a_call_finished():
