@@ -240,7 +240,7 @@ def _model(provider: str | None, model: str) -> Any | None:
     )
     named, bare = provider_of_model(model), model.partition("/")[2]
     if named is not None:
-        attempts += [(bare, _PROVIDER_IDS.get(named, named)), (bare, None)]
+        attempts += [(bare or model, _PROVIDER_IDS.get(named, named)), (bare or model, None)]
     if model.startswith(_EMBEDDINGS_OF_OPENAI):
         attempts.append((model, "openai"))
     for name, attempt in attempts:

@@ -33,6 +33,9 @@ _PROVIDERS: Final = {
     "x_ai": ("x_ai", "xai", "x-ai"),
 }
 _PROVIDER_OF: Final = {spelling: name for name, spellings in _PROVIDERS.items() for spelling in spellings}
+_OF_BEDROCK: Final = re.compile(
+    r"(?:[a-z]{2,6}(?:-gov)?\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|stability|writer)\.[a-z]"
+)
 _APIS: Final = frozenset({"chat", "responses", "completion", "messages", "embedding", "image", "speech", "transcription", "anthropic"})
 FRAMEWORKS: Final = frozenset({
     "strands-agents", "strands", "microsoft.agent_framework", "autogen", "langchain", "langgraph", "llama_index", "llamaindex", "crewai",
@@ -170,9 +173,11 @@ def provider(value: object) -> str | None:
 
 
 def provider_of_model(model: str | None) -> str | None:
-    """Return the provider that a model's name begins with, as LiteLLM and those who build on it write it: `openai/gpt-4o-mini`."""
+    """Return the provider that a model's name tells: `openai/gpt-4o-mini`, as LiteLLM writes it, Bedrock's names, Gemini's paths."""
     prefix, slash, _ = (model or "").partition("/")
-    return _PROVIDER_OF.get(prefix.lower()) if slash else None
+    if slash:
+        return "gcp.gemini" if prefix == "models" else _PROVIDER_OF.get(prefix.lower())
+    return "aws.bedrock" if model is not None and _OF_BEDROCK.match(model) else None
 
 
 def triggered(value: object) -> str | None:

@@ -246,6 +246,8 @@ def test_a_price_file_that_cannot_be_read_is_named(tmp_path):
         (None, "openai/gpt-4o-mini", 0.15),
         (None, "text-embedding-3-small", 0.02),
         ("my-gateway", "anthropic/claude-3-5-haiku-20241022", 0.8),
+        (None, "us.anthropic.claude-sonnet-4-20250514-v1:0", 3),
+        (None, "models/gemini-2.5-flash", 0.3),
     ],
 )
 def test_a_model_is_priced_that_names_its_provider_itself(provider, model, usd):

@@ -223,7 +223,8 @@ def test_a_guardrail_that_was_triggered_denied(tripped, decision):
 
 def test_a_models_name_tells_the_provider_that_nothing_else_does():
     assert read(LLM | {"llm.model_name": f"openai/{MODEL}"})["provider"] == "openai"
-    assert "provider" not in read(LLM | {"llm.model_name": "my-team/model"})
+    assert read(LLM | {"llm.model_name": "us.anthropic.claude-sonnet-4-20250514-v1:0"})["provider"] == "aws.bedrock"
+    assert not {"provider"} & (read(LLM | {"llm.model_name": "my-team/model"}).keys() | read(LLM | {"llm.model_name": "gpt-4.1"}).keys())
 
 
 @pytest.mark.parametrize(
