@@ -14,6 +14,10 @@ REASONS: Final = {
 }  # fmt: skip
 
 
+REMARKS: Final = 3
+"""Of each sort, so many are said; the reconstruction has them all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """One number of the strip; `worry` asks for attention."""
@@ -97,6 +101,32 @@ def completeness(found: Mapping[str, Any]) -> tuple[str, bool]:
         else "they are not numbered, so only a missing parent would show"
     )
     return f"{seen} seen, with every parent; {basis}.", False
+
+
+def remarks(found: Mapping[str, Any]) -> list[str]:
+    """What on-call would otherwise have to find: loops and retries, who handed work to whom, clocks that are off."""
+    said = [_loop(loop) for loop in (found.get("loops") or [])[:REMARKS]]
+    edges = (found.get("graph") or {}).get("edges") or []
+    if edges:
+        named = [f"{edge['from']} → {edge['to']}" + (f" × {edge['count']}" if edge["count"] > 1 else "") for edge in edges[:REMARKS]]
+        rest = len(edges) - REMARKS
+        said.append(f"Agents: {', '.join(named)}" + (f" and {rest} more" if rest > 0 else ""))
+    known = found["completeness"]
+    off = len(known.get("clock_anomalies") or [])
+    if off:
+        corrected = ", and the times shown here are corrected" if known.get("corrected") else ""
+        said.append(f"Clocks: {units.plural(off, 'anomaly', 'anomalies')}{corrected}")
+    return said
+
+
+def _loop(loop: Row) -> str:
+    if loop["kind"] == "step_explosion":
+        return f"Many steps: {units.count(loop['count'])} model and tool calls"
+    if loop["kind"] == "retry":
+        end = "then it succeeded" if loop["succeeded"] else "without success"
+        return f"Retried: {loop['tool_name']}, {units.plural(loop['count'], 'time')}, {end}"
+    times = units.plural(loop["count"], "time")
+    return f"Loop: {loop['tool_name']}, {times} with the same arguments, {units.count(loop['in_a_row'])} in a row"
 
 
 def redactions(steps: Sequence[Row]) -> dict[str, int]:

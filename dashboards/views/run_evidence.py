@@ -24,6 +24,9 @@ def strip(found: dict[str, Any]) -> None:
     held = [f"{escape(origin)} entry {numbers}" for origin, numbers in verdict.entries(found["integrity"])]
     where = f"Its records are in {'; '.join(held)}." if held else "No entry is known."
     _fact(columns[2], ":orange[:material/encrypted_off:]", "Integrity: not verified yet", where)
+    if said_too := verdict.remarks(found):
+        with st.container(border=True):
+            st.markdown("  \n".join(f":small[:material/info: {escape(each)}]" for each in said_too))
 
 
 def _fact(where: Any, icon: str, title: str, said: str) -> None:

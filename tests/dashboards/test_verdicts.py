@@ -80,6 +80,21 @@ def test_whatever_is_missing_is_said(known: dict[str, Any]) -> None:
     assert verdict.completeness(completeness(**known))[1]
 
 
+def test_what_repeats_who_handed_over_and_clocks_that_are_off_are_said() -> None:
+    """The worst loops first; nothing where there is nothing to say."""
+    again = {"kind": "repeated_tool_call", "tool_name": "look", "count": 4, "in_a_row": 3}
+    retry = {"kind": "retry", "tool_name": "pay", "count": 1, "succeeded": None}
+    edges = [{"from": "a", "to": letter, "kind": "handoff", "count": 2 if letter == "b" else 1} for letter in "bcde"]
+    known = {"clock_anomalies": [{}], "corrected": {"duration_ms": 1.0}}
+    assert verdict.remarks({"completeness": known, "loops": [again, retry], "graph": {"edges": edges}}) == [
+        "Loop: look, 4 times with the same arguments, 3 in a row",
+        "Retried: pay, 1 time, without success",
+        "Agents: a → b × 2, a → c, a → d and 1 more",
+        "Clocks: 1 anomaly, and the times shown here are corrected",
+    ]
+    assert verdict.remarks({"completeness": {}, "loops": [], "graph": {"edges": []}}) == []
+
+
 def test_entries_are_given_as_ranges() -> None:
     assert verdict.entries({"origins": [{"origin": "n/collector", "entries": [7, 3, 4, 5]}]}) == [("n/collector", "3–5, 7")]
 
