@@ -19,6 +19,10 @@ _LATER_NS: Final = 10 * 365 * 86_400 * 1_000_000_000
 """The lake is read as it will be then: a run that is going on now will not be when the fixture is sent again."""
 
 
+_HIDDEN_KEY: Final = re.compile(r'"key": "[^"]*<[A-Z][A-Z0-9_]+[^"<>]*>|<[A-Z][A-Z0-9_]+[^"<>]*>[^"<>\\]*\\+"\s*:')
+"""A key, of an attribute or in the JSON of a value, of which redaction replaced a part."""
+
+
 class FixtureFormat(StrEnum):
     """What goes to standard output instead of files."""
 
@@ -44,6 +48,7 @@ def export(
 ) -> None:
     """Write a stored run as a test fixture: OTLP JSON requests, the expected reconstruction, and how to replay it."""
     found, different = _made(data, fixture)
+    hidden_keys = any(_HIDDEN_KEY.search(json.dumps(body, ensure_ascii=False)) for body in found.requests.values())
     if output is FixtureFormat.otlp_json:
         for body in found.requests.values():
             sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
@@ -51,12 +56,18 @@ def export(
         sys.stdout.write(_indented(plain(found.expected)))
     else:
         target = folder or Path("fixture-" + re.sub(r"[^\w.-]+", "_", found.run_id))
-        _write(target, found, different)
+        _write(target, found, different, hidden_keys=hidden_keys)
         typer.echo(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}", err=True)
     if different:
         typer.echo(
             f"warning: this version reads the records otherwise than the lake has them: {', '.join(different)}\n"
             "  → a dialect or a price changed since they were stored",
+            err=True,
+        )
+    if hidden_keys:
+        typer.echo(
+            "warning: redaction replaced parts of keys in it, and a collector takes the placeholders for what the values are: "
+            "these differ when it is replayed",
             err=True,
         )
 
@@ -96,7 +107,7 @@ def _names(stored: dict[str, Any], again: dict[str, Any]) -> list[str]:
     return found + (["steps"] if len(stored["steps"]) != len(again["steps"]) else [])
 
 
-def _write(target: Path, found: "Fixture", different: list[str]) -> None:
+def _write(target: Path, found: "Fixture", different: list[str], *, hidden_keys: bool) -> None:
     from storage.fixtures.readme import readme
 
     try:
@@ -104,7 +115,7 @@ def _write(target: Path, found: "Fixture", different: list[str]) -> None:
         for signal, body in found.requests.items():
             (target / f"{signal}.json").write_text(_indented(body), encoding="utf-8")
         (target / "expected.json").write_text(_indented(plain(found.expected)), encoding="utf-8")
-        text = readme(found.run_id, list(found.requests), tenants=found.tenants, different=different)
+        text = readme(found.run_id, list(found.requests), tenants=found.tenants, different=different, hidden_keys=hidden_keys)
         (target / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"the fixture cannot be written to {target}: {error.strerror}", "give a folder that can be written with -o")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from cli.commands import export
 from collector.replay import replay
 from tests.collector.otlp_samples import NOW_NS, traces
-from tests.lake_builder import model, write_lake
+from tests.lake_builder import model, span, write_lake
 from tests.storage.test_fixtures import sealed
 
 RUN = "01" * 16
@@ -89,3 +89,19 @@ def test_an_unknown_run_exits_with_1(data: Path) -> None:
     result = invoke("--fixture", "nothing", "--data", data)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "auditlake runs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("attributes", "warned"),
+    [
+        ({"card <CREDIT_CARD>": "x"}, True),
+        ({"gen_ai.tool.call.arguments": '{"a": {"<EMAIL_ADDRESS>": "vip"}}'}, True),
+        ({"gen_ai.tool.call.arguments": '{"to": "<EMAIL_ADDRESS>", "b": 1}', "to": "<EMAIL_ADDRESS>"}, False),
+    ],
+)
+def test_keys_that_redaction_changed_are_said(tmp_path: Path, attributes: dict[str, str], warned: bool) -> None:
+    """A collector takes the placeholder in a key for what the value is."""
+    write_lake(tmp_path / "lake", spans=[span("tool", trace="c" * 32, id="d" * 16, run="r", step_kind="tool", attributes=attributes)])
+    result = invoke("--data", tmp_path / "lake", "--fixture", "r", "-o", tmp_path / "fx")
+    assert ("replaced parts of keys" in result.stderr) is warned
+    assert ("Redaction will change it again" in (tmp_path / "fx/README.md").read_text()) is warned
