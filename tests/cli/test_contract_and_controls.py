@@ -168,3 +168,15 @@ def test_the_refund_of_the_sample_agent_without_approval_is_found(demo: Path) ->
     assert (row["tool_name"], row["problem"]) == ("issue_refund", "no approval of it before it ran")
     assert found["approval_before_execution"]["checked"] >= 2
     assert invoke("contract", row["run_id"], "--data", demo).exit_code in {0, 1}
+
+
+def test_an_answer_that_lacks_a_damaged_file_is_no_yes(tmp_path: Path) -> None:
+    """What is gone could be what fails."""
+    write_lake(tmp_path, spans=ended("whole"))
+    (bad,) = write_lake(tmp_path, spans=ended("lost"))
+    (tmp_path / bad.path).write_bytes(b"PAR1 not")
+    for arguments in (("contract", "whole"), ("controls", "--since", "all", "--control", "runs_end")):
+        result = invoke(*arguments, "--data", tmp_path, "--format", "json")
+        assert result.exit_code == 1, result.stdout
+        assert bad.path in result.stderr
+        assert json.loads(result.stdout)
