@@ -4,6 +4,7 @@ A check fails where the harm is beyond the tolerance even at the near end of its
 identical releases would hardly ever look so. It is never passed for want of data.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -53,6 +54,7 @@ def too_few(compared: Comparison, min_samples: int) -> str | None:
     return None
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def compare(measure: Measure, rule: Rule, compared: Comparison, level: float) -> Check:
     """Judge a release against the baseline; both have enough data. `level` is the chance of a false alarm of this check alone."""
     candidate, baseline = compared.candidate, compared.baseline
@@ -64,12 +66,15 @@ def compare(measure: Measure, rule: Rule, compared: Comparison, level: float) ->
     state, reason = _judged(near, far, tolerance, p_value, level, prove=rule.prove)
     if near is None:
         state, reason = "not enough data", f"too few samples of the baseline to bound a p{measure.share * 100:g} at this level"
+    if not (_usable(of_release) and _usable(of_baseline)):
+        state, reason = "not enough data", "values are too large to be calculated with"
     return Check(
         name=measure.name, state=state, reason=reason, measure=measure, rule=rule, release=of_release, baseline=of_baseline, change=change,
         p_value=p_value, detectable=_detectable(value, near, tolerance, level),
     )  # fmt: skip
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def limited(measure: Measure, rule: Rule, candidate: Sample, level: float) -> Check:
     """Judge a release by its own value against `min` and `max`, with `prove` by the far end of its interval."""
     of_release = _estimate(measure, candidate, level)
@@ -79,7 +84,15 @@ def limited(measure: Measure, rule: Rule, candidate: Sample, level: float) -> Ch
     if rule.max is not None and (of_release.value > rule.max or (rule.prove and (of_release.upper is None or of_release.upper > rule.max))):
         broken.append(f"above the maximum of {rule.max:g}")
     reason = " and ".join(broken) or "within its limits"
+    if not _usable(of_release):
+        reason = "values are too large to be calculated with"
+        return Check(name=measure.name, state="not enough data", reason=reason, measure=measure, rule=rule, release=of_release)
     return Check(name=measure.name, state="failed" if broken else "passed", reason=reason, measure=measure, rule=rule, release=of_release)
+
+
+def _usable(found: Estimate) -> bool:
+    """Whether a value and its bounds are numbers that say something: a NaN is neither above nor below any limit."""
+    return all(bound is None or math.isfinite(bound) for bound in (found.value, found.lower, found.upper))
 
 
 def _estimate(measure: Measure, of: Sample, level: float) -> Estimate:

@@ -122,7 +122,7 @@ def ratio(candidate: Estimate, baseline: Estimate, *, smallest: float) -> Change
     bounds = _mover(*logs)
     return Change(
         kind="ratio",
-        value=math.exp(logs[0].value - logs[1].value),
+        value=math.exp(min(logs[0].value - logs[1].value, 700.0)),
         **{side: None if bound is None else math.exp(min(bound, 700.0)) for side, bound in bounds.items()},
     )
 

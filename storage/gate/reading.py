@@ -142,7 +142,7 @@ def _duration(row: Row) -> tuple[float, float] | None:
 
 
 def _cost(row: Row) -> tuple[float, float] | None:
-    known = row["status"] != "running" and row["cost_usd"] is not None and not row["unpriced_calls"]
+    known = row["status"] != "running" and (row["cost_usd"] or 0) >= 0 and row["cost_usd"] is not None and not row["unpriced_calls"]
     return (float(row["cost_usd"]), 1.0) if known else None
 
 

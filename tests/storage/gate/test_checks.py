@@ -159,3 +159,20 @@ def test_the_stated_detectable_harm_is_found_four_times_in_five() -> None:
             == "failed"
         )
     assert 38 <= found <= 58
+
+
+@pytest.mark.parametrize("absurd", [1e307, -1e307, float("nan")])
+@pytest.mark.parametrize("name", ["eval", "cost_usd", "latency_p50_ms"])
+def test_values_that_cannot_be_calculated_with_pass_nothing(name: str, absurd: float) -> None:
+    """Sums that overflow are neither above nor below anything: a check that compared them would always pass."""
+    broken, sound = sample([absurd] * 20 + [0.5] * 5), sample([0.5] * 30)
+    for candidate, baseline in ((broken, sound), (sound, broken)):
+        for paired in (False, True):
+            size = 25 if paired else None
+            compared = Comparison(candidate=sample(candidate.sums[:size]), baseline=sample(baseline.sums[:size]), paired=paired)
+            if name == "eval" or np.isnan(absurd):
+                assert compare(MEASURE[name], EXACT, compared, LEVEL).state == "not enough data"
+            else:
+                compare(MEASURE[name], EXACT, compared, LEVEL)  # a quantile and logarithms hold them
+    if name == "eval" or np.isnan(absurd):
+        assert limited(MEASURE[name], Rule(min=0.0, max=1.0), broken, LEVEL).state == "not enough data"
