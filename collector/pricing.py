@@ -87,7 +87,7 @@ class Pricer:
             return
         cost = self._cost(fields, time_ns, tier)
         sent = fields.get(SENT_COST)
-        if cost.usd is None and sent is not None:
+        if cost.usd is None and sent is not None and sent >= 0:
             cost = Cost(sent, SENT)
         knows_cache = fields.get("cache_read_tokens") is not None or fields.get("cache_write_tokens") is not None
         fields["cost_usd"], fields["cost_source"] = cost.usd, cost.source

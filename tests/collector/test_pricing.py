@@ -80,6 +80,8 @@ def test_unknown_cost_is_null_with_its_reason(fields, reason):
 def test_cost_that_the_agent_sent_stands_beside_ours_and_is_taken_only_when_ours_is_unknown():
     unknown = priced({"model": "a-model-of-nobody", "input_tokens": 1, "output_tokens": 1, "sent_cost_usd": 0.5})
     assert (unknown["cost_usd"], unknown["cost_source"], unknown["sent_cost_usd"]) == (0.5, SENT, 0.5)
+    earned = priced({"model": "a-model-of-nobody", "input_tokens": 1, "output_tokens": 1, "sent_cost_usd": -0.5})
+    assert (earned["cost_usd"], earned["cost_source"], earned["sent_cost_usd"]) == (None, NO_PRICE, -0.5)
     assert unknown["price_version"] is None
     known = priced({"model": "gpt-4o-mini", "input_tokens": 1200, "output_tokens": 90, "cache_read_tokens": 1024, "sent_cost_usd": 0.5})
     assert known["cost_usd"] == pytest.approx(0.0001572)
