@@ -126,7 +126,7 @@ def _deliver(verdict: "Verdict", folder: Path | None, output: OutputFormat) -> N
         _print(found)
     else:
         for reason in found["reasons"]:
-            typer.echo(f"gate closed: {reason}", err=True)
+            typer.echo(f"gate closed: {_line(reason)}", err=True)
         print_rows([_flat(check) for check in found["checks"]], output)
     if not verdict.open:
         raise typer.Exit(EXIT_NO)
@@ -150,14 +150,19 @@ def _write(verdict: "Verdict", folder: Path | None) -> dict[str, Any]:
     return found
 
 
+def _line(text: str) -> str:
+    """Names in it come from records: no control characters of theirs reach the terminal."""
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
 def _print(found: dict[str, Any]) -> None:
     """The verdict first, then what it rests on."""
     from storage.gate.report import allowed, between, moved
 
     against = f" against {found['baseline']}" if found["baseline"] else ""
-    typer.echo(f"gate {found['gate']}: release {found['release']}{against}")
+    typer.echo(_line(f"gate {found['gate']}: release {found['release']}{against}"))
     for reason in found["reasons"]:
-        typer.echo(f"  ✗ {reason}")
+        typer.echo(f"  ✗ {_line(reason)}")
     rows = [
         {
             "check": check["name"], "state": check["state"], "release": between(check["release"]), "baseline": between(check["baseline"]),

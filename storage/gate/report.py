@@ -10,10 +10,10 @@ Document = Mapping[str, Any]
 
 def markdown(of: Document) -> str:
     """Return the document of `storage.gate.summary` for people; times are as they stand in it."""
-    against = f" against {of['baseline']}" if of["baseline"] is not None else ""
-    lines = [f"# Release gate: {of['gate']}", "", f"Release **{of['release']}**{against} ({of['mode']}).", ""]
+    against = f" against {_text(of['baseline'])}" if of["baseline"] is not None else ""
+    lines = [f"# Release gate: {of['gate']}", "", f"Release **{_text(of['release'])}**{against} ({of['mode']}).", ""]
     if of["reasons"]:
-        lines += ["## Why it is closed", "", *(f"* {reason}" for reason in of["reasons"]), ""]
+        lines += ["## Why it is closed", "", *(f"* {_text(reason)}" for reason in of["reasons"]), ""]
     lines += ["## Release", "", *_table(("what", "value", "according to"), _fact_rows(of)), ""]
     lines += ["## Data", "", *_table(("", "runs", "ok", "error", "abandoned", "running", "first", "last"), _data_rows(of)), ""]
     lines += _pairs(of["pairs"])
@@ -24,7 +24,7 @@ def markdown(of: Document) -> str:
         rows = [[each["name"], between(each), each["unit"]] for each in of["observed"]]
         lines += ["## Also measured", "", *_table(("what", "value", "unit"), rows), ""]
     if of["not_measured"]:
-        lines += ["Not measured: " + "; ".join(f"{each['name']} ({each['reason']})" for each in of["not_measured"]) + ".", ""]
+        lines += ["Not measured: " + "; ".join(f"{_text(each['name'])} ({each['reason']})" for each in of["not_measured"]) + ".", ""]
     lines += ["## Trace contract", "", *_contract(of["contract"]), ""]
     lines += ["## Controls", "", *_controls(of["controls"]), ""]
     return "\n".join([*lines, "## Method", "", *_method(of), ""])
@@ -125,4 +125,5 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
 
 
 def _text(value: object) -> str:
-    return "unknown" if value is None else str(value).replace("|", "\\|").replace("\n", " ")
+    """A value on one line: names come from records, and must not write a report of their own."""
+    return "unknown" if value is None else " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")

@@ -8,7 +8,7 @@ import pytest
 
 from storage import contract as contracts
 from storage.contract import TraceContract
-from storage.gate import Question, Scope, Thresholds, Verdict, document, judge
+from storage.gate import Question, Scope, Thresholds, Verdict, closed, document, judge, markdown
 from storage.gate.obligations import check_contract
 from storage.gate.reading import read_releases
 from storage.lake import Lake
@@ -92,3 +92,11 @@ def test_a_damaged_file_of_another_day_closes_the_gate(tmp_path: Path) -> None:
     (tmp_path / bad.path).write_bytes(b"PAR1 not")
     with Lake.open(tmp_path, clock=lambda: LATER_NS) as opened:
         assert any(bad.path in reason for reason in ask(opened, "1", None).reasons)
+
+
+def test_names_from_records_write_no_report_of_their_own() -> None:
+    name = "x\n\n# Release gate: open | <b>"
+    text = markdown(document(closed(Question(release=name), f"eval:{name}: failed")))
+    assert text.count("# Release gate: open") == 2
+    assert "\n# Release gate: open" not in text
+    assert "<b>" not in text
