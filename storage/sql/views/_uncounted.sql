@@ -1,5 +1,6 @@
 -- internal.uncounted: the inference steps whose tokens and cost must not be summed, by record key. Few, so the rest is cheap.
 -- Wrappers repeat what they wrap, frameworks report one call several times, and a call that failed is made again. A step counts unless
+--   resent: its span came before;
 --   nested: a step around it (up to four inference steps, with up to four steps of kind other between two of them) knows its tokens, or
 --     it knows no tokens itself and a step within it does. Of two that know the same tokens, the one that knows more about them counts;
 --   by_id: its run has another counting step with the same response id that knows more or came first;
@@ -15,9 +16,17 @@ between_them AS MATERIALIZED (
     FROM internal.span_rows
     WHERE coalesce(step_kind, 'other') = 'other' AND parent_span_id IS NOT NULL
 ),
+resent AS MATERIALIZED (
+    SELECT hash(origin, entry, entry_row) AS record_key
+    FROM internal.span_rows
+    JOIN (SELECT span_key FROM every WHERE is_span GROUP BY span_key HAVING count(*) > 1) AS c ON c.span_key = hash(trace_id, span_id)
+    WHERE step_kind = 'model'
+    QUALIFY row_number() OVER (PARTITION BY trace_id, span_id, start_ns, end_ns ORDER BY hash(origin, entry, entry_row)) > 1
+),
 model AS MATERIALIZED (  -- the steps of runs in which anything can have been reported or made more than once: mostly few
     SELECT *
     FROM every
+    ANTI JOIN resent USING (record_key)
     SEMI JOIN (
         SELECT run_key
         FROM every
@@ -188,7 +197,9 @@ inputs AS MATERIALIZED (
 )
 SELECT record_key, bool_or(retried) AS retried
 FROM (
-    SELECT record_key, false AS retried FROM nested
+    SELECT record_key, false AS retried FROM resent
+    UNION ALL
+    SELECT record_key, false FROM nested
     UNION ALL
     SELECT record_key, false FROM by_id
     UNION ALL

@@ -266,3 +266,12 @@ def test_who_was_asked_may_tell_the_answer(attributes, state):
 def test_the_oldest_span_events_tell_why_a_call_finished():
     completion = ("gen_ai.content.completion", {"gen_ai.completion": json.dumps([{"role": "assistant", "finish_reason": "tool_call"}])})
     assert read({"gen_ai.operation.name": "chat"}, events=[completion])["finish_reason"] == "tool_calls"
+
+
+def test_a_call_that_was_sent_again_counts_once_in_every_view(tmp_path) -> None:
+    call = {"gen_ai.operation.name": "chat", "session.id": "again", **MODELS, **USAGE}
+    spans = [span(f"chat {MODEL}", identity, begin, begin + 1, trace="again", attributes=call) for identity, begin in (("a", 0), ("b", 2))]
+    request = spans_request(*spans, scope="app", resource=RESOURCE)
+    sent = Flows(tmp_path / "data", [request, spans_request(spans[0], scope="app", resource=RESOURCE)], [request])
+    told(sent.run("again"), model_calls=2, input_tokens=2400, output_tokens=180)
+    assert sum(call["counted"] for call in sent.calls) == 2
