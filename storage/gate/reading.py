@@ -57,6 +57,14 @@ class ReleaseData:
         """Return the sample of a measure."""
         return as_sample(self.units(measure).values())
 
+    def coverage(self, measure: Measure) -> Sample | None:
+        """Return of which of its runs with model calls cost or tokens are known; None for other measures and without such runs."""
+        asked = [row for row in self.runs if row["model_calls"] and row["status"] != "running"]
+        if measure.name not in {"cost_usd", "tokens"} or not asked:
+            return None
+        known = self.units(measure)
+        return sample([row["run_id"] in known for row in asked])
+
     def counts(self) -> dict[str, Any]:
         """How many runs of which status there are, and when they began."""
         statuses = [row["status"] for row in self.runs]

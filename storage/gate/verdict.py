@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from storage.controls import ControlResult
 from storage.gate.checks import Check, Comparison, compare, limited, too_few
@@ -11,9 +12,13 @@ from storage.gate.facts import Fact, facts_of
 from storage.gate.measures import EVALUATIONS, Measure
 from storage.gate.obligations import ContractResult, check_contract, damage, evaluate_controls, unstated
 from storage.gate.pairs import Pairs, make_pairs
+from storage.gate.randomisation import p_relabelled
 from storage.gate.reading import ReleaseData, Scope, measures_of, read_releases
 from storage.gate.thresholds import ABSOLUTE, Rule, Thresholds
 from storage.lake import Lake
+
+LESS_KNOWN: Final = 0.05
+"""So much smaller a share of runs whose cost or tokens are known is as good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +105,10 @@ def _measured(verdict: Verdict, release: ReleaseData, baseline: ReleaseData | No
     wanted = [each for each in compared if each[0].name not in absent]
     enough = sum(1 for *_, data in wanted if too_few(data, thresholds.min_samples) is None)
     level = thresholds.alpha / max(1, enough)
-    checks = [_check(measure, rule, data, thresholds.min_samples, level) for measure, rule, data in wanted]
+    checks = [
+        _kept_back(measure, rule, release, baseline, level) or _check(measure, rule, data, thresholds.min_samples, level)
+        for measure, rule, data in wanted
+    ]
     return replace(
         verdict, pairs=pairs, comparisons=enough, level=level, checks=(*checks, *limits),
         not_measured=(*left_out, *((name, "neither release has any") for name in absent)),
@@ -125,6 +133,17 @@ def _compared(measure: Measure, release: ReleaseData, baseline: ReleaseData, pai
 
 def _has(measure: Measure, *releases: ReleaseData) -> bool:
     return any(release.units(measure) for release in releases)
+
+
+def _kept_back(measure: Measure, rule: Rule, release: ReleaseData, baseline: ReleaseData, level: float) -> Check | None:
+    """Where the release knows cost or tokens of fewer of its runs than the baseline: those that it knows do not stand for the rest."""
+    ours, theirs = release.coverage(measure), baseline.coverage(measure)
+    if not ours or not theirs or ours.value >= theirs.value - LESS_KNOWN:
+        return None
+    if p_relabelled(ours, theirs, f"{measure.name} known", worse=-1, level=level) > level:
+        return None
+    reason = f"known of {ours.value:.0%} of the release's runs, and of {theirs.value:.0%} of the baseline's"
+    return Check(name=measure.name, state="not enough data", reason=reason, measure=measure, rule=rule)
 
 
 def _check(measure: Measure, rule: Rule, data: Comparison, min_samples: int, level: float) -> Check:

@@ -12,7 +12,7 @@ from storage.gate import Question, Scope, Thresholds, Verdict, closed, document,
 from storage.gate.obligations import check_contract
 from storage.gate.reading import read_releases
 from storage.lake import Lake
-from tests.lake_builder import START_NS, event, span, write_lake
+from tests.lake_builder import START_NS, event, model, span, write_lake
 
 LATER_NS = START_NS + 86_400 * 1_000_000_000
 BARE = Thresholds(controls=("runs_end",), min_samples=5, checks={"contract_gap_rate": False})
@@ -20,8 +20,9 @@ BARE = Thresholds(controls=("runs_end",), min_samples=5, checks={"contract_gap_r
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """Release 1 as it should be; 2 keeps back what its tools do; of half of 3 the root never came; 4 was judged late."""
-    spans = [row for release in "1234" for number in range(10) for row in run(release, number)]
+    """Release 1 as it should be; 2 keeps back what its tools do; of half of 3 the root never came; 4 was judged late; most runs of 5 lack
+    a price."""
+    spans = [row for release in "12345" for number in range(10) for row in run(release, number)]
     data = tmp_path_factory.mktemp("evasions")
     evals = [
         event("gen_ai.evaluation.result", run=f"4-{number}", at=20_000, step_kind="eval", eval_name="safety", eval_score=0.9)
@@ -38,6 +39,8 @@ def run(release: str, number: int) -> Iterator[dict[str, Any]]:
     stated: dict[str, Any] = {} if release == "2" and number == 3 else {"side_effect": "external", "requires_approval": True}
     if not (release == "3" and number % 2):
         yield span("work", id=f"{name}-root", step_kind="agent", status_code=1, took=2 + number / 10, **common)
+    price = None if release == "5" and number % 3 else 0.01
+    yield model("chat", id=f"{name}-chat", parent=f"{name}-root", cost=price, **common)
     yield span("pay", id=f"{name}-tool", parent=f"{name}-root", step_kind="tool", tool_name="pay", **common, **stated)
 
 
@@ -51,6 +54,12 @@ def test_calls_that_no_longer_say_what_they_do_close_the_gate(lake: Lake) -> Non
         "tool pay: 1 calls do not state whether it needs an approval, as every call of the baseline does",
     ]
     assert not [reason for reason in ask(lake, "4").reasons if reason.startswith("tool")]
+
+
+def test_runs_without_a_price_are_not_left_out_in_silence(lake: Lake) -> None:
+    found = {check.name: (check.state, check.reason) for check in ask(lake, "5").checks}
+    assert found["cost_usd"] == ("not enough data", "known of 40% of the release's runs, and of 100% of the baseline's")
+    assert found["tokens"][0] == "passed"
 
 
 def test_runs_that_were_cut_off_are_no_successes(lake: Lake) -> None:
