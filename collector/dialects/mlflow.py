@@ -72,6 +72,7 @@ _TYPES: Final = {  # span type → step kind, operation
     "EVALUATOR": ("eval", "evaluate"),
 }
 _INPUTS, _OUTPUTS, _USAGE, _COST = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.chat.tokenUsage", "mlflow.llm.cost"
+_PARAMETERS: Final = "invocation_params"
 _FUNCTION: Final = "mlflow.spanFunctionName"
 _COUNTS: Final = {  # column → names in the token usage
     "input_tokens": ("input_tokens", "prompt_tokens"),
@@ -115,9 +116,10 @@ def _complete_call(fields: Fields, attributes: Attributes) -> None:
     if isinstance(cost, dict) and (total := number(cost.get("total_cost"))) is not None:
         fields[SENT_COST] = total
     answers.complete(fields, parsed(attributes.get(_OUTPUTS)))
-    asked = parsed(attributes.get(_INPUTS))
-    if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
-        fields["model_requested"] = model
+    for name in (_PARAMETERS, _INPUTS):  # LangChain's models are asked for in the first
+        asked = parsed(attributes.get(name))
+        if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
+            fields["model_requested"] = model
     total_tokens = integer(usage.get("total_tokens")) if isinstance(usage, dict) else None
     make_inclusive(fields, total_tokens)
 

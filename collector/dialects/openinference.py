@@ -54,7 +54,7 @@ _METADATA: Final = {  # in the JSON of `metadata`, as users and LangChain put it
 }
 _NODE: Final = "graph.node.id"
 _HANDOFF: Final = "handoff to "
-_METHOD: Final = re.compile(r"\.(?:a?run(?:_stream)?|a?invoke|a?kickoff|a?stream|__call__|_?execute_(?:core|task))$")
+_METHOD: Final = re.compile(r"\.(?:a?run(?:_stream)?|a?invoke|a?kickoff|a?stream|query|__call__|_?execute_(?:core|task))$")
 """The method by which an agent was run, behind the agent in the name of its span."""
 _TEMPLATES: Final = ("llm.prompt_template.template", "llm.prompt_template.variables")
 

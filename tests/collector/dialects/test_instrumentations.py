@@ -263,6 +263,11 @@ def test_who_was_asked_may_tell_the_answer(attributes, state):
     assert (found["step_kind"], found.get("approval_state")) == ("other" if state is None else "approval", state)
 
 
+def test_a_langchain_model_under_mlflow_was_asked_for_in_its_parameters():
+    call = {"mlflow.spanType": '"CHAT_MODEL"', "invocation_params": json.dumps({"model": MODEL, "_type": "openai-chat"})}
+    subset(read(call), model_requested=MODEL, step_kind="model")
+
+
 def test_the_oldest_span_events_tell_why_a_call_finished():
     completion = ("gen_ai.content.completion", {"gen_ai.completion": json.dumps([{"role": "assistant", "finish_reason": "tool_call"}])})
     assert read({"gen_ai.operation.name": "chat"}, events=[completion])["finish_reason"] == "tool_calls"
