@@ -67,6 +67,8 @@ def _wanted(since: str | None, until: str | None, dialect: str | None, *, only_c
 
     now = datetime.now(UTC)
     times = [moment(text, option, now) for text, option in ((since, "--since"), (until, "--until"))]
+    if times[0] is not None and times[1] is not None and times[0] > times[1]:
+        fail(f"--since {since} is after --until {until}", "exchange them")
     from_ns, to_ns = (None if at is None else int(at.replace(tzinfo=UTC).timestamp() * 1e6) * 1000 for at in times)
     return Wanted(from_ns=from_ns, to_ns=to_ns, dialect=dialect, only_changed=only_changed)
 

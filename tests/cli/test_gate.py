@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.commands import gate, runs
+from cli.main import main
 from storage.errors import StorageError
 from storage.gate.pairs import KEYS
 from tests.storage.gate.lakes import Release, release_lake
@@ -138,3 +139,15 @@ def test_rows_of_csv_leave_the_reasons_to_stderr(data: Path) -> None:
 
 def test_a_release_without_a_name_is_a_question_put_wrongly(data: Path) -> None:
     assert invoke("--data", data, "--release", "").exit_code == 2
+
+
+def test_an_interrupted_question_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DuckDB tells of Ctrl-C by an error of no kind of its own."""
+
+    def interrupted() -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr("cli.main.application", lambda: interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
