@@ -56,6 +56,7 @@ _NODE: Final = "graph.node.id"
 _HANDOFF: Final = "handoff to "
 _METHOD: Final = re.compile(r"\.(?:a?run(?:_stream)?|a?invoke|a?kickoff|a?stream|query|__call__|_?execute_(?:core|task))$")
 """The method by which an agent was run, behind the agent in the name of its span."""
+_CALL_ID: Final = "tool_call_id"
 _TEMPLATES: Final = ("llm.prompt_template.template", "llm.prompt_template.variables")
 
 
@@ -75,6 +76,8 @@ def read_span(span: SpanView) -> Fields | None:
     else:
         without_call(fields)
     _by_name(span, step, fields)
+    if step == "tool" and "tool_call_id" not in fields:
+        _answers_call(span.attributes.get("output.value"), fields)
     if step == "policy" and "decision" not in fields:
         fields["decision"] = _verdict(span.attributes)
     elif step == "eval" and span.name:
@@ -96,6 +99,15 @@ def _by_name(span: SpanView, step: str, fields: Fields) -> None:
             fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
         elif span.name:
             fields["tool_name"] = _METHOD.sub("", span.name)
+
+
+def _answers_call(answer: object, fields: Fields) -> None:
+    """Say which call a tool answered, where its answer is a message of LangChain's."""
+    if _CALL_ID not in str(answer):
+        return
+    for part in answers.parts(parsed(answer)):
+        if (call := text(part.get(_CALL_ID))) is not None:
+            fields.setdefault("tool_call_id", call)
 
 
 def _is_no_call(span: SpanView, fields: Fields) -> bool:

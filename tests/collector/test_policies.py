@@ -162,7 +162,14 @@ def test_truncated_content_is_cleaned_before_it_is_cut_leaf_by_leaf() -> None:
     assert ("CONTENT", "truncated", "content.parts[]", 1) in findings.by_record[0]
 
 
-@pytest.mark.parametrize("named", [{"event_name": "gen_ai.user.message"}, {"attributes": {"event.name": "gen_ai.choice"}}])
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"event_name": "gen_ai.user.message"},
+        {"attributes": {"event.name": "gen_ai.choice"}},
+        {"attributes": {"event_name": "gen_ai.content.prompt"}},
+    ],
+)
 def test_bodies_of_model_events_are_content(named: dict[str, Any]) -> None:
     message = logs({"body": {"content": "words"}, **named}, {"body": "words", "event_name": "other"}, resource=RESOURCE)
     clean(LOGS, message, Capturing("hash"))

@@ -184,6 +184,12 @@ def test_a_tool_without_a_name_is_called_like_its_span():
     assert read({"openinference.span.kind": "TOOL"}, name="get_weather")["tool_name"] == "get_weather"
 
 
+@pytest.mark.parametrize("wrap", [lambda message: message, lambda message: {"output": message}, lambda message: {"kwargs": message}])
+def test_a_tools_answer_tells_which_call_it_answers(wrap):
+    answer = json.dumps(wrap({"type": "tool", "content": "sunny", "tool_call_id": "call_1"}))
+    assert read({"openinference.span.kind": "TOOL", "output.value": answer}, name="t")["tool_call_id"] == "call_1"
+
+
 def test_filling_in_a_prompt_is_no_call():
     subset(read({"openinference.span.kind": "LLM"}, name="PromptBuilder.run"), step_kind="other", operation="prompt")
     subset(read({"openinference.span.kind": "LLM", "llm.prompt_template.variables": "{}"}, name="x"), step_kind="other")
