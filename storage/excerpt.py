@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
+import orjson
 
 from storage import composition, engine
 from storage.views import qualified, query_sql
@@ -44,7 +45,7 @@ class Excerpt:
             if traits[f"resent_{kind}"]:
                 cursor.execute(query_sql(f"drop_resent_{kind}"))
         self._without = frozenset(view for view in composition.ONLY_WITH if not traits[view])
-        empty = {*self._without, *(["_uncounted"] if traits["calls"] < 2 else [])}
+        empty = self._without if traits["doubtful"] else {*self._without, "_uncounted"}
         for place, view in enumerate(_MADE):
             whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608 - a view's name
             made = composition.composed(whole, _COPIED.union(_MADE[:place]), self._without)
@@ -53,6 +54,14 @@ class Excerpt:
     def named(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
         return self._rows(query_sql(name))
+
+    def steps(self) -> list[dict[str, Any]]:
+        """Return the rows of `run_steps`, of which DuckDB gives the attributes as JSON: a third of the time that its maps take."""
+        rows = self.named("run_steps")
+        for row in rows:
+            if row["attributes"] is not None:
+                row["attributes"] = orjson.loads(row["attributes"])
+        return rows
 
     def tuples(self, name: str) -> list[tuple[Any, ...]]:
         """Return the rows of a named query without parameters."""

@@ -26,7 +26,7 @@ def check(lake: "Lake", run_id: str, contract: TraceContract | None = None) -> R
         rows = found.view(CHECKS)
         if contract is None:
             return Report(run_id=found.run_id, checked=len(rows), gaps=gaps(rows))
-        facts = Facts(run=runs[0], steps=found.named("run_steps"), calls=found.view("tool_authorizations"))
+        facts = Facts(run=runs[0], steps=found.steps(), calls=found.view("tool_authorizations"))
     rows = [row for row in rows if not contract.waives(row["event"], row["field"])]
     checked, violations = check_rules(contract, facts)
     return Report(run_id=found.run_id, checked=len(rows) + checked, gaps=(*gaps(rows), *violations), contract=contract.title)

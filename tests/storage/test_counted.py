@@ -1,11 +1,13 @@
 """No call counts twice, whoever reports it and however often it was tried; every call that was made counts once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from storage.lake import Lake
+from storage.runs import reconstruct
 from tests.lake_builder import Row, event, model, span, write_lake
 
 
@@ -32,11 +34,18 @@ def data(tmp_path: Path) -> Path:
 
 
 def counted(data: Path, *, spans: list[Row], events: list[Row] | None = None) -> tuple[set[str], set[str]]:
-    """The names of the steps that count, and of those that were retried."""
+    """The names of the steps that count, and of those that were retried; the view and the reconstructions of its runs say the same."""
     write_lake(data, spans=spans, events=events or [])
     with Lake.open(data) as lake:
-        rows = lake.sql("SELECT name, counted, retried FROM steps").to_pylist()
-    return {row["name"] for row in rows if row["counted"]}, {row["name"] for row in rows if row["retried"]}
+        rows = lake.sql("SELECT run_id, name, counted, retried FROM steps").to_pylist()
+        found = [reconstruct(lake, run_id) for run_id in {row["run_id"] for row in rows} - {None}]
+    said = _names(rows)
+    assert said == _names([step for run in found if run is not None for step in run["steps"]])
+    return said
+
+
+def _names(steps: Sequence[Row]) -> tuple[set[str], set[str]]:
+    return {step["name"] for step in steps if step["counted"]}, {step["name"] for step in steps if step["retried"]}
 
 
 def test_of_wrappers_around_wrappers_the_outermost_counts(data: Path) -> None:
