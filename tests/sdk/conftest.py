@@ -20,6 +20,7 @@ def server() -> Iterator[OtlpServer]:
 @pytest.fixture
 def configure(server: OtlpServer) -> Iterator[Callable[..., auditlake.Handle]]:
     """`configure(**options)` with this test's server as the endpoint, quick, and without touching OpenTelemetry's globals."""
+    structlog.reset_defaults()  # whatever another test has set up
     handles: list[auditlake.Handle] = []
 
     def connect(**options: Any) -> auditlake.Handle:
