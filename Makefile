@@ -17,7 +17,7 @@ run: .venv/.runtime ## the same without samples
 	@$(BIN)/auditlake up --data $(DATA)
 
 test: lint ## format, lint, types, architecture, tests
-	@$(BIN)/python -m pytest -n 3 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/.dev ## format, lint, types and architecture only
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -95,11 +95,17 @@ def doctor_names(data: Path, file: FileRecord, *options: str) -> None:
     assert REMEDY in failed["remedy"]
 
 
-def test_reading_commands_answer_with_the_rest_and_compaction_goes_on(damaged: tuple[Path, FileRecord], tmp_path: Path) -> None:
+def test_reading_commands_answer_with_the_rest(damaged: tuple[Path, FileRecord]) -> None:
     data, file = damaged
     the_rest_is_counted(data, file)
     every_other_run_is_there(data, file)
     doctor_names(data, file, "--deep")
+
+
+@pytest.mark.parametrize("damaged", [flip], indirect=True, ids=["flipped"])
+def test_compaction_goes_on_without_a_damaged_file(damaged: tuple[Path, FileRecord], tmp_path: Path) -> None:
+    """How the compactor meets other damage stands in the tests of storage."""
+    data, file = damaged
     with CollectorProcess(tmp_path, data=data) as collector, closing(Catalog.open(data, read_only=True)) as catalog:
         deadline = time.monotonic() + COMPACTED_WITHIN_SECONDS
         while not any(live.level for live in catalog.live_files("spans")):

@@ -153,7 +153,7 @@ def test_reloads_leave_nothing_behind(running: CollectorProcess) -> None:
     for number in range(4):
         reload(running, POLICIES["second" if number % 2 == 0 else "first"][0])
     wait_until(lambda: held()[0] <= before[0] and held()[1] <= before[1] + 3)
-    assert process.memory_info().rss < memory + (12 << 20)
+    assert process.memory_info().rss < memory + (48 << 20)  # a policy that stayed would be 17 MiB
 
 
 def test_a_terminal_that_goes_ends_no_child_of_its_own(running: CollectorProcess) -> None:
