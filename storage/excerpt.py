@@ -47,7 +47,7 @@ class Excerpt:
         self._without = frozenset(view for view in composition.ONLY_WITH if not traits[view])
         empty = self._without if traits["doubtful"] else {*self._without, "_uncounted"}
         for place, view in enumerate(_MADE):
-            whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608 - a view's name
+            whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608  # nosec B608 - a view's name
             made = composition.composed(whole, _COPIED.union(_MADE[:place]), self._without)
             cursor.execute(f"CREATE TEMP TABLE {view[1:]} " + (_EMPTY[view] if view in empty else f"AS {made}"))
 
@@ -70,7 +70,7 @@ class Excerpt:
 
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the run's rows of a view."""
-        return self._rows(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id")  # noqa: S608 - a view's name
+        return self._rows(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id")  # noqa: S608  # nosec B608 - a view's name
 
     def _rows(self, text: str) -> list[dict[str, Any]]:
         composed = composition.composed(text, _TABLES, self._without)

@@ -202,7 +202,7 @@ class Lake:
 
         def read(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
             for view in shared:  # the table stands before the view of its name, also within other views
-                cursor.execute(f"CREATE TEMP TABLE {view} AS SELECT * FROM {view}")  # noqa: S608 - a view's name
+                cursor.execute(f"CREATE TEMP TABLE {view} AS SELECT * FROM {view}")  # noqa: S608  # nosec B608 - a view's name
             answers = {}
             for name, text in texts.items():
                 with about(name):

@@ -14,7 +14,7 @@ from storage.gate.reading import ReleaseData
 from storage.gate.verdict import Verdict
 
 VERSION: Final = 1
-_STATES: Final = {"pass": "passed", "fail": "failed"}
+_STATES: Final = {"pass": "passed", "fail": "failed"}  # nosec B105 - no password
 """Of controls, in the words of checks; a control that found nothing to check is not applicable."""
 Document = dict[str, Any]
 _INTERVALS: Final = (
