@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -34,6 +35,10 @@ def ports() -> list[int]:
     for one in sockets:
         one.close()
     return found
+
+
+ANY_PORTS: Final = [0, 0, 0]
+"""Where nobody else can be."""
 
 
 def auditlake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -78,15 +83,15 @@ def test_a_data_directory_that_another_collector_holds(tmp_path: Path, ports: li
         holder.close()
 
 
-def test_a_data_directory_that_cannot_be_written(tmp_path: Path, ports: list[int]) -> None:
+def test_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    configured(tmp_path, ports, data="file/lake")
+    configured(tmp_path, ANY_PORTS, data="file/lake")
     refusal(auditlake(tmp_path, "collect"), "file")
     refusal(auditlake(tmp_path, "validate"), "file", "path")
 
 
-def test_a_wrong_key_in_the_configuration(tmp_path: Path, ports: list[int]) -> None:
-    configured(tmp_path, ports)
+def test_a_wrong_key_in_the_configuration(tmp_path: Path) -> None:
+    configured(tmp_path, ANY_PORTS)
     file = tmp_path / "otel-config.yaml"
     file.write_text(file.read_text().replace("endpoint:", "endpiont:", 1))
     for command in ("collect", "validate", "up", "runs"):
@@ -100,20 +105,20 @@ def test_a_lake_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["collect", "validate"])
-def test_a_model_that_is_missing(tmp_path: Path, ports: list[int], command: str) -> None:
+def test_a_model_that_is_missing(tmp_path: Path, command: str) -> None:
     """Known before requests are taken, with the remedy; nothing is downloaded, and nothing runs without the model instead."""
-    configured(tmp_path, ports)
+    configured(tmp_path, ANY_PORTS)
     config = tmp_path / "otel-config.yaml"
     policy = "redaction: {presidio: {nlp_engine: spacy, nlp_model: en_core_web_lg}}"
     config.write_text(config.read_text().replace("redaction: {}", policy))
     refusal(auditlake(tmp_path, command), "cannot load the spaCy model: en_core_web_lg", "python -m spacy download en_core_web_lg")
 
 
-def test_a_file_of_recognizers_that_presidio_refuses(tmp_path: Path, ports: list[int]) -> None:
+def test_a_file_of_recognizers_that_presidio_refuses(tmp_path: Path) -> None:
     """Looked for beside the configuration; the error names the file, the recognizer and the field."""
     folder = tmp_path / "etc"
     folder.mkdir()
-    configured(folder, ports)
+    configured(folder, ANY_PORTS)
     config = folder / "otel-config.yaml"
     config.write_text(config.read_text().replace("redaction: {}", "redaction: {presidio: {recognizers: [own.yaml]}}"))
     own = folder / "own.yaml"
