@@ -1,15 +1,14 @@
 """YAML documents that remember the line of every key, so that each error can name its place."""
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from alerts.errors import Problem
+from storage.wording import KeyPath, dotted
 
-KeyPath = tuple[str | int, ...]
 MAX_DEPTH: Final = 16
 """Rule files nest six levels; deeper is a YAML anchor that holds itself."""
 
@@ -49,21 +48,6 @@ def read_document(text: str, file: str) -> tuple[Document, list[Problem]]:
         return empty, [Problem(file=file, line=1, path="", message="not valid YAML: it holds characters or values that YAML forbids")]
     document = Document(file=file, values=values, lines=builder.lines, text_lines=builder.text_lines)
     return document, [document.problem(path, message) for path, message in builder.problems]
-
-
-def dotted(path: KeyPath) -> str:
-    """Return a key path as people write it: `groups[0].rules[2].expr`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def unknown(what: str, word: str, valid: Iterable[str]) -> str:
-    """Return the sentence that names an unknown word and the valid one that was most likely meant."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
-    return f"unknown {what} {word!r}: " + (f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}")
 
 
 class _Builder:

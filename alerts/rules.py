@@ -16,12 +16,13 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from alerts.documents import Document, KeyPath, read_document, unknown
+from alerts.documents import Document, read_document
 from alerts.durations import format_duration, parse_duration
 from alerts.errors import AlertsError, Problem, RuleFileError
 from alerts.expressions import EVAL_TS, findings, parameter_line, parameters
 from alerts.templates import template_problem
 from storage.errors import StorageError
+from storage.wording import KeyPath, unknown
 
 NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 VALUE_COLUMN: Final = "value"

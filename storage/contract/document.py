@@ -1,15 +1,14 @@
 """A YAML document that knows the line of each of its keys, so that every error can name its place."""
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
 
 from storage.errors import StorageError
+from storage.wording import KeyPath, dotted
 
-KeyPath = tuple[str | int, ...]
 MAX_DEPTH: Final = 16
 """Contract files nest three levels; deeper is an anchor that holds itself."""
 
@@ -69,21 +68,6 @@ def read_document(text: str, file: str) -> Document:
     if builder.problems:
         raise ContractFileError(file, builder.problems)
     return Document(values=values, lines=builder.lines)
-
-
-def dotted(path: KeyPath) -> str:
-    """Return a key path as people write it: `evals[0].min_score`."""
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def unknown(what: str, word: str, valid: Iterable[str]) -> str:
-    """Say that `word` is no such thing, and which one was meant."""
-    names = sorted(valid)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.55)
-    return f"unknown {what} {word!r}: " + (f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}")
 
 
 class _Builder:

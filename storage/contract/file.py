@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from storage.contract.document import ContractFileError, Document, KeyPath, Problem, read_document, unknown
+from storage.contract.document import ContractFileError, Document, Problem, read_document
 from storage.contract.fields import required_fields, requirement
+from storage.wording import KeyPath, unknown
 
 Patterns = tuple[str, ...]
 """Names, where `*`, `?` and `[…]` stand for any text, as in a shell; upper and lower case differ."""

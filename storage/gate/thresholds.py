@@ -6,10 +6,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from storage.contract.document import ContractFileError, Document, KeyPath, Problem, read_document, unknown
+from storage.contract.document import ContractFileError, Document, Problem, read_document
 from storage.controls.control import BUILT_IN
 from storage.errors import StorageError
 from storage.gate.measures import EVALUATIONS, MEASURES, Measure
+from storage.wording import KeyPath, unknown
 
 _NAMES: Final = (*(measure.name for measure in MEASURES), EVALUATIONS)
 _HINT: Final = "docs/release-gate.md lists the keys"
