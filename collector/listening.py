@@ -12,6 +12,7 @@ from collector.pipeline import Pipeline
 from collector.receivers.encoding import Encoding
 from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
 from collector.receivers.http import HttpReceiver
+from collector.sender import ANONYMOUS, Sender
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.web import WebServer, bind, port_error
 
@@ -39,11 +40,11 @@ class Gate:
         """Whether requests are taken."""
         return self.pipeline is not None
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message:
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
         """As `Pipeline.export`; raises Unavailable while closed."""
         if self.pipeline is None:
             raise Unavailable("the collector is starting or stopping: send again later")
-        return await self.pipeline.export(signal, encoding, body)
+        return await self.pipeline.export(signal, encoding, body, sender)
 
     def refused(self, error: Refused) -> None:
         """As `Pipeline.refused`."""

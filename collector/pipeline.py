@@ -15,6 +15,7 @@ from collector.policies import Policies
 from collector.receivers.encoding import Encoding, response_message
 from collector.request import Request, read_request
 from collector.resends import Resends
+from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
 from collector.telemetry import Acknowledged, Telemetry
 from storage.wal import BatchHeader
@@ -40,10 +41,10 @@ class Pipeline:
         self._telemetry = telemetry
         self._time_ns = time_ns
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message:
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
         """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
-        request = await read_request(signal, encoding, body, received_ns, self._resends)
+        request = await read_request(signal, encoding, body, sender, received_ns, self._resends)
         redaction_seconds = await self._store_once(request) if (admitted := request.admitted).records else 0.0
         self._committer.count_rejected(admitted.rejected)
         self._telemetry.acknowledged(
@@ -86,7 +87,7 @@ class Pipeline:
             self._telemetry.withheld(findings.withheld_by_reason)
         header = BatchHeader(
             signal=request.signal.name,
-            tenant=None,
+            tenant=request.sender.tenant,
             received_ns=request.received_ns,
             policy_hash=policy.policy_hash if redacted else UNREDACTED,
             records=request.admitted.records,

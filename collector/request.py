@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from collector.admission import Admitted, admit, is_audit
 from collector.receivers.encoding import Encoding, decode_request
 from collector.resends import Resends
+from collector.sender import Sender
 from collector.signals import Message, Signal
 
 IN_LOOP_BYTES: Final = 1 << 20
@@ -16,6 +17,7 @@ class Request(NamedTuple):
     """What the pipeline stores. `identity` is that of a resend, None when every such request is to be stored."""
 
     signal: Signal
+    sender: Sender
     message: Message
     identity: bytes | None
     admitted: Admitted
@@ -23,12 +25,12 @@ class Request(NamedTuple):
     received_ns: int
 
 
-async def read_request(signal: Signal, encoding: Encoding, body: bytes, received_ns: int, resends: Resends) -> Request:
+async def read_request(signal: Signal, encoding: Encoding, body: bytes, sender: Sender, received_ns: int, resends: Resends) -> Request:
     """Return the request in `body`, without what is not admitted; raises Malformed."""
 
     def read() -> Request:
         message = decode_request(signal, encoding, body)
         identity = resends.identity(signal, message)  # of all that was sent: redaction makes different requests equal
-        return Request(signal, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
+        return Request(signal, sender, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
 
     return read() if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(read)

@@ -15,6 +15,7 @@ import structlog
 from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLimiter
 from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, UnknownPath
 from collector.receivers.encoding import Body, Encoding, encode_response, encode_status, encoding_of
+from collector.sender import Sender
 from collector.signals import Message, Signal
 from collector.status import answer, status_message, where
 
@@ -29,7 +30,7 @@ _DRAIN_SECONDS: Final = 10.0
 class Exporter(Protocol):
     """What a receiver hands requests to: `collector.pipeline.Pipeline`."""
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> Message: ...
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ...) -> Message: ...
     def refused(self, error: Refused) -> None: ...
 
 

@@ -14,6 +14,7 @@ from collector.policies import Policies
 from collector.receivers.encoding import Encoding
 from collector.request import IN_LOOP_BYTES, read_request
 from collector.resends import MAX_DIGESTS, WINDOW_SECONDS, Resends
+from collector.sender import ANONYMOUS
 from collector.signals import LOGS, TRACES, Message
 from collector.telemetry import Telemetry
 from storage.wal import BatchHeader, Counters, RecordType
@@ -370,7 +371,7 @@ def test_a_large_body_is_parsed_beside_the_event_loop() -> None:
     assert len(body) > IN_LOOP_BYTES
 
     async def test() -> int:
-        reading = asyncio.create_task(read_request(TRACES, Encoding.JSON, body, NOW_NS, Resends(KEY)))
+        reading = asyncio.create_task(read_request(TRACES, Encoding.JSON, body, ANONYMOUS, NOW_NS, Resends(KEY)))
         turns = 0
         while not reading.done():
             turns += 1
