@@ -1,9 +1,10 @@
-"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; two minutes by default.
+"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; two and a half minutes by default.
 
-Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Five phases: 5,000 spans a
+Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Six phases: 5,000 spans a
 second over HTTP (latencies, freshness, memory), as fast as acknowledgements come over HTTP and over gRPC (throughput), and so over HTTP
-with personal data in 5 % of the spans, once while conversations repeat themselves and once while every text is new. Beside the spans,
-single audit events are sent five times a second: their acknowledgement and the time until a query shows them are measured.
+with prompts of 10 kB, and with personal data in 5 % of the spans, once while conversations repeat themselves and once while every text
+is new. Beside the spans, single audit events are sent five times a second: their acknowledgement and the time until a query shows them
+are measured. `benchmarks.audit` measures many of them, `benchmarks.peers` other servers.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.load import BODIES, Body, Load, Sent, generate
+from benchmarks.load import BODIES, SPANS, Body, Load, Sent, generate
 from collector.redact import Walker
 from collector.signals import LOGS, TRACES
 from redaction.findings import Cleaned
@@ -137,7 +138,7 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -
     with CollectorProcess(folder, node="bench", interval="1s") as collector:
         collector.post("traces", Body(0).patched())  # what everyone repeats is known then
         collector.post("logs", audit_event("call 212 555 0123"))  # and the scanner is loaded
-        load = Load(port=collector.ports[protocol], seconds=seconds, connections=4, **options)
+        load = Load(target=target(collector, protocol), seconds=seconds, connections=4, **options)
         usage = Usage(collector)
         with Probe(collector) as probe:
             sent = run(load, usage)
@@ -146,7 +147,8 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -
             backlog_seconds = wait_until_sealed(collector.data, acknowledged)
         collector.terminate(30)
         yield from throughput(name, sent, backlog_seconds)
-        yield from latencies(name, "request of 512 spans, in → acknowledged", sent.latencies)
+        yield measure(name, "acknowledged bytes", sent.spans * bytes_a_span(load) / sent.seconds / 1e6, "MB/s")
+        yield from latencies(name, f"request of {load.spans} spans, in → acknowledged", sent.latencies)
         yield from latencies(name, "audit event beside it, in → acknowledged", probe.acks)
         yield from latencies(name, "audit event, acknowledged → visible in a query", probe.visible)
         yield measure(name, "audit events that no query showed", probe.missing, "")
@@ -156,9 +158,21 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -
         yield measure(name, "memory, collector", usage.peak_bytes / (1 << 20), "MiB")
         yield measure(name, "memory, with its children", usage.peak_all_bytes / (1 << 20), "MiB")
         settle(collector.data)
-        yield from sizes(name, collector.data, sent.spans + 512)
+        yield measure(name, "OTLP bytes a span as sent", bytes_a_span(load), "B")
+        yield from sizes(name, collector.data, sent.spans + SPANS)
     if load.findings:
         yield measure(name, "texts that were known (look-ups that hit)", 100 * asyncio.run(known_share(load)), "%")
+
+
+def bytes_a_span(load: Load) -> float:
+    """Return the OTLP bytes of a span of this load."""
+    return Body(0, findings=load.findings, spans=load.spans, prompt_bytes=load.prompt_bytes).size_bytes / load.spans
+
+
+def target(collector: CollectorProcess, protocol: str) -> str:
+    """Return where spans are sent to."""
+    address = f"127.0.0.1:{collector.ports[protocol]}"
+    return address if protocol == "grpc" else f"http://{address}/v1/traces"
 
 
 class Counted(Redactor):
@@ -231,7 +245,6 @@ def sizes(name: str, data: Path, spans: int) -> Iterator[Measure]:
     files = catalog.live_files("spans")
     catalog.close()
     stored = sum(file.rows for file in files)
-    yield measure(name, "OTLP bytes a span as sent", Body(0).size_bytes / 512, "B")
     yield measure(name, "stored bytes a span", sum(file.bytes for file in files) / max(stored, 1), "B")
     yield measure(name, "live span files", len(files), "")
     yield measure(name, "spans stored − spans acknowledged", stored - spans, "")
@@ -245,6 +258,7 @@ PHASES: dict[str, dict[str, Any]] = {
     f"http, {PACED_SPANS_PER_SECOND:,} spans/s": {"protocol": "http", "rate": PACED_SPANS_PER_SECOND},
     "http, as fast as it goes": {"protocol": "http", "rate": 0},
     "grpc, as fast as it goes": {"protocol": "grpc", "rate": 0},
+    "prompts of 10 kB": {"protocol": "http", "rate": 0, "spans": 64, "prompt_bytes": 10_000},
     "findings, conversations": {"protocol": "http", "rate": 0, "findings": True},
     "findings, every text new": {"protocol": "http", "rate": 0, "findings": True, "fresh_every": 1},
 }

@@ -1,8 +1,9 @@
 """A load generator in a process of its own: agent spans over real OTLP, as an instrumented fleet sends them.
 
-Request bodies are built once and patched before every send (ids, times, and a text that nobody has seen before in one span of 16, or in
-every span), so that generating costs little beside what is measured. Conversations repeat, as agents send the whole of them with every
-model call.
+With a rate the loop is open: what is late was due all the same, so a request's latency counts from when it was due, and a server that
+stalls cannot hide it. Without one it is closed: the next request leaves when the last was acknowledged. Request bodies are built once
+and patched before every send (ids, times, and a text that nobody has seen before in one span of 16, or in every span), so that
+generating costs little beside what is measured. Conversations repeat, as agents send the whole of them with every model call.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from urllib.parse import urlsplit
 
 import grpc
 import httptools
@@ -33,7 +35,7 @@ QUESTIONS = (
     "Please summarise the incident of last night for the weekly review, with causes, impact and follow-up actions.",
     "Compare the three offers and tell me which one is the cheapest over two years when we need forty seats.",
 )
-
+_QUESTION_BYTES = sum(map(len, QUESTIONS)) // len(QUESTIONS) + 1
 
 FINDINGS = ("Write to jane.{}@example.com.", "Call {} at 415-555-0132.", "{} paid with 4111 1111 1111 1111.", "{}: 536-22-8726 is the SSN.")
 FINDING_EVERY = 20
@@ -43,21 +45,24 @@ FINDING_EVERY = 20
 class Load:
     """What is sent, and how: `rate` spans a second (0: as fast as acknowledgements come), `connections` requests under way.
 
-    One span in `fresh_every` has a text that was never sent before; with `findings`, one in 20 holds personal data.
+    One span in `fresh_every` has a text that was never sent before; with `findings`, one in 20 holds personal data; `prompt_bytes` is the
+    length of the text of each span. `target` is the URL that spans are posted to, or `host:port` for gRPC.
     """
 
     protocol: str
-    port: int
+    target: str
     seconds: float
     rate: int
     connections: int
     fresh_every: int = FRESH_EVERY
     findings: bool = False
+    spans: int = SPANS
+    prompt_bytes: int = 0
 
 
 @dataclass(slots=True)
 class Sent:
-    """What came of it."""
+    """What came of it: `latencies` in seconds, of the requests that were acknowledged."""
 
     spans: int
     seconds: float
@@ -69,9 +74,12 @@ class Sent:
 class Body:
     """One patchable request."""
 
-    def __init__(self, number: int, *, fresh_every: int = FRESH_EVERY, findings: bool = False) -> None:
+    def __init__(
+        self, number: int, *, fresh_every: int = FRESH_EVERY, findings: bool = False, spans: int = SPANS, prompt_bytes: int = 0
+    ) -> None:
         self._fresh_every = fresh_every
         self._findings = findings
+        self._prompt_bytes = prompt_bytes
         message = TRACES.request()
         resource = message.resource_spans.add()
         for key, value in {
@@ -82,13 +90,13 @@ class Body:
             resource.resource.attributes.add(key=key).value.string_value = value
         scope = resource.scope_spans.add()
         scope.scope.name = "opentelemetry.instrumentation.openai_v2"
-        markers = [os.urandom(16) for _ in range(SPANS // 8)]
-        spans = [os.urandom(8) for _ in range(SPANS)]
-        for index in range(SPANS):
-            self._add_span(scope.spans, index, number, markers[index // 8], spans)
+        markers = [os.urandom(16) for _ in range(-(-spans // 8))]
+        ids = [os.urandom(8) for _ in range(spans)]
+        for index in range(spans):
+            self._add_span(scope.spans, index, number, markers[index // 8], ids)
         self._content = bytearray(message.SerializeToString())
         self._traces = [self._positions(marker) for marker in markers]
-        self._spans = [self._positions(marker) for marker in spans]
+        self._spans = [self._positions(marker) for marker in ids]
         self._times = self._positions(struct.pack("<Q", 1 << 60))
         self._fresh = self._positions(_FRESH.encode())
         self._counter = 0
@@ -104,6 +112,7 @@ class Body:
         question = QUESTIONS[(number + index) % len(QUESTIONS)]
         fresh = index % self._fresh_every == 0
         said = f"{question} {_FRESH}" if fresh else f"{question} Conversation {number}, turn {index % 40}."
+        said += "".join(f" {QUESTIONS[turn % len(QUESTIONS)]}" for turn in range(max(0, self._prompt_bytes - len(said)) // _QUESTION_BYTES))
         if self._findings and index % FINDING_EVERY == 0:
             said += " " + FINDINGS[index // FINDING_EVERY % len(FINDINGS)].format(_FRESH if fresh else f"number{number}")
         texts = {
@@ -155,8 +164,11 @@ def generate(load: Load, results: Connection) -> None:
 
 
 async def _run(load: Load) -> Sent:
-    bodies = [Body(number, fresh_every=load.fresh_every, findings=load.findings) for number in range(BODIES)]
-    connect = _http(load.port) if load.protocol == "http" else _grpc(load.port)
+    bodies = [
+        Body(number, fresh_every=load.fresh_every, findings=load.findings, spans=load.spans, prompt_bytes=load.prompt_bytes)
+        for number in range(BODIES)
+    ]
+    connect = http_sender(load.target) if load.protocol == "http" else grpc_sender(load.target, f"/{TRACES.grpc_service}/Export")
     sent = Sent(spans=0, seconds=0.0, latencies=[], failures=0, cpu_seconds=0.0)
     clients = [await connect() for _ in range(load.connections)]
     begun, cpu = time.monotonic(), time.process_time()
@@ -164,14 +176,15 @@ async def _run(load: Load) -> Sent:
 
     async def sender(send: Send) -> None:
         nonlocal turn
-        while (now := time.monotonic()) < begun + load.seconds:
+        while time.monotonic() < begun + load.seconds:
             number, turn = turn, turn + 1
-            if load.rate and (due := begun + number * SPANS / load.rate) > now:
-                await asyncio.sleep(due - now)
+            due = begun + number * load.spans / load.rate if load.rate else 0.0
+            if (early := due - time.monotonic()) > 0:
+                await asyncio.sleep(early)
             body = bodies[number % BODIES].patched()
-            started = time.monotonic()
+            started = due or time.monotonic()
             if await send(body):
-                sent.spans += SPANS
+                sent.spans += load.spans
                 sent.latencies.append(time.monotonic() - started)
             else:
                 sent.failures += 1
@@ -182,25 +195,30 @@ async def _run(load: Load) -> Sent:
     return sent
 
 
-def _http(port: int) -> Connect:
+def http_sender(url: str, content_type: str = "application/x-protobuf") -> Connect:
     """Return a factory of senders over one connection each: a minimal client, since the generator shares the machine."""
+    parts = urlsplit(url)
+    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {content_type}\r\nContent-Length: ".encode()
 
     async def connect() -> Send:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
 
         async def post(body: bytes) -> bool:
-            head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: {len(body)}\r\n\r\n"
-            writer.write(head.encode() + body)
+            writer.write(head + b"%d\r\n\r\n" % len(body) + body)
             await writer.drain()
             done = asyncio.Event()
             parser = httptools.HttpResponseParser(_Until(done))
             while not done.is_set():
-                parser.feed_data(await reader.read(65536))
+                parser.feed_data(await reader.read(65536) or _closed())
             return bool(parser.get_status_code() == 200)
 
         return post
 
     return connect
+
+
+def _closed() -> bytes:
+    raise ConnectionError("the server closed the connection before it answered")
 
 
 class _Until:
@@ -211,10 +229,12 @@ class _Until:
         self._done.set()
 
 
-def _grpc(port: int) -> Connect:
+def grpc_sender(target: str, method: str) -> Connect:
+    """Return a factory of senders over one channel each."""
+
     async def connect() -> Send:
-        channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.use_local_subchannel_pool", 1)])
-        call = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+        channel = grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+        call = channel.unary_unary(method)
 
         async def export(body: bytes) -> bool:
             try:
