@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import grpc
 import httptools
 
-from collector.signals import TRACES
+from collector.signals import LOGS, TRACES
 
 Send = Callable[[bytes], Awaitable[bool]]
 Connect = Callable[[], Awaitable[Send]]
@@ -46,7 +46,8 @@ class Load:
     """What is sent, and how: `rate` spans a second (0: as fast as acknowledgements come), `connections` requests under way.
 
     One span in `fresh_every` has a text that was never sent before; with `findings`, one in 20 holds personal data; `prompt_bytes` is the
-    length of the text of each span. `target` is the URL that spans are posted to, or `host:port` for gRPC.
+    length of the text of each span. With `audit`, requests of one audit event each are sent instead. `target` is the URL that is posted
+    to, or `host:port` for gRPC.
     """
 
     protocol: str
@@ -58,6 +59,7 @@ class Load:
     findings: bool = False
     spans: int = SPANS
     prompt_bytes: int = 0
+    audit: bool = False
 
 
 @dataclass(slots=True)
@@ -158,17 +160,40 @@ class Body:
         return bytes(content)
 
 
+class AuditEvent:
+    """One patchable request with a single audit event."""
+
+    def __init__(self) -> None:
+        message = LOGS.request()
+        group = message.resource_logs.add()
+        group.resource.attributes.add(key="service.name").value.string_value = "support-agent"
+        record = group.scope_logs.add().log_records.add(event_name="agent_action", time_unix_nano=1 << 60)
+        for key, value in {"gen_ai.agent.name": "support", "action": "refund", "resource": "order", "outcome": "ok"}.items():
+            record.attributes.add(key=key).value.string_value = value
+        self._content = message.SerializeToString()
+        self._time = self._content.index(struct.pack("<Q", 1 << 60))
+
+    def patched(self) -> bytes:
+        """Return the request with the time now, which makes it another one."""
+        return self._content[: self._time] + struct.pack("<Q", time.time_ns()) + self._content[self._time + 8 :]
+
+
 def generate(load: Load, results: Connection) -> None:
     """Send until the time is over; the main function of the generator process."""
     results.send(asyncio.run(_run(load)))
 
 
 async def _run(load: Load) -> Sent:
-    bodies = [
-        Body(number, fresh_every=load.fresh_every, findings=load.findings, spans=load.spans, prompt_bytes=load.prompt_bytes)
-        for number in range(BODIES)
-    ]
-    connect = http_sender(load.target) if load.protocol == "http" else grpc_sender(load.target, f"/{TRACES.grpc_service}/Export")
+    bodies: list[AuditEvent] | list[Body] = (
+        [AuditEvent()]
+        if load.audit
+        else [
+            Body(number, fresh_every=load.fresh_every, findings=load.findings, spans=load.spans, prompt_bytes=load.prompt_bytes)
+            for number in range(BODIES)
+        ]
+    )
+    method = f"/{(LOGS if load.audit else TRACES).grpc_service}/Export"
+    connect = http_sender(load.target) if load.protocol == "http" else grpc_sender(load.target, method)
     sent = Sent(spans=0, seconds=0.0, latencies=[], failures=0, cpu_seconds=0.0)
     clients = [await connect() for _ in range(load.connections)]
     begun, cpu = time.monotonic(), time.process_time()
@@ -181,7 +206,7 @@ async def _run(load: Load) -> Sent:
             due = begun + number * load.spans / load.rate if load.rate else 0.0
             if (early := due - time.monotonic()) > 0:
                 await asyncio.sleep(early)
-            body = bodies[number % BODIES].patched()
+            body = bodies[number % len(bodies)].patched()
             started = due or time.monotonic()
             if await send(body):
                 sent.spans += load.spans
