@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from collector.config_fields import host_port
 from collector.config_model import (
     COMPONENTS,
     SIGNALS,
@@ -18,13 +19,11 @@ from collector.config_model import (
     DashboardConfig,
     HealthCheckConfig,
     MemoryLimiterConfig,
-    OtlpReceiverConfig,
     ParquetExporterConfig,
     PricingConfig,
-    ProtocolsConfig,
     ServiceConfig,
-    host_port,
 )
+from collector.config_receivers import OtlpReceiverConfig, ProtocolsConfig
 from collector.config_source import ConfigError, KeyPath, Problem, Source, nearest, read
 from collector.price_file import PriceFile, load_price_file
 from redaction.policy import RedactionConfig
@@ -204,7 +203,7 @@ class _Check:
         parquet = one("exporters", ParquetExporterConfig)
         assert receiver is not None and parquet is not None  # noqa: S101, PT018 - every pipeline names one of each, and each is declared
         pricing = one("processors", PricingConfig)
-        warnings = []
+        warnings = list(receiver.protocols.warnings())
         if one("processors", BatchConfig) is not None:
             warnings.append("processors.batch has no effect: an acknowledgement is always durable here, and batching happens in the WAL")
         missing = [signal for signal in SIGNALS if signal not in service.pipelines]

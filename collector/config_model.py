@@ -1,121 +1,16 @@
 """The sections of otel-config.yaml, one frozen model each; the comment beside a field is its manual (docs/configuration.md shows them)."""
 
-import ipaddress
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
+from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
+from collector.config_receivers import OtlpReceiverConfig
 from redaction.policy import RedactionConfig
 
 SIGNALS = ("traces", "logs", "metrics")
-
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds(value: Any) -> Any:
-    """Return the seconds of a Go-style duration: `1s`, `200ms`, `1m30s`; `0` needs no unit."""
-    if value in {0, "0"}:
-        return 0.0
-    text = str(value)
-    parts = _DURATION_PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError("must be a duration such as 1s, 200ms or 1m30s")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-
-
-def host_port(endpoint: str) -> tuple[str, int]:
-    """Split `host:port` or `[v6]:port`; an empty host means every interface."""
-    host, separator, port = endpoint.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be host:port, such as 127.0.0.1:4318")
-    return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - the Collector's meaning of ":4318"  # nosec B104
-
-
-def is_loopback(endpoint: str) -> bool:
-    """Say whether only this machine can reach `endpoint`."""
-    host, _ = host_port(endpoint)
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _endpoint(value: str) -> str:
-    host_port(value)
-    return value
-
-
-Duration = Annotated[float, BeforeValidator(seconds)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
-NodeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://\S+$")]
-UrlPath = Annotated[str, Field(pattern=r"^/\S*$")]
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class GrpcConfig(Section):
-    endpoint: Endpoint = "127.0.0.1:4317"  # host:port to listen on
-    max_recv_msg_size_mib: int = Field(64, ge=1, le=1024)  # a larger message is refused with RESOURCE_EXHAUSTED
-    max_concurrent_streams: int | None = Field(None, ge=1)  # requests under way on one connection; unset: no limit
-
-
-class HttpConfig(Section):
-    endpoint: Endpoint = "127.0.0.1:4318"  # host:port to listen on
-    max_request_body_size: int = Field(64 * 1024 * 1024, ge=1024)  # bytes after decompression; a larger body is refused with 413
-    traces_url_path: UrlPath = "/v1/traces"  # where spans are posted
-    logs_url_path: UrlPath = "/v1/logs"  # where log records are posted
-    metrics_url_path: UrlPath = "/v1/metrics"  # where data points are posted
-
-
-class ProtocolsConfig(Section):
-    grpc: GrpcConfig | None = None  # OTLP/gRPC; leave out to switch it off
-    http: HttpConfig | None = None  # OTLP/HTTP, protobuf and JSON; leave out to switch it off
-
-    @model_validator(mode="before")
-    @classmethod
-    def _bare_key_means_defaults(cls, values: Any) -> Any:
-        return {key: {} if value is None else value for key, value in values.items()} if isinstance(values, dict) else values
-
-    @model_validator(mode="after")
-    def _one_at_least(self) -> "ProtocolsConfig":
-        if self.grpc is None and self.http is None:
-            raise ValueError("must name grpc, http or both")
-        return self
-
-
-class OtlpReceiverConfig(Section):
-    protocols: ProtocolsConfig  # which protocols listen, and where
-    insecure_allow_anonymous: bool = False  # allow an endpoint that other machines reach although nobody has to authenticate
-
-    @model_validator(mode="after")
-    def _no_anonymous_public_bind(self) -> "OtlpReceiverConfig":
-        for protocol in (self.protocols.grpc, self.protocols.http):
-            if protocol is not None and not self.insecure_allow_anonymous and not is_loopback(protocol.endpoint):
-                raise ValueError(
-                    f"{protocol.endpoint} can be reached from other machines without authentication: "
-                    "bind 127.0.0.1, or say insecure_allow_anonymous: true"
-                )
-        return self
 
 
 class MemoryLimiterConfig(Section):

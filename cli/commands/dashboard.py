@@ -88,7 +88,7 @@ def _endpoint(config: Path | None) -> tuple[str, int]:
 
     if config is not None or DEFAULT_CONFIG.exists():
         from cli.configuration import load_or_fail
-        from collector.config_model import host_port
+        from collector.config_fields import host_port
 
         loaded = load_or_fail(config)
         if loaded.dashboard is not None:

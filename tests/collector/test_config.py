@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from collector.config import DEFAULT, ConfigError, host_port, load, parse
-from collector.config_model import AlertsConfig, MemoryLimiterConfig, seconds
+from collector.config_fields import seconds
+from collector.config_model import AlertsConfig, MemoryLimiterConfig
 
 ROOT = Path(__file__).parents[2]
 
