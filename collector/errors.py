@@ -19,9 +19,15 @@ class PortTaken(CollectorError):
 
 
 class Refused(Exception):
-    """A request was not accepted; nothing of it was stored."""
+    """A request was not accepted; nothing of it was stored.
+
+    `retry_seconds` says when the same request may be sent again, where that is known better than in `collector.status`; receivers set
+    `sender_name` to who sent it, as far as that was found out.
+    """
 
     reason = "refused"
+    retry_seconds: int | None = None
+    sender_name: str = "anonymous"
 
 
 class Malformed(Refused):
@@ -58,6 +64,26 @@ class TooSlow(Refused):
     """The body did not arrive in time."""
 
     reason = "too_slow"
+
+
+class Unauthenticated(Refused):
+    """The credentials are missing or wrong; `challenge` is what `WWW-Authenticate` asks for (RFC 9110, section 11.6.1)."""
+
+    reason = "unauthenticated"
+
+    def __init__(self, message: str, *, challenge: str) -> None:
+        super().__init__(message)
+        self.challenge = challenge
+
+
+class RateLimited(Refused):
+    """The sender's tenant has used up what it may send for now; after `retry_seconds` this request fits again."""
+
+    reason = "rate_limited"
+
+    def __init__(self, message: str, *, retry_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_seconds = retry_seconds
 
 
 class Overloaded(Refused):

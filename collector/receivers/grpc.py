@@ -15,10 +15,13 @@ import grpc
 import structlog
 
 from collector.admission import MEMORY_PER_BYTE, MemoryLimiter
+from collector.authentication import Doorkeeper, authorization_of
 from collector.detached import detached
-from collector.errors import Malformed, Overloaded, Refused, TooSlow
+from collector.errors import Malformed, Overloaded, Refused, TooLarge, TooSlow
+from collector.quotas import UNLIMITED, Quotas
 from collector.receivers.encoding import Body, Encoding, compression_of
 from collector.receivers.http import Exporter
+from collector.sender import ANONYMOUS, Sender
 from collector.signals import Signal
 from collector.status import answer, status_message, where
 
@@ -51,7 +54,19 @@ class GrpcLimits:
 class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
     """Handles `Export` of the given signals; what it does not know is UNIMPLEMENTED."""
 
-    def __init__(self, exporter: Exporter, limiter: MemoryLimiter, *, signals: Iterable[Signal], limits: GrpcLimits) -> None:
+    def __init__(
+        self,
+        exporter: Exporter,
+        limiter: MemoryLimiter,
+        *,
+        signals: Iterable[Signal],
+        limits: GrpcLimits,
+        doorkeeper: Doorkeeper | None = None,
+        quotas: Quotas | None = None,
+    ) -> None:
+        """`doorkeeper` None: nobody has to authenticate; `quotas` None: nobody has a limit of his own."""
+        self._doorkeeper = doorkeeper
+        self._quotas = quotas
         self._exporter = exporter
         self._limiter = limiter
         self._limits = limits
@@ -64,9 +79,13 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
 
     def _method(self, signal: Signal) -> Any:
         async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
+            sender = ANONYMOUS
             try:
-                return await asyncio.shield(detached(self._export(signal, messages)))
+                if self._doorkeeper is not None:
+                    sender = await self._doorkeeper.sender(authorization_of(context.invocation_metadata()))
+                return await asyncio.shield(detached(self._export(signal, messages, sender)))
             except Refused as error:
+                error.sender_name = sender.name
                 error.__traceback__ = None  # its frames hold the message, which is reserved no longer
                 self._exporter.refused(error)
                 await _abort(context, error)
@@ -77,13 +96,16 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         handler: Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]] = export
         return grpc.stream_unary_rpc_method_handler(handler)  # senders see no difference; it leaves the reading to us
 
-    async def _export(self, signal: Signal, messages: AsyncIterator[bytes]) -> bytes:
+    async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> bytes:
+        largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
         with self._limiter.reserve() as reservation:
             async with self._place():
                 message = await self._receive(messages)
                 reservation.grow_to(len(message))
-            body = await self._inflate(message, reservation.grow_to)
-            response = await self._exporter.export(signal, Encoding.PROTOBUF, body)
+            body = await self._inflate(message, reservation.grow_to, min(largest, self._limits.message_bytes))
+            if self._quotas is not None:
+                self._quotas.settle(sender, 0, len(body))
+            response = await self._exporter.export(signal, Encoding.PROTOBUF, body, sender)
         return bytes(response.SerializeToString())
 
     @contextlib.asynccontextmanager
@@ -106,11 +128,13 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         except StopAsyncIteration:
             raise Malformed("there is no message, or it is too large") from None
 
-    async def _inflate(self, message: bytes, reserve: Callable[[int], None]) -> bytes:
+    async def _inflate(self, message: bytes, reserve: Callable[[int], None], largest: int) -> bytes:
         compression = compression_of(message)
         if not compression:
+            if len(message) > largest:
+                raise TooLarge(f"the message is larger than {largest} bytes")
             return message
-        body = Body(compression, self._limits.message_bytes, reserve)
+        body = Body(compression, largest, reserve)
         for start in range(0, len(message), _STEP_BYTES):
             body.feed(message[start : start + _STEP_BYTES])
             await asyncio.sleep(0)

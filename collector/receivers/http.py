@@ -13,11 +13,13 @@ from typing import Any, Final, Protocol
 import structlog
 
 from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLimiter
-from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, UnknownPath
+from collector.authentication import Doorkeeper, authorization_of
+from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, Unauthenticated, UnknownPath
+from collector.quotas import Quotas
 from collector.receivers.encoding import Body, Encoding, encode_response, encode_status, encoding_of
-from collector.sender import Sender
+from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
-from collector.status import answer, status_message, where
+from collector.status import answer, retry_seconds, status_message, where
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -45,7 +47,12 @@ class HttpReceiver:
         paths: Mapping[str, Signal],
         max_body_bytes: int,
         body_seconds: float,
+        doorkeeper: Doorkeeper | None = None,
+        quotas: Quotas | None = None,
     ) -> None:
+        """`doorkeeper` None: nobody has to authenticate; `quotas` None: nobody has a limit of his own."""
+        self._doorkeeper = doorkeeper
+        self._quotas = quotas
         self._exporter = exporter
         self._limiter = limiter
         self._paths = paths
@@ -59,19 +66,28 @@ class HttpReceiver:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         encoding = Encoding.JSON  # of failures, until the request says another
         incoming = _Incoming(receive)
+        sender = ANONYMOUS
         try:
             if "content-type" in headers:
                 encoding = encoding_of(headers["content-type"])
+            if self._doorkeeper is not None:
+                sender = await self._doorkeeper.sender(authorization_of(scope["headers"]))
             signal = self._route(scope)
             encoding = encoding_of(headers.get("content-type", ""))
+            max_body_bytes = self._max_body_bytes
+            if self._quotas is not None:
+                max_body_bytes = min(max_body_bytes, self._quotas.take(sender, _announced_bytes(headers)))
             with self._limiter.reserve() as reservation:
                 memory_per_byte = JSON_MEMORY_PER_BYTE if encoding is Encoding.JSON else MEMORY_PER_BYTE
-                body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte))
-                response = await self._exporter.export(signal, encoding, body)
+                body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte), max_body_bytes)
+                if self._quotas is not None:
+                    self._quotas.settle(sender, _announced_bytes(headers), len(body))
+                response = await self._exporter.export(signal, encoding, body, sender)
             await _respond(send, 200, encoding, encode_response(signal, response, encoding))
         except _SenderGone:
             return
         except Refused as error:
+            error.sender_name = sender.name
             self._exporter.refused(error)
             if isinstance(error, TooLarge):
                 await incoming.drain()
@@ -89,12 +105,11 @@ class HttpReceiver:
             raise MethodNotAllowed("only POST is allowed")
         return signal
 
-    async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reserve: Callable[[int], None]) -> bytes:
+    async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reserve: Callable[[int], None], max_body_bytes: int) -> bytes:
         """Read and decompress the body within its limits of size, memory and time."""
-        body = Body(headers.get("content-encoding", ""), self._max_body_bytes, reserve)
-        announced = headers.get("content-length", "")
-        if announced.isdigit() and int(announced) > self._max_body_bytes:
-            raise TooLarge(f"the body is larger than {self._max_body_bytes} bytes")
+        body = Body(headers.get("content-encoding", ""), max_body_bytes, reserve)
+        if _announced_bytes(headers) > max_body_bytes:
+            raise TooLarge(f"the body is larger than {max_body_bytes} bytes")
         try:
             async with asyncio.timeout(self._body_seconds):
                 while incoming.more:
@@ -102,6 +117,12 @@ class HttpReceiver:
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
         return body.finish()
+
+
+def _announced_bytes(headers: Mapping[str, str]) -> int:
+    """Return the size that `Content-Length` says, 0 when it says none."""
+    announced = headers.get("content-length", "")
+    return int(announced) if announced.isdigit() else 0
 
 
 class _SenderGone(Exception):
@@ -134,7 +155,10 @@ class _Incoming:
 
 async def _fail(send: Send, error: Exception, encoding: Encoding) -> None:
     row = answer(error)
-    headers = [(b"retry-after", b"%d" % row.retry_seconds)] if row.retry_seconds is not None else []
+    seconds = retry_seconds(error)
+    headers = [] if seconds is None else [(b"retry-after", b"%d" % seconds)]
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", error.challenge.encode("latin-1")))
     if row.http == 405:
         headers.append((b"allow", b"POST"))
     if row.http in {408, 413}:
