@@ -1,21 +1,15 @@
-"""Bytes ↔ OTLP messages: protobuf and JSON, gzip and deflate, with the size bounded after decompression."""
+"""Bytes ↔ OTLP messages: protobuf and JSON."""
 
-import zlib
-from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
 
 import orjson
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
-from collector.errors import Malformed, Refused, TooLarge, UnsupportedMedia
+from collector.errors import Malformed, UnsupportedMedia
 from collector.receivers import otlp_json
+from collector.receivers.wire import problem
 from collector.signals import Message, Signal
-
-_STEP_BYTES: Final = 1 << 20
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_ZLIB_METHOD: Final = 0x78
 
 
 class Encoding(StrEnum):
@@ -34,82 +28,11 @@ def encoding_of(content_type: str) -> Encoding:
         raise UnsupportedMedia(f"Content-Type must be {Encoding.PROTOBUF} or {Encoding.JSON}") from None
 
 
-class Body:
-    """A request body as it arrives: decompressed chunk by chunk, never more than `limit_bytes` of it in memory.
-
-    `content_encoding` is the HTTP header's value; gzip may have several members (RFC 1952 section 2.2), trailing garbage is refused.
-    `reserve` is called with the size at every step, before the step's bytes are kept, and may raise.
-    """
-
-    def __init__(self, content_encoding: str, limit_bytes: int, reserve: Callable[[int], None] = lambda _: None) -> None:
-        self._name = content_encoding.strip().lower()
-        if self._name not in {"", "identity", "gzip", "x-gzip", "deflate"}:
-            raise UnsupportedMedia("Content-Encoding must be gzip, deflate or identity")
-        self._limit_bytes = limit_bytes
-        self._reserve = reserve
-        self._chunks: list[bytes] = []
-        self.size_bytes = 0
-        self._stream = None if self._name in {"", "identity"} else _decompressor(self._name)
-        self._begun = False
-
-    def feed(self, chunk: bytes) -> None:
-        """Add what came from the wire; raises TooLarge as soon as the limit is passed, Malformed for broken compression."""
-        if self._stream is None:
-            self._add(chunk)
-            return
-        try:
-            self._inflate(chunk)
-        except zlib.error:
-            raise Malformed(f"the body is not valid {self._name} data") from None
-
-    def finish(self) -> bytes:
-        """Return the whole body; raises Malformed when compressed data is cut short."""
-        if self._stream is not None and not self._stream.eof:
-            raise Malformed(f"the {self._name} data ends too early")
-        return b"".join(self._chunks)
-
-    def _inflate(self, chunk: bytes) -> None:
-        if chunk and not self._begun:
-            self._begun = True
-            if self._name == "deflate" and chunk[0] & 0x0F != 8:  # senders that leave out the zlib header of RFC 1950
-                self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
-        while chunk:
-            assert self._stream is not None  # noqa: S101 - identity never comes here
-            if self._stream.eof:
-                self._next_member(chunk)
-            self._add(self._stream.decompress(chunk, _STEP_BYTES))
-            chunk = self._stream.unconsumed_tail or self._stream.unused_data
-
-    def _next_member(self, chunk: bytes) -> None:
-        if self._name == "deflate" or not chunk.startswith(_GZIP_MAGIC[: len(chunk)]):
-            raise Malformed(f"there is trailing garbage after the {self._name} data")
-        self._stream = _decompressor(self._name)
-
-    def _add(self, data: bytes) -> None:
-        self.size_bytes += len(data)
-        try:
-            if self.size_bytes > self._limit_bytes:
-                raise TooLarge(f"the body is larger than {self._limit_bytes} bytes after decompression")
-            self._reserve(self.size_bytes)
-        except Refused:
-            self._chunks.clear()  # the error lives on until it is answered, and with it this body
-            raise
-        self._chunks.append(data)
-
-
-def _decompressor(name: str) -> "zlib._Decompress":
-    return zlib.decompressobj(zlib.MAX_WBITS if name == "deflate" else 16 + zlib.MAX_WBITS)
-
-
-def compression_of(message: bytes) -> str:
-    """Return the compression of a gRPC message by how it begins: no OTLP message begins like gzip's or zlib's header (RFC 1952, 1950)."""
-    if message.startswith(_GZIP_MAGIC):
-        return "gzip"
-    return "deflate" if len(message) > 1 and message[0] == _ZLIB_METHOD and int.from_bytes(message[:2], "big") % 31 == 0 else ""
-
-
 def decode_request(signal: Signal, encoding: Encoding, body: bytes) -> Message:
-    """Return the request message in `body`; raises Malformed. Fields that the protocol does not know are gone."""
+    """Return the request message in `body`; raises Malformed. Fields that the protocol does not know are gone.
+
+    Protobuf takes a known field of another wire type for an unknown one: what it holds would be acknowledged and lost, so it is refused.
+    """
     message = signal.request()
     if encoding is Encoding.JSON:
         otlp_json.fill(message, body)
@@ -117,9 +40,21 @@ def decode_request(signal: Signal, encoding: Encoding, body: bytes) -> Message:
     try:
         message.ParseFromString(body)
     except DecodeError:
-        raise Malformed(f"the body is not a valid {signal.request.DESCRIPTOR.name}") from None
+        raise Malformed(f"the body is not a valid {signal.request.DESCRIPTOR.name}{_found(signal, body)}") from None
     message.DiscardUnknownFields()
+    if message.ByteSize() != len(body) and _discarded(signal, message, body) and (found := _found(signal, body)):
+        raise Malformed(f"the body is not a valid {signal.request.DESCRIPTOR.name}{found}")
     return message
+
+
+def _discarded(signal: Signal, message: Message, body: bytes) -> bool:
+    """Whether there were unknown fields: a size may also differ because the sender writes zeros."""
+    return bool(signal.request.FromString(body).ByteSize() != message.ByteSize())
+
+
+def _found(signal: Signal, body: bytes) -> str:
+    text = problem(signal.request.DESCRIPTOR, body)
+    return f": {text}" if text else ""
 
 
 def response_message(signal: Signal, rejected: int, text: str) -> Message:

@@ -19,7 +19,8 @@ from collector.authentication import Doorkeeper, authorization_of
 from collector.detached import detached
 from collector.errors import Malformed, Overloaded, Refused, TooLarge, TooSlow
 from collector.quotas import UNLIMITED, Quotas
-from collector.receivers.encoding import Body, Encoding, compression_of
+from collector.receivers.compression import Body, compression_of
+from collector.receivers.encoding import Encoding
 from collector.receivers.http import Exporter
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Signal
@@ -141,10 +142,10 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return body.finish()
 
 
-def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, max_concurrent_streams: int | None) -> Any:
-    """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind instead of being shared."""
+def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, max_concurrent_streams: int | None, shared: bool = False) -> Any:
+    """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind, unless it is `shared`."""
     options: list[tuple[str, int]] = [
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(shared)),
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.per_message_decompression", 0),
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

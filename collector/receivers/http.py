@@ -16,7 +16,8 @@ from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLim
 from collector.authentication import Doorkeeper, authorization_of
 from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, Unauthenticated, UnknownPath
 from collector.quotas import Quotas
-from collector.receivers.encoding import Body, Encoding, encode_response, encode_status, encoding_of
+from collector.receivers.compression import Body
+from collector.receivers.encoding import Encoding, encode_response, encode_status, encoding_of
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
 from collector.status import answer, retry_seconds, status_message, where

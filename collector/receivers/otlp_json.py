@@ -7,6 +7,7 @@ field, never its value.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -20,6 +21,9 @@ from collector.signals import Message
 MAX_DEPTH: Final = 100
 """Nested messages; the protobuf parser has the same limit, so what is accepted here can be read back."""
 
+_DIGITS: Final = re.compile("-?[0-9]{1,20}")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
+_NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _INTEGERS: Final = frozenset(
     {
@@ -40,8 +44,8 @@ def fill(message: Message, body: bytes) -> None:
     """Fill `message` from a JSON body; raises Malformed."""
     try:
         values = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Malformed("the body is not valid JSON") from None
+    except orjson.JSONDecodeError as error:  # its message names what was expected, never what was there
+        raise Malformed(f"the body is not valid JSON: {error.msg}, line {error.lineno}, column {error.colno}") from None
     _fill(message, values, 1)
 
 
@@ -120,12 +124,14 @@ def _boolean(value: Any) -> bool:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise TypeError
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):  # int() knows other digits, blanks and underscores, too
+        raise ValueError
     return int(value)
 
 
 def _number(value: Any) -> float:
     """JSON has no NaN and no infinity: protobuf writes the strings "NaN", "Infinity" and "-Infinity"."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and value not in _NO_NUMBERS and not _DECIMAL.fullmatch(value)):
         raise TypeError
     return float(value)
 

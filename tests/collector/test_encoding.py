@@ -5,13 +5,16 @@ import gzip
 import json
 import math
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from collector.errors import Malformed, Overloaded, TooLarge, UnsupportedMedia
-from collector.receivers.encoding import Body, Encoding, decode_request, encode_response, encode_status, encoding_of, response_message
+from collector.receivers.compression import Body
+from collector.receivers.encoding import Encoding, decode_request, encode_response, encode_status, encoding_of, response_message
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from collector.status import status_message
 
@@ -143,7 +146,7 @@ def test_wrong_types_are_refused_without_repeating_the_value(body: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 10_000, b'{"resourceSpans":' * 10_000])
 def test_what_is_no_json_is_refused(body: bytes) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(Malformed, match=r"line \d+, column \d+"):
         decode_request(TRACES, Encoding.JSON, body)
 
 
@@ -172,11 +175,38 @@ def _accepts(body: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize("body", [b"\x0a\xff\xff\xff\xff\x07", b"\x0a\x05abc", b"\x0b", b"\xff" * 50, b"\x0a\x04\x0a\x02\x0a\x00\xff"])
-def test_broken_protobuf_is_refused(body: bytes) -> None:
-    for signal in SIGNALS.values():
-        with pytest.raises(Malformed):
-            decode_request(signal, Encoding.PROTOBUF, body)
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"\x0a\xff\xff\xff\xff\x07", r"resource_\w+ announces 2147483647 bytes, 0 are left"),
+        (b"\x0a\x05abc", r"resource_\w+ announces 5 bytes, 3 are left"),
+        (b"\x0a\x80", r"resource_\w+ ends within a number"),
+        (b"\xff" * 50, "holds a number that is too long"),
+        (b"\x0a\x04\x0a\x02\x0a\x00\xff", "announces 0 bytes|ends within a number"),
+        (b"\x08\x01", r"resource_\w+ has the wrong wire type"),
+        (b"\x0a\x02\x10\x05", r"Resource\w+\.scope_\w+ has the wrong wire type"),
+        (b"\x00\x00", "no valid tag"),
+        (b"\x0f", "no valid tag"),
+        (b"\x0b\x0c", r"resource_\w+ has the wrong wire type"),
+        (b"\xfb\x01\x08", "Request$"),
+    ],
+)
+@pytest.mark.parametrize("signal", list(SIGNALS.values()), ids=lambda signal: signal.name)
+def test_broken_protobuf_is_refused_and_the_first_problem_named(signal: Signal, body: bytes, problem: str) -> None:
+    with pytest.raises(Malformed, match=problem):
+        decode_request(signal, Encoding.PROTOBUF, body)
+
+
+def test_text_that_is_no_utf_8_is_named_by_its_field() -> None:
+    message = TRACES.request()
+    message.resource_spans.add().scope_spans.add().spans.add(name="spam")
+    with pytest.raises(Malformed, match=r"Span\.name is not valid UTF-8"):
+        decode_request(TRACES, Encoding.PROTOBUF, message.SerializeToString().replace(b"spam", b"\xff\xff\xff\xff"))
+
+
+def test_a_sender_that_writes_zeros_is_not_refused() -> None:
+    """Sizes differ then, although nothing unknown was sent."""
+    assert decode_request(TRACES, Encoding.PROTOBUF, b"\x0a\x06\x12\x04\x12\x02\x50\x00").resource_spans
 
 
 def test_unknown_protobuf_fields_are_discarded() -> None:
@@ -190,6 +220,10 @@ def read(encoding: str, *chunks: bytes, limit: int = 1000) -> bytes:
     for chunk in chunks:
         body.feed(chunk)
     return body.finish()
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.compress(data, codec="zstd", asbytes=True))
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -207,6 +241,9 @@ def raw_deflate(data: bytes) -> bytes:
         ("gzip", gzip.compress(b"hel", mtime=0) + gzip.compress(b"lo", mtime=0)),
         ("deflate", zlib.compress(b"hello")),
         ("deflate", raw_deflate(b"hello")),
+        ("zlib", zlib.compress(b"hello")),
+        ("zstd", zstd(b"hello")),
+        ("zstd", zstd(b"hel") + zstd(b"lo")),
     ],
 )
 def test_compressions_in_one_piece_and_byte_by_byte(encoding: str, sent: bytes) -> None:
@@ -214,20 +251,51 @@ def test_compressions_in_one_piece_and_byte_by_byte(encoding: str, sent: bytes) 
     assert read(encoding, *(bytes([byte]) for byte in sent)) == b"hello"
 
 
+COMPRESSED = {
+    "gzip": gzip.compress(b"hello", mtime=0),
+    "deflate": zlib.compress(b"hello"),
+    "zlib": zlib.compress(b"hello"),
+    "zstd": zstd(b"hello"),
+}
+
+
+@pytest.mark.parametrize("encoding", COMPRESSED)
 @pytest.mark.parametrize(
-    "sent", [gzip.compress(b"hello", mtime=0)[:-3], gzip.compress(b"hello", mtime=0) + b"garbage", b"hello", b"\x1f", b""]
+    ("problem", "broken"),
+    [
+        ("too early", lambda sent: sent[:-3]),
+        ("garbage", lambda sent: sent + b"garbage"),
+        ("", lambda _: b"hello there"),
+        ("too early", lambda sent: sent[:1]),
+        ("too early", lambda _: b""),
+    ],
+    ids=["truncated", "garbage behind", "not compressed", "one byte", "nothing"],
 )
-def test_broken_gzip_is_refused(sent: bytes) -> None:
-    with pytest.raises(Malformed):
-        read("gzip", sent)
+def test_broken_compression_is_refused_and_named(encoding: str, problem: str, broken: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(Malformed, match=f"{encoding}.*{problem}|{problem}.*{encoding}"):
+        read(encoding, broken(COMPRESSED[encoding]))
 
 
-def test_a_gzip_bomb_stops_at_the_limit() -> None:
-    bomb = gzip.compress(bytes(50 << 20))
-    body = Body("gzip", 2 << 20)
-    with pytest.raises(TooLarge):
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress), ("zstd", zstd)])
+def test_a_bomb_stops_at_the_limit(encoding: str, compress: Callable[[bytes], bytes]) -> None:
+    bomb = compress(bytes(50 << 20))
+    reserved: list[int] = []
+    body = Body(encoding, 2 << 20, reserved.append)
+
+    def inflate() -> None:
         body.feed(bomb)
+        body.finish()
+
+    with pytest.raises(TooLarge):
+        inflate()
     assert body.size_bytes <= 3 << 20
+    assert max(reserved) <= (2 << 20) + len(bomb)
+
+
+def test_compressed_bytes_that_are_kept_count_too() -> None:
+    body = Body("zstd", 1000)
+    with pytest.raises(TooLarge):
+        body.feed(bytes(1001))
 
 
 def test_the_limit_is_inclusive() -> None:
@@ -236,10 +304,17 @@ def test_the_limit_is_inclusive() -> None:
         read("", bytes(1001), limit=1000)
 
 
-@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "compress"])
+@pytest.mark.parametrize("encoding", ["br", "snappy", "gzip, gzip", "compress"])
 def test_other_compressions_are_unsupported(encoding: str) -> None:
     with pytest.raises(UnsupportedMedia):
         Body(encoding, 10)
+
+
+def test_what_the_configuration_does_not_name_is_unsupported() -> None:
+    with pytest.raises(UnsupportedMedia, match="one of identity, gzip"):
+        Body("zstd", 10, codings=("", "gzip"))
+    with pytest.raises(UnsupportedMedia):
+        Body("", 10, codings=("gzip",))
 
 
 def test_media_types() -> None:
