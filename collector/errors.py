@@ -22,12 +22,13 @@ class Refused(Exception):
     """A request was not accepted; nothing of it was stored.
 
     `retry_seconds` says when the same request may be sent again, where that is known better than in `collector.status`; receivers set
-    `sender_name` to who sent it, as far as that was found out.
+    `sender_name` to who sent it, as far as that was found out, and `peer` to the IP address that it came from.
     """
 
     reason = "refused"
     retry_seconds: int | None = None
     sender_name: str = "anonymous"
+    peer: str | None = None
 
 
 class Malformed(Refused):

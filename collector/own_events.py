@@ -16,7 +16,12 @@ SCOPE: Final = "auditlake.collector"
 INFO: Final = 9
 WARN: Final = 13
 _SEVERITY_TEXT: Final = {INFO: "INFO", WARN: "WARN"}
-WITHHELD_EVERY_SECONDS: Final = 60.0
+EVENT_EVERY_SECONDS: Final = 60.0
+SECURITY_CATEGORIES: Final = {"unauthenticated": "authentication", "rate_limited": "flood", "overloaded": "flood"}
+"""Reasons of refusals that are events `security`, with the category of each."""
+SENDERS: Final = 100
+OTHER_SENDERS: Final = "other"
+UNKNOWN_SENDER: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +65,68 @@ class WithheldEvents:
     def take(self, *, everything: bool = False) -> list[OwnEvent]:
         """Return the events that are due; `everything`: also those that would have to wait for their minute."""
         now = self._clock()
-        due = [
-            reason
-            for reason in self._values
-            if everything or now - self._told.get(reason, -WITHHELD_EVERY_SECONDS) >= WITHHELD_EVERY_SECONDS
-        ]
+        due = [reason for reason in self._values if everything or now - self._told.get(reason, -EVENT_EVERY_SECONDS) >= EVENT_EVERY_SECONDS]
         self._told |= dict.fromkeys(due, now)
         return [_withheld_event(reason, self._values.pop(reason)) for reason in due]
+
+
+class SenderEvents:
+    """Turns refusals that somebody should look at into events `security`: at once, then one a minute for each reason and sender.
+
+    `SENDERS` of these are told apart in a minute; all others of a reason are one, `other`. Never a token, and no more of an address than
+    the peer's IP.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._senders: dict[tuple[str, str], _Refusals] = {}
+
+    def add(self, reason: str, sender: str | None) -> None:
+        """Count a refused request; reasons that are nobody's attempt at anything are ignored."""
+        if reason not in SECURITY_CATEGORIES:
+            return
+        key = (reason, sender or UNKNOWN_SENDER)
+        if key not in self._senders and len(self._senders) >= SENDERS:
+            key = (reason, OTHER_SENDERS)
+        self._senders.setdefault(key, _Refusals()).requests += 1
+
+    def take(self, *, everything: bool = False) -> list[OwnEvent]:
+        """Return the events that are due; `everything`: also those that would have to wait for their minute."""
+        now = self._clock()
+        events = []
+        for key, refusals in list(self._senders.items()):
+            due = everything or refusals.told is None or now - refusals.told >= EVENT_EVERY_SECONDS
+            if due and refusals.requests:
+                events.append(_refused_event(*key, refusals.requests))
+                refusals.requests, refusals.told = 0, now
+            elif due:
+                del self._senders[key]
+        return events
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """Requests since the last event, and when that was."""
+
+    requests: int = 0
+    told: float | None = None
+
+
+def _refused_event(reason: str, sender: str, requests: int) -> OwnEvent:
+    return OwnEvent(
+        name="security",
+        severity=WARN,
+        attributes={
+            "auditlake.security.category": SECURITY_CATEGORIES[reason],
+            "auditlake.security.disposition": "blocked",
+            "auditlake.security.detector": SCOPE,
+            "auditlake.security.count": requests,
+            "auditlake.security.sender": sender,
+            "auditlake.action": "export",
+            "auditlake.outcome": "denied",
+            "auditlake.reason_code": reason,
+        },
+    )
 
 
 def _withheld_event(reason: str, values: int) -> OwnEvent:

@@ -45,14 +45,14 @@ class Pipeline:
         """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
         request = await read_request(signal, encoding, body, sender, received_ns, self._resends)
-        redaction_seconds = await self._store_once(request) if (admitted := request.admitted).records else 0.0
+        redaction_seconds = await self._store_once(request) if (admitted := request.admitted).records else None
         self._committer.count_rejected(admitted.rejected)
         self._telemetry.acknowledged(
             Acknowledged(
                 signal=signal.name,
                 audit=request.audit,
                 records=admitted.records,
-                rejected=sum(admitted.rejected.values()),
+                rejected=admitted.rejected,
                 size_bytes=len(body),
                 redaction_seconds=redaction_seconds,
                 seconds=time.perf_counter() - begun,
@@ -62,16 +62,19 @@ class Pipeline:
 
     def refused(self, error: Refused) -> None:
         """Count a request that was not taken."""
-        self._telemetry.refused(error.reason)
+        self._telemetry.refused(error.reason, error.peer if error.sender_name == ANONYMOUS.name else error.sender_name)
 
-    async def _store_once(self, request: Request) -> float:
-        """Store a request, unless the same is being stored or was within the window: then wait for that. Returns seconds of redaction."""
+    async def _store_once(self, request: Request) -> float | None:
+        """Store a request, unless the same is being stored or was within the window: then wait for that.
+
+        Returns the seconds of redaction, None when nothing had to be redacted.
+        """
         commit = self._resends.first_commit(request.identity)
         if commit is not None:
             await asyncio.shield(commit)
             self._committer.count_deduplicated(request.admitted.records)
             self._telemetry.deduplicated(request.admitted.records)
-            return 0.0
+            return None
         storing = detached(self._store(request))
         self._resends.expect(request.identity, storing)
         return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written

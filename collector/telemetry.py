@@ -1,144 +1,202 @@
-"""The collector's own numbers, written to the lake like anyone's: acknowledgement latency, records, bytes, refusals, redaction time.
+"""The collector's own numbers: counted as requests come, written to the lake like anyone's, and shown at `/metrics`.
 
-Delta metrics of scope `auditlake.collector`, at most one batch an interval and none when nothing happened, so that the
-collector never feeds on itself. The latency histogram is the source of the `audit_writes` view.
+For the lake they are deltas of scope `auditlake.collector`, at most one batch an interval and none when nothing was asked of the
+collector, so that it never feeds on itself. For `/metrics` they are totals since the process started. The latency histogram is the
+source of the `audit_writes` view.
 """
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
-from opentelemetry.proto.metrics.v1 import metrics_pb2
+from collector.instruments import (
+    ACK_DURATION,
+    BYTES,
+    COMMIT_DURATION,
+    DEDUPLICATED,
+    INSTRUMENTS,
+    RECORDS,
+    REDACTION_DURATION,
+    REFUSED,
+    REJECTED,
+    REQUESTS,
+    WITHHELD,
+    Histogram,
+    Instrument,
+    Kind,
+    Labels,
+    Reading,
+)
+from collector.own_events import SenderEvents, WithheldEvents
+from collector.own_metrics import metrics_payload
 
-from collector.own_events import SCOPE, WithheldEvents
-from collector.signals import METRICS
-
-ACK_BOUNDS_SECONDS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_DELTA: Final = metrics_pb2.AGGREGATION_TEMPORALITY_DELTA
-Attributes = tuple[tuple[str, str], ...]
+MAX_COMMITS: Final = 1 << 17
+"""Commit times that are kept until they are counted, which is every few seconds."""
+Source = Callable[[], Iterable[Reading]]
+Key = tuple[Instrument, Labels]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
-    """One request that was taken: `seconds` from request in to durable."""
+class Acknowledged(NamedTuple):
+    """One request that was taken: `seconds` from request in to durable; `redaction_seconds` None when nothing was redacted."""
 
     signal: str
     audit: bool
     records: int
-    rejected: int
+    rejected: Mapping[str, int]
     size_bytes: int
-    redaction_seconds: float
+    redaction_seconds: float | None
     seconds: float
 
 
 @dataclass(slots=True)
-class _Histogram:
-    counts: list[int] = field(default_factory=lambda: [0] * (len(ACK_BOUNDS_SECONDS) + 1))
-    total: float = 0.0
-    smallest: float = float("inf")
-    largest: float = 0.0
+class _Requests:
+    """The counts of one signal: plain attributes, for they are counted with every request."""
 
-    def record(self, seconds: float) -> None:
-        self.counts[bisect_left(ACK_BOUNDS_SECONDS, seconds)] += 1
-        self.total += seconds
-        self.smallest = min(self.smallest, seconds)
-        self.largest = max(self.largest, seconds)
+    requests: int = 0
+    records: int = 0
+    size_bytes: int = 0
 
 
 class Telemetry:
-    """Counts until `take`; belongs to one event loop."""
+    """Counts until `take`, and keeps the totals. Belongs to one event loop, except `committed`."""
 
     def __init__(self, node: str, start_ns: int) -> None:
+        """`node` is whose numbers these are, in the lake's `service.instance.id`."""
         self._node = node
-        self._start_ns = start_ns
-        self._ack: dict[str, _Histogram] = {}
-        self._sums: Counter[tuple[str, Attributes]] = Counter()
-        self._redaction_seconds = 0.0
+        self._begun_ns = self._start_ns = start_ns
+        self._totals: dict[Key, float] = defaultdict(int)
+        self._total_histograms: dict[Key, Histogram] = {}
+        self._read: dict[Key, float] = {}  # counters that are looked up, as they were at the last `take`
+        self._sources: list[Source] = []
+        self._commits: deque[float] = deque(maxlen=MAX_COMMITS)
         self.withheld_events = WithheldEvents()
+        self.sender_events = SenderEvents()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._requests: dict[str, _Requests] = {}
+        self._sums: Counter[Key] = Counter()
+        self._audit = Histogram(ACK_DURATION.bounds)
+        self._bulk = Histogram(ACK_DURATION.bounds)
+        self._redaction = Histogram(REDACTION_DURATION.bounds)
+        self._commit = Histogram(COMMIT_DURATION.bounds)
 
     def acknowledged(self, request: Acknowledged) -> None:
         """Count a request that was taken."""
-        signal: Attributes = (("signal", request.signal),)
-        self._ack.setdefault("audit" if request.audit else "bulk", _Histogram()).record(request.seconds)
-        self._sums["auditlake.requests", signal] += 1
-        self._sums["auditlake.records", signal] += request.records
-        self._sums["auditlake.bytes", signal] += request.size_bytes
-        self._sums["auditlake.records.rejected", signal] += request.rejected
-        self._redaction_seconds += request.redaction_seconds
+        counts = self._requests.get(request.signal)
+        if counts is None:
+            counts = self._requests[request.signal] = _Requests()
+        counts.requests += 1
+        counts.records += request.records
+        counts.size_bytes += request.size_bytes
+        (self._audit if request.audit else self._bulk).record(request.seconds)
+        if request.redaction_seconds is not None:
+            self._redaction.record(request.redaction_seconds)
+        for reason, records in request.rejected.items():
+            self._sums[REJECTED, (("signal", request.signal), ("reason", reason))] += records
+
+    def committed(self, seconds: float) -> None:
+        """Count an append to the WAL with its sync; may be called from any thread."""
+        self._commits.append(seconds)
 
     def deduplicated(self, records: int) -> None:
         """Count the records of an exact resend."""
-        self._sums["auditlake.records.deduplicated", ()] += records
+        self._sums[DEDUPLICATED, ()] += records
 
     def withheld(self, values: Mapping[str, int]) -> None:
         """Count values that could not be checked, by reason."""
         for reason, number in values.items():
-            self._sums["auditlake.redaction.withheld", (("reason", reason),)] += number
+            self._sums[WITHHELD, (("reason", reason),)] += number
         self.withheld_events.add(values)
 
-    def refused(self, reason: str) -> None:
-        """Count a request of which nothing was taken."""
-        self._sums["auditlake.requests.refused", (("reason", reason),)] += 1
+    def refused(self, reason: str, sender: str | None = None) -> None:
+        """Count a request of which nothing was taken; `sender` is its name where it is known, else the address that it came from."""
+        self._sums[REFUSED, (("reason", reason),)] += 1
+        self.sender_events.add(reason, sender)
+
+    def watch(self, source: Source) -> None:
+        """Ask `source` for its readings whenever numbers are wanted: gauges as they are, counters as they are since the process began."""
+        self._sources.append(source)
 
     def take(self, now_ns: int) -> tuple[bytes, int] | None:
-        """Return what was counted since the last call as an OTLP metrics payload and its data points; None when nothing happened."""
-        if not self._ack and not self._sums:
+        """Return what was counted since the last call as an OTLP metrics payload and its data points; None when nothing happened.
+
+        Gauges go with what was counted: when nothing happened, they say nothing either.
+        """
+        if not self._requests and not self._sums:
             return None
-        message = METRICS.request()
-        resource = message.resource_metrics.add()
-        for key, value in (("service.name", "auditlake"), ("service.instance.id", self._node)):
-            _attribute(resource.resource.attributes, key, value)
-        scope = resource.scope_metrics.add()
-        scope.scope.name = SCOPE
-        points = self._write(scope.metrics, now_ns)
+        sums, histograms = self._counted()
+        gauges: dict[Key, float] = {}
+        for key, value in self._readings():
+            if key[0].kind is Kind.GAUGE:
+                gauges[key] = value
+            else:
+                before = self._read.get(key, 0)
+                sums[key] = value - before if value >= before else value  # what is counted elsewhere may have begun anew
+                self._read[key] = value
+        payload = metrics_payload(self._node, sums, histograms, gauges, start_ns=self._start_ns, now_ns=now_ns)
+        for key, histogram in histograms.items():
+            self._total_histograms.setdefault(key, Histogram(histogram.bounds)).add(histogram)
+        for key, value in sums.items():
+            if key not in self._read:
+                self._totals[key] += value
         self._start_ns = now_ns
-        self._ack, self._redaction_seconds = {}, 0.0
-        self._sums.clear()
-        return message.SerializeToString(), points
+        self._reset()
+        return payload
 
-    def _write(self, metrics: Any, now_ns: int) -> int:
-        points = 0
-        if self._ack:
-            histogram = _metric(metrics, "auditlake.ack.duration", "s").histogram
-            histogram.aggregation_temporality = _DELTA
-            for name, values in self._ack.items():
-                point = self._point(histogram.data_points, (("class", name),), now_ns)
-                point.count, point.sum = sum(values.counts), values.total
-                point.min, point.max = values.smallest, values.largest
-                point.explicit_bounds.extend(ACK_BOUNDS_SECONDS)
-                point.bucket_counts.extend(values.counts)
-                points += 1
-            redaction = _metric(metrics, "auditlake.redaction.duration", "s").sum
-            redaction.aggregation_temporality, redaction.is_monotonic = _DELTA, True
-            self._point(redaction.data_points, (), now_ns).as_double = self._redaction_seconds
-            points += 1
-        by_name: dict[str, Any] = {}
-        for (name, attributes), value in self._sums.items():
-            if not value:
-                continue
-            if name not in by_name:
-                by_name[name] = _metric(metrics, name, "By" if name == "auditlake.bytes" else "1").sum
-                by_name[name].aggregation_temporality, by_name[name].is_monotonic = _DELTA, True
-            self._point(by_name[name].data_points, attributes, now_ns).as_int = value
-            points += 1
-        return points
+    def snapshot(self) -> dict[str, Any]:
+        """Return all totals and gauges as what JSON can hold; `collector.prometheus.exposition` takes those of several processes.
 
-    def _point(self, points: Any, attributes: Attributes, now_ns: int) -> Any:
-        point = points.add()
-        point.start_time_unix_nano, point.time_unix_nano = self._start_ns, now_ns
-        for key, value in attributes:
-            _attribute(point.attributes, key, value)
-        return point
+        `{"node", "begun_ns", "metrics": [{"name", "kind", "unit", "text", "merge", "bounds", "points"}]}`. A point is
+        `[[[label, value], …], number]`, of a histogram `[[[label, value], …], {"counts", "sum"}]`. What was never counted has no points.
+        """
+        sums, histograms = self._counted()
+        points: dict[Instrument, list[Any]] = {instrument: [] for instrument in INSTRUMENTS}
+        for key in dict.fromkeys((*self._totals, *sums)):
+            points[key[0]].append([key[1], self._totals.get(key, 0) + sums.get(key, 0)])
+        for (instrument, labels), value in self._readings():
+            points.setdefault(instrument, []).append([labels, value])
+        for key in dict.fromkeys((*self._total_histograms, *histograms)):
+            both = [found for found in (self._total_histograms.get(key), histograms.get(key)) if found is not None]
+            counts = [sum(parts) for parts in zip(*(one.counts for one in both), strict=True)]
+            points[key[0]].append([key[1], {"counts": counts, "sum": sum(one.total for one in both)}])
+        return {
+            "node": self._node,
+            "begun_ns": self._begun_ns,
+            "metrics": [
+                {
+                    "name": instrument.name,
+                    "kind": instrument.kind,
+                    "unit": instrument.unit,
+                    "text": instrument.text,
+                    "merge": instrument.merge,
+                    "bounds": instrument.bounds,
+                    "points": values,
+                }
+                for instrument, values in points.items()
+            ],
+        }
 
+    def _counted(self) -> tuple[dict[Key, float], dict[Key, Histogram]]:
+        """Return what was counted since the last `take`."""
+        while self._commits:
+            self._commit.record(self._commits.popleft())
+        sums: dict[Key, float] = dict(self._sums)
+        for signal, counts in self._requests.items():
+            labels: Labels = (("signal", signal),)
+            sums[REQUESTS, labels] = counts.requests
+            sums[RECORDS, labels] = counts.records
+            sums[BYTES, labels] = counts.size_bytes
+        histograms: dict[Key, Histogram] = {
+            (ACK_DURATION, (("class", "audit"),)): self._audit,
+            (ACK_DURATION, (("class", "bulk"),)): self._bulk,
+            (REDACTION_DURATION, ()): self._redaction,
+            (COMMIT_DURATION, ()): self._commit,
+        }
+        return sums, {key: histogram for key, histogram in histograms.items() if histogram.count}
 
-def _metric(metrics: Any, name: str, unit: str) -> Any:
-    metric = metrics.add()
-    metric.name, metric.unit = name, unit
-    return metric
-
-
-def _attribute(attributes: Any, key: str, value: str) -> None:
-    pair = attributes.add()
-    pair.key, pair.value.string_value = key, value
+    def _readings(self) -> Iterator[tuple[Key, float]]:
+        for source in self._sources:
+            for reading in source():
+                yield (reading.instrument, reading.labels), reading.value
