@@ -1,0 +1,131 @@
+"""What is sent at once: the batches of a queued segment, read window by window, as requests of the size that a peer takes.
+
+An OTLP request is one repeated field, so two of them back to back are a request that holds the records of both (protobuf, "Last One
+Wins" does not apply to repeated fields): small batches are joined without being parsed, and only large ones are taken apart.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from collector.forwarding.filters import Filter
+from collector.forwarding.splitting import halves
+from collector.signals import SIGNALS, Signal
+from storage.wal import BatchHeader, RecordType, Segment, read_segment
+
+WINDOW_BYTES: Final = 4 << 20
+
+
+class Part(NamedTuple):
+    """One batch of the WAL."""
+
+    payload: bytes
+    records: int
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Some batches in a row, by signal, and the offsets in the segment between which they stand."""
+
+    begin: int
+    end: int
+    parts: Mapping[str, list[Part]]
+
+
+class Outgoing(NamedTuple):
+    """A request as it is sent; `records` are spans, log records or data points."""
+
+    signal: Signal
+    body: bytes
+    records: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How large a request may be."""
+
+    size_bytes: int
+    records: int | None = None
+
+    def hold(self, size_bytes: int, records: int) -> bool:
+        """Whether a request of this size may be sent."""
+        return size_bytes <= self.size_bytes and (self.records is None or records <= self.records)
+
+
+def first_seq(segment: Segment, quarantine: Path) -> int | None:
+    """The random number with which the records of a segment begin: no other segment has the same. None for one without records."""
+    return next((record.seq for record in read_segment(segment, quarantine)), None)
+
+
+def windows(segment: Segment, quarantine: Path, *, begin: int, end: int, signals: frozenset[str], own: bool) -> Iterator[Window]:
+    """Yield what stands behind the offset `begin`; the first window ends at `end` if that is behind it, the others where they are full.
+
+    Batches of other signals are left out, and auditlake's own unless `own`. Raises `StorageError` when the file cannot be read.
+    """
+    parts: dict[str, list[Part]] = {}
+    size_bytes, position = 0, begin
+    for record in read_segment(segment, quarantine):
+        if record.end <= begin:
+            continue
+        position = record.end
+        if record.type == RecordType.BATCH and (batch := _part(segment, record.header, record.payload, signals, own=own)) is not None:
+            parts.setdefault(batch[0], []).append(batch[1])
+            size_bytes += len(record.payload)
+        if position >= end if end > begin else size_bytes >= WINDOW_BYTES:
+            yield Window(begin=begin, end=position, parts=parts)
+            parts, size_bytes, begin = {}, 0, position
+    yield Window(begin=begin, end=position, parts=parts)
+
+
+def _part(segment: Segment, header: bytes, payload: bytes, signals: frozenset[str], *, own: bool) -> tuple[str, Part] | None:
+    try:
+        about = BatchHeader.from_bytes(header)
+    except (ValueError, KeyError, TypeError):
+        structlog.get_logger(__name__).error(
+            "a batch is not forwarded: its header cannot be read", origin=segment.origin, entry=segment.entry
+        )
+        return None
+    if about.signal not in signals or (about.own and not own):
+        return None
+    return about.signal, Part(payload, about.records, about.tenant)
+
+
+def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds) -> Iterator[Outgoing]:
+    """Yield the requests that bring these batches of one signal to the peer, in order: filtered, joined, divided."""
+    signal = SIGNALS[name]
+    joined: list[bytes] = []
+    size_bytes = records = 0
+    for part in parts:
+        kept = part if wanted is None else _filtered(signal, part, wanted)
+        if not kept.records:
+            continue
+        if joined and not bounds.hold(size_bytes + len(kept.payload), records + kept.records):
+            yield from divided(Outgoing(signal, b"".join(joined), records), bounds)
+            joined, size_bytes, records = [], 0, 0
+        joined.append(kept.payload)
+        size_bytes, records = size_bytes + len(kept.payload), records + kept.records
+    if joined:
+        yield from divided(Outgoing(signal, b"".join(joined), records), bounds)
+
+
+def _filtered(signal: Signal, part: Part, wanted: Filter) -> Part:
+    try:
+        message = signal.request.FromString(part.payload)
+    except DecodeError:
+        return part  # what we cannot read the peer may judge
+    records = wanted.apply(signal, message, part.tenant)
+    return part if records == part.records else Part(message.SerializeToString(), records, part.tenant)
+
+
+def divided(request: Outgoing, bounds: Bounds) -> Iterator[Outgoing]:
+    """Yield `request`, or parts of it in order that are as large as allowed; a single record is sent whatever its size."""
+    if bounds.hold(len(request.body), request.records) or (pieces := halves(request.signal, request.body)) is None:
+        yield request
+        return
+    for body, records in pieces:
+        yield from divided(Outgoing(request.signal, body, records), bounds)

@@ -1,0 +1,68 @@
+"""Taking records out of an OTLP request: what a filter leaves, or one half of them. Groups that end up empty go, too."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+
+from collector.admission import data_points
+from collector.signals import LOGS, METRICS, TRACES, Message, Signal
+
+Keep = Callable[[Message, Message, Message], bool]
+"""(resource, named, record) → whether the record stays. `named` is what has the name: the span or log record itself, or the metric."""
+
+_GROUPS: Final = {
+    TRACES.name: ("resource_spans", "scope_spans", "spans"),
+    LOGS.name: ("resource_logs", "scope_logs", "log_records"),
+    METRICS.name: ("resource_metrics", "scope_metrics", "metrics"),
+}
+
+
+def retain(signal: Signal, message: Message, keep: Keep) -> int:
+    """Take out of `message` what is not to be kept, and return the number of spans, log records or data points that stay.
+
+    `keep` is asked about each in document order.
+    """
+    resources, scopes, records = _GROUPS[signal.name]
+    stay = 0
+    for of_resource in getattr(message, resources):
+        for of_scope in getattr(of_resource, scopes):
+            holders = getattr(of_scope, records)
+            if signal is METRICS:
+                for metric in holders:
+                    points = data_points(metric)
+                    stay += _reduce(points, [keep(of_resource.resource, metric, point) for point in points])
+                _reduce(holders, [bool(data_points(metric)) for metric in holders])
+            else:
+                stay += _reduce(holders, [keep(of_resource.resource, record, record) for record in holders])
+        _reduce(getattr(of_resource, scopes), [bool(getattr(of_scope, records)) for of_scope in getattr(of_resource, scopes)])
+    _reduce(getattr(message, resources), [bool(getattr(group, scopes)) for group in getattr(message, resources)])
+    return stay
+
+
+def halves(signal: Signal, body: bytes) -> list[tuple[bytes, int]] | None:
+    """Return two requests with half the records of `body` each, and how many; None when it cannot be divided."""
+    try:
+        records = retain(signal, signal.request.FromString(body), lambda *_: True)
+    except DecodeError:
+        return None
+    if records < 2:
+        return None
+    middle = records // 2
+    return [_range(signal, body, range(middle)), _range(signal, body, range(middle, records))]
+
+
+def _range(signal: Signal, body: bytes, wanted: range) -> tuple[bytes, int]:
+    message = signal.request.FromString(body)
+    numbers: Iterator[int] = iter(range(wanted.stop))
+    kept = retain(signal, message, lambda *_: next(numbers, -1) in wanted)
+    return bytes(message.SerializeToString()), kept
+
+
+def _reduce(items: Any, stays: list[bool]) -> int:
+    """Leave the items that stay in a repeated field, and return their number."""
+    if not all(stays):
+        kept = [item for item, stay in zip(items, stays, strict=True) if stay]
+        del items[:]
+        items.extend(kept)
+    return len(items)
