@@ -4,12 +4,22 @@ Grammar of the OpenTelemetry Collector: sections of components with ids `type[/n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from collector import config_forwarding as forwarding
+from collector.config_admission import (
+    AUTHENTICATORS,
+    BasicAuthConfig,
+    BearerTokenAuthConfig,
+    LimitsConfig,
+    authenticator_problems,
+    idle_authenticator_warnings,
+    public_pages_warnings,
+)
 from collector.config_fields import host_port
 from collector.config_model import (
     COMPONENTS,
@@ -82,6 +92,9 @@ class Config:
     unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
     warnings: tuple[str, ...]
     prices: PriceFile | None = None  # the user's, of processors.pricing
+    forwards: tuple[forwarding.Forward, ...] = ()  # exporters that send the redacted copy onward
+    limits: LimitsConfig = field(default_factory=LimitsConfig)  # how much each tenant may send
+    authenticators: Mapping[str, BearerTokenAuthConfig | BasicAuthConfig] = field(default_factory=dict)  # by id, those that run
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -172,12 +185,22 @@ class _Check:
             kinds = {identifier.partition("/")[0] for identifier in pipeline.processors}
             if "redaction" not in kinds and not pipeline.allow_unredacted:
                 self._report(path, "stores what agents send without redaction: add the processor, or say allow_unredacted: true")
+        for identifier, receiver in self._components["receivers"].items():
+            assert isinstance(receiver, OtlpReceiverConfig)  # noqa: S101 - the one kind there is
+            protocols = {"grpc": receiver.protocols.grpc, "http": receiver.protocols.http}
+            for place, message in authenticator_problems(protocols, self._declared["extensions"], service.extensions):
+                self._report(("receivers", identifier, *place), message)
         for _, enabled in self._enabled(service):
             kinds_seen: dict[str, str] = {}
             for identifier in enabled:
                 kind = identifier.partition("/")[0]
-                if kinds_seen.setdefault(kind, identifier) != identifier:
+                if kind in AUTHENTICATORS:
+                    continue
+                if kind not in forwarding.MANY and kinds_seen.setdefault(kind, identifier) != identifier:
                     self._report(("service",), f"{kinds_seen[kind]} and {identifier} are both enabled: one {kind} runs in one collector")
+
+        for where, message in forwarding.problems(service, self._components):
+            self._report(where, message)
 
     def _check_declared(self, section: str, identifier: str, path: KeyPath) -> None:
         if identifier not in self._declared[section]:
@@ -204,10 +227,15 @@ class _Check:
         assert receiver is not None and parquet is not None  # noqa: S101, PT018 - every pipeline names one of each, and each is declared
         pricing = one("processors", PricingConfig)
         warnings = list(receiver.protocols.warnings())
+        unguarded = {"health_check": one("extensions", HealthCheckConfig), "dashboard": one("extensions", DashboardConfig)}
+        warnings += public_pages_warnings(unguarded)
+        authenticators = self._authenticators(enabled["extensions"])
+        warnings += idle_authenticator_warnings(authenticators, (receiver.protocols.grpc, receiver.protocols.http))
         if one("processors", BatchConfig) is not None:
             warnings.append("processors.batch has no effect: an acknowledgement is always durable here, and batching happens in the WAL")
         missing = [signal for signal in SIGNALS if signal not in service.pipelines]
         warnings += [f"service.pipelines has no {signal}: such requests are answered with 404 / UNIMPLEMENTED" for signal in missing]
+        warnings += forwarding.warnings(service, self._components)
         return Config(
             otlp=receiver.protocols,
             redaction=one("processors", RedactionConfig) or RedactionConfig(),
@@ -225,7 +253,14 @@ class _Check:
             ),
             warnings=tuple(warnings),
             prices=None if pricing is None else load_price_file(pricing.file),
+            forwards=forwarding.forwards(service, self._components),
+            limits=receiver.limits,
+            authenticators=authenticators,
         )
+
+    def _authenticators(self, identifiers: list[str]) -> dict[str, BearerTokenAuthConfig | BasicAuthConfig]:
+        components = {identifier: self._components["extensions"][identifier] for identifier in identifiers}
+        return {name: found for name, found in components.items() if isinstance(found, BearerTokenAuthConfig | BasicAuthConfig)}
 
     def _report(self, path: KeyPath, message: str) -> None:
         self._problems.append(self._source.problem(path, message))

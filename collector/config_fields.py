@@ -23,6 +23,8 @@ def seconds(value: Any) -> Any:
 
 def host_port(endpoint: str) -> tuple[str, int]:
     """Split `host:port` or `[v6]:port`; an empty host means every interface."""
+    if endpoint.startswith(("unix:", "/")):
+        raise ValueError("sockets of files are not served: listen on a port of 127.0.0.1, such as 127.0.0.1:4318")
     host, separator, port = endpoint.rpartition(":")
     if not separator or not port.isdigit() or int(port) > 65535:
         raise ValueError("must be host:port, such as 127.0.0.1:4318")
@@ -32,7 +34,7 @@ def host_port(endpoint: str) -> tuple[str, int]:
 def is_loopback(endpoint: str) -> bool:
     """Say whether only this machine can reach `endpoint`."""
     host, _ = host_port(endpoint)
-    if host == "localhost":
+    if host.lower().rstrip(".") == "localhost":
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

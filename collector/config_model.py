@@ -6,7 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
+from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
+from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
+from collector.config_filter import FilterConfig
 from collector.config_receivers import OtlpReceiverConfig
 from redaction.policy import RedactionConfig
 
@@ -110,8 +113,25 @@ class ServiceConfig(Section):
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
     "receivers": {"otlp": OtlpReceiverConfig},
-    "processors": {"memory_limiter": MemoryLimiterConfig, "redaction": RedactionConfig, "pricing": PricingConfig, "batch": BatchConfig},
-    "exporters": {"parquet": ParquetExporterConfig},
-    "extensions": {"health_check": HealthCheckConfig, "alerts": AlertsConfig, "dashboard": DashboardConfig},
+    "processors": {
+        "memory_limiter": MemoryLimiterConfig,
+        "redaction": RedactionConfig,
+        "pricing": PricingConfig,
+        "batch": BatchConfig,
+        "filter": FilterConfig,
+    },
+    "exporters": {
+        "parquet": ParquetExporterConfig,
+        "otlp_grpc": OtlpGrpcExporterConfig,
+        "otlp": OtlpGrpcExporterConfig,
+        "otlp_http": OtlpHttpExporterConfig,
+    },
+    "extensions": {
+        "health_check": HealthCheckConfig,
+        "alerts": AlertsConfig,
+        "dashboard": DashboardConfig,
+        "bearertokenauth": BearerTokenAuthConfig,
+        "basicauth": BasicAuthConfig,
+    },
 }
 """Component kinds of each section; an id is `type` or `type/name`."""

@@ -9,7 +9,16 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from collector.config_fields import Duration, Endpoint, Section, UrlPath, is_loopback
+from collector.config_admission import (
+    AuthConfig,
+    CorsConfig,
+    GrpcTlsConfig,
+    LimitsConfig,
+    TlsConfig,
+    exposure_warnings,
+    is_anonymous_in_public,
+)
+from collector.config_fields import Duration, Endpoint, Section, UrlPath
 
 UNSUPPORTED_COMPRESSIONS: Final = ("snappy", "x-snappy-framed", "lz4")
 
@@ -40,6 +49,8 @@ class KeepaliveConfig(Section):
 
 class GrpcConfig(Section):
     endpoint: Endpoint = "127.0.0.1:4317"  # host:port to listen on
+    tls: GrpcTlsConfig | None = None  # certificates; unset: plain text
+    auth: AuthConfig | None = None  # who is asked who sends; unset: nobody has to authenticate
     transport: Literal["tcp", "tcp4", "tcp6"] = "tcp"  # always TCP; the address says which IP version
     max_recv_msg_size_mib: int = Field(64, ge=1, le=1024)  # a larger message is refused with RESOURCE_EXHAUSTED
     max_concurrent_streams: int | None = Field(None, ge=1)  # requests under way on one connection; unset: no limit
@@ -49,7 +60,8 @@ class GrpcConfig(Section):
     include_metadata: bool = False  # accepted for compatibility, without effect: headers are never stored
 
     def warnings(self) -> Iterator[str]:
-        """Yield what was asked for and has no effect, and why."""
+        """Yield what was asked for and has no effect, and why; and what others could read."""
+        yield from exposure_warnings(self)
         if self.transport != "tcp":
             yield f"transport {self.transport} is tcp: the endpoint's address says which IP version it is"
         for name in ("read_buffer_size", "write_buffer_size"):
@@ -61,6 +73,9 @@ class GrpcConfig(Section):
 
 class HttpConfig(Section):
     endpoint: Endpoint = "127.0.0.1:4318"  # host:port to listen on
+    tls: TlsConfig | None = None  # certificates; unset: plain text
+    auth: AuthConfig | None = None  # who is asked who sends; unset: nobody has to authenticate
+    cors: CorsConfig | None = None  # which web pages may send from a browser; unset: none
     max_request_body_size: int = Field(64 * 1024 * 1024, ge=1024)  # bytes after decompression; a larger body is refused with 413
     compression_algorithms: tuple[Literal["", "gzip", "zstd", "zlib", "deflate", "snappy", "x-snappy-framed", "lz4"], ...] = Field(
         ("", "gzip", "zstd", "zlib", "deflate"), min_length=1
@@ -98,7 +113,8 @@ class HttpConfig(Section):
         return self
 
     def warnings(self) -> Iterator[str]:
-        """Yield what was asked for and has no effect, and why."""
+        """Yield what was asked for and has no effect, and why; and what others could read."""
+        yield from exposure_warnings(self)
         for name in UNSUPPORTED_COMPRESSIONS:
             if name in self.compression_algorithms:
                 yield f"compression_algorithms: {name} is not supported: such requests are answered with 415"
@@ -130,14 +146,15 @@ class ProtocolsConfig(Section):
 
 class OtlpReceiverConfig(Section):
     protocols: ProtocolsConfig  # which protocols listen, and where
+    limits: LimitsConfig = LimitsConfig()  # how much each tenant may send
     insecure_allow_anonymous: bool = False  # allow an endpoint that other machines reach although nobody has to authenticate
 
     @model_validator(mode="after")
     def _no_anonymous_public_bind(self) -> "OtlpReceiverConfig":
         for protocol in (self.protocols.grpc, self.protocols.http):
-            if protocol is not None and not self.insecure_allow_anonymous and not is_loopback(protocol.endpoint):
+            if protocol is not None and not self.insecure_allow_anonymous and is_anonymous_in_public(protocol):
                 raise ValueError(
                     f"{protocol.endpoint} can be reached from other machines without authentication: "
-                    "bind 127.0.0.1, or say insecure_allow_anonymous: true"
+                    "bind 127.0.0.1, set auth, or say insecure_allow_anonymous: true"
                 )
         return self
