@@ -6,15 +6,17 @@ from typing import Any, Final
 
 from collector.admission import MemoryLimiter
 from collector.config import Config, host_port
+from collector.config_receivers import GrpcConfig, HttpConfig
+from collector.connection import ConnectionLimits
 from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
 from collector.pipeline import Pipeline
 from collector.receivers.encoding import Encoding
 from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
-from collector.receivers.http import HttpReceiver
+from collector.receivers.http import HttpLimits, HttpReceiver
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
-from collector.web import WebServer, bind, port_error
+from collector.web import WebServer, bind, max_connections, port_error
 
 GRACE_SECONDS: Final = 2.0
 BODY_SECONDS: Final = 60.0
@@ -55,8 +57,10 @@ class Gate:
 class Listeners:
     """The bound ports of a configuration. `bind` raises PortTaken and leaves nothing bound."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, shared: bool = False) -> None:
+        """`shared`: other processes of ours listen on the same ports, and the kernel hands each connection to one of them."""
         self._config = config
+        self._shared = shared
         self._sockets: dict[str, socket.socket] = {}
         self._servers: list[WebServer] = []
         self._grpc: Any = None
@@ -76,11 +80,11 @@ class Listeners:
         http, grpc, health = self._config.otlp.http, self._config.otlp.grpc, self._config.health_check
         try:
             if http is not None:
-                self._sockets["http"] = bind(http.endpoint, "OTLP/HTTP")
+                self._sockets["http"] = bind(http.endpoint, "OTLP/HTTP", shared=self._shared)
             if health is not None:
                 self._sockets["health"] = bind(health.endpoint, "health checks")
             if grpc is not None:
-                self._bind_grpc(grpc.endpoint, grpc.max_recv_msg_size_mib << 20, grpc.max_concurrent_streams)
+                self._bind_grpc(grpc)
         except CollectorError:
             self.close()
             raise
@@ -97,10 +101,16 @@ class Listeners:
         if http is not None:
             paths = {http.traces_url_path: TRACES, http.logs_url_path: LOGS, http.metrics_url_path: METRICS}
             taken = {path: signal for path, signal in paths.items() if signal.name in self._config.signals}
-            receiver = HttpReceiver(
-                self.gate, self._limiter, paths=taken, max_body_bytes=http.max_request_body_size, body_seconds=BODY_SECONDS
+            receiver = HttpReceiver(self.gate, self._limiter, paths=taken, limits=_limits(http), headers=_headers(http))
+            self._servers.append(
+                WebServer(
+                    receiver,
+                    self._sockets["http"],
+                    grace_seconds=GRACE_SECONDS,
+                    limits=_connection_limits(http),
+                    refused=self.gate.refused,
+                )
             )
-            self._servers.append(WebServer(receiver, self._sockets["http"], grace_seconds=GRACE_SECONDS))
         if health is not None and "health" in self._sockets:
             self._servers.append(WebServer(health, self._sockets["health"], grace_seconds=1.0))
         for server in self._servers:
@@ -116,14 +126,35 @@ class Listeners:
             await server.stop()
         self.gate.pipeline = None
 
-    def _bind_grpc(self, endpoint: str, max_message_bytes: int, max_concurrent_streams: int | None) -> None:
-        bind(endpoint, "OTLP/gRPC").close()  # for a clear error: gRPC's own says nothing
+    def _bind_grpc(self, config: GrpcConfig) -> None:
+        endpoint = config.endpoint
+        bind(endpoint, "OTLP/gRPC", shared=self._shared).close()  # for a clear error: gRPC's own says nothing
         signals = [signal for signal in SIGNALS.values() if signal.name in self._config.signals]
-        limits = GrpcLimits.within(self._limit_bytes, message_bytes=max_message_bytes, seconds=BODY_SECONDS)
+        limits = GrpcLimits.within(self._limit_bytes, message_bytes=config.max_recv_msg_size_mib << 20, seconds=BODY_SECONDS)
         receiver = GrpcReceiver(self.gate, self._limiter, signals=signals, limits=limits)
-        self._grpc = open_server(receiver, limits=limits, max_concurrent_streams=max_concurrent_streams)
+        self._grpc = open_server(receiver, limits=limits, config=config, shared=self._shared)
         host, port = host_port(endpoint)
         try:
             self._grpc_port = self._grpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
         except RuntimeError:
             raise port_error(endpoint, "OTLP/gRPC", "address already in use") from None
+
+
+def _limits(http: HttpConfig) -> HttpLimits:
+    return HttpLimits(
+        body_bytes=http.max_request_body_size, body_seconds=http.read_timeout, codings=tuple(dict.fromkeys(http.compression_algorithms))
+    )
+
+
+def _connection_limits(http: HttpConfig) -> ConnectionLimits:
+    return ConnectionLimits(
+        head_seconds=http.read_header_timeout,
+        idle_seconds=http.idle_timeout,
+        unread_seconds=http.write_timeout,
+        connections=max_connections,
+    )
+
+
+def _headers(http: HttpConfig) -> list[tuple[bytes, bytes]]:
+    added = [(name.lower().encode(), value.encode()) for name, value in http.response_headers.items()]
+    return added if http.keep_alives_enabled else [*added, (b"connection", b"close")]

@@ -1,36 +1,32 @@
-"""Serving an ASGI application with uvicorn inside our own event loop: sockets bound by us, signals handled by us.
+"""Serving an ASGI application with uvicorn inside our own event loop: sockets bound by us, signals handled by us."""
 
-uvicorn bounds neither how long a request's head may take, nor how long it may be, nor how many connections there are; we do, so that
-slow or greedy clients cannot take the memory or the file descriptors that the WAL needs.
-"""
-
-import asyncio
 import resource
 import socket
+import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from collector.config import host_port
-from collector.errors import PortTaken
+from collector.connection import BoundedConnection, ConnectionLimits
+from collector.errors import PortTaken, Refused
 
 BACKLOG: Final = 1024
-KEEP_ALIVE_SECONDS: Final = 75
-HEAD_SECONDS: Final = 20.0
-HEAD_BYTES: Final = 128 << 10
 OWN_DESCRIPTORS: Final = 256
 """File descriptors that connections must leave free: WAL, catalog, pipes of the children, gRPC."""
 
 
-def bind(endpoint: str, what: str) -> socket.socket:
-    """Bind `endpoint` without listening yet; raises PortTaken with the remedy."""
+def bind(endpoint: str, what: str, *, shared: bool = False) -> socket.socket:
+    """Bind `endpoint` without listening yet, `shared` with other processes of ours; raises PortTaken with the remedy."""
     host, port = host_port(endpoint)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind((host, port))
     except OSError as error:
         bound.close()
@@ -53,68 +49,28 @@ def max_connections() -> int:
     return max(64, soft - OWN_DESCRIPTORS)
 
 
-class BoundedConnection(HttpToolsProtocol):
-    """A connection that is closed when its head is late or too long, or when there are too many connections."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Count the connection and start its clock."""
-        super().connection_made(transport)
-        self._bare_bytes = 0
-        self._progressed = False
-        self._late: asyncio.TimerHandle | None = None
-        if len(self.connections) > max_connections():
-            transport.abort()
-        else:
-            self._start_clock()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
-        self._stop_clock()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        """Count what came since a head was whole or a part of a body came: heads, trailers and chunk extensions are bounded alike."""
-        self._progressed = False
-        super().data_received(data)
-        self._bare_bytes = 0 if self._progressed else self._bare_bytes + len(data)
-        if self._bare_bytes > HEAD_BYTES:
-            self.transport.abort()
-
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        super().on_message_begin()
-        self._start_clock()
-
-    def on_headers_complete(self) -> None:
-        """The head is whole."""
-        self._progressed = True
-        self._stop_clock()
-        super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """A part of the body came."""
-        self._progressed = True
-        super().on_body(body)
-
-    def _start_clock(self) -> None:
-        self._bare_bytes = 0
-        if self._late is None:
-            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
-
-    def _stop_clock(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+def ignored(_error: Refused) -> None:
+    """For servers that count no refusals."""
 
 
 class WebServer:
-    """One uvicorn server on one bound socket."""
+    """One uvicorn server on one bound socket. `tls` None: plain HTTP; `refused` is told of what never became a request."""
 
-    def __init__(self, application: Callable[..., Any], bound: socket.socket, *, grace_seconds: float) -> None:
+    def __init__(
+        self,
+        application: Callable[..., Any],
+        bound: socket.socket,
+        *,
+        grace_seconds: float,
+        limits: ConnectionLimits | None = None,
+        refused: Callable[[Refused], None] = ignored,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._socket = bound
+        limits = limits or ConnectionLimits(connections=max_connections)
         config = uvicorn.Config(
             application,
-            http=BoundedConnection,
+            http=partial(BoundedConnection, limits, refused),  # type: ignore[arg-type]  # uvicorn calls it like a class
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -123,11 +79,12 @@ class WebServer:
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_keep_alive=round(limits.idle_seconds),
             timeout_graceful_shutdown=max(1, round(grace_seconds)),
             backlog=BACKLOG,
         )
         config.load()
+        config.ssl = tls
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)
         self._started = False

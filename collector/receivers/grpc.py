@@ -7,7 +7,7 @@ retried carries RetryInfo in its details: without it, senders do not retry RESOU
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, Self
 
@@ -16,6 +16,7 @@ import structlog
 
 from collector.admission import MEMORY_PER_BYTE, MemoryLimiter
 from collector.authentication import Doorkeeper, authorization_of
+from collector.config_receivers import GrpcConfig
 from collector.detached import detached
 from collector.errors import Malformed, Overloaded, Refused, TooLarge, TooSlow
 from collector.quotas import UNLIMITED, Quotas
@@ -28,6 +29,7 @@ from collector.status import answer, status_message, where
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _STEP_BYTES: Final = 64 << 10
+_INT_MAX: Final = 2**31 - 1
 MAX_CALLS: Final = 1024
 """Calls at a time, nearly all of them waiting for a place; gRPC holds a window of each (64 KiB, more on fast connections)."""
 FEWEST_RECEIVING: Final = 4
@@ -142,20 +144,39 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return body.finish()
 
 
-def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, max_concurrent_streams: int | None, shared: bool = False) -> Any:
+def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, config: GrpcConfig, shared: bool = False) -> Any:
     """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind, unless it is `shared`."""
-    options: list[tuple[str, int]] = [
+    options = [
         ("grpc.so_reuseport", int(shared)),
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.per_message_decompression", 0),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
-        ("grpc.keepalive_permit_without_calls", 1),
+        *_connection_options(config),
     ]
-    if max_concurrent_streams is not None:
-        options.append(("grpc.max_concurrent_streams", max_concurrent_streams))
     server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
     server.add_generic_rpc_handlers((receiver,))
     return server
+
+
+def _connection_options(config: GrpcConfig) -> Iterator[tuple[str, int]]:
+    """Yield the options of gRPC that stand for the keys of a configuration; what is not set stays gRPC's default."""
+    connections, pings = config.keepalive.server_parameters, config.keepalive.enforcement_policy
+    yield "grpc.http2.min_ping_interval_without_data_ms", _milliseconds(pings.min_time)
+    yield "grpc.keepalive_permit_without_calls", int(pings.permit_without_stream)
+    for name, seconds in (
+        ("grpc.max_connection_idle_ms", connections.max_connection_idle),
+        ("grpc.max_connection_age_ms", connections.max_connection_age),
+        ("grpc.max_connection_age_grace_ms", connections.max_connection_age_grace),
+        ("grpc.keepalive_time_ms", connections.time),
+        ("grpc.keepalive_timeout_ms", connections.timeout),
+    ):
+        if seconds is not None:
+            yield name, _milliseconds(seconds)
+    if config.max_concurrent_streams is not None:
+        yield "grpc.max_concurrent_streams", config.max_concurrent_streams
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(round(seconds * 1000), _INT_MAX)
 
 
 async def _abort(context: Any, error: Exception) -> NoReturn:

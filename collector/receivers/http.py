@@ -6,7 +6,8 @@ arrives, so neither a gzip bomb nor a slow sender holds more than was reserved f
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -14,9 +15,9 @@ import structlog
 
 from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLimiter
 from collector.authentication import Doorkeeper, authorization_of
-from collector.errors import MethodNotAllowed, Refused, TooLarge, TooSlow, Unauthenticated, UnknownPath
+from collector.errors import Malformed, MethodNotAllowed, Refused, TooLarge, TooSlow, Unauthenticated, UnknownPath, UnsupportedMedia
 from collector.quotas import Quotas
-from collector.receivers.compression import Body
+from collector.receivers.compression import CODINGS, Body
 from collector.receivers.encoding import Encoding, encode_response, encode_status, encoding_of
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
@@ -37,6 +38,15 @@ class Exporter(Protocol):
     def refused(self, error: Refused) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpLimits:
+    """What a request may be: its size after decompression, how long its body may take, and in which encodings that comes."""
+
+    body_bytes: int
+    body_seconds: float
+    codings: tuple[str, ...] = ("", *CODINGS)
+
+
 class HttpReceiver:
     """The ASGI application. `paths` maps a URL path to its signal."""
 
@@ -46,19 +56,22 @@ class HttpReceiver:
         limiter: MemoryLimiter,
         *,
         paths: Mapping[str, Signal],
-        max_body_bytes: int,
-        body_seconds: float,
+        limits: HttpLimits,
+        headers: Iterable[tuple[bytes, bytes]] = (),
         doorkeeper: Doorkeeper | None = None,
         quotas: Quotas | None = None,
     ) -> None:
-        """`doorkeeper` None: nobody has to authenticate; `quotas` None: nobody has a limit of his own."""
+        """`headers` are added to every answer.
+
+        `doorkeeper` None: nobody has to authenticate; `quotas` None: nobody has a limit of his own.
+        """
         self._doorkeeper = doorkeeper
         self._quotas = quotas
         self._exporter = exporter
         self._limiter = limiter
         self._paths = paths
-        self._max_body_bytes = max_body_bytes
-        self._body_seconds = body_seconds
+        self._limits = limits
+        self._headers = tuple(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; never raises, except when the sender has gone."""
@@ -66,7 +79,8 @@ class HttpReceiver:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         encoding = Encoding.JSON  # of failures, until the request says another
-        incoming = _Incoming(receive)
+        incoming = _Incoming(receive, waits="expect" in headers)
+        send = self._adding(send)
         sender = ANONYMOUS
         try:
             if "content-type" in headers:
@@ -75,7 +89,9 @@ class HttpReceiver:
                 sender = await self._doorkeeper.sender(authorization_of(scope["headers"]))
             signal = self._route(scope)
             encoding = encoding_of(headers.get("content-type", ""))
-            max_body_bytes = self._max_body_bytes
+            if scope["http_version"] == "1.0" and "content-length" not in headers:  # what follows would be taken for no body at all
+                raise Malformed("a request of HTTP/1.0 needs Content-Length")
+            max_body_bytes = self._limits.body_bytes
             if self._quotas is not None:
                 max_body_bytes = min(max_body_bytes, self._quotas.take(sender, _announced_bytes(headers)))
             with self._limiter.reserve() as reservation:
@@ -92,11 +108,32 @@ class HttpReceiver:
             self._exporter.refused(error)
             if isinstance(error, TooLarge):
                 await incoming.drain()
-            await _fail(send, error, encoding)
+            await _fail(send, error, encoding, self._more_headers(error, incoming))
         except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
             path = scope["path"] if scope["path"] in self._paths else "unknown"  # what is asked for may hold anything
             structlog.get_logger(__name__).error("request failed", path=path, error=type(error).__name__, where=where(error))
-            await _fail(send, error, encoding)
+            await _fail(send, error, encoding, self._more_headers(error, incoming))
+
+    def _adding(self, send: Send) -> Send:
+        """Return `send`, with the configured headers in every answer."""
+        if not self._headers:
+            return send
+
+        async def add(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        return add
+
+    def _more_headers(self, error: Exception, incoming: "_Incoming") -> list[tuple[bytes, bytes]]:
+        """Return what a refusal says about this receiver and this connection."""
+        headers = []
+        if isinstance(error, UnsupportedMedia):  # RFC 9110 section 15.5.16
+            headers.append((b"accept-encoding", ", ".join(coding or "identity" for coding in self._limits.codings).encode()))
+        if isinstance(error, TooLarge | TooSlow) or incoming.is_awaited:
+            headers.append((b"connection", b"close"))
+        return headers
 
     def _route(self, scope: Scope) -> Signal:
         signal = self._paths.get(scope["path"])
@@ -108,15 +145,15 @@ class HttpReceiver:
 
     async def _read(self, incoming: "_Incoming", headers: Mapping[str, str], reserve: Callable[[int], None], max_body_bytes: int) -> bytes:
         """Read and decompress the body within its limits of size, memory and time."""
-        body = Body(headers.get("content-encoding", ""), max_body_bytes, reserve)
+        body = Body(headers.get("content-encoding", ""), max_body_bytes, reserve, self._limits.codings)
         if _announced_bytes(headers) > max_body_bytes:
             raise TooLarge(f"the body is larger than {max_body_bytes} bytes")
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self._limits.body_seconds):
                 while incoming.more:
                     body.feed(await incoming.chunk())
         except TimeoutError:
-            raise TooSlow(f"the body did not arrive within {self._body_seconds:g} seconds") from None
+            raise TooSlow(f"the body did not arrive within {self._limits.body_seconds:g} seconds") from None
         return body.finish()
 
 
@@ -133,12 +170,14 @@ class _SenderGone(Exception):
 class _Incoming:
     """The chunks of one request's body."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, *, waits: bool) -> None:
         self._receive = receive
+        self.is_awaited = waits  # the sender waits to be told to go on: it may never send the body of what is refused before
         self.more = True
 
     async def chunk(self) -> bytes:
         """Return the next chunk; raises _SenderGone when the connection was closed instead."""
+        self.is_awaited = False
         event = await self._receive()
         self.more = event.get("more_body", False)
         if event["type"] == "http.disconnect":
@@ -147,23 +186,21 @@ class _Incoming:
 
     async def drain(self) -> None:
         """Read and forget the rest, within limits: a sender that is still sending would not see the answer."""
-        left = _DRAINED_BYTES
+        left = 0 if self.is_awaited else _DRAINED_BYTES
         with contextlib.suppress(TimeoutError, _SenderGone):
             async with asyncio.timeout(_DRAIN_SECONDS):
                 while self.more and left > 0:
                     left -= len(await self.chunk())
 
 
-async def _fail(send: Send, error: Exception, encoding: Encoding) -> None:
+async def _fail(send: Send, error: Exception, encoding: Encoding, more_headers: Iterable[tuple[bytes, bytes]]) -> None:
     row = answer(error)
     seconds = retry_seconds(error)
-    headers = [] if seconds is None else [(b"retry-after", b"%d" % seconds)]
+    headers = [*more_headers] if seconds is None else [*more_headers, (b"retry-after", b"%d" % seconds)]
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", error.challenge.encode("latin-1")))
     if row.http == 405:
         headers.append((b"allow", b"POST"))
-    if row.http in {408, 413}:
-        headers.append((b"connection", b"close"))
     await _respond(send, row.http, encoding, encode_status(status_message(error), encoding), headers)
 
 

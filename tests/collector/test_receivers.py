@@ -407,21 +407,25 @@ def test_http_1_0_chunked_bodies_and_expect_continue(shared: Served) -> None:
     assert b" 200 " in answer
 
 
-def test_a_head_that_is_late_or_too_long_costs_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.web.HEAD_SECONDS", 0.3)
-    served = Served()
-    for pieces in ([b""], [b"POST /v1/traces HTTP/1.1\r\nHost"], [b"POST / HTTP/1.1\r\n", b"A: b\r\n" * 100_000]):
-        try:
-            assert raw(served, *pieces) == b""
-        except ConnectionError:
-            continue
+def http_with(keys: str) -> str:
+    """The configuration with more keys of the HTTP receiver."""
+    return CONFIG.replace("max_request_body_size: 1048576", f"max_request_body_size: 1048576, {keys}")
+
+
+def test_a_head_that_is_late_or_too_long_is_answered_and_costs_the_connection() -> None:
+    served = Served(http_with("read_header_timeout: 300ms"))
+    assert raw(served, b"") == b""
+    late = raw(served, b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nHost")
+    assert late.startswith(b"HTTP/1.1 408 ")
+    assert status_pb2.Status.FromString(late.partition(b"\r\n\r\n")[2]).code == 4
+    with contextlib.suppress(ConnectionError):
+        assert raw(served, b"POST / HTTP/1.1\r\n", b"A: b\r\n" * 25_000).startswith(b"HTTP/1.1 431 ")
     assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200
     served.close()
 
 
-def test_a_body_that_is_late_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.listening.BODY_SECONDS", 0.3)
-    served = Served()
+def test_a_body_that_is_late_is_408() -> None:
+    served = Served(http_with("read_timeout: 300ms"))
     answer = raw(served, b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
     assert b" 408 " in answer
     assert b'"code":4' in answer
@@ -429,7 +433,7 @@ def test_a_body_that_is_late_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_connections_beyond_the_limit_are_closed_and_the_others_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.web.max_connections", lambda: 5)
+    monkeypatch.setattr("collector.listening.max_connections", lambda: 5)
     served = Served()
     port = served.listeners.ports.http or 0
     connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(5)]
