@@ -57,7 +57,7 @@ def _publish(data: Path, catalog: Catalog, entry: int, tables: dict[str, pa.Tabl
         rejected=0, deduplicated=0, quarantined=0, withheld=0, own=0, bytes=1, policy_hash="0", descriptor={},
     )  # fmt: skip
     files = publish_entry(data, ORIGIN, entry, tables, sealed_ns=END_NS)
-    catalog.commit_entry(record, files, runs=runs, trace_runs={}, batches=[])
+    catalog.commit_entry(record, files, runs=runs, trace_runs={})
 
 
 def _file(entry: int, begin_ns: int, length_ns: int, spans: int) -> tuple[dict[str, pa.Table], dict[str, tuple[int, int]]]:

@@ -121,7 +121,7 @@ def second(data: Path, catalog: Catalog, number: int, spans: pa.Table) -> tuple[
         descriptor={},
     )
     runs = {f"run-{number}-{run}": (sealed_ns, sealed_ns) for run in range(3)}
-    catalog.commit_entry(entry, files, runs=runs, trace_runs={}, batches=[(f"{number:032x}", sealed_ns)])
+    catalog.commit_entry(entry, files, runs=runs, trace_runs={})
     return published - start, time.perf_counter() - published
 
 

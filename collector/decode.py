@@ -107,6 +107,7 @@ class Decoder:
             "entry_row": pa.array(range(first_row, first_row + rows), pa.int64()),
             "salt": salts_column(salts),
             "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), rows),
+            "resent": pa.repeat(pa.scalar(value=False), rows),  # collector.copies finds out
         }
         schema = TABLES[name]
         return pa.Table.from_arrays([added[field.name] if field.name in added else table[field.name] for field in schema], schema=schema)

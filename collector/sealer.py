@@ -1,4 +1,5 @@
-"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode (normalised, priced), publish, commit, delete.
+"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode (normalised, priced), mark copies, publish, commit,
+delete.
 
 After a crash the same code runs again: a segment is deleted last, its files are named after its entry, and the catalog takes an
 entry once. So nothing is lost and nothing is stored twice, wherever it stopped.
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +19,14 @@ import pyarrow as pa
 import structlog
 
 from collector import pricing
+from collector.copies import marked
+from collector.forwarding.queue import keep
 from collector.joins import resolve
 from collector.pricing import LISTED, Pricer
 from collector.rows import RunIndex
 from collector.segment import Content, Salts, decode_segment
 from storage.catalog import Catalog
-from storage.durable import FileLock
+from storage.durable import DISK, FileLock, FileSystem
 from storage.errors import LakeLocked, StorageError
 from storage.layout import EntryRecord, FileRecord
 from storage.schema import SCHEMA_VERSION
@@ -70,7 +74,13 @@ def _seal_or_log(data: Path, catalog: Catalog, prices: Pricer) -> int | None:
 
 
 def seal_pending(
-    data: Path, catalog: Catalog, *, clock: Clock = time.time_ns, salts: Salts = secrets.token_bytes, prices: Pricer = LISTED
+    data: Path,
+    catalog: Catalog,
+    *,
+    clock: Clock = time.time_ns,
+    salts: Salts = secrets.token_bytes,
+    prices: Pricer = LISTED,
+    fs: FileSystem = DISK,
 ) -> int:
     """Seal all closed segments of all origins and return how many were; 0 when another process is at it.
 
@@ -89,7 +99,7 @@ def seal_pending(
         for segment in closed_segments(data):
             if segment.origin not in failures:
                 try:
-                    _seal(data, catalog, segment, clock(), salts, prices)
+                    _seal(data, catalog, segment, clock(), salts, prices, fs)
                 except StorageError as error:
                     failures[segment.origin] = error
                 else:
@@ -99,25 +109,30 @@ def seal_pending(
     return sealed
 
 
-def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts, prices: Pricer) -> None:
+def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts, prices: Pricer, fs: FileSystem) -> None:
     """Turn one segment into one entry."""
     if not catalog.has_entry(segment.origin, segment.entry):
-        content, tables = decode_segment(data, segment, salts, prices)
-        files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns)
+        content, tables = decode_segment(data, segment, salts, prices, fs)
+        batches = [(each.digest, each.received_ns) for each in content.delivered]
+        copies = list(compress(content.delivered, catalog.settle_copies(segment.origin, segment.entry, batches)))
+        tables = marked(tables, copies)
+        files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns, fs=fs)
         trace_runs = resolve(content.runs.joins.values(), catalog)
         catalog.commit_entry(
-            _entry(segment, content, tables, files, sealed_ns),
+            _entry(segment, content, tables, files, sealed_ns, resent=sum(copy.rows for copy in copies)),
             files,
             runs=time_spans(content.runs, trace_runs, catalog),
             trace_runs=trace_runs,
-            batches=content.batches,
             joins=list(content.runs.joins.values()),
         )
+    keep(data, segment, fs)
     with suppress(FileNotFoundError):
-        segment.path.unlink()
+        fs.unlink(segment.path)
 
 
-def _entry(segment: Segment, content: Content, tables: Mapping[str, pa.Table], files: Sequence[FileRecord], sealed_ns: int) -> EntryRecord:
+def _entry(
+    segment: Segment, content: Content, tables: Mapping[str, pa.Table], files: Sequence[FileRecord], sealed_ns: int, *, resent: int
+) -> EntryRecord:
     """The entry's numbers: received = stored + rejected + deduplicated + quarantined."""
     counters = content.counters
     # what the acknowledgement path counted and the segment no longer holds stood in damaged records
@@ -134,7 +149,7 @@ def _entry(segment: Segment, content: Content, tables: Mapping[str, pa.Table], f
     policy_hash = ",".join(sorted(content.policies))
     descriptor = {
         "tables": {name: _described(table, [file for file in files if file.table_name == name]) for name, table in tables.items()},
-        "counters": {**counts, "withheld": content.withheld, "own": content.own, "reasons": dict(counters.reasons)},
+        "counters": {**counts, "withheld": content.withheld, "own": content.own, "resent": resent, "reasons": dict(counters.reasons)},
         "policy_hash": policy_hash,
         "schema_version": SCHEMA_VERSION,
     }

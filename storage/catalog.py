@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
 
-from storage.catalog_tables import BATCHES, CATALOG_SCHEMA_VERSION, ENTRIES, FILES, JOINS, META, METADATA, RUNS, TRACE_RUNS
+from storage import deliveries
+from storage.catalog_tables import CATALOG_SCHEMA_VERSION, DELIVERIES, ENTRIES, FILES, JOINS, META, METADATA, RUNS, TRACE_RUNS
 from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
 from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord
@@ -26,8 +27,6 @@ from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord
 __all__ = ["Catalog", "EntryRecord", "FileRecord", "JoinRecord"]
 
 BUSY_SECONDS: Final = 30.0
-BATCH_WINDOW_NS: Final = 15 * 60 * 1_000_000_000
-"""How long a batch's digest is kept: an exporter gives up its retries long before."""
 _CHUNK: Final = 500  # values in one IN (…)
 
 
@@ -76,15 +75,13 @@ class Catalog:
         *,
         runs: Mapping[str, tuple[int, int]],
         trace_runs: Mapping[str, str | None],
-        batches: Sequence[tuple[str, int]],
         joins: Sequence[JoinRecord] = (),
         withdrawn: Sequence[JoinRecord] = (),
     ) -> None:
         """Enter a sealed segment with its files, in one transaction; an entry that is there already changes nothing.
 
         `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins; None takes
-        a trace out again. `batches`: digest and receive time of the batches, kept for `BATCH_WINDOW_NS`. `joins`: what traces share;
-        `withdrawn`: what they were taken to share before their records were read again.
+        a trace out again. `joins`: what traces share; `withdrawn`: what they were taken to share before their records were read again.
         """
         with self._transaction("commit an entry") as connection:
             values = asdict(entry) | {"descriptor": orjson.dumps(entry.descriptor).decode()}
@@ -98,7 +95,16 @@ class Catalog:
             _keep_joins(connection, joins)
             for join in withdrawn:
                 connection.execute(sa.delete(JOINS).where(JOINS.c.trace_id == join.trace_id, JOINS.c.key == join.key))
-            _keep_batches(connection, entry.origin, batches)
+
+    def settle_copies(self, origin: str, entry: int, batches: Sequence[tuple[str, int]]) -> list[bool]:
+        """Return of each batch (digest, receive time) of an entry whether the lake has its request already (`storage.deliveries`).
+
+        The answer is durable before it is returned, and the same whenever the entry is asked for again.
+        """
+        if not batches:
+            return []
+        with self._reporting("settle which copy of a request counts"), self._begin_immediate() as connection:
+            return deliveries.settle(connection, origin, entry, batches)
 
     def has_entry(self, origin: str, entry: int) -> bool:
         """True when the segment was committed: its files stand, so it must not be published again."""
@@ -116,10 +122,10 @@ class Catalog:
         return [EntryRecord(**{**row, "descriptor": orjson.loads(row["descriptor"])}) for row in rows]
 
     def recent_batches(self, origin: str | None, since_ns: int) -> dict[str, int]:
-        """Digests of the batches that an origin (None: any) received at `since_ns` or later, and when it did."""
-        query = sa.select(BATCHES.c.digest, BATCHES.c.received_ns).where(BATCHES.c.received_ns >= since_ns)
-        rows = self._rows(query.order_by(BATCHES.c.received_ns) if origin is None else query.where(BATCHES.c.origin == origin))
-        return {row["digest"]: row["received_ns"] for row in rows}
+        """Digests of the batches that an origin (None: any) received at `since_ns` or later, and when it did last."""
+        query = sa.select(DELIVERIES.c.digest, DELIVERIES.c.received_ns).where(DELIVERIES.c.received_ns >= since_ns)
+        query = query if origin is None else query.where(DELIVERIES.c.origin == origin)
+        return {row["digest"]: row["received_ns"] for row in self._rows(query.order_by(DELIVERIES.c.received_ns))}
 
     # files
 
@@ -219,6 +225,7 @@ class Catalog:
             connection.commit()
         with self._begin_immediate() as connection:
             METADATA.create_all(connection)
+            deliveries.take_over(connection)
             rows = [{"key": "schema_version", "value": CATALOG_SCHEMA_VERSION}, {"key": "version", "value": 0}]
             connection.execute(insert(META).on_conflict_do_nothing(), rows)
 
@@ -337,19 +344,6 @@ def _keep_joins(connection: sa.Connection, joins: Sequence[JoinRecord]) -> None:
     earliest = {"ns": sa.func.min(JOINS.c.ns, statement.excluded.ns)}
     statement = statement.on_conflict_do_update(index_elements=["trace_id", "key"], set_=earliest)
     _insert_all(connection, statement, [asdict(join) for join in joins])
-
-
-def _keep_batches(connection: sa.Connection, origin: str, batches: Sequence[tuple[str, int]]) -> None:
-    if not batches:
-        return
-    rows = [{"origin": origin, "digest": digest, "received_ns": received_ns} for digest, received_ns in batches]
-    statement = insert(BATCHES)
-    newer = statement.on_conflict_do_update(
-        index_elements=["origin", "digest"], set_={"received_ns": sa.func.max(BATCHES.c.received_ns, statement.excluded.received_ns)}
-    )
-    connection.execute(newer, rows)
-    expired = max(received_ns for _, received_ns in batches) - BATCH_WINDOW_NS
-    connection.execute(sa.delete(BATCHES).where(BATCHES.c.origin == origin, BATCHES.c.received_ns < expired))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -12,8 +12,9 @@ from storage.errors import StorageError
 
 _NAMES: Final = (
     "origin", "entry", "sealed_ns", "first_received_ns", "last_received_ns", "received", "stored", "rejected", "deduplicated",
-    "quarantined", "withheld", "own", "bytes", "policy_hash",
+    "quarantined", "withheld", "own", "bytes", "policy_hash", "resent",
 )  # fmt: skip
+_SOURCES: Final = ", ".join("json_extract(descriptor, '$.counters.resent')" if name == "resent" else name for name in _NAMES)
 _TEXT: Final = frozenset({"origin", "policy_hash"})
 
 
@@ -38,7 +39,7 @@ class CatalogRows:
 
     def new_entries(self) -> pa.Table:
         """Return the entries that were committed since the last call; none ever changes. Raises `StorageError`."""
-        query = f"SELECT rowid, {', '.join(_NAMES)} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608  # nosec B608
+        query = f"SELECT rowid, {_SOURCES} FROM entries WHERE rowid > ? ORDER BY rowid"  # noqa: S608  # nosec B608
         rows = self._all(query, (self._seen,))
         if rows:
             self._seen = rows[-1][0]

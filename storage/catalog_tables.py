@@ -51,13 +51,15 @@ ENTRIES: Final = Table(
     Index("entries_by_time", "sealed_ns"),
 )
 
-BATCHES: Final = Table(
-    "batches",
+DELIVERIES: Final = Table(
+    "deliveries",
     METADATA,
-    Column("origin", Text, primary_key=True),
     Column("digest", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("entry", BigInteger, primary_key=True),
     Column("received_ns", BigInteger, nullable=False),
-    Index("batches_by_time", "origin", "received_ns"),
+    Column("copy", Integer, nullable=False),  # 1: another delivery of the same request counts
+    Index("deliveries_by_time", "received_ns"),
 )
 
 TRACE_RUNS: Final = Table(

@@ -108,7 +108,7 @@ class Publisher:
         table = self._numbered(rows, now_ns)
         files = publish_entry(self._data, self.origin, self._entry, {TABLE: table}, sealed_ns=now_ns, fs=self._fs)
         self.catalog.commit_entry(
-            self._record(rows.num_rows, now_ns), files, runs=runs, trace_runs=joins.trace_runs or {}, batches=[], joins=joins.stated,
+            self._record(rows.num_rows, now_ns), files, runs=runs, trace_runs=joins.trace_runs or {}, joins=joins.stated,
             withdrawn=joins.withdrawn,
         )  # fmt: skip
         self._entry += 1

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 LEVELS: Final = ("second", "minute", "hour", "day")
 """A file's level: how much sealing time it holds. Level 0 is what one seal wrote."""
+TURN_MARK: Final = "\n"
+"""In the map of traces to runs, between the name that records without a trace share and the time from which on they are of another run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,11 @@ class EntryRecord:
     policy_hash: str
     descriptor: Mapping[str, Any]
 
+    @property
+    def resent(self) -> int:
+        """Of the stored records those of requests that another collector had stored before."""
+        return int(self.descriptor.get("counters", {}).get("resent", 0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinRecord:
@@ -63,6 +70,17 @@ class JoinRecord:
     key: str
     role: str
     ns: int  # the earliest time at which it did
+
+
+def turn_name(holder: str, from_ns: int) -> str:
+    """The name in the map of traces to runs that says of which run the records of `holder`, which have no trace, are from then on."""
+    return f"{holder}{TURN_MARK}{from_ns:020d}"
+
+
+def holder_of(name: str) -> str | None:
+    """Whose records a name of `turn_name` tells apart; None for any other name."""
+    holder, mark, ns = name.rpartition(TURN_MARK)
+    return holder if mark and ns.isdecimal() else None
 
 
 def origin_name(origin: str) -> str:

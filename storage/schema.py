@@ -12,7 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 
 TEXT: Final = pa.large_string()
 TIME: Final = pa.timestamp("us")
@@ -230,6 +230,7 @@ LEDGER: Final[Fields] = (
     ("policy_hash", TEXT),
     ("schema_version", INT32),
     ("redaction_receipts", pa.list_(RECEIPT)),  # what was found where and by which rule; since version 2
+    ("resent", BOOL),  # its request was stored before, from another collector; NULL: nobody looked; since version 4
 )
 
 DERIVATION: Final[Fields] = (

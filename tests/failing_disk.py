@@ -105,7 +105,7 @@ def seal(
         rows = tables(spans, events, origin=origin, entry=entry, start_ns=at_ns)
         files = publish_entry(data, origin, entry, rows, sealed_ns=at_ns + SECOND_NS, fs=fs)
         record = entry_record(entry, spans + events, origin=origin, sealed_ns=at_ns + SECOND_NS)
-        catalog.commit_entry(record, files, runs={}, trace_runs={}, batches=[])
+        catalog.commit_entry(record, files, runs={}, trace_runs={})
         return files
     finally:
         catalog.close()

@@ -77,7 +77,7 @@ def write_lake(
             tables[name] = table(name, [row | {"origin": origin, "entry": entry, "entry_row": number + at} for at, row in enumerate(rows)])
             number += len(rows)
         files = publish_entry(data, origin, entry, tables, sealed_ns=sealed_ns)
-        catalog.commit_entry(_entry(origin, entry, number), files, runs=_runs(tables), trace_runs=trace_runs or {}, batches=[])
+        catalog.commit_entry(_entry(origin, entry, number), files, runs=_runs(tables), trace_runs=trace_runs or {})
         return files
     finally:
         catalog.close()

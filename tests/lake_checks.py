@@ -38,9 +38,14 @@ def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
         found = list(_file_problems(data, record))
         problems += found
         intact += [] if found else [record]
-    rows = _rows_of_entries(data, intact)
+    rows, copies = _rows_of_entries(data, intact), _rows_of_entries(data, intact, resent=True)
     problems += _duplicates(data, intact)
     problems += _entry_problems(entries, rows, [*set_aside, *(file for file in live if file not in intact)])
+    problems += [
+        f"entry {each.entry} of {each.origin}: {each.resent} rows resent, {copies[each.origin, each.entry]} in live files"
+        for each in entries
+        if not set_aside and each.resent != copies[each.origin, each.entry]
+    ]
     problems += _number_gaps(data, entries)
     problems += _strays(data, {file.path for file in [*live, *set_aside]})
     problems += [f"{file.path}: retired, but not in .retired" for file in gone if not retired(data, file.path).exists()]
@@ -80,10 +85,14 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
         return file.read(columns)
 
 
-def _rows_of_entries(data: Path, files: list[FileRecord]) -> RowsOf:
+def _rows_of_entries(data: Path, files: list[FileRecord], *, resent: bool = False) -> RowsOf:
+    """How many rows of each entry there are; with `resent` only those that are marked as copies."""
     rows: RowsOf = Counter()
     for file in files:
-        rows.update((file.origin, entry) for entry in _read(data / file.path, ["entry"])["entry"].to_pylist())
+        table = _read(data / file.path, ["entry", "resent"])
+        if resent:
+            table = table.filter(table["resent"]) if "resent" in table.column_names else table.slice(0, 0)
+        rows.update((file.origin, entry) for entry in table["entry"].to_pylist())
     return rows
 
 

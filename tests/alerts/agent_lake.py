@@ -65,7 +65,7 @@ class AgentLake:
             descriptor={},
         )
         catalog = Catalog.open(self.data)
-        catalog.commit_entry(record, publish_entry(self.data, ORIGIN, self.entry, tables), runs={}, trace_runs={}, batches=[])
+        catalog.commit_entry(record, publish_entry(self.data, ORIGIN, self.entry, tables), runs={}, trace_runs={})
         catalog.close()
         self.entry += 1
         return self

@@ -110,7 +110,7 @@ def test_a_trace_whose_records_name_another_run_now_belongs_to_it(data: Path) ->
     write_lake(data, spans=[])
     catalog = Catalog.open(data)
     record = type(entry)(**{name: getattr(entry, name) for name in entry.__dataclass_fields__} | {"entry": 99, "received": 0, "stored": 0})
-    catalog.commit_entry(record, [], runs={}, trace_runs={"t1": "earlier"}, batches=[], joins=[stale])
+    catalog.commit_entry(record, [], runs={}, trace_runs={"t1": "earlier"}, joins=[stale])
     catalog.close()
     assert "1 traces changed their run" in invoke("--data", data).stderr
     found = {row["run_id"]: row["steps"] for row in rows(data, "SELECT run_id, steps FROM runs")}

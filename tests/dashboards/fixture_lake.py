@@ -285,7 +285,7 @@ def publish_tables(data: Path, tables: dict[str, pa.Table], now_ns: int, *, entr
     stored = sum(table.num_rows for table in tables.values())
     catalog = Catalog.open(data)
     record = _entry(ORIGIN, entry, now_ns, stored + 3, rejected=2, deduplicated=1, withheld=1)
-    catalog.commit_entry(record, files, runs=spans, trace_runs={}, batches=[])
+    catalog.commit_entry(record, files, runs=spans, trace_runs={})
     catalog.close()
 
 
@@ -325,7 +325,5 @@ def publish_ingest_history(data: Path, now_ns: int, *, hours: int = 24, seed: in
     rng, catalog = random.Random(seed), Catalog.open(data)
     for number in range(hours * 3):
         sealed, received = now_ns - number * 1200 * NS, rng.randint(9000, 16_000)
-        catalog.commit_entry(
-            _entry("fixture/second", number + 1, sealed, received, rejected=rng.randint(0, 2)), [], runs={}, trace_runs={}, batches=[]
-        )
+        catalog.commit_entry(_entry("fixture/second", number + 1, sealed, received, rejected=rng.randint(0, 2)), [], runs={}, trace_runs={})
     catalog.close()

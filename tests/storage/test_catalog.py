@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from storage.catalog import BATCH_WINDOW_NS, Catalog, EntryRecord, FileRecord
+from storage.catalog import Catalog, EntryRecord, FileRecord
 from storage.catalog_tables import META
+from storage.deliveries import KEPT_NS
 from storage.errors import DamagedFile, StorageError
 from tests.failing_disk import entry_record
 
@@ -44,7 +45,7 @@ def file_record(entry: int, *, table: str = "spans", level: int = 0) -> FileReco
 
 def commit(catalog: Catalog, entry: int, files: list[FileRecord] | None = None, **rest: object) -> EntryRecord:
     record = entry_record(entry, 3)
-    given = {"runs": {}, "trace_runs": {}, "batches": []} | rest
+    given = {"runs": {}, "trace_runs": {}} | rest
     catalog.commit_entry(record, [file_record(entry)] if files is None else files, **given)  # type: ignore[arg-type]
     return record
 
@@ -123,13 +124,16 @@ def test_runs_widen_and_the_newest_join_wins(catalog: Catalog) -> None:
 
 
 def test_batches_are_remembered_for_their_window(catalog: Catalog) -> None:
-    """Digests of an origin are found while a resend is plausible, then dropped."""
-    commit(catalog, 0, batches=[("a", 10), ("b", 20)])
+    """Digests of an origin are found while a resend is plausible, then dropped; not those of an entry that is not sealed yet."""
+    catalog.settle_copies(ORIGIN, 0, [("a", 10), ("b", 20)])
     assert catalog.recent_batches(ORIGIN, 15) == {"b": 20}
     assert catalog.recent_batches(None, 0) == {"a": 10, "b": 20}
     assert catalog.recent_batches("n/alerts", 0) == {}
-    commit(catalog, 1, batches=[("c", BATCH_WINDOW_NS + 15)])
-    assert catalog.recent_batches(ORIGIN, 0) == {"b": 20, "c": BATCH_WINDOW_NS + 15}
+    catalog.settle_copies(ORIGIN, 1, [("c", KEPT_NS + 15)])
+    assert catalog.recent_batches(ORIGIN, 0) == {"a": 10, "b": 20, "c": KEPT_NS + 15}
+    commit(catalog, 0)
+    catalog.settle_copies(ORIGIN, 2, [("d", KEPT_NS + 15)])
+    assert catalog.recent_batches(ORIGIN, 0) == {"b": 20, "c": KEPT_NS + 15, "d": KEPT_NS + 15}
 
 
 def test_swap_needs_all_its_inputs_live(catalog: Catalog) -> None:
@@ -207,7 +211,7 @@ def test_several_processes_commit_while_another_reads(tmp_path: Path) -> None:
         "import sys\nfrom pathlib import Path\nfrom storage.catalog import Catalog\nfrom tests.failing_disk import entry_record\n"
         "catalog = Catalog.open(Path(sys.argv[1]))\n"
         "for entry in range(60):\n"
-        "    catalog.commit_entry(entry_record(entry, 1, origin=sys.argv[2]), [], runs={'r': (1, 2)}, trace_runs={}, batches=[])\n"
+        "    catalog.commit_entry(entry_record(entry, 1, origin=sys.argv[2]), [], runs={'r': (1, 2)}, trace_runs={})\n"
         "catalog.close()\n"
     )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(tmp_path), f"n/w{number}"]) for number in range(3)]

@@ -186,7 +186,7 @@ def test_files_of_different_schema_versions_merge_to_the_union(tmp_path: Path) -
             writer.write(table)
             written = writer.finish()
             values = {name: getattr(record, name) for name in record.__slots__} | {"bytes": written.bytes, "sha256": written.sha256}
-            catalog.commit_entry(entry_record(entry, 4), [type(record)(**values)], runs={}, trace_runs={}, batches=[])
+            catalog.commit_entry(entry_record(entry, 4), [type(record)(**values)], runs={}, trace_runs={})
     compact(tmp_path, now_ns=HOUR_LATER_NS)
     (path,) = live(tmp_path)
     merged = pq.read_table(tmp_path / path, partitioning=None)
@@ -207,7 +207,7 @@ def test_late_rows_of_an_old_date_are_merged_by_when_they_were_sealed(tmp_path: 
         with closing(Catalog.open(tmp_path)) as catalog:
             rows = tables(3, entry=entry, start_ns=NOON_NS - DAY_NS * (entry % 2))
             files = publish_entry(tmp_path, "n/collector", entry, rows, sealed_ns=NOON_NS + entry * SECOND_NS)
-            catalog.commit_entry(entry_record(entry, 3), files, runs={}, trace_runs={}, batches=[])
+            catalog.commit_entry(entry_record(entry, 3), files, runs={}, trace_runs={})
     compact(tmp_path, now_ns=HOUR_LATER_NS)
     assert [path.split("/")[2] for path in live(tmp_path)] == ["date=2026-11-20", "date=2026-11-21"]
     check_lake(tmp_path)
@@ -285,7 +285,7 @@ def test_memory_is_bounded_whatever_the_size_of_the_inputs(tmp_path: Path) -> No
             huge = pa.array(["prompt " * 70_000] * 70, pa.large_string())
             rows["spans"] = rows["spans"].set_column(SPANS.get_field_index("status_message"), "status_message", huge)
             files = publish_entry(tmp_path, "n/collector", entry, rows, sealed_ns=NOON_NS + entry * SECOND_NS)
-            catalog.commit_entry(entry_record(entry, 70), files, runs={}, trace_runs={}, batches=[])
+            catalog.commit_entry(entry_record(entry, 70), files, runs={}, trace_runs={})
     program = (
         "import json, sys\nimport pyarrow as pa\nfrom pathlib import Path\nfrom storage.compactor import compact\n"
         f"report = compact(Path(sys.argv[1]), now_ns={HOUR_LATER_NS})\n"

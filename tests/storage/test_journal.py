@@ -93,7 +93,7 @@ def test_writers_of_one_origin_take_turns(tmp_path: Path) -> None:
 def test_numbers_go_on_when_the_wal_folder_was_lost(tmp_path: Path) -> None:
     """An entry number is never given to other events: the sealer would take them for a replay and drop them."""
     with closing(Catalog.open(tmp_path)) as catalog:
-        catalog.commit_entry(entry_record(6, 0, origin=ORIGIN), [], runs={}, trace_runs={}, batches=[])
+        catalog.commit_entry(entry_record(6, 0, origin=ORIGIN), [], runs={}, trace_runs={})
     segment = Journal(tmp_path, ORIGIN, clean, "policy", lambda: 1).write([JournalEvent(name="x", time_ns=1)])
     assert segment is not None
     assert segment.entry == 7

@@ -38,7 +38,7 @@ def store_twice(data: Path) -> None:
     files = publish_entry(data, "n/collector", 0, tables(3), sealed_ns=NOON_NS)
     publish_entry(data, "n/other", 9, tables(3))
     catalog = Catalog.open(data)
-    catalog.commit_entry(entry_record(9, 3, origin="n/other"), [], runs={}, trace_runs={}, batches=[])
+    catalog.commit_entry(entry_record(9, 3, origin="n/other"), [], runs={}, trace_runs={})
     catalog.close()
     assert files
 

@@ -141,7 +141,7 @@ def test_publishing_again_replaces_and_never_adds(tmp_path: Path) -> None:
     publish_entry(tmp_path, ORIGIN, 0, tables(4, 2, 1))
     files = publish_entry(tmp_path, ORIGIN, 0, tables(4, 2, 1), sealed_ns=1)
     catalog = Catalog.open(tmp_path)
-    catalog.commit_entry(entry_record(0, 7), files, runs={}, trace_runs={}, batches=[])
+    catalog.commit_entry(entry_record(0, 7), files, runs={}, trace_runs={})
     catalog.close()
     check_lake(tmp_path)
 

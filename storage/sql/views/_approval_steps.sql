@@ -2,11 +2,12 @@
 -- An agent that stopped to ask did so at its end; one that was resumed with the answer was so at its start, and its answer is
 -- a decision only where the run also asked for it. A step is a record's second reading, so its record_id is the record's with a suffix.
 WITH found AS (
-    SELECT * FROM spans WHERE approval_state IS NOT NULL AND step_kind <> 'approval'
+    SELECT * FROM spans WHERE approval_state IS NOT NULL AND step_kind <> 'approval' AND resent IS NOT TRUE
 )
 SELECT
     * EXCLUDE (
-        kind, step_kind, start_time, end_time, start_ns, end_ns, status_code, parent_span_id, record_id, name, latency_ms, redactions
+        kind, step_kind, start_time, end_time, start_ns, end_ns, status_code, parent_span_id, record_id, name, latency_ms, redactions,
+        resent
     ),
     record_id || '#approval' AS record_id,
     span_id AS parent_span_id,

@@ -1,7 +1,8 @@
--- internal.event_steps: log records in the shape of a step, without those that auditlake wrote about itself.
+-- internal.event_steps: log records in the shape of a step, without those that auditlake wrote about itself and
+-- without those whose request was stored before.
 -- A record happens at one instant, within the span that it names: that span is its parent.
 SELECT
-    * EXCLUDE (step_kind, time, time_ns, observed_time, observed_ns),
+    * EXCLUDE (step_kind, time, time_ns, observed_time, observed_ns, resent),
     span_id AS parent_span_id,
     coalesce(step_kind, 'other') AS kind,
     coalesce(nullif(attributes['event.name'], ''), event_name, nullif(attributes['event_name'], ''), 'log record') AS name, -- event_name may be a place in the source
@@ -19,4 +20,4 @@ SELECT
     END AS status,
     'event' AS source
 FROM events
-WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
+WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false) AND resent IS NOT TRUE

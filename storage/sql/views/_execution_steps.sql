@@ -10,7 +10,7 @@ WITH told AS (
         dialect, dialect_version, clock_flagged, policy_hash, schema_version,
         unnest(events) AS event, generate_subscripts(events, 1) AS place
     FROM spans
-    WHERE dialect = 'execution' AND len(events) > 0
+    WHERE dialect = 'execution' AND len(events) > 0 AND resent IS NOT TRUE
 ),
 read AS (
     SELECT

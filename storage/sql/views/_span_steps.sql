@@ -1,7 +1,7 @@
--- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself and without start markers
--- (see _pending_steps.sql).
+-- internal.span_steps: spans in the shape of a step, without those that auditlake wrote about itself, without start markers
+-- (see _pending_steps.sql) and without those whose request was stored before.
 SELECT
-    * EXCLUDE (kind, step_kind, start_time, end_time, status_code)
+    * EXCLUDE (kind, step_kind, start_time, end_time, status_code, resent)
     REPLACE (CASE WHEN step_kind = 'approval' THEN approval_state END AS approval_state),  -- else see _approval_steps.sql
     kind AS span_kind,
     coalesce(step_kind, 'other') AS kind,
@@ -12,3 +12,4 @@ SELECT
     'span' AS source
 FROM spans
 WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false) AND operation IS DISTINCT FROM 'pending_span'
+  AND resent IS NOT TRUE
