@@ -7,12 +7,14 @@ was stated and when the records say they happened, never on the order of arrival
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, Protocol
 
 import structlog
 
-from collector.dialects.record import ADOPTS, NAMES, NEARBY, OFFERS, SAME_RUN
+from collector.dialects.record import ADOPTS, NAMES, NEARBY, OFFERS, OPENS, SAME_RUN, TURNS
 from storage.catalog import JoinRecord
+from storage.layout import turn_name
 
 MAX_TRACES: Final = 1_000
 """A run of more traces is not joined further: something links everything to everything."""
@@ -20,7 +22,7 @@ NO_RUN: Final = ""
 """Instead of a run: what belongs to several, and nobody knows what to which."""
 _TRACE: Final = "trace:"
 _RUN: Final = "run:"
-_SHARED: Final = frozenset({SAME_RUN, NAMES})
+_SHARED: Final = frozenset({SAME_RUN, NAMES, TURNS})
 
 
 class Stated(Protocol):
@@ -32,7 +34,8 @@ class Stated(Protocol):
 def resolve(stated: Iterable[JoinRecord], known: Stated) -> dict[str, str | None]:
     """Return the run of every trace that is joined with a trace in `stated`; None for one that must be in no other run.
 
-    A run's name stands for the trace of records that have none (`RunIndex.identify`), and may be of `NO_RUN`.
+    A run's name stands for the trace of records that have none (`RunIndex.identify`), and may be of `NO_RUN`: then its records are told
+    apart by their time, where names of the form `storage.layout.turn_name` say from when on they are of which run.
     """
     statements = _Statements(stated, known)
     runs: dict[str, str | None] = {}
@@ -53,6 +56,7 @@ class _Statements:
         self._by_trace: dict[str, dict[str, JoinRecord]] = {}
         self._by_key: dict[str, dict[str, JoinRecord]] = {}
         self._before: dict[str, dict[str, JoinRecord]] = {}  # by key, of the catalog alone
+        self._times: dict[str, set[int]] = {}  # when a trace stated anything, of the catalog alone
         self._loaded_traces: set[str] = set()
         self._loaded_keys: set[str] = set()
         for join in stated:
@@ -74,6 +78,7 @@ class _Statements:
             return
         self._loaded_traces.update(missing)
         for join in self._known.joins(traces=missing):
+            self._times.setdefault(join.trace_id, set()).add(join.ns)
             self._note(join)
         keys = {_TRACE + trace for trace in missing}
         keys.update(key for trace in missing for key in self._by_trace.get(trace, ()) if not key.startswith(_RUN))
@@ -86,6 +91,10 @@ class _Statements:
     def of(self, trace: str) -> Mapping[str, JoinRecord]:
         """Return what a trace stated, by key."""
         return self._by_trace.get(trace, {})
+
+    def times(self, trace: str) -> set[int]:
+        """Return when a trace stated anything, as it is known now and as the catalog knew it before."""
+        return {join.ns for join in self.of(trace).values()} | self._times.get(trace, set())
 
     def component(self, start: str) -> set[str]:
         """Return the traces that are one run with `start`."""
@@ -143,9 +152,31 @@ def _runs_of(component: set[str], statements: _Statements) -> dict[str, str | No
         root = _root(component, statements) if len(component) > 1 else None
         return dict.fromkeys(component, _own_name(component, statements) or root)
     if len(names) == 1:
-        return dict.fromkeys(component, names.pop())
-    # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
-    return {trace: of_trace[0] if len(of_trace) == 1 else _unknown(trace, statements) for trace, of_trace in named.items()}
+        runs: dict[str, str | None] = dict.fromkeys(component, names.pop())
+    else:  # runs that know who they are stay apart, whatever links them; a trace with several runs in it has no one answer
+        runs = {trace: of_trace[0] if len(of_trace) == 1 else _unknown(trace, statements) for trace, of_trace in named.items()}
+    for key in sorted({key for trace in component for key, join in statements.of(trace).items() if join.role == TURNS}):
+        runs |= _turns_of(key, {trace: named[trace] for trace in component if key in statements.of(trace)}, statements)
+    return runs
+
+
+def _turns_of(key: str, named: Mapping[str, Sequence[str]], statements: _Statements) -> dict[str, str | None]:
+    """The runs of the traces of a conversation that name none, and from when on its records without a trace are of which run."""
+    begins = {trace: min(join.ns for join in statements.of(trace).values()) for trace in named}
+    turns = sorted((begins[trace], of_trace[0]) for trace, of_trace in named.items() if len(of_trace) == 1)
+    opened = sorted(join.ns for trace in named for join in statements.of(trace).values() if join.role == OPENS)
+    holder = key.partition(":")[2]
+    runs: dict[str, str | None] = {turn_name(holder, ns): None for trace in named for ns in statements.times(trace)}
+    if len({run for _, run in turns}) < 2:
+        return runs
+    turns = [
+        (min((at for at in opened if earlier < at <= ns), default=ns), run) for (earlier, _), (ns, run) in pairwise([(-1, ""), *turns])
+    ]
+    runs |= {turn_name(holder, ns): run for ns, run in turns}
+    for trace, of_trace in named.items():
+        if not of_trace and trace != holder:
+            runs[trace] = next((run for ns, run in reversed(turns) if ns <= begins[trace]), turns[0][1])
+    return runs
 
 
 def _unknown(holder: str, statements: _Statements) -> str | None:
@@ -159,7 +190,7 @@ def _run_nearby(trace: str, statements: _Statements) -> str | None:
     for other in sorted(statements.nearby(trace)):
         if other not in around:
             around |= _runs_of(statements.component(other), statements)
-    names = {run for run in around.values() if run}
+    names = {run for other in statements.nearby(trace) if (run := around.get(other))}
     return names.pop() if len(names) == 1 else None
 
 

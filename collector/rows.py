@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector.columns import INT64_MAX, receipts_columns
-from collector.dialects.record import JOINS, NEARBY, NO_RUN, SAME_RUN, Fields
+from collector.dialects.record import JOINS, NEARBY, NO_RUN, OPENS, SAME_RUN, Fields
 from collector.groups import Groups
 from storage.catalog import JoinRecord
 from storage.schema import TABLES
@@ -57,7 +57,8 @@ class RunIndex:
         stated_by = trace_id or run_id
         for key, role in fields.pop(JOINS, ()):
             if stated_by is not None:
-                self.join(stated_by, f"{key}:{time_ns // MINUTE_NS}" if key.startswith(NEARBY) else key, role, time_ns)
+                of_minute = role == OPENS or key.startswith(NEARBY)
+                self.join(stated_by, f"{key}:{time_ns // MINUTE_NS}" if of_minute else key, role, time_ns)
         alone = fields.pop(NO_RUN, False)
         if run_id is None:
             return None if alone else trace_id

@@ -21,16 +21,36 @@ import pyarrow.parquet as pq
 from storage.catalog_rows import CatalogRows
 from storage.damage import can_mean_damage
 from storage.errors import StorageError
+from storage.layout import TURN_MARK
 from storage.schema import TABLES
 from storage.views import MACROS, create_macro, create_view
 
+TRACE_RUNS: Final = (
+    "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
+)
+"""The columns of the map from traces to runs; the times tell apart whose records have no trace: see `_TURNS`."""
 _FILL: Final = {
     "trace_runs": (
         "DELETE FROM internal.trace_runs WHERE trace_id IN (SELECT trace_id FROM incoming)",
-        "INSERT INTO internal.trace_runs SELECT * FROM incoming WHERE run_id IS NOT NULL",
+        "INSERT INTO internal.trace_runs (trace_id, run_id) SELECT trace_id, run_id FROM incoming WHERE run_id IS NOT NULL",
     ),
     "entries": ("INSERT INTO internal.entries SELECT * FROM incoming",),
 }
+_TURNS: Final = """
+    CREATE OR REPLACE TEMP TABLE turn AS
+    SELECT trace_id[:-22] AS holder, run_id, trace_id[-20:]::BIGINT AS begun
+    FROM internal.trace_runs
+    WHERE trace_id[-21] = chr(10) AND trace_id[:-22] IN (SELECT trace_id[:-22] FROM incoming WHERE trace_id[-21] = chr(10));
+    DELETE FROM internal.trace_runs WHERE trace_id IN (SELECT holder FROM turn);
+    INSERT INTO internal.trace_runs
+    SELECT
+        holder, run_id, CASE WHEN lag(begun) OVER turns IS NULL THEN -9223372036854775807 ELSE begun END,
+        coalesce(lead(begun) OVER turns - 1, 9223372036854775807)
+    FROM turn
+    WINDOW turns AS (PARTITION BY holder ORDER BY begun);
+    DROP TABLE turn
+"""
+"""Puts the rows of names whose records are of several runs (`storage.layout.turn_name`) in the place of the one that knows no better."""
 TIMED: Final = ("spans", "events")
 """The tables whose views read rows by their time, so that a row without one is never read."""
 _PLANNED_ROWS: Final = 1_000
@@ -102,6 +122,8 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> Non
     cursor.register("incoming", rows)
     for statement in _FILL[table]:
         cursor.execute(statement)
+    if table == "trace_runs" and any(TURN_MARK in name for name in rows["trace_id"].to_pylist()):
+        cursor.execute(_TURNS)
     cursor.unregister("incoming")
 
 
@@ -147,7 +169,7 @@ def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     for setting in _SETTINGS:
         connection.execute(f"SET {setting}")
     connection.execute("CREATE SCHEMA internal")
-    connection.execute("CREATE TABLE internal.trace_runs (trace_id VARCHAR, run_id VARCHAR)")
+    connection.execute(f"CREATE TABLE internal.trace_runs ({TRACE_RUNS})")
     connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
     for macro in MACROS:
         connection.execute(create_macro(macro))

@@ -14,6 +14,7 @@ import duckdb
 import orjson
 
 from storage import composition, engine
+from storage.layout import holder_of
 from storage.views import qualified, query_sql
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     Raises `StorageError`.
     """
     final = lake.catalog.run_of_traces([run_id]).get(run_id, run_id)
-    names = [final, *lake.catalog.traces_of_run(final)]
+    joined = lake.catalog.traces_of_run(final)
+    shared = sorted({holder for name in joined if (holder := holder_of(name)) is not None})
+    names = [final, *(name for name in joined if holder_of(name) is None), *shared]
     window = _window(lake, names)
     named = {trace for (trace,) in lake.few("run_traces", window, {"run_ids": names})}
     traces = sorted({*names[1:], *named} - {None})
@@ -106,17 +109,22 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
 
     with lake.holding(copy, " ".join(f"internal.{table}" for table in queries), _widened(lake, window, traces)) as cursor:
         try:
-            _map_traces(cursor, lake.catalog.run_of_traces(traces))
+            _map_traces(cursor, lake.catalog.run_of_traces(traces), shared)
             yield Excerpt(final, cursor)
         except duckdb.Error as error:
             raise engine.explained(error, lake.data) from error
 
 
-def _map_traces(cursor: duckdb.DuckDBPyConnection, runs: Mapping[str, str]) -> None:
-    cursor.execute("CREATE TEMP TABLE trace_runs (trace_id VARCHAR, run_id VARCHAR)")
+def _map_traces(cursor: duckdb.DuckDBPyConnection, runs: Mapping[str, str], shared: Sequence[str]) -> None:
+    """`shared` are names of records without a trace that are of several runs: their rows are those of the lake."""
+    cursor.execute(f"CREATE TEMP TABLE trace_runs ({engine.TRACE_RUNS})")
     if runs:
-        lists = {"traces": list(runs), "runs": list(runs.values())}
-        cursor.execute("INSERT INTO temp.trace_runs SELECT unnest($traces), unnest($runs)", lists)
+        pairs = {trace: run for trace, run in runs.items() if trace not in shared}
+        lists = {"traces": list(pairs), "runs": list(pairs.values())}
+        cursor.execute("INSERT INTO temp.trace_runs (trace_id, run_id) SELECT unnest($traces), unnest($runs)", lists)
+    if shared:
+        query = "INSERT INTO temp.trace_runs SELECT * FROM internal.trace_runs WHERE list_contains($shared, trace_id)"
+        cursor.execute(query, {"shared": list(shared)})
 
 
 def _window(lake: "Lake", names: Sequence[str]) -> "Window":

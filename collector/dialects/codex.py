@@ -1,9 +1,9 @@
 """Codex (OpenAI's coding agent): log events `codex.*` and the spans of its tracing.
 
 A turn is a run: `turn.id` names it on the spans of its task. Everything else that Codex does runs in traces of its own: those that name
-the conversation are of its turn when it has one; the internals that name nothing (a library's spans, caches, file reads) are of the turn
-whose trace began in the same minute in the same program, when there is exactly one, and of no run otherwise. Log records without a
-trace are told apart by conversation alone: where only log records are exported, a conversation is a run.
+the conversation, and its log records, most of which have no trace, are of the turn that had begun last; the internals that name nothing (a
+library's spans, caches, file reads) are of the turn whose trace began in the same minute in the same program, when there is exactly one,
+and of no run otherwise. Where only log records are exported, nothing tells turns apart: a conversation is a run.
 The log's attribute `event.name` names the event; the record's own event name is a place in the source.
 """
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import decision
-from collector.dialects.record import JOINS, NEARBY, NO_RUN, Attributes, Dialect, Fields, Join, LogView, SpanView
+from collector.dialects.record import JOINS, NEARBY, NO_RUN, OPENS, TURNS, Attributes, Dialect, Fields, Join, LogView, SpanView
 from collector.dialects.usage import make_inclusive
 from collector.dialects.values import boolean, integer, number, text
 
@@ -169,7 +169,7 @@ def _add_environment(fields: Fields, resource: Attributes) -> None:
 
 def _join(fields: Fields, span: SpanView) -> None:
     """Say what a trace shares with others: the conversation, else the program and the minute in which it began."""
-    joins = [Join(_of_conversation(fields))] if "session_id" in fields else []
+    joins = list(_of_conversation(fields, opens=span.name == "session_init")) if "session_id" in fields else []
     if span.is_root or fields["step_kind"] == "run":
         program = ":".join(str(span.resource.get(name, "")) for name in ("service.name", "service.version", "env", "service.instance.id"))
         joins.append(Join(f"{NEARBY}codex:{program}"))
@@ -182,13 +182,15 @@ def _join(fields: Fields, span: SpanView) -> None:
 def _identify(fields: Fields, record: LogView) -> None:
     if "session_id" not in fields:
         return
-    fields[JOINS] = (Join(_of_conversation(fields)),)
+    fields[JOINS] = _of_conversation(fields, opens=fields["operation"] == "conversation_starts")
     if "run_id" not in fields and not record.in_span:
         fields["run_id"] = fields["session_id"]
 
 
-def _of_conversation(fields: Fields) -> str:
-    return f"codex:{fields['session_id']}"
+def _of_conversation(fields: Fields, *, opens: bool) -> tuple[Join, ...]:
+    """What a record shares with its conversation; `opens`: it is the first of a process, which begins or resumes it."""
+    key = f"codex:{fields['session_id']}"
+    return (Join(key, TURNS), Join(key, OPENS)) if opens else (Join(key, TURNS),)
 
 
 DIALECT: Final = Dialect(

@@ -26,8 +26,10 @@ SAME_RUN: Final = "same"
 NAMES: Final = "names"
 OFFERS: Final = "offers"
 ADOPTS: Final = "adopts"
+TURNS: Final = "turns"
+OPENS: Final = "opens"
 NEARBY: Final = "nearby:"
-"""A key that begins so holds for the minute of the record."""
+"""A key that begins so holds for the minute of the record, and so does one whose role is `OPENS`."""
 
 
 class Join(NamedTuple):
@@ -36,7 +38,10 @@ class Join(NamedTuple):
     Traces that state the same key with role `SAME_RUN` are one run. So are those with role `NAMES`, whose key is a name of the run behind
     a colon: the first that was stated names the run, unless a record names it in `run_id`; so agents that run inside others, each under
     a name of its own, stay one run. A trace that `ADOPTS` a key belongs to the run of the first trace that `OFFERS` it afterwards, and
-    to no other: an agent is created once and may be used in many runs.
+    to no other: an agent is created once and may be used in many runs. Traces that state a key with role `TURNS` are one run as well,
+    unless several of them name runs of their own: those are the turns of one conversation then, and what names none of them is of the
+    turn that had begun last; log records without a trace go by their own time. With role `OPENS` a record says that the next turn begins
+    with it.
     """
 
     key: str

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.dialects.record import ADOPTS, NAMES, OFFERS, SAME_RUN
-from collector.joins import MAX_TRACES, resolve
+from collector.dialects.record import ADOPTS, NAMES, OFFERS, OPENS, SAME_RUN, TURNS
+from collector.joins import MAX_TRACES, NO_RUN, resolve
 from storage.catalog import JoinRecord
+from storage.layout import turn_name
 
 
 class Known:
@@ -102,6 +103,25 @@ def test_what_names_nothing_is_of_the_only_run_that_was_nearby():
         assert sealed(*order) == {"t": "R", "u": "S"}
 
 
+def test_turns_of_a_conversation_are_told_apart_by_time():
+    """What names no turn is of the one that had begun last; records without a trace share a name, and are told apart by their own time."""
+    first, second = (
+        [key(name, "chat:c", TURNS, ns), key(name, f"run:{run}", ns=ns + 1)] for name, run, ns in (("t", "R", 10), ("u", "S", 20))
+    )
+    records, early, late = key("c", "chat:c", TURNS, 5), key("e", "chat:c", TURNS, 3), key("l", "chat:c", TURNS, 25)
+    wanted = {"t": "R", "u": "S", "c": NO_RUN, turn_name("c", 10): "R", turn_name("c", 20): "S", "e": "R", "l": "S"}
+    for order in itertools.permutations([first, second, [records], [early], [late]]):
+        assert sealed(*order) == wanted
+    assert sealed(first, [records], [early], [late])["c"] == "R"
+    opened = sealed(
+        first, second, [records, key("c", "chat:c:0", OPENS, 15)], [late], [key("i", "chat:c", TURNS, 14), key("i", "chat:c:0", OPENS, 14)]
+    )
+    assert (opened[turn_name("c", 14)], opened["i"]) == ("S", "S")
+    moved = sealed(first, second, [records], [key("u", "other", ns=15)])
+    assert turn_name("c", 20) not in moved
+    assert moved[turn_name("c", 15)] == "S"
+
+
 def test_something_that_links_everything_joins_nothing():
     hub = [link(f"t{number}", "hub") for number in range(MAX_TRACES + 5)]
     assert sealed(hub) == {}
@@ -112,6 +132,9 @@ STATEMENTS = st.lists(
         st.builds(link, st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["k1", "k2", "run:R", "nearby:n"]), st.just(SAME_RUN), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["invocation:x", "invocation:y"]), st.just(NAMES), st.integers(0, 5)),
+        st.builds(key, st.sampled_from("abcdef"), st.just("chat:a"), st.just(TURNS), st.integers(0, 5)),
+        st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["chat:a:0", "chat:a:1"]), st.just(OPENS), st.integers(0, 5)),
+        st.builds(key, st.sampled_from("abcdef"), st.sampled_from(["run:R", "run:S"]), st.just(SAME_RUN), st.integers(0, 5)),
         st.builds(key, st.sampled_from("abcdef"), st.just("agent:x"), st.sampled_from([ADOPTS, OFFERS]), st.integers(0, 5)),
     ),
     max_size=8,

@@ -38,5 +38,5 @@ SELECT
     e.input_tokens, e.output_tokens, hash(coalesce(e.model, e.model_requested)), hash(coalesce(e.model_requested, e.model)),
     e.time_ns - 2000000000 - coalesce(1e6 * least(e.latency_ms, 86400000), 0)::BIGINT, e.time_ns
 FROM internal.event_rows AS e
-LEFT JOIN internal.trace_runs AS m ON m.trace_id = coalesce(e.trace_id, e.run_id)
+LEFT JOIN internal.trace_runs AS m ON m.trace_id = coalesce(e.trace_id, e.run_id) AND e.time_ns BETWEEN m.from_ns AND m.to_ns
 WHERE e.step_kind = 'model' AND NOT coalesce(starts_with(e.scope_name, 'auditlake.'), false)

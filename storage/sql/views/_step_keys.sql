@@ -17,5 +17,5 @@ SELECT
     CASE WHEN e.span_id IS NOT NULL THEN hash(e.trace_id, e.span_id) END,
     e.response_id, coalesce(e.input_tokens, e.output_tokens) IS NOT NULL, e.time_ns
 FROM internal.event_rows AS e
-LEFT JOIN internal.trace_runs AS m ON m.trace_id = coalesce(e.trace_id, e.run_id)
+LEFT JOIN internal.trace_runs AS m ON m.trace_id = coalesce(e.trace_id, e.run_id) AND e.time_ns BETWEEN m.from_ns AND m.to_ns
 WHERE NOT coalesce(starts_with(e.scope_name, 'auditlake.'), false)

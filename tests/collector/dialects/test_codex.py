@@ -6,6 +6,7 @@ import pytest
 
 from collector import dialects
 from collector.dialects.record import NO_RUN, LogView, SpanView
+from storage.runs import reconstruct
 from tests.sealed_flows import Flows, Row, logs_request, record, span, spans_request, told
 from tests.sealed_lake import Request
 
@@ -124,11 +125,25 @@ def test_no_run_is_made_of_anything_else(flows: Flows) -> None:
     assert sorted(run["session_id"] for run in flows.runs) == ["both", "events", "later", "left", "long", "long", "right", "spans"]
 
 
-def test_turns_of_a_conversation_are_runs_and_no_call_of_them_is_counted_twice(flows: Flows) -> None:
+def test_turns_of_a_conversation_are_runs_each_with_the_records_of_its_time(flows: Flows) -> None:
+    """Most of the log records, which alone know the model, the user's answer and the sandbox's, are in no trace."""
     runs = [run for run in flows.runs if run["session_id"] == "long"]
     assert [run["run_id"] for run in runs] == ["long-turn", "long-turn-2"]
+    whole = flows.run("both")
     for run in runs:
-        told(run, **NUMBERS, cost_usd=None, unpriced_calls=2)  # which of the log records, that know the model, are whose nobody tells
+        told(run, **NUMBERS, **{name: whole[name] for name in ("errors", "unpriced_calls", "duration_ms")})
+        assert run["cost_usd"] == pytest.approx(whole["cost_usd"])
+    assert [row["run_id"] for row in flows.of(flows.approvals, "long")] == ["long-turn", "long-turn-2"]
+    assert [row["run_id"] for row in flows.of(flows.policies, "long")] == ["long-turn", "long-turn-2"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_turn_reconstructed_has_what_the_list_says(flows: Flows, number: int) -> None:
+    run = [run for run in flows.runs if run["session_id"] == "long"][number]
+    whole = reconstruct(flows.lake, run["run_id"])
+    assert whole is not None
+    told(whole["run"], **run)
+    assert len(whole["steps"]) == run["steps"]
 
 
 def test_where_only_events_are_exported_a_conversation_is_the_run(flows: Flows) -> None:
