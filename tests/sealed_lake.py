@@ -1,5 +1,6 @@
 """OTLP requests → a lake, as the collector makes it behind its acknowledgement: WAL segments, sealed one after the other."""
 
+import secrets
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -22,9 +23,10 @@ def seal(data: Path, *segments: Iterable[Request], tenant: str | None = None, or
     with closing(Catalog.open(data)) as catalog:
         for segment in segments:
             with closing(WalWriter(data, origin)) as writer:
-                for number, (signal, request) in enumerate(segment):
+                for signal, request in segment:
+                    digest = secrets.token_hex(16)  # no request is a copy of another
                     header = BatchHeader(
-                        signal=signal, tenant=tenant, received_ns=RECEIVED_NS, policy_hash="policy", records=1, digest=f"{number}"
+                        signal=signal, tenant=tenant, received_ns=RECEIVED_NS, policy_hash="policy", records=1, digest=digest
                     )
                     payload = request if isinstance(request, bytes) else request.SerializeToString()
                     writer.append([(RecordType.BATCH, header.to_bytes(), payload)])
