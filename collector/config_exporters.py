@@ -1,7 +1,7 @@
 """`exporters.otlp_grpc` (alias `otlp`) and `exporters.otlp_http`: other backends that get the redacted copy (docs/forwarding.md).
 
-Keys and meanings are those of the OpenTelemetry Collector's exporters. What it has and we do not need is accepted, and a warning says why it
-has no effect; what we have besides is named so in its comment.
+Keys and meanings are those of the OpenTelemetry Collector's exporters. What it has and we do not need is accepted, and a warning says why
+it has no effect; what we have besides is named so in its comment.
 """
 
 import re
@@ -91,7 +91,7 @@ class SendingQueueConfig(Section):
         if not self.enabled:
             yield f"{where}.enabled: there is always a queue, it is the WAL, and nothing is sent before it is durable"
         if "queue_size" in told and self.sizer != "bytes":
-            yield f"{where}.queue_size has no effect with sizer {self.sizer}: the queue is bounded by sizer bytes, now by {self.max_bytes} bytes"
+            yield f"{where}.queue_size has no effect with sizer {self.sizer}: the bound is in bytes, {self.max_bytes} unless you say sizer: bytes"
         if "num_consumers" in told:
             yield f"{where}.num_consumers has no effect: requests go one at a time, so that records arrive in order"
         if self.block_on_overflow or self.wait_for_result:
@@ -115,7 +115,7 @@ Headers = Annotated[dict[str, SecretStr], AfterValidator(_headers)]
 
 
 class ForwardingConfig(Section):
-    headers: Headers = {}  # sent with each request, such as authorization; write secrets as ${env:NAME}
+    headers: Headers = Field(default_factory=dict)  # sent with each request, such as authorization; write secrets as ${env:NAME}
     tls: ClientTlsConfig = ClientTlsConfig()  # how the peer is recognised
     retry_on_failure: RetryConfig = RetryConfig()  # what happens when the backend cannot take a request now
     sending_queue: SendingQueueConfig = SendingQueueConfig()  # what waits to be sent

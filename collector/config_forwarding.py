@@ -53,10 +53,10 @@ def filters_of(pipeline: PipelineConfig, components: Components) -> tuple[Filter
 
 def problems(service: ServiceConfig, components: Components) -> Iterator[tuple[KeyPath, str]]:
     """Yield what cannot work: a pipeline that stores nothing, an exporter that sends to ourselves or has no place for a signal."""
-    for signal, pipeline in service.pipelines.items():
+    for name, pipeline in service.pipelines.items():
         kinds = {identifier.partition("/")[0] for identifier in pipeline.exporters}
         if "parquet" not in kinds and kinds <= MANY:
-            yield ("service", "pipelines", signal, "exporters"), "must name parquet: what is forwarded is stored first"
+            yield ("service", "pipelines", name, "exporters"), "must name parquet: what is forwarded is stored first"
     receivers = [model for model in components["receivers"].values() if isinstance(model, OtlpReceiverConfig)]
     for forward in forwards(service, components):
         path: KeyPath = ("exporters", forward.id)

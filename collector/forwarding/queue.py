@@ -10,14 +10,14 @@ what is configured stands beside the data. A crash between the link and the dele
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import orjson
 
-from storage.durable import DISK, FileLock, make_directory, publish, write_file
-from storage.durable import hint_for as durable_hint
+from storage.durable import DISK, FileLock, FileSystem, hint_for, make_directory, publish, write_file
 from storage.errors import LakeLocked, StorageError
 from storage.layout import origin_name
 from storage.wal import Segment
@@ -39,21 +39,21 @@ def exporter_of(folder: Path) -> str:
     return folder.name.replace("~", "/")
 
 
-def keep(data: Path, segment: Segment) -> None:
+def keep(data: Path, segment: Segment, fs: FileSystem = DISK) -> None:
     """Put a closed segment into the queue of every configured exporter, durably. Raises `StorageError`, and then it must not be deleted."""
     for marker in (data / FOLDER).glob(f"*/{MARKER}"):
         target = marker.parent / "queue" / f"{origin_name(segment.origin)}-{segment.entry:012d}.wal"
         try:
-            _link(segment.path, target)
-            DISK.sync_directory(target.parent)
+            _link(segment.path, target, fs)
+            fs.sync_directory(target.parent)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not segment.path.exists():
                 return  # another sealer finished with it just now
-            raise StorageError("keep a segment for forwarding", target, hint=durable_hint(error)) from error
+            raise StorageError("keep a segment for forwarding", target, hint=hint_for(error)) from error
 
 
-def _link(source: Path, target: Path) -> None:
-    make_directory(target.parent)
+def _link(source: Path, target: Path, fs: FileSystem) -> None:
+    make_directory(target.parent, fs)
     try:
         target.hardlink_to(source)
     except FileExistsError:
@@ -61,20 +61,20 @@ def _link(source: Path, target: Path) -> None:
     except FileNotFoundError:
         raise
     except OSError:  # a file system without hard links, or too many of them
-        _copy(source, target)
+        _copy(source, target, fs)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, fs: FileSystem) -> None:
     """Copy whole or not at all; the time of the last write goes along, it is the age of what is in it."""
     temporary = target.with_suffix(".tmp")
     with source.open("rb") as original, temporary.open("wb") as copy:
         while chunk := original.read(_COPY_BYTES):
             copy.write(chunk)
         copy.flush()
-        DISK.sync(copy.fileno())
+        fs.sync(copy.fileno())
     status = source.stat()
     os.utime(temporary, ns=(status.st_atime_ns, status.st_mtime_ns))
-    publish(temporary, target)
+    publish(temporary, target, fs)
 
 
 def activate(data: Path, exporters: Mapping[str, Iterable[str]]) -> list[str]:
@@ -91,7 +91,7 @@ def activate(data: Path, exporters: Mapping[str, Iterable[str]]) -> list[str]:
             if marker.parent not in wanted:
                 _deactivate(marker)
     except OSError as error:
-        raise StorageError("prepare the queues of the exporters", data / FOLDER, hint=durable_hint(error)) from error
+        raise StorageError("prepare the queues of the exporters", data / FOLDER, hint=hint_for(error)) from error
     return [exporter for exporter in left_over(data) if exporter not in exporters]
 
 
@@ -148,7 +148,7 @@ class Backlog:
         found = sorted(self._new_names())
         for origin, entry, path in found:
             try:
-                status = os.stat(path)
+                status = path.stat()
             except FileNotFoundError:
                 continue
             before = self._newest.get(origin)
@@ -159,14 +159,13 @@ class Backlog:
         if found:
             self._waiting.sort()
 
-    def remove_first(self) -> None:
-        """Delete what is first: it was sent, or is dropped. Raises OSError."""
-        queued = self._waiting[0]
+    def remove(self, queued: Queued) -> None:
+        """Delete a segment: it was sent, or is dropped. Raises OSError."""
         self.segment(queued).path.unlink(missing_ok=True)
-        del self._waiting[0]
+        del self._waiting[bisect_left(self._waiting, queued)]
         self.size_bytes -= queued.size_bytes
 
-    def _new_names(self) -> Iterator[tuple[str, int, str]]:
+    def _new_names(self) -> Iterator[tuple[str, int, Path]]:
         waiting = {queued.origin for queued in self._waiting}
         with os.scandir(self._folder) as entries:
             for found in entries:
@@ -177,4 +176,4 @@ class Backlog:
                 newest = self._newest.get(origin)
                 # the last one that was sent comes back when the sealer died before it deleted the segment
                 if newest is None or entry > newest.entry or (entry == newest.entry and origin not in waiting):
-                    yield origin, entry, found.path
+                    yield origin, entry, Path(found.path)

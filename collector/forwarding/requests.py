@@ -35,6 +35,7 @@ class Window:
     begin: int
     end: int
     parts: Mapping[str, list[Part]]
+    is_last: bool = False
 
 
 class Outgoing(NamedTuple):
@@ -79,7 +80,17 @@ def windows(segment: Segment, quarantine: Path, *, begin: int, end: int, signals
         if position >= end if end > begin else size_bytes >= WINDOW_BYTES:
             yield Window(begin=begin, end=position, parts=parts)
             parts, size_bytes, begin = {}, 0, position
-    yield Window(begin=begin, end=position, parts=parts)
+    yield Window(begin=begin, end=position, parts=parts, is_last=True)
+
+
+def records_behind(segment: Segment, quarantine: Path, *, begin: int, signals: frozenset[str], own: bool) -> int:
+    """Return how many records of these signals stand behind an offset. Raises `StorageError` when the file cannot be read."""
+    return sum(
+        part.records
+        for window in windows(segment, quarantine, begin=begin, end=begin, signals=signals, own=own)
+        for parts in window.parts.values()
+        for part in parts
+    )
 
 
 def _part(segment: Segment, header: bytes, payload: bytes, signals: frozenset[str], *, own: bool) -> tuple[str, Part] | None:

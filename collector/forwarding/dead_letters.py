@@ -1,0 +1,72 @@
+"""What a backend refused for good: the request as it was sent, with a JSON beside it that says why; the oldest go when it is too much."""
+
+import contextlib
+import hashlib
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from collector.forwarding.answers import Answer
+from collector.forwarding.requests import Outgoing
+from storage.durable import hint_for, write_file
+from storage.errors import StorageError
+from storage.layout import origin_name
+from storage.wal import Segment
+
+FOLDER: Final = "dead-letters"
+MOST_TEXT_CHARS: Final = 500
+
+
+class Letter(NamedTuple):
+    """One request that will not be sent again."""
+
+    segment: Segment
+    request: Outgoing
+    answer: Answer
+
+
+class DeadLetters:
+    """The folder of one exporter, holding at most `max_bytes`."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder / FOLDER
+        self._max_bytes = max_bytes
+
+    def keep(self, letter: Letter, secrets: tuple[str, ...] = ()) -> None:
+        """Keep a request (it is redacted) and the answer to it, from which `secrets` are taken out. Raises `StorageError`."""
+        segment, request, answer = letter.segment, letter.request, letter.answer
+        if len(request.body) > self._max_bytes:
+            return
+        digest = hashlib.sha256(request.body).hexdigest()
+        name = f"{origin_name(segment.origin)}-{segment.entry:012d}-{request.signal.name}-{digest[:16]}"
+        message = answer.message[:MOST_TEXT_CHARS]
+        for secret in secrets:
+            message = message.replace(secret, "…")
+        why = {
+            "origin": segment.origin,
+            "entry": segment.entry,
+            "signal": request.signal.name,
+            "records": request.records,
+            "rejected": answer.rejected or request.records,
+            "reason": answer.reason,
+            "message": message,
+            "sha256": digest,
+        }
+        try:
+            write_file(self._folder / f"{name}.pb", request.body)
+            write_file(self._folder / f"{name}.json", orjson.dumps(why, option=orjson.OPT_INDENT_2))
+            self._trim()
+        except OSError as error:
+            raise StorageError("keep what a backend refused", self._folder, hint=hint_for(error)) from error
+
+    def _trim(self) -> None:
+        found = [(status.st_mtime_ns, status.st_size, path) for path in self._folder.glob("*.pb") if (status := path.stat())]
+        size_bytes = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if size_bytes <= self._max_bytes:
+                return
+            path.unlink()
+            with contextlib.suppress(FileNotFoundError):
+                path.with_suffix(".json").unlink()
+            size_bytes -= size

@@ -1,0 +1,89 @@
+"""OTLP/HTTP to a backend: one request after the other over a connection that is kept."""
+
+import gzip
+import ssl
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+
+from collector.config_exporters import ClientTlsConfig, OtlpHttpExporterConfig
+from collector.errors import CollectorError
+from collector.forwarding.answers import Answer, Kind, http_answer
+from collector.signals import Signal
+
+USER_AGENT: Final = "auditlake"
+MOST_ANSWER_BYTES: Final = 64 << 10
+"""More of an answer is not read: it says how it went in its first bytes."""
+
+
+class HttpSender:
+    """Sends to one backend. Raises CollectorError when certificates cannot be loaded."""
+
+    def __init__(self, config: OtlpHttpExporterConfig) -> None:
+        self._config = config
+        self._compress = COMPRESSIONS[config.compression]
+        headers = {name: value.get_secret_value() for name, value in config.headers.items()}
+        fixed = {"content-type": "application/x-protobuf", "accept-encoding": "identity"}
+        encoding = {"content-encoding": config.compression} if self._compress is not None else {}
+        self._headers = {"user-agent": USER_AGENT, **headers, **fixed, **encoding}
+        name = config.tls.server_name_override
+        self._extensions: dict[str, Any] = {} if name is None else {"sni_hostname": name}
+        self._client = httpx.Client(verify=tls_context(config.tls), timeout=config.timeout, follow_redirects=False)
+
+    def send(self, signal: Signal, body: bytes) -> Answer:
+        """Send one request and return what became of it; never raises for what the network or the backend does."""
+        url = self._config.url(signal.name)
+        assert url is not None  # noqa: S101 - the configuration is refused otherwise
+        content = body if self._compress is None else self._compress(body)
+        try:
+            with self._client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
+                return http_answer(signal, response.status_code, response.headers, _beginning(response), datetime.now(UTC))
+        except httpx.TimeoutException:
+            return Answer(kind=Kind.RETRY, reason="timeout")
+        except httpx.TransportError as error:
+            return Answer(kind=Kind.RETRY, reason=f"connection: {type(error).__name__}")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+def _beginning(response: httpx.Response) -> bytes:
+    body = b""
+    for chunk in response.iter_raw(4096):
+        body += chunk
+        if len(body) >= MOST_ANSWER_BYTES:
+            break
+    return body
+
+
+def tls_context(tls: ClientTlsConfig) -> ssl.SSLContext:
+    """Return how the peer is recognised, and how we are. Raises CollectorError when a file is not what it should be."""
+    try:
+        context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
+        if tls.cert_file is not None and tls.key_file is not None:
+            context.load_cert_chain(tls.cert_file, tls.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise CollectorError("load the certificates of an exporter", tls.ca_file or tls.cert_file, hint=str(error.strerror)) from None
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _zstd(body: bytes) -> bytes:
+    import pyarrow as pa
+
+    return bytes(pa.Codec("zstd").compress(body, asbytes=True))
+
+
+COMPRESSIONS: Final[dict[str, Callable[[bytes], bytes] | None]] = {
+    "gzip": lambda body: gzip.compress(body, compresslevel=1, mtime=0),
+    "deflate": lambda body: zlib.compress(body, 1),
+    "zstd": _zstd,
+    "none": None,
+    "": None,
+}

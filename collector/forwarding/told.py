@@ -1,0 +1,74 @@
+"""Events about forwarding in the lake: `forward.dropped` and `forward.rejected`, at once, then one a minute for each reason, with the sum.
+
+They hold the exporter's id, reasons and numbers of ours, never anything of a record or of a backend's answer.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from storage.errors import StorageError
+from storage.journal import Journal, JournalEvent
+
+EVERY_SECONDS: Final = 60.0
+POLICY: Final = "own"
+"""The policy hash of these events: there is nothing in them that a policy decides about."""
+
+
+class Told:
+    """Collects what all exporters of a process have to tell, and writes it when it is due. Threads share it."""
+
+    def __init__(
+        self, data: Path, node: str, *, clock: Callable[[], float] = time.monotonic, time_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._journal = Journal(data, f"{node}/forward", lambda items: [text for text, _ in items], POLICY, time_ns)
+        self._clock = clock
+        self._time_ns = time_ns
+        self._lock = threading.Lock()
+        self._sums: dict[tuple[str, str, str], int] = {}
+        self._last: dict[tuple[str, str, str], float] = {}
+
+    def add(self, event: str, exporter: str, reason: str, records: int) -> None:
+        """Count records that an event is about."""
+        with self._lock:
+            key = (event, exporter, reason)
+            self._sums[key] = self._sums.get(key, 0) + records
+
+    def write(self, *, everything: bool = False) -> None:
+        """Write what is due, `everything`: also what would have to wait for its minute. What cannot be written is tried again."""
+        with self._lock:
+            now = self._clock()
+            due = {
+                key: records
+                for key, records in self._sums.items()
+                if everything or now - self._last.get(key, -EVERY_SECONDS) >= EVERY_SECONDS
+            }
+            if not due:
+                return
+            try:
+                self._journal.write(self._events(due))
+            except StorageError as error:
+                structlog.get_logger(__name__).warning("an event about forwarding waits", hint=error.hint)
+                return
+            self._last |= dict.fromkeys(due, now)
+            for key in due:
+                del self._sums[key]
+
+    def _events(self, due: dict[tuple[str, str, str], int]) -> Sequence[JournalEvent]:
+        return [
+            JournalEvent(
+                name=event,
+                time_ns=time.time_ns(),
+                severity=13,
+                attributes={
+                    "auditlake.forward.exporter": exporter,
+                    "auditlake.forward.reason": reason,
+                    "auditlake.forward.records": records,
+                },
+            )
+            for (event, exporter, reason), records in due.items()
+        ]
