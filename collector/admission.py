@@ -30,16 +30,18 @@ AUDIT_EVENTS: Final = frozenset({"agent_action", "run.started", "policy.decision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """How many records of a request go on, and how many were rejected, by reason."""
+    """How many records of a request go on, and how many were rejected, by reason; `details` say which, where that is not plain."""
 
     records: int
     rejected: dict[str, int]
     noun: str
+    details: str = ""
 
     @property
     def message(self) -> str:
         """Say what was rejected, for `partial_success.error_message`."""
-        return "; ".join(f"{count} {self.noun} rejected: {reason}" for reason, count in self.rejected.items())
+        told = "; ".join(f"{count} {self.noun} rejected: {reason}" for reason, count in self.rejected.items())
+        return f"{told} ({self.details})" if self.details else told
 
 
 def admit(signal: Signal, message: Message) -> Admitted:

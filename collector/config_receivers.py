@@ -90,6 +90,7 @@ class HttpConfig(Section):
     traces_url_path: UrlPath = "/v1/traces"  # where spans are posted
     logs_url_path: UrlPath = "/v1/logs"  # where log records are posted
     metrics_url_path: UrlPath = "/v1/metrics"  # where data points are posted
+    events_url_path: UrlPath = "/v1/events"  # where plain JSON events are posted; they become log records
 
     @field_validator("read_timeout", "read_header_timeout", "write_timeout", "idle_timeout")
     @classmethod
@@ -108,8 +109,8 @@ class HttpConfig(Section):
 
     @model_validator(mode="after")
     def _one_signal_a_path(self) -> "HttpConfig":
-        if len({self.traces_url_path, self.logs_url_path, self.metrics_url_path}) < 3:
-            raise ValueError("traces_url_path, logs_url_path and metrics_url_path must differ")
+        if len({self.traces_url_path, self.logs_url_path, self.metrics_url_path, self.events_url_path}) < 4:
+            raise ValueError("traces_url_path, logs_url_path, metrics_url_path and events_url_path must differ")
         return self
 
     def warnings(self) -> Iterator[str]:

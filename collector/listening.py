@@ -11,7 +11,7 @@ from collector.connection import ConnectionLimits
 from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
 from collector.pipeline import Pipeline
-from collector.receivers.encoding import Encoding
+from collector.receivers.events import BodyEncoding
 from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
 from collector.receivers.http import HttpLimits, HttpReceiver
 from collector.sender import ANONYMOUS, Sender
@@ -42,7 +42,7 @@ class Gate:
         """Whether requests are taken."""
         return self.pipeline is not None
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
         """As `Pipeline.export`; raises Unavailable while closed."""
         if self.pipeline is None:
             raise Unavailable("the collector is starting or stopping: send again later")
@@ -100,8 +100,16 @@ class Listeners:
         http = self._config.otlp.http
         if http is not None:
             paths = {http.traces_url_path: TRACES, http.logs_url_path: LOGS, http.metrics_url_path: METRICS}
+            paths[http.events_url_path] = LOGS
             taken = {path: signal for path, signal in paths.items() if signal.name in self._config.signals}
-            receiver = HttpReceiver(self.gate, self._limiter, paths=taken, limits=_limits(http), headers=_headers(http))
+            receiver = HttpReceiver(
+                self.gate,
+                self._limiter,
+                paths=taken,
+                limits=_limits(http),
+                events_path=http.events_url_path,
+                headers=_headers(http),
+            )
             self._servers.append(
                 WebServer(
                     receiver,

@@ -12,7 +12,8 @@ from collector.detached import detached
 from collector.errors import Refused
 from collector.findings import Findings
 from collector.policies import Policies
-from collector.receivers.encoding import Encoding, response_message
+from collector.receivers.encoding import response_message
+from collector.receivers.events import BodyEncoding
 from collector.request import Request, read_request
 from collector.resends import Resends
 from collector.sender import ANONYMOUS, Sender
@@ -41,7 +42,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._time_ns = time_ns
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
         """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
         request = await read_request(signal, encoding, body, sender, received_ns, self._resends)

@@ -1,13 +1,15 @@
 """One request as it was sent: parsed, identified, and what of it is admitted; nothing of it is redacted yet."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from collector.admission import Admitted, admit, is_audit
-from collector.receivers.encoding import Encoding, decode_request
+from collector.receivers.encoding import decode_request
+from collector.receivers.events import REJECTED, BodyEncoding, EventsEncoding, read_events
 from collector.resends import Resends
 from collector.sender import Sender
-from collector.signals import Message, Signal
+from collector.signals import LOGS, Message, Signal
 
 IN_LOOP_BYTES: Final = 1 << 20
 """A body larger than this is parsed beside the event loop (a megabyte of JSON takes 0.1 s), so that other requests go on."""
@@ -25,12 +27,28 @@ class Request(NamedTuple):
     received_ns: int
 
 
-async def read_request(signal: Signal, encoding: Encoding, body: bytes, sender: Sender, received_ns: int, resends: Resends) -> Request:
+async def read_request(signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender, received_ns: int, resends: Resends) -> Request:
     """Return the request in `body`, without what is not admitted; raises Malformed."""
 
     def read() -> Request:
+        if isinstance(encoding, EventsEncoding):
+            return _read_events(encoding, body, sender, received_ns, resends)
         message = decode_request(signal, encoding, body)
         identity = resends.identity(signal, message)  # of all that was sent: redaction makes different requests equal
         return Request(signal, sender, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
 
     return read() if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(read)
+
+
+def _read_events(encoding: EventsEncoding, body: bytes, sender: Sender, received_ns: int, resends: Resends) -> Request:
+    """Return the request that plain events make. Who sends them has no clock that says when they were observed: we do."""
+    events = read_events(body, encoding)
+    identity = resends.identity(LOGS, events.message)
+    for group in events.message.resource_logs:
+        for scope in group.scope_logs:
+            for record in scope.log_records:
+                record.observed_time_unix_nano = received_ns
+    admitted = admit(LOGS, events.message)
+    if events.rejected:
+        admitted = replace(admitted, rejected={**admitted.rejected, REJECTED: events.rejected}, details=events.problems)
+    return Request(LOGS, sender, events.message, identity, admitted, is_audit(LOGS, events.message), received_ns)

@@ -22,6 +22,9 @@ MAX_DIGESTS: Final = 1_000_000
 _BUCKETS_AT_LEAST: Final = 16
 """What is forgotten at once is at most this part of all, also when a million requests come within a minute."""
 
+EVENT_ID: Final = "log.record.uid"
+"""What OpenTelemetry calls the id that a sender gives to a log record."""
+
 Commit = asyncio.Future[Any]
 
 
@@ -40,7 +43,7 @@ class Resends:
     def identity(self, signal: Signal, message: Message) -> bytes | None:
         """Return the 16 bytes that identify a request as it was sent; None for one that must be stored however often it comes.
 
-        That is a request with a log record that has no time at all: three equal heartbeats without a time are three.
+        That is a request with a log record that has no time and no id at all: three equal heartbeats without a time are three.
         """
         if signal is LOGS and _has_untimed(message):
             return None
@@ -92,7 +95,7 @@ class Resends:
 
 def _has_untimed(message: Message) -> bool:
     return any(
-        not record.time_unix_nano and not record.observed_time_unix_nano
+        not record.time_unix_nano and not record.observed_time_unix_nano and not any(pair.key == EVENT_ID for pair in record.attributes)
         for group in message.resource_logs
         for scope in group.scope_logs
         for record in scope.log_records

@@ -23,7 +23,7 @@ KIND_OF_EVENT: Final = {
         "task", "handoff", "agent_action", "trust.handshake", "credential.rotation", "security", "rollout", "retrieval.issue",
         "resilience.circuit", "resilience.fallback", "resilience.cache_hit", "resilience.rate_limit", "resilience.retry",
         "resilience.compensation", "resilience.escalation", "resilience.dead_letter", "resilience.missed_schedule",
-        "incident.opened", "incident.closed", "telemetry.dropped", "alert.transition",
+        "incident.opened", "incident.closed", "queue.depth", "telemetry.dropped", "alert.transition",
     ), "other"),
 }  # fmt: skip
 ACTION: Final = "agent_action"

@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, Self
+from urllib.parse import unquote
 
 import grpc
 import structlog
@@ -88,7 +89,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
                     sender = await self._doorkeeper.sender(authorization_of(context.invocation_metadata()))
                 return await asyncio.shield(detached(self._export(signal, messages, sender)))
             except Refused as error:
-                error.sender_name = sender.name
+                error.sender_name, error.peer = sender.name, peer_of(context.peer())
                 error.__traceback__ = None  # its frames hold the message, which is reserved no longer
                 self._exporter.refused(error)
                 await _abort(context, error)
@@ -177,6 +178,12 @@ def _connection_options(config: GrpcConfig) -> Iterator[tuple[str, int]]:
 
 def _milliseconds(seconds: float) -> int:
     return min(round(seconds * 1000), _INT_MAX)
+
+
+def peer_of(name: str) -> str | None:
+    """Return the IP address in gRPC's name of a peer (`ipv4:192.0.2.1:40112`, `ipv6:%5B2001:db8::1%5D:40112`); None for a local socket."""
+    kind, _, rest = unquote(name).partition(":")
+    return rest.rpartition(":")[0].strip("[]") if kind in {"ipv4", "ipv6"} else None
 
 
 async def _abort(context: Any, error: Exception) -> NoReturn:

@@ -19,6 +19,8 @@ from collector.errors import Malformed, MethodNotAllowed, Refused, TooLarge, Too
 from collector.quotas import Quotas
 from collector.receivers.compression import CODINGS, Body
 from collector.receivers.encoding import Encoding, encode_response, encode_status, encoding_of
+from collector.receivers.events import MAX_BYTES as MAX_EVENTS_BYTES
+from collector.receivers.events import BodyEncoding, events_encoding_of
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
 from collector.status import answer, retry_seconds, status_message, where
@@ -34,7 +36,7 @@ _DRAIN_SECONDS: Final = 10.0
 class Exporter(Protocol):
     """What a receiver hands requests to: `collector.pipeline.Pipeline`."""
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender = ...) -> Message: ...
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ...) -> Message: ...
     def refused(self, error: Refused) -> None: ...
 
 
@@ -57,11 +59,12 @@ class HttpReceiver:
         *,
         paths: Mapping[str, Signal],
         limits: HttpLimits,
+        events_path: str | None = None,
         headers: Iterable[tuple[bytes, bytes]] = (),
         doorkeeper: Doorkeeper | None = None,
         quotas: Quotas | None = None,
     ) -> None:
-        """`headers` are added to every answer.
+        """At `events_path`, which is among `paths`, plain events are taken. `headers` are added to every answer.
 
         `doorkeeper` None: nobody has to authenticate; `quotas` None: nobody has a limit of his own.
         """
@@ -70,6 +73,7 @@ class HttpReceiver:
         self._exporter = exporter
         self._limiter = limiter
         self._paths = paths
+        self._events_path = events_path
         self._limits = limits
         self._headers = tuple(headers)
 
@@ -82,16 +86,18 @@ class HttpReceiver:
         incoming = _Incoming(receive, waits="expect" in headers)
         send = self._adding(send)
         sender = ANONYMOUS
+        is_event = scope["path"] == self._events_path
         try:
-            if "content-type" in headers:
+            if "content-type" in headers and not is_event:
                 encoding = encoding_of(headers["content-type"])
             if self._doorkeeper is not None:
                 sender = await self._doorkeeper.sender(authorization_of(scope["headers"]))
             signal = self._route(scope)
-            encoding = encoding_of(headers.get("content-type", ""))
+            sent = headers.get("content-type", "")
+            body_encoding: BodyEncoding = events_encoding_of(sent) if is_event else (encoding := encoding_of(sent))
             if scope["http_version"] == "1.0" and "content-length" not in headers:  # what follows would be taken for no body at all
                 raise Malformed("a request of HTTP/1.0 needs Content-Length")
-            max_body_bytes = self._limits.body_bytes
+            max_body_bytes = min(self._limits.body_bytes, MAX_EVENTS_BYTES) if is_event else self._limits.body_bytes
             if self._quotas is not None:
                 max_body_bytes = min(max_body_bytes, self._quotas.take(sender, _announced_bytes(headers)))
             with self._limiter.reserve() as reservation:
@@ -99,12 +105,12 @@ class HttpReceiver:
                 body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte), max_body_bytes)
                 if self._quotas is not None:
                     self._quotas.settle(sender, _announced_bytes(headers), len(body))
-                response = await self._exporter.export(signal, encoding, body, sender)
+                response = await self._exporter.export(signal, body_encoding, body, sender)
             await _respond(send, 200, encoding, encode_response(signal, response, encoding))
         except _SenderGone:
             return
         except Refused as error:
-            error.sender_name = sender.name
+            error.sender_name, error.peer = sender.name, _peer(scope)
             self._exporter.refused(error)
             if isinstance(error, TooLarge):
                 await incoming.drain()
@@ -155,6 +161,12 @@ class HttpReceiver:
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._limits.body_seconds:g} seconds") from None
         return body.finish()
+
+
+def _peer(scope: Scope) -> str | None:
+    """Return the IP address that a request came from."""
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def _announced_bytes(headers: Mapping[str, str]) -> int:
