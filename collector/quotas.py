@@ -25,6 +25,9 @@ class Allowance:
     request_bytes: int = UNLIMITED
 
 
+NO_LIMIT: Final = Allowance()
+
+
 class Bucket:
     """A token bucket that may be overdrawn: sizes are known for certain only when a request is whole, and the next ones wait for it."""
 
@@ -54,16 +57,24 @@ class Quotas:
         self, default: Allowance | None, tenants: Mapping[str, Allowance], *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         """`default` holds for each tenant or sender that `tenants` does not name."""
-        self._default = default or Allowance()
+        self._default = default or NO_LIMIT
         self._tenants = tenants
+        self._limits_nobody = self._default == NO_LIMIT and not tenants
         self._monotonic = monotonic
         self._spending: dict[tuple[str, bool], _Spending] = {}
+
+    def become(self, other: "Quotas") -> None:
+        """Take over the limits of another one; who keeps his has spent what he had spent."""
+        self._default, self._tenants, self._limits_nobody = other._default, other._tenants, other._limits_nobody
+        self._spending = {key: spending for key, spending in self._spending.items() if spending.allowance == self._allowance(*key)}
 
     def take(self, sender: Sender, size_bytes: int) -> int:
         """Count one request of (announced, 0: unknown) `size_bytes` and return how many bytes it may have, after decompression.
 
         Raises RateLimited when it has to wait, which costs nothing, and TooLarge when it can never pass.
         """
+        if self._limits_nobody:
+            return UNLIMITED
         spending = self._of(sender)
         largest = spending.allowance.request_bytes
         if size_bytes > largest:
@@ -80,17 +91,18 @@ class Quotas:
 
     def settle(self, sender: Sender, announced_bytes: int, size_bytes: int) -> None:
         """Count what a request had beyond what was announced, now that it is whole."""
-        bucket = self._of(sender).bytes
-        if bucket is not None:
+        if not self._limits_nobody and (bucket := self._of(sender).bytes) is not None:
             bucket.spend(size_bytes - announced_bytes)
 
     def _of(self, sender: Sender) -> "_Spending":
         key = (sender.name, False) if sender.tenant is None else (sender.tenant, True)
         spending = self._spending.get(key)
         if spending is None:
-            allowance = self._default if sender.tenant is None else self._tenants.get(sender.tenant, self._default)
-            spending = self._spending[key] = _Spending(allowance, self._monotonic())
+            spending = self._spending[key] = _Spending(self._allowance(*key), self._monotonic())
         return spending
+
+    def _allowance(self, name: str, is_tenant: bool) -> Allowance:
+        return self._tenants.get(name, self._default) if is_tenant else self._default
 
 
 class _Spending:

@@ -1,0 +1,205 @@
+"""Everything that decides who may send and how much, of one configuration: doorkeepers, certificates, limits; kept up to date with its files.
+
+A file is looked at by its content, regularly and at SIGHUP. One that has become bad, or is gone, changes nothing: what was read before goes
+on, the log says why, once, and so does the health.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from collector.authentication import Door
+from collector.bearer_tokens import BearerTokens, bearer_tokens
+from collector.config import Config
+from collector.config_admission import AllowanceConfig, BasicAuthConfig, BearerTokenAuthConfig
+from collector.config_receivers import GrpcConfig, HttpConfig
+from collector.errors import CollectorError
+from collector.health import OK
+from collector.passwords import Passwords, passwords
+from collector.quotas import UNLIMITED, Allowance, Quotas
+from collector.tls import Certificates
+
+MOST_FILE_BYTES: Final = 16 << 20
+
+AuthenticatorConfig = BearerTokenAuthConfig | BasicAuthConfig
+
+
+class Doors:
+    """Raises CollectorError when a file cannot be used, before anything is served."""
+
+    def __init__(self, config: Config) -> None:
+        self._doors = {name: _WatchedDoor(name, section) for name, section in config.authenticators.items()}
+        protocols: dict[str, GrpcConfig | HttpConfig | None] = {"grpc": config.otlp.grpc, "http": config.otlp.http}
+        self._asked = {name: protocol.auth.authenticator for name, protocol in protocols.items() if protocol and protocol.auth}
+        self._certificates = {
+            name: _WatchedCertificates(Certificates(f"receivers.otlp.protocols.{name}.tls", protocol.tls), protocol.tls.reload_interval)
+            for name, protocol in protocols.items()
+            if protocol is not None and protocol.tls is not None
+        }
+        self.quotas = quotas_of(config)
+
+    def doorkeeper(self, protocol: str) -> Door | None:
+        """Return who tells who sends over `grpc` or `http`; None: nobody has to authenticate."""
+        identifier = self._asked.get(protocol)
+        return None if identifier is None else self._doors[identifier].door
+
+    def certificates(self, protocol: str) -> Certificates | None:
+        """Return the certificates of `grpc` or `http`; None: plain text."""
+        watched = self._certificates.get(protocol)
+        return None if watched is None else watched.certificates
+
+    def state(self) -> str:
+        """Return "ok", or "failed: " and which file could not be read again."""
+        failures = [watched.failure for watched in self._watched() if watched.failure is not None]
+        return f"failed: {'; '.join(failures)}; what was read before goes on" if failures else OK
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what is wrong although it can be used."""
+        for watched in self._certificates.values():
+            yield from watched.certificates.warnings()
+
+    async def watch(self) -> None:
+        """Look at the files regularly, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for watched in self._watched():
+                tasks.create_task(watched.watch())
+
+    def prepare(self, config: Config) -> Callable[[], None]:
+        """Read the authenticators of another configuration, and the files of certificates again; returns what puts them into force.
+
+        Raises CollectorError when any of it cannot be used; nothing has changed then. Limits are taken over, too; what else is new in the
+        receivers waits for a restart.
+        """
+        known = {name: config.authenticators[name] for name in self._doors if name in config.authenticators}
+        doors = {name: _WatchedDoor(name, section) for name, section in known.items()}
+        identities = [(watched, watched.certificates.fresh(authorities=True)) for watched in self._certificates.values()]
+        quotas = quotas_of(config)
+
+        def use() -> None:
+            for name, door in doors.items():
+                self._doors[name].become(door)
+            for watched, identity in identities:
+                watched.failure = None
+                if identity is not None:
+                    watched.certificates.take(identity)
+            self.quotas.become(quotas)
+
+        return use
+
+    def _watched(self) -> "list[_WatchedDoor | _WatchedCertificates]":
+        return [*self._doors.values(), *self._certificates.values()]
+
+
+class _WatchedDoor:
+    """A doorkeeper and the file of its credentials."""
+
+    def __init__(self, identifier: str, section: AuthenticatorConfig) -> None:
+        self._identifier = identifier
+        self._section = section
+        self._digest = b""
+        self.failure: str | None = None
+        self.door = Door(self._read(self._content()))
+
+    def become(self, other: "_WatchedDoor") -> None:
+        """Take over section and credentials of another one; the door stays, receivers hold it."""
+        self._section, self._digest, self.failure = other._section, other._digest, None
+        self.door.replace(other.door.credentials)
+
+    async def watch(self) -> None:
+        """Replace the credentials whenever the content of their file changes."""
+        while True:
+            await asyncio.sleep(self._section.reload_interval)
+            section = self._section
+            if _file(section) is None:
+                continue
+            try:
+                content = await asyncio.to_thread(self._content)
+                if section is self._section and _digest(content) != self._digest:
+                    self.door.replace(self._read(content))
+                    structlog.get_logger(__name__).info("credentials loaded again", extension=self._identifier)
+                self.failure = None
+            except CollectorError as error:
+                self.failure = _told(self.failure, f"extensions.{self._identifier}", error)
+
+    def _content(self) -> bytes | None:
+        file = _file(self._section)
+        if file is None:
+            return None
+        where = f"extensions.{self._identifier}: {file}"
+        try:
+            with file.open("rb") as opened:
+                content = opened.read(MOST_FILE_BYTES + 1)
+        except OSError as error:
+            why = (error.strerror or "error").lower()
+            raise CollectorError("read the credentials", where, hint=f"{why}: create the file, or let this user read it") from None
+        if len(content) > MOST_FILE_BYTES:
+            raise CollectorError("read the credentials", where, hint=f"it is longer than {MOST_FILE_BYTES >> 20} MiB: name another file")
+        return content
+
+    def _read(self, content: bytes | None) -> BearerTokens | Passwords:
+        section = self._section
+        if isinstance(section, BearerTokenAuthConfig):
+            credentials: BearerTokens | Passwords = bearer_tokens(self._identifier, section, content)
+        else:
+            credentials = passwords(self._identifier, section, content)
+        self._digest = _digest(content)
+        return credentials
+
+
+class _WatchedCertificates:
+    """The certificates of a protocol and their files."""
+
+    def __init__(self, certificates: Certificates, interval_seconds: float) -> None:
+        self.certificates = certificates
+        self._interval_seconds = interval_seconds
+        self.failure: str | None = None
+
+    async def watch(self) -> None:
+        """Take new certificates when the files have others."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                if (identity := await asyncio.to_thread(self.certificates.fresh)) is not None:
+                    self.certificates.take(identity)
+                    structlog.get_logger(__name__).info("certificates loaded again", section=self.certificates.where)
+                self.failure = None
+            except CollectorError as error:
+                self.failure = _told(self.failure, self.certificates.where, error)
+
+
+def quotas_of(config: Config) -> Quotas:
+    """Return the limits of a configuration; those that limit nothing cost a look-up a request."""
+    default = config.limits.default
+    tenants = {tenant: _allowance(section) for tenant, section in config.limits.tenants.items()}
+    return Quotas(None if default is None else _allowance(default), tenants)
+
+
+def _allowance(section: AllowanceConfig) -> Allowance:
+    requests, size = section.requests_per_second, section.bytes_per_second
+    return Allowance(
+        requests_per_second=requests,
+        requests_burst=max(1.0, requests or 0.0) if section.requests_burst is None else section.requests_burst,
+        bytes_per_second=size,
+        bytes_burst=max(1.0, size or 0.0) if section.bytes_burst is None else section.bytes_burst,
+        request_bytes=UNLIMITED if section.max_request_bytes is None else section.max_request_bytes,
+    )
+
+
+def _file(section: AuthenticatorConfig) -> Path | None:
+    return section.filename if isinstance(section, BearerTokenAuthConfig) else section.htpasswd.file
+
+
+def _digest(content: bytes | None) -> bytes:
+    return hashlib.sha256(content or b"").digest()
+
+
+def _told(before: str | None, where: str, error: CollectorError) -> str:
+    """Log a failure, unless it is the one that was logged before; returns what the health says of it."""
+    text = str(error)
+    if text != before:
+        structlog.get_logger(__name__).error("a file could not be read again, what was read before goes on", section=where, problem=text)
+    return text
