@@ -7,8 +7,6 @@ The parent holds one end of a pipe. A byte wakes the child or asks it to stop; t
 by kill -9, and the child ends at once: what it does is safe to interrupt anywhere. Terminal signals are the parent's business.
 """
 
-import asyncio
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -23,9 +21,8 @@ from typing import Any, Final
 import structlog
 
 from collector.price_file import PriceFile
+from collector.supervised import Supervised
 
-BACKOFF_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-STABLE_SECONDS: Final = 60.0
 STARTED_SECONDS: Final = 10.0
 """After this long a child has imported what it needs, which it does at normal priority."""
 _WAKE: Final = b"w"
@@ -34,33 +31,15 @@ Target = Callable[..., None]
 """A function of a module, called in the child with the arguments given, then whether to be idle, `stop` and `wake` (threading.Event)."""
 
 
-class Child:
+class Child(Supervised):
     """One supervised child process. `prepare` is called in it first, with its name: the place to configure logging."""
 
     def __init__(self, name: str, target: Target, arguments: tuple[Any, ...], *, prepare: Callable[[str], None] | None = None) -> None:
-        self.name = name
+        super().__init__(name)
         self.idle = True
         self._target = target
         self._arguments = arguments
         self._prepare = prepare
-        self._process: Any = None
-        self._pipe: Connection | None = None
-        self._stopping = threading.Event()
-        self._replacing = False
-        self._failures = 0
-        self._down = "not started"
-        self._started = 0.0
-
-    def start(self) -> None:
-        """Start the process."""
-        context = multiprocessing.get_context("spawn")
-        theirs, self._pipe = context.Pipe(duplex=False)
-        arguments = (self.name, self._target, self._arguments, theirs, self._prepare, self.idle)
-        self._process = context.Process(target=_run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
-        self._process.start()
-        self._started = time.monotonic()
-        theirs.close()
-        self._down = ""
 
     def hurry(self) -> None:
         """Go on at normal priority."""
@@ -77,66 +56,41 @@ class Child:
             self._replacing = self._process.is_alive()
             self._process.kill()
 
-    @property
-    def pid(self) -> int | None:
-        """The process id, None before `start`."""
-        return None if self._process is None else self._process.pid
-
     def wake(self) -> None:
         """Tell the process that there is work; harmless while it is down."""
         self._send(_WAKE)
-
-    def state(self) -> str:
-        """Return "ok" or "down: why"."""
-        if self._process is not None and self._process.is_alive():
-            return "ok"
-        return f"down: {self._down or 'the process ended'}"
-
-    async def supervise(self) -> None:
-        """Restart the process whenever it ends, until `stop`."""
-        while True:
-            await self._ended()
-            if self._stopping.is_set():
-                return
-            if self._replacing:
-                self._replacing = False
-                self.start()
-                continue
-            self._failures = 0 if time.monotonic() - self._started > STABLE_SECONDS else self._failures
-            delay = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS) - 1)]
-            self._down = f"the {self.name} ended with exit code {self._process.exitcode} and is being restarted"
-            structlog.get_logger(__name__).warning(
-                "child process ended, restarting", child=self.name, exit_code=self._process.exitcode, seconds=delay
-            )
-            self._failures += 1
-            await asyncio.sleep(delay)
-            if self._stopping.is_set():
-                return
-            self.start()
 
     async def stop(self, grace_seconds: float, *, hurry: bool = False) -> None:
         """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`.
 
         With `hurry`, an idle one that starves in its first quarter is replaced by one of normal priority, which has the rest of the time.
         """
-        self._stopping.set()
-        if self._process is None:
+        replaceable = hurry and self.idle and self._process is not None and time.monotonic() - self._started > STARTED_SECONDS
+        if not replaceable:
+            await super().stop(grace_seconds)
             return
-        self._send(_STOP)
-        replaceable = hurry and self.idle and time.monotonic() - self._started > STARTED_SECONDS
-        ended = await self._ended_within(grace_seconds / 4 if replaceable else grace_seconds)
-        if not ended and replaceable:
+        self._stopping.set()
+        self._ask_to_stop()
+        ended = await self._ended_within(grace_seconds / 4)
+        if not ended:
             await self._kill()
             self.idle = False
             self.start()
-            self._send(_STOP)
+            self._ask_to_stop()
             ended = await self._ended_within(grace_seconds * 3 / 4)
-        if not ended:
-            structlog.get_logger(__name__).info("child process killed: it did not end in time, its work is done later", child=self.name)
-            await self._kill()
-        self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
+        await self._finish(ended)
+
+    def _launch(self) -> tuple[Any, Connection]:
+        context = multiprocessing.get_context("spawn")
+        theirs, ours = context.Pipe(duplex=False)
+        arguments = (self.name, self._target, self._arguments, theirs, self._prepare, self.idle)
+        process = context.Process(target=_run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours
+
+    def _ask_to_stop(self) -> None:
+        self._send(_STOP)
 
     def _replace(self, *, idle: bool) -> None:
         if self.idle == idle or self._stopping.is_set() or self._process is None:
@@ -145,35 +99,6 @@ class Child:
         self.idle = idle
         self._replacing = self._process.is_alive()
         self._process.kill()
-
-    async def _kill(self) -> None:
-        self._process.kill()
-        await self._ended()
-
-    async def _ended_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._ended()
-        except TimeoutError:
-            return False
-        return True
-
-    def _send(self, message: bytes) -> None:
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):  # the process just ended: its supervisor will see that
-                self._pipe.send_bytes(message)
-
-    async def _ended(self) -> None:
-        loop = asyncio.get_running_loop()
-        ended = asyncio.Event()
-        descriptor = os.dup(self._process.sentinel)  # so that two waiters do not take each other's place in the loop
-        loop.add_reader(descriptor, ended.set)
-        try:
-            await ended.wait()
-        finally:
-            loop.remove_reader(descriptor)
-            os.close(descriptor)
-        self._process.join(1.0)
 
 
 def seal(data: Path, prices: PriceFile | None, idle: bool, stop: threading.Event, wake: threading.Event) -> None:

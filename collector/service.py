@@ -9,49 +9,43 @@ import asyncio
 import contextlib
 import gc
 import resource
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol
 
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from collector.children import Child, compact, seal
 from collector.committer import Committer
 from collector.config import Config
-from collector.health import OK, HealthApp, disk
+from collector.health import OK, Check, HealthApp, disk
 from collector.listening import Listeners, Ports
 from collector.node import node_name
 from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
 from collector.policies import Policies
+from collector.price_file import PriceFile
 from collector.recovery import recent_digests
-from collector.reload import Load, Reloader
+from collector.reload import Load, Outcome, Reloader
 from collector.reporter import Reporter
 from collector.resends import Resends
+from collector.tasks import background
 from collector.telemetry import Telemetry
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
 from storage.orphans import close_orphans
-from storage.wal import WalWriter, closed_segments
+from storage.wal import WalWriter
 
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
-SEALER_GRACE_SECONDS: Final = 6.0
-COMPACTOR_GRACE_SECONDS: Final = 1.0
-HURRY_SECONDS: Final = 3.0
-"""A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
-RELAX_SECONDS: Final = 30.0
-"""Without such a segment for this long, the sealer is idle again."""
 LOCK_WAIT_SECONDS: Final = 1.0
 """Another collector that starts may hold our WAL for a moment, to close what we left in it."""
 BACKLOG_SECONDS: Final = 60.0
-"""The sealer counts as down when a closed segment has waited this long, the WAL when its open segment is that much overdue."""
+"""The WAL counts as down when its open segment is this much overdue to be closed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,46 +58,32 @@ class Host:
     load: Load | None = None  # reads the configuration again, on SIGHUP; None: that signal is ignored
 
 
-async def serve(config: Config, *, data: Path, host: Host, on_ready: Callable[[Ports], None] | None = None) -> None:
-    """Run the collector until SIGTERM or SIGINT, then stop within 10 s. Needs the main thread (signals).
+class Behind(Protocol):
+    """What works behind the acknowledgement: `collector.upkeep.Upkeep`, or the parent process that has it."""
 
-    SIGHUP reloads the policy. `on_ready` is called once, with the ports, when requests are taken. Raises CollectorError when a port is
-    taken or the policy cannot work, and StorageError when the data directory cannot be used; nothing has been changed then.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    collector = Collector(config, data=data, host=host)
-    loop.add_signal_handler(signal.SIGHUP, collector.reload)
-    _tune()
-    log = structlog.get_logger(__name__)
-    async with collector:
-        log.info("collector ready", origin=collector.origin, data=str(data))
-        if on_ready is not None:
-            on_ready(collector.ports)
-        await stop.wait()
-        log.info("collector stopping")
-    log.info("collector stopped")
+    def start(self) -> None: ...
+    async def stop(self) -> None: ...
+    def wake(self) -> None: ...
+    def use_prices(self, prices: PriceFile | None) -> None: ...
+    def reloaded(self, accepted: bool) -> None: ...
+    def checks(self) -> Mapping[str, Check]: ...
 
 
 class Collector:
     """Everything that one collector runs. Entered: requests are taken. Left: everything taken is sealed."""
 
-    def __init__(self, config: Config, *, data: Path, host: Host) -> None:
+    def __init__(self, config: Config, *, data: Path, host: Host, behind: Behind, number: int | None = None) -> None:
+        """`number` says which of several workers it is, that share their ports; None: there is no other."""
         self._config = config
         self._host = host
         self._data = data
-        self._node = config.parquet.node or node_name(socket.gethostname())
-        self.origin = f"{self._node}/collector"
+        self._alone = number is None
+        self._node = node_of(config)
+        self.origin = origin_of(self._node, number)
         self._stack = contextlib.AsyncExitStack()
-        self._listeners = Listeners(config)
-        self._sealer = Child("sealer", seal, (data, config.prices), prepare=host.prepare_child)
-        self._compactor = Child(
-            "compactor", compact, (data, config.parquet.compact_interval, config.parquet.retired_grace), prepare=host.prepare_child
-        )
+        self._listeners = Listeners(config, shared=not self._alone)
+        self._behind = behind
         self._tasks: list[asyncio.Task[None]] = []
-        self._hurried_at = 0.0
         self._reload_asked = asyncio.Event()
 
     async def __aenter__(self) -> "Collector":
@@ -143,13 +123,14 @@ class Collector:
         first = opener.open(self._config) if loads_more else asyncio.to_thread(opener.start, self._config)
         self._policies = Policies(await first)
         stack.push_async_callback(self._policies.close)
-        self._warm = self._spawn("warm-up", warm_up(self._policies.current))
-        self._start_children()
-        stack.push_async_callback(self._stop_children)
+        self._warm = background("warm-up", warm_up(self._policies.current))
+        self._behind.start()
+        stack.push_async_callback(self._behind.stop)
         self._committer = Committer(writer)
-        telemetry = Telemetry(self._node, time.time_ns())
-        self._reporter = Reporter(self._node, self._committer, telemetry, self._policies)
-        self._spawn("committer", self._committer.run())
+        instance = self._node if self._alone else self.origin
+        telemetry = Telemetry(instance, time.time_ns())
+        self._reporter = Reporter(instance, self._committer, telemetry, self._policies)
+        background("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
         pipeline = Pipeline(policies=self._policies, committer=self._committer, resends=resends, telemetry=telemetry)
         self._reloader = Reloader(
@@ -157,8 +138,8 @@ class Collector:
             load=self._host.load,
             open_policy=opener.open,
             policies=self._policies,
-            use_prices=lambda prices: self._sealer.give((self._data, prices)),
-            tell=self._reporter.reloaded,
+            use_prices=self._behind.use_prices,
+            tell=self._tell,
             asked=self._reload_asked,
         )
         stack.push_async_callback(self._listeners.stop)
@@ -169,32 +150,20 @@ class Collector:
             ("events", self._reporter.report_events()),
             ("reload", self._reloader.run()),
         ):
-            self._tasks.append(self._spawn(name, work))
+            self._tasks.append(background(name, work))
 
     def _open_wal(self) -> WalWriter:
-        """Open our WAL and close what dead writers left open, which is sealed then: our own, and those of nodes that come no more."""
+        """Open our WAL and close what dead writers left open, which is sealed then: our own, and of all who come no more."""
         attempts = Retrying(
             retry=retry_if_exception_type(LakeLocked), wait=wait_fixed(0.05), stop=stop_after_delay(LOCK_WAIT_SECONDS), reraise=True
         )
-        writer = attempts(WalWriter, self._data, self.origin, first_entry=self._first_entry(self.origin))
-        for origin in close_orphans(self._data, self._first_entry):
-            structlog.get_logger(__name__).info("the left-over segment of a dead writer is sealed now", origin=origin)
+        writer = attempts(WalWriter, self._data, self.origin, first_entry=first_entry(self._catalog, self.origin))
+        if self._alone:
+            close_left_over(self._data, self._catalog)
         return writer
-
-    def _first_entry(self, origin: str) -> int:
-        last = self._catalog.last_entry(origin)
-        return 0 if last is None else last + 1
 
     def _recent_digests(self) -> list[tuple[bytes, float]]:
         return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known[1])
-
-    def _start_children(self) -> None:
-        for child in (self._sealer, self._compactor):
-            child.start()
-            self._spawn(child.name, child.supervise())
-
-    async def _stop_children(self) -> None:
-        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
 
     async def _rotate_regularly(self) -> None:
         """Close a segment every seal interval if anything is in it, earlier when it grows large, and wake the sealer."""
@@ -202,28 +171,10 @@ class Collector:
         due = time.monotonic() + interval
         while True:
             await asyncio.sleep(min(0.1, interval))
-            if time.monotonic() >= due:
-                await self._mind_the_backlog()
             if time.monotonic() >= due or self._committer.segment_bytes > SEGMENT_BYTES:
                 due = time.monotonic() + interval
                 if await self._committer.rotate() is not None:
-                    self._sealer.wake()
-
-    async def _mind_the_backlog(self) -> None:
-        """Give the sealer the priority that its backlog needs."""
-        now = time.monotonic()
-        if await asyncio.to_thread(self._oldest_segment_seconds) > HURRY_SECONDS:
-            self._hurried_at = now
-            self._sealer.hurry()
-        elif now - self._hurried_at > RELAX_SECONDS:
-            self._sealer.relax()
-
-    def _oldest_segment_seconds(self) -> float:
-        """Return how long the oldest closed segment has waited, 0 when none waits."""
-        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
-            for segment in closed_segments(self._data)[:1]:
-                return time.time() - segment.path.stat().st_mtime
-        return 0.0
+                    self._behind.wake()
 
     async def _finish_writing(self) -> None:
         for task in self._tasks:
@@ -231,25 +182,32 @@ class Collector:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._reporter.finish()
         await self._committer.close()
-        self._sealer.wake()
+        self._behind.wake()
 
-    def _health(self) -> HealthApp | None:
-        section = self._config.health_check
-        if section is None:
-            return None
-        checks = {
+    def checks(self) -> Mapping[str, Check]:
+        """Return the components of health."""
+        return {
             "receiver": lambda: OK if self._listeners.gate.is_open else "down: requests are not taken",
             "wal": self._wal_state,
-            "sealer": self._sealer_state,
+            **self._behind.checks(),
             "catalog": self._catalog_state,
             "redaction": self._policies.state,
             "reload": self._reloader.state,
             "disk": lambda: disk(self._data),
         }
-        return HealthApp(checks, ready=self._is_ready, path=section.path)
 
-    def _is_ready(self) -> bool:
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are taken, can be stored, and never wait for a scanner that is still loading."""
         return self._warm.done() and self._listeners.gate.is_open and self._committer.failure is None
+
+    def _health(self) -> HealthApp | None:
+        section = self._config.health_check
+        return None if section is None else HealthApp(self.checks(), ready=lambda: self.is_ready, path=section.path)
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._reporter.reloaded(outcome)
+        self._behind.reloaded(outcome.new_hash is not None)
 
     def _wal_state(self) -> str:
         if self._committer.failure is not None:
@@ -259,15 +217,6 @@ class Collector:
             return f"down: the current segment was not closed for {seconds:.0f} s"
         return OK
 
-    def _sealer_state(self) -> str:
-        state = self._sealer.state()
-        if state != OK:
-            return state
-        seconds = self._oldest_segment_seconds()
-        if seconds > BACKLOG_SECONDS:
-            return f"down: segments wait to be sealed, the oldest for {seconds:.0f} s"
-        return OK
-
     def _catalog_state(self) -> str:
         try:
             _ = self._catalog.version
@@ -275,19 +224,32 @@ class Collector:
             return f"down: {error.hint}"
         return OK
 
-    def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a task that must not end by an error unseen."""
-        task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_log_failure)
-        return task
+
+def node_of(config: Config) -> str:
+    """Return the name of this machine in origins."""
+    return config.parquet.node or node_name(socket.gethostname())
 
 
-def _log_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        structlog.get_logger(__name__).error("a task of the collector ended", error=type(error).__name__, task=task.get_name())
+def origin_of(node: str, number: int | None) -> str:
+    """Return the origin of the only collector of a node, or of one of several workers."""
+    return f"{node}/collector" if number is None else f"{node}/collector-{number}"
 
 
-def _tune() -> None:
+def first_entry(catalog: Catalog, origin: str) -> int:
+    """Return the number that the entries of an origin go on with."""
+    last = catalog.last_entry(origin)
+    return 0 if last is None else last + 1
+
+
+def close_left_over(data: Path, catalog: Catalog) -> list[str]:
+    """Close what dead writers left open, of whatever origin: it was acknowledged, and is sealed then. Returns those origins."""
+    origins = close_orphans(data, lambda origin: first_entry(catalog, origin))
+    for origin in origins:
+        structlog.get_logger(__name__).info("the left-over segment of a dead writer is sealed now", origin=origin)
+    return origins
+
+
+def tune() -> None:
     """Short slices for the thread that syncs and rare collections: both decide the latency of single events. All file descriptors."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

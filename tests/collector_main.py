@@ -32,7 +32,7 @@ def main() -> None:
     from cli.configuration import cache_folder
     from collector.config import load
     from collector.errors import CollectorError
-    from collector.service import Host, serve
+    from collector.serving import Host, serve
     from storage.errors import StorageError
 
     log_to_stderr("collector")

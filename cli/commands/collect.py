@@ -23,7 +23,7 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
     from cli.terminal import Terminal
     from collector.config import Config
     from collector.errors import CollectorError
-    from collector.service import Host, serve
+    from collector.serving import Host, serve
     from storage.errors import StorageError
 
     configure_logs("collector")

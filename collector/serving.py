@@ -1,0 +1,56 @@
+"""Running the collector until it is told to stop: signals, and how many processes there are."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from collector.config import Config
+from collector.listening import Ports
+from collector.service import Collector, Host, tune
+from collector.upkeep import Upkeep
+
+__all__ = ["Host", "serve"]
+
+
+class Service(AbstractAsyncContextManager["Service"], Protocol):
+    """`collector.service.Collector`, or `collector.workers.Workers`, which has several of them."""
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def ports(self) -> Ports: ...
+    def reload(self) -> None: ...
+
+
+async def serve(config: Config, *, data: Path, host: Host, on_ready: Callable[[Ports], None] | None = None) -> None:
+    """Run the collector until SIGTERM or SIGINT, then stop within 10 s. Needs the main thread (signals).
+
+    SIGHUP reloads the policy. `on_ready` is called once, with the ports, when requests are taken. Raises CollectorError when a port is
+    taken or the policy cannot work, and StorageError when the data directory cannot be used; nothing has been changed then.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    collector = service_of(config, data=data, host=host)
+    loop.add_signal_handler(signal.SIGHUP, collector.reload)
+    log = structlog.get_logger(__name__)
+    async with collector:
+        log.info("collector ready", origin=collector.origin, data=str(data))
+        if on_ready is not None:
+            on_ready(collector.ports)
+        await stop.wait()
+        log.info("collector stopping")
+    log.info("collector stopped")
+
+
+def service_of(config: Config, *, data: Path, host: Host) -> Service:
+    """Return what serves a configuration: this process, or several that it looks after."""
+    upkeep = Upkeep(config, data=data, prepare=host.prepare_child)
+    tune()
+    return Collector(config, data=data, host=host, behind=upkeep)

@@ -1,0 +1,96 @@
+"""What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor.
+
+Both are processes of their own at idle priority. Who minds them here gives the sealer the priority that its backlog needs.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from collector.children import Child, compact, seal
+from collector.config import Config
+from collector.health import OK, Check
+from collector.price_file import PriceFile
+from collector.tasks import background
+from storage.wal import closed_segments
+
+SEALER_GRACE_SECONDS: Final = 6.0
+COMPACTOR_GRACE_SECONDS: Final = 1.0
+HURRY_SECONDS: Final = 3.0
+"""A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
+RELAX_SECONDS: Final = 30.0
+"""Without such a segment for this long, the sealer is idle again."""
+BACKLOG_SECONDS: Final = 60.0
+"""The sealer counts as down when a closed segment has waited this long."""
+
+
+class Upkeep:
+    """The processes behind. Belongs to one event loop."""
+
+    def __init__(self, config: Config, *, data: Path, prepare: Callable[[str], None] | None) -> None:
+        self._data = data
+        self._interval = config.parquet.seal_interval
+        self._sealer = Child("sealer", seal, (data, config.prices), prepare=prepare)
+        parquet = config.parquet
+        self._compactor = Child("compactor", compact, (data, parquet.compact_interval, parquet.retired_grace), prepare=prepare)
+        self._hurried_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._minding: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start the processes."""
+        for child in (self._sealer, self._compactor):
+            child.start()
+            self._tasks.append(background(child.name, child.supervise()))
+        self._minding = background("backlog", self._mind_the_backlog())
+
+    async def stop(self) -> None:
+        """Let the sealer finish what is closed, within its time."""
+        if self._minding is not None:
+            self._minding.cancel()
+        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
+
+    def wake(self) -> None:
+        """A segment was closed."""
+        self._sealer.wake()
+
+    def use_prices(self, prices: PriceFile | None) -> None:
+        """What is sealed from now on is priced by this file."""
+        self._sealer.give((self._data, prices))
+
+    def reloaded(self, accepted: bool) -> None:
+        """Nothing here depends on it: what does is handed over."""
+
+    def checks(self) -> Mapping[str, Check]:
+        """The components of health."""
+        return {"sealer": self._sealer_state}
+
+    async def _mind_the_backlog(self) -> None:
+        """Give the sealer the priority that its backlog needs."""
+        while True:
+            await asyncio.sleep(self._interval)
+            now = time.monotonic()
+            if await asyncio.to_thread(self._oldest_segment_seconds) > HURRY_SECONDS:
+                self._hurried_at = now
+                self._sealer.hurry()
+            elif now - self._hurried_at > RELAX_SECONDS:
+                self._sealer.relax()
+
+    def _oldest_segment_seconds(self) -> float:
+        """Return how long the oldest closed segment has waited, 0 when none waits."""
+        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+            for segment in closed_segments(self._data)[:1]:
+                return time.time() - segment.path.stat().st_mtime
+        return 0.0
+
+    def _sealer_state(self) -> str:
+        state = self._sealer.state()
+        if state != OK:
+            return state
+        seconds = self._oldest_segment_seconds()
+        if seconds > BACKLOG_SECONDS:
+            return f"down: segments wait to be sealed, the oldest for {seconds:.0f} s"
+        return OK
