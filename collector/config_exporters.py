@@ -91,7 +91,7 @@ class SendingQueueConfig(Section):
         if not self.enabled:
             yield f"{where}.enabled: there is always a queue, it is the WAL, and nothing is sent before it is durable"
         if "queue_size" in told and self.sizer != "bytes":
-            yield f"{where}.queue_size has no effect with sizer {self.sizer}: the bound is in bytes, {self.max_bytes} unless you say sizer: bytes"
+            yield f"{where}.queue_size has no effect with sizer {self.sizer}: it is bounded by {self.max_bytes} bytes, or with sizer: bytes"
         if "num_consumers" in told:
             yield f"{where}.num_consumers has no effect: requests go one at a time, so that records arrive in order"
         if self.block_on_overflow or self.wait_for_result:

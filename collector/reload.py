@@ -28,6 +28,7 @@ _AT_RESTART: Final = {
     "alerts": "extensions.alerts",
     "dashboard": "extensions.dashboard",
     "signals": "service.pipelines",
+    "forwards": "exporters and filters that forward",
 }
 """What a reload leaves as it is: the attribute of `Config`, and what people call it."""
 
@@ -53,17 +54,20 @@ class Reloader:
         open_policy: Callable[[Config], Awaitable[Policy]],
         policies: Policies,
         use_prices: Callable[[PriceFile | None], None],
+        prepare_doors: Callable[[Config], Callable[[], None]],
         tell: Callable[[Outcome], None],
         asked: asyncio.Event,
     ) -> None:
         """Reloads when `asked` is set; `load` None: never. `open_policy` returns a policy that works, or raises CollectorError;
-        `use_prices` has what is sealed from now on priced by another file; `tell` writes the outcome into the lake.
+        `use_prices` has what is sealed from now on priced by another file; `prepare_doors` reads tokens, passwords, certificates and limits
+        again and returns what puts them into force, or raises CollectorError; `tell` writes the outcome into the lake.
         """
         self._running = running
         self._load = load
         self._open_policy = open_policy
         self._policies = policies
         self._use_prices = use_prices
+        self._prepare_doors = prepare_doors
         self._tell = tell
         self._asked = asked
         self._state = OK
@@ -85,8 +89,10 @@ class Reloader:
             config = await asyncio.to_thread(load)
             at_restart = tuple(label for name, label in _AT_RESTART.items() if getattr(config, name) != getattr(self._running, name))
             old_hash = self._policies.current.policy_hash
+            use_doors = self._prepare_doors(config)
             if _policy_of(config) != _policy_of(self._running):
                 self._policies.replace(await self._open_policy(config))
+            use_doors()
         except ConfigError as error:
             self._refuse([str(problem) for problem in error.problems])
         except CollectorError as error:
