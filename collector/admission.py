@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from collector.errors import Overloaded
+from collector.errors import Overloaded, TooLarge
 from collector.signals import LOGS, TRACES, Message, Signal
 
 TRACE_ID_BYTES: Final = 16
@@ -36,31 +36,37 @@ class Admitted:
     rejected: dict[str, int]
     noun: str
     details: str = ""
+    emptied: int = 0  # ids of links, exemplars and log records that were none
 
     @property
     def message(self) -> str:
-        """Say what was rejected, for `partial_success.error_message`."""
+        """Say what was rejected and what is lacking of the rest, for `partial_success.error_message`; empty when all is well."""
         told = "; ".join(f"{count} {self.noun} rejected: {reason}" for reason, count in self.rejected.items())
-        return f"{told} ({self.details})" if self.details else told
+        told = f"{told} ({self.details})" if self.details else told
+        warned = f"{self.emptied} ids of links, exemplars or log records left out: they have the wrong length" if self.emptied else ""
+        return "; ".join(filter(None, (told, warned)))
 
 
 def admit(signal: Signal, message: Message) -> Admitted:
     """Remove the records of `message` that cannot be stored, in place; metrics have no ids of their own and always pass.
 
-    Ids of links and exemplars that are malformed are emptied: they do not cost the record.
+    Ids of links and exemplars that are malformed are emptied: they do not cost the record, but the sender is told.
     """
     rejected: Counter[str] = Counter()
+    emptied: Counter[str] = Counter()
     if signal is TRACES:
-        records = sum(_keep(scope.spans, rejected, _span_problem) for resource in message.resource_spans for scope in resource.scope_spans)
+        records = sum(
+            _keep(scope.spans, rejected, emptied, _span_problem) for resource in message.resource_spans for scope in resource.scope_spans
+        )
     elif signal is LOGS:
         records = sum(
-            _keep(scope.log_records, rejected, _log_problem) for resource in message.resource_logs for scope in resource.scope_logs
+            _keep(scope.log_records, rejected, emptied, _log_problem) for resource in message.resource_logs for scope in resource.scope_logs
         )
     else:
         records = sum(len(points) for points in _data_points(message))
         for points in _data_points(message):
-            _repair_exemplars(points)
-    return Admitted(records=records, rejected=dict(rejected), noun=signal.record_noun)
+            _repair_exemplars(points, emptied)
+    return Admitted(records=records, rejected=dict(rejected), noun=signal.record_noun, emptied=emptied.total())
 
 
 def is_audit(signal: Signal, message: Message) -> bool:
@@ -93,9 +99,9 @@ def _data_points(message: Message) -> Iterator[Any]:
                 yield data_points(metric)
 
 
-def _keep(records: Any, rejected: Counter[str], problem_of: Any) -> int:
+def _keep(records: Any, rejected: Counter[str], emptied: Counter[str], problem_of: Any) -> int:
     """Drop the records that have a problem and return how many stay."""
-    problems = [problem_of(record) for record in records]
+    problems = [problem_of(record, emptied) for record in records]
     if any(problems):
         rejected.update(problem for problem in problems if problem)
         kept = [record for record, problem in zip(records, problems, strict=True) if not problem]
@@ -104,7 +110,7 @@ def _keep(records: Any, rejected: Counter[str], problem_of: Any) -> int:
     return len(records)
 
 
-def _span_problem(span: Message) -> str | None:
+def _span_problem(span: Message, emptied: Counter[str]) -> str | None:
     trace_id = span.trace_id
     if len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE:
         return "trace_id must be 16 bytes and not zero"
@@ -117,32 +123,34 @@ def _span_problem(span: Message) -> str | None:
     if parent == _NO_SPAN:
         span.parent_span_id = b""  # some senders spell "no parent" with zeros
     for link in span.links:
-        _repair_ids(link)
+        _repair_ids(link, emptied)
     return None
 
 
-def _log_problem(record: Message) -> str | None:
+def _log_problem(record: Message, emptied: Counter[str]) -> str | None:
     trace_id, span_id = record.trace_id, record.span_id
     if trace_id and len(trace_id) != TRACE_ID_BYTES:
         return "trace_id must be empty or 16 bytes"
     if span_id and len(span_id) != SPAN_ID_BYTES:
         return "span_id must be empty or 8 bytes"
-    _repair_ids(record)
+    _repair_ids(record, emptied)
     return None
 
 
-def _repair_exemplars(points: Any) -> None:
+def _repair_exemplars(points: Any, emptied: Counter[str]) -> None:
     for point in points:
         for exemplar in getattr(point, "exemplars", ()):
-            _repair_ids(exemplar)
+            _repair_ids(exemplar, emptied)
 
 
-def _repair_ids(holder: Message) -> None:
-    """Empty ids that are zero or malformed."""
+def _repair_ids(holder: Message, emptied: Counter[str]) -> None:
+    """Empty ids that are zero, which some senders write for none, and those that are malformed, which are counted."""
     trace_id, span_id = holder.trace_id, holder.span_id
     if trace_id and (len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE):
+        emptied["trace_id"] += len(trace_id) != TRACE_ID_BYTES
         holder.trace_id = b""
     if span_id and (len(span_id) != SPAN_ID_BYTES or span_id == _NO_SPAN):
+        emptied["span_id"] += len(span_id) != SPAN_ID_BYTES
         holder.span_id = b""
 
 
@@ -156,9 +164,11 @@ class Reservation:
         self.held_bytes = 0
 
     def grow_to(self, body_bytes: int, memory_per_byte: int = MEMORY_PER_BYTE) -> None:
-        """Hold what a body of this size costs; raises Overloaded when that is more than there is."""
+        """Hold what a body of this size costs; raises Overloaded when that is more than is free, TooLarge when it is more than there is."""
         wanted = body_bytes * memory_per_byte
         if wanted > self.held_bytes:
+            if not self._limiter.ever_has(wanted):
+                raise TooLarge(f"a body of {body_bytes} bytes or more never fits into what memory_limiter lets be in flight")
             self._limiter.take(wanted - self.held_bytes)
             self.held_bytes = wanted
 
@@ -178,6 +188,10 @@ class MemoryLimiter:
             yield reservation
         finally:
             self.in_flight_bytes -= reservation.held_bytes
+
+    def ever_has(self, size_bytes: int) -> bool:
+        """Whether so much could be in flight when nothing else is: what could not is no use to be sent again."""
+        return self._limit_bytes is None or size_bytes <= self._limit_bytes
 
     def take(self, size_bytes: int) -> None:
         """Count `size_bytes` as in flight; raises Overloaded instead when they do not fit."""

@@ -58,9 +58,9 @@ def _found(signal: Signal, body: bytes) -> str:
 
 
 def response_message(signal: Signal, rejected: int, text: str) -> Message:
-    """Return the success message: `partial_success` stays unset unless records were rejected."""
+    """Return the success message: `partial_success` stays unset unless records were rejected, or the sender is warned of something."""
     response = signal.response()
-    if rejected:
+    if rejected or text:
         setattr(response.partial_success, signal.rejected_field, rejected)
         response.partial_success.error_message = text
     return response
@@ -74,7 +74,8 @@ def encode_response(signal: Signal, response: Message, encoding: Encoding) -> by
         return b"{}"
     name = response.partial_success.DESCRIPTOR.fields_by_name[signal.rejected_field].json_name
     rejected = getattr(response.partial_success, signal.rejected_field)
-    return orjson.dumps({"partialSuccess": {name: str(rejected), "errorMessage": response.partial_success.error_message}})
+    count = {name: str(rejected)} if rejected else {}
+    return orjson.dumps({"partialSuccess": count | {"errorMessage": response.partial_success.error_message}})
 
 
 def encode_status(status: status_pb2.Status, encoding: Encoding) -> bytes:

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.admission import MEMORY_PER_BYTE, MemoryLimiter, admit, is_audit
-from collector.errors import Overloaded
+from collector.errors import Overloaded, TooLarge
 from collector.signals import LOGS, METRICS, TRACES, Message
 
 TRACE, SPAN = b"t" * 16, b"s" * 8
@@ -47,7 +47,9 @@ def test_a_parent_of_zeros_is_no_parent() -> None:
 def test_malformed_ids_of_links_and_exemplars_are_emptied() -> None:
     message = spans((TRACE, SPAN, b""))
     link = message.resource_spans[0].scope_spans[0].spans[0].links.add(trace_id=b"a raw text", span_id=SPAN)
-    assert admit(TRACES, message).records == 1
+    admitted = admit(TRACES, message)
+    assert (admitted.records, admitted.rejected) == (1, {})
+    assert admitted.message == "1 ids of links, exemplars or log records left out: they have the wrong length", "a warning"
     assert (link.trace_id, link.span_id) == (b"", SPAN)
     metrics = METRICS.request()
     point = metrics.resource_metrics.add().scope_metrics.add().metrics.add().histogram.data_points.add()
@@ -101,6 +103,13 @@ def test_bytes_in_flight_are_limited_and_given_back() -> None:
             second.grow_to(3)
             with pytest.raises(Overloaded):
                 second.grow_to(5)
+    assert limiter.in_flight_bytes == 0
+
+
+def test_what_never_fits_is_too_large_and_not_to_be_sent_again() -> None:
+    limiter = MemoryLimiter(10 * MEMORY_PER_BYTE)
+    with limiter.reserve() as first, pytest.raises(TooLarge, match="memory_limiter"):
+        first.grow_to(11)
     assert limiter.in_flight_bytes == 0
 
 

@@ -337,6 +337,8 @@ def test_success_leaves_partial_success_unset(signal: Signal) -> None:
 def test_partial_success_in_json(signal: Signal, field: str) -> None:
     body = json.loads(encode_response(signal, response_message(signal, 3, "why"), Encoding.JSON))
     assert body == {"partialSuccess": {field: "3", "errorMessage": "why"}}
+    warning = json.loads(encode_response(signal, response_message(signal, 0, "look out"), Encoding.JSON))
+    assert warning == {"partialSuccess": {"errorMessage": "look out"}}
 
 
 def test_a_failure_is_a_status_in_the_encoding_of_the_request() -> None:

@@ -294,14 +294,15 @@ def test_too_much_in_flight_is_retryable_over_both_protocols() -> None:
     limited = limited.replace("processors: [redaction]", "processors: [memory_limiter, redaction]")
     served = Served(limited)
     body = a_trace("x" * (LIMIT_BYTES // MEMORY_PER_BYTE))
-    answer = served.post("/v1/traces", body, PROTOBUF)
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert served.post("/v1/traces", body, PROTOBUF).status_code == 413, "one that never fits is too large: not to be retried"
     failure = grpc_failure(lambda: served.call(TRACES, body))
     assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "grpc-status-details-bin" not in dict(failure.trailing_metadata()), "one that never fits is too large: not to be retried"
     with served.listeners._limiter.reserve() as others:
         others.grow_to(LIMIT_BYTES // 2, 1)
         failure = grpc_failure(lambda: served.call(TRACES, body[: LIMIT_BYTES // 5]))
+        answer = served.post("/v1/traces", body[: LIMIT_BYTES // 5], PROTOBUF)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert failure.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert details(failure).details
     assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200, "what a refused request held is given back"
