@@ -21,7 +21,7 @@ from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.filters import Filter
 from collector.forwarding.patience import Circuit, Patience
 from collector.forwarding.queue import Backlog, Queued, exporter_folder
-from collector.forwarding.requests import Bounds, Outgoing, Window, first_seq, outgoing, records_behind, windows
+from collector.forwarding.requests import Bounds, Outgoing, Window, divided, first_seq, outgoing, records_behind, windows
 from collector.forwarding.splitting import halves
 from collector.forwarding.status import Status
 from collector.forwarding.told import Told
@@ -120,9 +120,10 @@ class Forwarder:
             filtered = wanted is not None and not wanted.says_nothing
             kept = 0
             for request in outgoing(name, parts, wanted if filtered else None, self._bounds):
-                self._tick()
                 kept += request.records
-                self._deliver(segment, request)
+                for part in divided(request, self._bounds):
+                    self._tick()
+                    self._deliver(segment, part)
             self._cursor.counts["filtered"] += sum(part.records for part in parts) - kept if filtered else 0
             sent = (*sent, name)
             if len(sent) < len(window.parts):
@@ -146,7 +147,8 @@ class Forwarder:
             return
         self._bounds = replace(self._bounds, size_bytes=max(len(request.body) // 2, 1))
         for body, records in pieces:
-            self._deliver(segment, Outgoing(request.signal, body, records))
+            for part in divided(Outgoing(request.signal, body, records), self._bounds):
+                self._deliver(segment, part)
 
     def _count(self, segment: Segment, request: Outgoing, answer: Answer) -> None:
         """Count what became of a request, and keep what was refused."""
