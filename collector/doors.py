@@ -1,4 +1,4 @@
-"""Everything that decides who may send and how much, of one configuration: doorkeepers, certificates, limits; kept up to date with its files.
+"""Everything that decides who may send and how much: the doorkeepers, certificates and limits of one configuration, as its files change.
 
 A file is looked at by its content, regularly and at SIGHUP. One that has become bad, or is gone, changes nothing: what was read before goes
 on, the log says why, once, and so does the health.
@@ -15,8 +15,7 @@ import structlog
 from collector.authentication import Door
 from collector.bearer_tokens import BearerTokens, bearer_tokens
 from collector.config import Config
-from collector.config_admission import AllowanceConfig, BasicAuthConfig, BearerTokenAuthConfig
-from collector.config_receivers import GrpcConfig, HttpConfig
+from collector.config_admission import AllowanceConfig, BasicAuthConfig, BearerTokenAuthConfig, TlsConfig
 from collector.errors import CollectorError
 from collector.health import OK
 from collector.passwords import Passwords, passwords
@@ -33,13 +32,11 @@ class Doors:
 
     def __init__(self, config: Config) -> None:
         self._doors = {name: _WatchedDoor(name, section) for name, section in config.authenticators.items()}
-        protocols: dict[str, GrpcConfig | HttpConfig | None] = {"grpc": config.otlp.grpc, "http": config.otlp.http}
-        self._asked = {name: protocol.auth.authenticator for name, protocol in protocols.items() if protocol and protocol.auth}
-        self._certificates = {
-            name: _WatchedCertificates(Certificates(f"receivers.otlp.protocols.{name}.tls", protocol.tls), protocol.tls.reload_interval)
-            for name, protocol in protocols.items()
-            if protocol is not None and protocol.tls is not None
+        protocols = (("grpc", config.otlp.grpc), ("http", config.otlp.http))
+        self._asked = {
+            name: protocol.auth.authenticator for name, protocol in protocols if protocol is not None and protocol.auth is not None
         }
+        self._certificates = {name: _WatchedCertificates(name, section) for name, section in _tls_sections(config)}
         self.quotas = quotas_of(config)
 
     def doorkeeper(self, protocol: str) -> Door | None:
@@ -153,9 +150,9 @@ class _WatchedDoor:
 class _WatchedCertificates:
     """The certificates of a protocol and their files."""
 
-    def __init__(self, certificates: Certificates, interval_seconds: float) -> None:
-        self.certificates = certificates
-        self._interval_seconds = interval_seconds
+    def __init__(self, protocol: str, section: TlsConfig) -> None:
+        self.certificates = Certificates(f"receivers.otlp.protocols.{protocol}.tls", section)
+        self._interval_seconds = section.reload_interval
         self.failure: str | None = None
 
     async def watch(self) -> None:
@@ -169,6 +166,28 @@ class _WatchedCertificates:
                 self.failure = None
             except CollectorError as error:
                 self.failure = _told(self.failure, self.certificates.where, error)
+
+
+def check(config: Config) -> tuple[list[str], list[str]]:
+    """Read all that `Doors` would; returns what cannot be used, and what is wrong although it can."""
+    problems, warnings = [], []
+    for name, section in config.authenticators.items():
+        try:
+            _WatchedDoor(name, section)
+        except CollectorError as error:
+            problems.append(str(error))
+    for protocol, tls in _tls_sections(config):
+        try:
+            warnings += _WatchedCertificates(protocol, tls).certificates.warnings()
+        except CollectorError as error:
+            problems.append(str(error))
+    return problems, warnings
+
+
+def _tls_sections(config: Config) -> Iterator[tuple[str, TlsConfig]]:
+    for name, protocol in (("grpc", config.otlp.grpc), ("http", config.otlp.http)):
+        if protocol is not None and protocol.tls is not None:
+            yield name, protocol.tls
 
 
 def quotas_of(config: Config) -> Quotas:

@@ -1,13 +1,18 @@
 """The receivers of one collector: bound first, started last, stopped first."""
 
+import asyncio
 import socket
 from dataclasses import dataclass
 from typing import Any, Final
+
+import structlog
 
 from collector.admission import MemoryLimiter
 from collector.config import Config, host_port
 from collector.config_receivers import GrpcConfig, HttpConfig
 from collector.connection import ConnectionLimits
+from collector.cors import Cors
+from collector.doors import Doors
 from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
 from collector.pipeline import Pipeline
@@ -16,6 +21,7 @@ from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
 from collector.receivers.http import HttpLimits, HttpReceiver
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
+from collector.tasks import background
 from collector.web import WebServer, bind, max_connections, port_error
 
 GRACE_SECONDS: Final = 2.0
@@ -55,7 +61,9 @@ class Gate:
 
 
 class Listeners:
-    """The bound ports of a configuration. `bind` raises PortTaken and leaves nothing bound."""
+    """The bound ports of a configuration, and who may send there: `doors`, which `bind` opens."""
+
+    doors: Doors
 
     def __init__(self, config: Config, *, shared: bool = False) -> None:
         """`shared`: other processes of ours listen on the same ports, and the kernel hands each connection to one of them."""
@@ -68,6 +76,7 @@ class Listeners:
         self.gate = Gate()
         self._limit_bytes = config.memory_limiter.limit_bytes if config.memory_limiter else None
         self._limiter = MemoryLimiter(self._limit_bytes)
+        self._watching: asyncio.Task[None] | None = None
 
     @property
     def ports(self) -> Ports:
@@ -76,7 +85,12 @@ class Listeners:
         return Ports(grpc=self._grpc_port, http=numbers.get("http"), health=numbers.get("health"))
 
     def bind(self) -> None:
-        """Bind all ports; nothing is answered yet."""
+        """Bind all ports; nothing is answered yet. Raises PortTaken, and CollectorError when a file of credentials or certificates
+        cannot be used; nothing is left bound then.
+        """
+        self.doors = Doors(self._config)
+        for warning in self.doors.warnings():
+            structlog.get_logger(__name__).warning(warning)
         http, grpc, health = self._config.otlp.http, self._config.otlp.grpc, self._config.health_check
         try:
             if http is not None:
@@ -109,14 +123,18 @@ class Listeners:
                 limits=_limits(http),
                 events_path=http.events_url_path,
                 headers=_headers(http),
+                doorkeeper=self.doors.doorkeeper("http"),
+                quotas=self.doors.quotas,
             )
+            certificates = self.doors.certificates("http")
             self._servers.append(
                 WebServer(
-                    receiver,
+                    receiver if http.cors is None else Cors(receiver, http.cors),
                     self._sockets["http"],
                     grace_seconds=GRACE_SECONDS,
                     limits=_connection_limits(http),
                     refused=self.gate.refused,
+                    tls=None if certificates is None else lambda: certificates.context,
                 )
             )
         if health is not None and "health" in self._sockets:
@@ -125,9 +143,12 @@ class Listeners:
             await server.start()
         if self._grpc is not None:
             await self._grpc.start()
+        self._watching = background("doors", self.doors.watch())
 
     async def stop(self) -> None:
         """Take no new requests, let those under way end."""
+        if self._watching is not None:
+            self._watching.cancel()
         if self._grpc is not None:
             await self._grpc.stop(GRACE_SECONDS)
         for server in self._servers:
@@ -139,11 +160,22 @@ class Listeners:
         bind(endpoint, "OTLP/gRPC", shared=self._shared).close()  # for a clear error: gRPC's own says nothing
         signals = [signal for signal in SIGNALS.values() if signal.name in self._config.signals]
         limits = GrpcLimits.within(self._limit_bytes, message_bytes=config.max_recv_msg_size_mib << 20, seconds=BODY_SECONDS)
-        receiver = GrpcReceiver(self.gate, self._limiter, signals=signals, limits=limits)
+        receiver = GrpcReceiver(
+            self.gate,
+            self._limiter,
+            signals=signals,
+            limits=limits,
+            doorkeeper=self.doors.doorkeeper("grpc"),
+            quotas=self.doors.quotas,
+        )
         self._grpc = open_server(receiver, limits=limits, config=config, shared=self._shared)
         host, port = host_port(endpoint)
+        address, certificates = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self.doors.certificates("grpc")
         try:
-            self._grpc_port = self._grpc.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            if certificates is None:
+                self._grpc_port = self._grpc.add_insecure_port(address)
+            else:
+                self._grpc_port = self._grpc.add_secure_port(address, certificates.grpc_credentials())
         except RuntimeError:
             raise port_error(endpoint, "OTLP/gRPC", "address already in use") from None
 

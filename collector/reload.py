@@ -28,6 +28,7 @@ _AT_RESTART: Final = {
     "alerts": "extensions.alerts",
     "dashboard": "extensions.dashboard",
     "signals": "service.pipelines",
+    "workers": "service.workers",
     "forwards": "exporters and filters that forward",
 }
 """What a reload leaves as it is: the attribute of `Config`, and what people call it."""

@@ -139,6 +139,7 @@ class Collector:
             open_policy=opener.open,
             policies=self._policies,
             use_prices=self._behind.use_prices,
+            prepare_doors=self._listeners.doors.prepare,
             tell=self._tell,
             asked=self._reload_asked,
         )
@@ -193,6 +194,7 @@ class Collector:
             "catalog": self._catalog_state,
             "redaction": self._policies.state,
             "reload": self._reloader.state,
+            "admission": self._listeners.doors.state,
             "disk": lambda: disk(self._data),
         }
 

@@ -50,7 +50,7 @@ class Certificates:
         return self._context
 
     def fresh(self, *, authorities: bool = False) -> Identity | None:
-        """Read the files again, `authorities` whatever client_ca_file_reload says; return what is new and can be used, None when nothing is.
+        """Read the files again, `authorities` whatever client_ca_file_reload says, and return what is in them; None when nothing is new.
 
         Raises CollectorError when it cannot be used.
         """

@@ -12,6 +12,7 @@ import uvicorn
 from collector.config import host_port
 from collector.connection import BoundedConnection, ConnectionLimits
 from collector.errors import PortTaken, Refused
+from collector.handshakes import TlsListener
 
 BACKLOG: Final = 1024
 OWN_DESCRIPTORS: Final = 256
@@ -54,7 +55,10 @@ def ignored(_error: Refused) -> None:
 
 
 class WebServer:
-    """One uvicorn server on one bound socket. `tls` None: plain HTTP; `refused` is told of what never became a request."""
+    """One uvicorn server on one bound socket. `refused` is told of what never became a request.
+
+    `tls` gives each new connection its context; None: plain HTTP.
+    """
 
     def __init__(
         self,
@@ -64,7 +68,7 @@ class WebServer:
         grace_seconds: float,
         limits: ConnectionLimits | None = None,
         refused: Callable[[Refused], None] = ignored,
-        tls: ssl.SSLContext | None = None,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self._socket = bound
         limits = limits or ConnectionLimits(connections=max_connections)
@@ -84,23 +88,46 @@ class WebServer:
             backlog=BACKLOG,
         )
         config.load()
-        config.ssl = tls
+        self._config = config
         self._server = uvicorn.Server(config)
         self._server.lifespan = config.lifespan_class(config)
         self._started = False
+        self._listener = None if tls is None else self._tls_listener(tls, limits.connections)
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
         return int(self._socket.getsockname()[1])
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._server.server_state.connections)
+
     async def start(self) -> None:
         """Listen; returns when connections are taken."""
-        await self._server.startup(sockets=[self._socket])
+        await self._server.startup(sockets=[self._socket] if self._listener is None else [])
+        if self._listener is not None:
+            self._listener.start()
         self._started = True
 
     async def stop(self) -> None:
         """Close the socket, let requests under way end within the grace time, then cut what is left."""
+        if self._started and self._listener is not None:
+            await self._listener.stop()
         if self._started:
             await self._server.shutdown(sockets=[self._socket])
         self._socket.close()
+
+    def _tls_listener(self, context: Callable[[], ssl.SSLContext], most: Callable[[], int]) -> TlsListener:
+        state = self._server.server_state
+
+        def protocol() -> BoundedConnection:
+            made = self._config.http_protocol_class(config=self._config, server_state=state, app_state={})  # type: ignore[call-arg]
+            assert isinstance(made, BoundedConnection)  # noqa: S101 - it was given to uvicorn above
+            return made
+
+        def has_room(handshakes: int) -> bool:
+            return len(state.connections) + handshakes < most()
+
+        return TlsListener(self._socket, protocol, context=context, has_room=has_room, backlog=BACKLOG)

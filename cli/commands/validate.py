@@ -29,13 +29,15 @@ def validate(
         fail(f"{config} does not exist", "name an existing file, or leave it out for ./otel-config.yaml")
     loaded = load_or_fail(config)
     redaction, warnings = _redaction(loaded)
+    admission, dated = _admission(loaded)
     problems = [
         *redaction,
+        *admission,
         *_data_problems(loaded),
         *_rule_problems(rule_files(loaded, config)),
         *(_port_problems(loaded) if ports else []),
     ]
-    for warning in (*loaded.warnings, *warnings):
+    for warning in (*loaded.warnings, *warnings, *dated):
         typer.echo(f"warning: {warning}", err=True)
     for problem in problems:
         typer.echo(f"auditlake: {problem}", err=True)
@@ -59,6 +61,13 @@ def _redaction(config: "Config") -> tuple[list[str], list[str]]:
         return [f"processors.redaction: {error}"], []
     slow = [name for name in description.slow if not description.model]
     return [], [f"processors.redaction: {', '.join(slow)}: looks at every text, which is slow"] if slow else []
+
+
+def _admission(config: "Config") -> tuple[list[str], list[str]]:
+    """Read the files of tokens, passwords and certificates as a collector does; returns problems and warnings."""
+    from collector.doors import check
+
+    return check(config)
 
 
 def _data_problems(config: "Config") -> list[str]:

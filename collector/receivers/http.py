@@ -88,8 +88,9 @@ class HttpReceiver:
         sender = ANONYMOUS
         is_event = scope["path"] == self._events_path
         try:
-            if "content-type" in headers and not is_event:
-                encoding = encoding_of(headers["content-type"])
+            if not is_event:
+                with contextlib.suppress(UnsupportedMedia):
+                    encoding = encoding_of(headers.get("content-type", ""))
             if self._doorkeeper is not None:
                 sender = await self._doorkeeper.sender(authorization_of(scope["headers"]))
             signal = self._route(scope)

@@ -90,7 +90,16 @@ def reloaded(
             outcomes.append(outcome)
             told.set()
 
-        reloader = Reloader(CONFIG, load=load, open_policy=open_policy, policies=policies, use_prices=prices.append, tell=tell, asked=asked)
+        reloader = Reloader(
+            CONFIG,
+            load=load,
+            open_policy=open_policy,
+            policies=policies,
+            use_prices=prices.append,
+            prepare_doors=lambda _config: lambda: None,
+            tell=tell,
+            asked=asked,
+        )
         task = asyncio.create_task(reloader.run())
         asked.set()
         await asyncio.wait_for(told.wait(), 5)
