@@ -1,10 +1,12 @@
-"""What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor.
+"""What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor, and a forwarder when
+there are exporters that send onward.
 
-Both are processes of their own at idle priority. Who minds them here gives the sealer the priority that its backlog needs.
+They are processes of their own, sealer and compactor at idle priority. Who minds them here gives the sealer the priority that its backlog needs.
 """
 
 import asyncio
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,7 +14,9 @@ from typing import Final
 
 from collector.children import Child, compact, seal
 from collector.config import Config
+from collector.forwarding.operation import Forwarding
 from collector.health import OK, Check
+from collector.node import node_name
 from collector.price_file import PriceFile
 from collector.tasks import background
 from storage.wal import closed_segments
@@ -36,12 +40,15 @@ class Upkeep:
         self._sealer = Child("sealer", seal, (data, config.prices), prepare=prepare)
         parquet = config.parquet
         self._compactor = Child("compactor", compact, (data, parquet.compact_interval, parquet.retired_grace), prepare=prepare)
+        node = parquet.node or node_name(socket.gethostname())
+        self._forwarding = Forwarding(config.forwards, data=data, node=node, prepare=prepare)
         self._hurried_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._minding: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the processes."""
+        """Start the processes. Raises `StorageError` when the queues of exporters cannot be prepared."""
+        self._forwarding.start()
         for child in (self._sealer, self._compactor):
             child.start()
             self._tasks.append(background(child.name, child.supervise()))
@@ -51,7 +58,9 @@ class Upkeep:
         """Let the sealer finish what is closed, within its time."""
         if self._minding is not None:
             self._minding.cancel()
-        await asyncio.gather(self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS))
+        await asyncio.gather(
+            self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS), self._forwarding.stop()
+        )
 
     def wake(self) -> None:
         """A segment was closed."""
@@ -66,7 +75,7 @@ class Upkeep:
 
     def checks(self) -> Mapping[str, Check]:
         """The components of health."""
-        return {"sealer": self._sealer_state}
+        return {"sealer": self._sealer_state, **self._forwarding.checks()}
 
     async def _mind_the_backlog(self) -> None:
         """Give the sealer the priority that its backlog needs."""
