@@ -1,7 +1,8 @@
 """What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor, and a forwarder when
 there are exporters that send onward.
 
-They are processes of their own, sealer and compactor at idle priority. Who minds them here gives the sealer the priority that its backlog needs.
+They are processes of their own, sealer and compactor at idle priority. Who minds them here gives the sealer the priority that its
+backlog needs.
 """
 
 import asyncio
