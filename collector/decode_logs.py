@@ -10,7 +10,7 @@ from collector.anyvalue import as_text, as_texts, read_attributes, read_value
 from collector.columns import INT64_MAX, MapColumn, times_column
 from collector.dialects.record import Fields, LogView
 from collector.groups import Groups, Resource, Scope
-from collector.pricing import Pricer, without_price
+from collector.pricing import Pricer
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, EVENT_EVIDENCE
@@ -83,10 +83,7 @@ class LogRows:
     def _complete(self, fields: Fields, batch: Batch, time_ns: int) -> None:
         if batch.tenant is not None:
             fields["tenant"] = batch.tenant
-        if fields["step_kind"] == "model":
-            self._prices.price(fields, time_ns)
-        else:
-            without_price(fields)
+        self._prices.complete(fields, time_ns)
 
     def columns(self) -> dict[str, pa.Array]:
         """Return all columns but those that number the rows of an entry."""

@@ -10,7 +10,7 @@ from collector.anyvalue import as_texts, read_attributes
 from collector.columns import INT64_MAX, ListColumn, MapColumn, times_column
 from collector.dialects.record import SAME_RUN, Fields, SpanView
 from collector.groups import Groups, Resource, Scope
-from collector.pricing import Pricer, without_price
+from collector.pricing import Pricer
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, SPAN_EVENT, SPAN_EVIDENCE, SPAN_LINK
@@ -84,10 +84,7 @@ class SpanRows:
             fields["tenant"] = batch.tenant
         if latency_ms is not None:
             fields.setdefault("latency_ms", latency_ms)
-        if fields["step_kind"] == "model":
-            self._prices.price(fields, time_ns)
-        else:
-            without_price(fields)
+        self._prices.complete(fields, time_ns)
 
     def _add_events(self, span: Message) -> list[tuple[str, dict[str, str]]]:
         """Append the span's events; return them as the dialects read them."""

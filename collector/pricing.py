@@ -23,6 +23,7 @@ FROM_CACHE: Final = "response cache"
 NO_MODEL: Final = "unknown: no model"
 NO_TOKENS: Final = "unknown: no tokens"
 NO_PRICE: Final = "unknown: no price for this model"
+NO_SUM: Final = "unknown: calls of several sizes, whose prices differ"
 BAD_TOKENS: Final = "unknown: token counts contradict each other"
 CACHED_RESPONSE: Final = "cached_response"
 """In `token_convention`: the tokens that the answer repeats are those of an earlier call, this one took none."""
@@ -42,6 +43,8 @@ _PROVIDER_IDS: Final = {
 _EMBEDDINGS_OF_OPENAI: Final = "text-embedding-"
 """What the list knows of OpenAI alone, and others serve by the same name."""
 _MAX_SECONDS: Final = 4_102_444_800  # the year 2100
+_TOTALS: Final = frozenset({"agent", "run"})
+"""Kinds of step that may know what their calls took together."""
 _PROBE: Final = 1_000_000
 _COUNTS: Final = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens")
 
@@ -79,6 +82,34 @@ class Pricer:
         """The version that goes first."""
         return version() if self._file is None else self._file.version
 
+    def complete(self, fields: Fields, time_ns: int) -> None:
+        """Fill the cost columns of a step that began at `time_ns`, if it took any tokens; what no column holds is taken out."""
+        if fields["step_kind"] == "model":
+            self.price(fields, time_ns)
+        elif fields["step_kind"] in _TOTALS and (fields.get("input_tokens") is not None or fields.get("output_tokens") is not None):
+            self._price_total(fields, time_ns)
+        else:
+            without_price(fields)
+
+    def _price_total(self, fields: Fields, time_ns: int) -> None:
+        """Fill the cost columns of an agent that knows what its calls took together: by its own word, which may know their models, else
+        by the price of its model where that is the same for calls of all sizes.
+        """
+        tier, sent = fields.pop(SERVICE_TIER, None), fields.get(SENT_COST)
+        fields.pop(ANSWERED_FROM_CACHE, None)
+        if sent is not None and sent >= 0:
+            fields["cost_usd"], fields["cost_source"] = sent, SENT
+            return
+        cost = self._cost(fields, time_ns, tier, total=True)
+        fields["cost_usd"], fields["cost_source"] = cost.usd, cost.source
+        if cost.usd is not None:
+            fields["price_version"] = self._version_of(cost)
+
+    def _version_of(self, cost: Cost) -> str | None:
+        if cost.source == USER and self._file is not None:
+            return self._file.version
+        return version() if cost.source == SOURCE else None
+
     def price(self, fields: Fields, time_ns: int) -> None:
         """Fill the cost columns of an inference step that began at `time_ns`; what no column holds is taken out."""
         tier, from_cache = fields.pop(SERVICE_TIER, None), fields.pop(ANSWERED_FROM_CACHE, None)
@@ -92,11 +123,10 @@ class Pricer:
         knows_cache = fields.get("cache_read_tokens") is not None or fields.get("cache_write_tokens") is not None
         fields["cost_usd"], fields["cost_source"] = cost.usd, cost.source
         fields["cache_savings_usd"] = cost.saved_usd if knows_cache else None
-        fields["price_version"] = version() if cost.source == SOURCE else None
-        if cost.source == USER and self._file is not None:
-            fields["price_version"] = self._file.version
+        fields["price_version"] = self._version_of(cost)
 
-    def _cost(self, fields: Fields, time_ns: int, tier: str | None) -> Cost:
+    def _cost(self, fields: Fields, time_ns: int, tier: str | None, *, total: bool = False) -> Cost:
+        """`total`: the tokens are those of several calls, of which only the sum is known."""
         names = [name for name in (fields.get("model"), fields.get("model_requested")) if name is not None]
         if not names:
             return Cost(None, NO_MODEL)
@@ -105,10 +135,12 @@ class Pricer:
         if self._file is not None:
             found = self._file.find(fields.get("provider"), names, seconds, tier, 0 if tokens is None else tokens.input)
             if found is not None and (tokens is not None or (found.only_fixed and "error_type" not in fields)):
+                if total and (found.fixed or found != self._file.find(fields.get("provider"), names, seconds, tier, 0)):
+                    return Cost(None, NO_SUM)
                 return _of_rates(found, tokens or Tokens(0, 0, 0, 0), USER)
         if tokens is None:
             return Cost(None, NO_TOKENS)
-        return calculate(fields.get("provider"), names[0], time_ns, tokens)
+        return calculate(fields.get("provider"), names[0], time_ns, tokens, total=total)
 
 
 LISTED: Final = Pricer()
@@ -136,13 +168,19 @@ def version() -> str:
     return f"{SOURCE} {__version__}"
 
 
-def calculate(provider: str | None, model: str, time_ns: int, tokens: Tokens) -> Cost:
-    """Return the cost of one call, exactly as `genai_prices.calc_price` gives it but without its 100 µs a call."""
+def calculate(provider: str | None, model: str, time_ns: int, tokens: Tokens, *, total: bool = False) -> Cost:
+    """Return the cost of one call, exactly as `genai_prices.calc_price` gives it but without its 100 µs a call.
+
+    `total`: of several calls together, which has a price where that does not depend on their sizes or number.
+    """
     entry = _model(provider, model)
     if entry is None:
         return Cost(None, NO_PRICE)
     when = datetime.fromtimestamp(min(max(time_ns // 1_000_000_000, 0), _MAX_SECONDS), UTC)
-    rates = _rates(_Prices(entry.get_prices(when)), tokens.input)
+    prices = _Prices(entry.get_prices(when))
+    rates = _rates(prices, tokens.input)
+    if total and rates is not None and (rates.fixed or rates != _rates(prices, 0)):
+        return Cost(None, NO_SUM)
     return Cost(None, NO_PRICE) if rates is None else _of_rates(rates, tokens, SOURCE)
 
 

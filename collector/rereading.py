@@ -18,7 +18,7 @@ from collector import dialects
 from collector.columns import INT64_MAX
 from collector.dialects.names import read_resource
 from collector.dialects.record import SAME_RUN, Fields, LogView, SpanView
-from collector.pricing import Pricer, without_price
+from collector.pricing import Pricer
 from collector.rows import RunIndex, field_columns
 from storage.schema import CANONICAL
 
@@ -109,10 +109,7 @@ def derivation(prices: Pricer) -> str:
 def _complete(fields: Fields, row: Row, prices: Pricer, time_ns: int) -> None:
     if row["tenant"] is not None:
         fields["tenant"] = row["tenant"]
-    if fields["step_kind"] == "model":
-        prices.price(fields, time_ns)
-    else:
-        without_price(fields)
+    prices.complete(fields, time_ns)
 
 
 def _identify(fields: Fields, trace_id: str | None, index: RunIndex, first_ns: int, last_ns: int) -> None:

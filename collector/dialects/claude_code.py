@@ -11,7 +11,7 @@ from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import decision, finish_reason
 from collector.dialects.record import JOINS, NO_RUN, SENT_COST, Attributes, Dialect, Fields, Join, LogView, SpanView
-from collector.dialects.usage import CACHE_ADDED, CONVENTION
+from collector.dialects.usage import add_cached
 from collector.dialects.values import boolean, integer, number, parsed, text
 
 NAMES: Final[Names] = {
@@ -126,10 +126,7 @@ def _complete(fields: Fields, attributes: Attributes, *, failed: bool) -> None:
     attempt = integer(attributes.get("attempt"))
     if attempt is not None:
         fields["retry_count"] = max(attempt - 1, 0)
-    cached = (fields.get("cache_read_tokens") or 0) + (fields.get("cache_write_tokens") or 0)
-    if "input_tokens" in fields and cached:
-        fields["input_tokens"] += cached
-        fields[CONVENTION] = CACHE_ADDED
+    add_cached(fields)
 
 
 def _judged(fields: Fields, attributes: Attributes) -> None:

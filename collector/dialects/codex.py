@@ -22,17 +22,19 @@ def _identifier(value: Any) -> str | None:
     return value if isinstance(value, str) and not value.isdecimal() and value else None
 
 
+_OF_TURN: Final = "codex.turn.token_usage."
+_TURN: Final = _OF_TURN + "input_tokens"
 NAMES: Final[Names] = {
     "run_id": (_identifier, ("turn.id", "turn_id")),
     "session_id": (_identifier, ("conversation.id", "thread.id", "thread_id", "session.id")),
     "actor": (text, ("user.account_id", "user.email")),
     "release": (text, ("app.version",)),
     "model_requested": (text, ("model", "slug")),
-    "input_tokens": (integer, ("input_token_count", "gen_ai.usage.input_tokens")),
-    "output_tokens": (integer, ("output_token_count", "gen_ai.usage.output_tokens")),
-    "cache_read_tokens": (integer, ("cached_token_count", "gen_ai.usage.cache_read.input_tokens")),
+    "input_tokens": (integer, ("input_token_count", "gen_ai.usage.input_tokens", _TURN)),
+    "output_tokens": (integer, ("output_token_count", "gen_ai.usage.output_tokens", _OF_TURN + "output_tokens")),
+    "cache_read_tokens": (integer, ("cached_token_count", "gen_ai.usage.cache_read.input_tokens", _OF_TURN + "cached_input_tokens")),
     "cache_write_tokens": (integer, ("cache_write_token_count", "gen_ai.usage.cache_write.input_tokens")),
-    "reasoning_tokens": (integer, ("reasoning_token_count", "codex.usage.reasoning_output_tokens")),
+    "reasoning_tokens": (integer, ("reasoning_token_count", "codex.usage.reasoning_output_tokens", _OF_TURN + "reasoning_output_tokens")),
     "retry_count": (integer, ("attempt",)),
     "latency_ms": (number, ("duration_ms", "initial_duration_ms")),
     "tool_name": (text, ("tool_name",)),
@@ -48,7 +50,6 @@ _PROGRAMS: Final = ("codex_", "codex-")
 _OF_RUST: Final = frozenset({"busy_ns", "idle_ns", "thread.id", "thread.name", "code.module.name", "code.namespace", "target"})
 """What Rust's tracing puts on every span: another program that is named after Codex has other spans."""
 _PREFIX: Final = "codex."
-_TURN: Final = "codex.turn.token_usage.input_tokens"
 _CALL: Final = "gen_ai.usage.input_tokens"
 _TOOL: Final = "aborted"
 """Stands on the span around a tool's execution, beside `tool_name` and `call_id`."""
@@ -76,7 +77,9 @@ def read_span(span: SpanView) -> Fields | None:
     else:
         fields["step_kind"] = "other"
         fields.pop("tool_name", None)
-    if fields["step_kind"] != "model":
+    if fields["step_kind"] == "run":
+        genai.keep_total(fields, integer(attributes.get(_OF_TURN + "total_tokens")))
+    elif fields["step_kind"] != "model":
         _without_call(fields)
     if not span.failed:
         fields.pop("error_type", None)

@@ -122,7 +122,11 @@ OF_ONE_CALL: Final = (
     "response_id", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens", "finish_reason",
     SENT_COST, CONVENTION,
 )  # fmt: skip
-"""What only an inference step may carry: on an agent it repeats the sum or the last of its calls."""
+"""What only an inference step may carry: on other steps it repeats that of a call."""
+OF_LAST_CALL: Final = ("response_id", "finish_reason")
+"""What says on an agent which was the last of its calls. The counts there are the sum of its calls, which the views take where no call
+below knows its own."""
+_THREAD_RUN: Final = "gen_ai.thread.run.id"
 DETAILS: Final = "gen_ai.client.inference.operation.details"
 EVALUATION: Final = "gen_ai.evaluation.result"
 GUARDRAILS: Final = ("gen_ai.guardrail.name", "gen_ai.guardrail.verdict.type")
@@ -155,20 +159,34 @@ def is_vector_search(span: SpanView) -> bool:
     return "db.vector.query.top_k" in span.attributes or any(name in _RESULTS for name, _ in span.events)
 
 
-def read(span: SpanView, table: NameTable) -> Fields:
-    """Read a span by a table that extends this one: the base of every dialect that builds on these conventions."""
+def read(span: SpanView, table: NameTable, *, totals: bool = True) -> Fields:
+    """Read a span by a table that extends this one: the base of every dialect that builds on these conventions.
+
+    `totals`: an agent's counts are kept, as there may be no records of its calls.
+    """
     fields = table.read(span.attributes)
     kind = kind_of(fields.get("operation")) or _kind_by_content(span, fields)
+    thread_run = _thread_run(span, fields)
     if kind == "agent" and span.is_root and fields.get("operation") == "invoke_workflow":
         kind = "run"
     fields["step_kind"] = kind
     if kind == "model":
         complete_call(span, table, fields)
+    elif thread_run is not None:
+        keep_total(fields, total_of(span.attributes))
+        fields |= {"step_kind": "agent", "response_id": thread_run}
+    elif kind in {"agent", "run"} and totals:
+        keep_total(fields, total_of(span.attributes))
     else:
         without_call(fields)
         if kind == "retrieval" and "operation" not in fields:
             fields["operation"] = "retrieval"
     return fields
+
+
+def _thread_run(span: SpanView, fields: Fields) -> str | None:
+    """Return the id of the run of an agent that lives in Azure, where this span tells what all of it took; others tell the same."""
+    return text(span.attributes.get(_THREAD_RUN)) if "output_tokens" in fields and _THREAD_RUN in span.attributes else None
 
 
 def complete_call(span: SpanView, table: NameTable, fields: Fields) -> None:
@@ -190,6 +208,13 @@ def total_of(attributes: Attributes) -> int | None:
         if name in attributes:
             return integer(attributes[name])
     return None
+
+
+def keep_total(fields: Fields, total: int | None) -> None:
+    """Leave an agent the sum of its calls; drop what is of one of them. `total` is the sum of all tokens as it was sent."""
+    for column in OF_LAST_CALL:
+        fields.pop(column, None)
+    make_inclusive(fields, total)
 
 
 def without_call(fields: Fields) -> None:

@@ -57,7 +57,7 @@ def read_span(span: SpanView) -> Fields | None:
     if not span.scope.startswith("logfire") or span.scope == "logfire.mcp":
         return None
     step, operation = next(((kind, name) for start, kind, name in _STEPS if span.name.startswith(start)), (None, None))
-    fields = genai.read(span, TABLE) if step is None else TABLE.read(span.attributes)
+    fields = genai.read(span, TABLE, totals=False) if step is None else TABLE.read(span.attributes)
     if step is not None:
         fields["step_kind"] = "run" if operation == "invoke_workflow" and span.is_root else step
         fields["operation"] = operation or fields.get("operation") or "chat"

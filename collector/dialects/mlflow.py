@@ -100,6 +100,7 @@ def read_span(span: SpanView) -> Fields | None:
             _complete_tool(fields, span)
         elif kind == "agent":
             _complete_agent(fields, span)
+            make_inclusive(fields, _counts(fields, attributes))
         elif kind == "other" and span.is_root:
             fields["step_kind"] = "run"
     return fields
@@ -107,21 +108,27 @@ def read_span(span: SpanView) -> Fields | None:
 
 def _complete_call(fields: Fields, attributes: Attributes) -> None:
     """Read usage, cost, and what the answer alone tells; make the counts inclusive."""
-    usage, cost = parsed(attributes.get(_USAGE)), parsed(attributes.get(_COST))
-    if isinstance(usage, dict):
-        for column, names in _COUNTS.items():
-            count = next((found for name in names if (found := integer(usage.get(name))) is not None), None)
-            if count is not None:
-                fields[column] = count
-    if isinstance(cost, dict) and (total := number(cost.get("total_cost"))) is not None:
-        fields[SENT_COST] = total
+    total = _counts(fields, attributes)
     answers.complete(fields, parsed(attributes.get(_OUTPUTS)))
     for name in (_PARAMETERS, _INPUTS):  # LangChain's models are asked for in the first
         asked = parsed(attributes.get(name))
         if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
             fields["model_requested"] = model
-    total_tokens = integer(usage.get("total_tokens")) if isinstance(usage, dict) else None
-    make_inclusive(fields, total_tokens)
+    make_inclusive(fields, total)
+
+
+def _counts(fields: Fields, attributes: Attributes) -> int | None:
+    """Read usage and cost; return the sum of all tokens as it was sent."""
+    usage, cost = parsed(attributes.get(_USAGE)), parsed(attributes.get(_COST))
+    if isinstance(cost, dict) and (dollars := number(cost.get("total_cost"))) is not None:
+        fields[SENT_COST] = dollars
+    if not isinstance(usage, dict):
+        return None
+    for column, names in _COUNTS.items():
+        count = next((found for name in names if (found := integer(usage.get(name))) is not None), None)
+        if count is not None:
+            fields[column] = count
+    return integer(usage.get("total_tokens"))
 
 
 def _complete_tool(fields: Fields, span: SpanView) -> None:

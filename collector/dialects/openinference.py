@@ -5,11 +5,11 @@ from typing import Final
 
 from collector.dialects import answers
 from collector.dialects.genai import NAMES as GENAI
-from collector.dialects.genai import without_call
+from collector.dialects.genai import keep_total, without_call
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import decision, finish_reason, passed, provider
 from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
-from collector.dialects.usage import make_inclusive
+from collector.dialects.usage import CACHE_ADDED, CONVENTION, add_cached, make_inclusive
 from collector.dialects.values import integer, number, parsed, text
 
 KIND: Final = "openinference.span.kind"
@@ -73,6 +73,8 @@ def read_span(span: SpanView) -> Fields | None:
     fields["step_kind"] = "run" if step == "other" and span.is_root else step
     if step == "model":
         _complete_call(span.attributes, fields)
+    elif step == "agent":
+        _complete_agent(span, fields)
     else:
         without_call(fields)
     _by_name(span, step, fields)
@@ -135,6 +137,16 @@ def _complete_call(attributes: Attributes, fields: Fields) -> None:
     make_inclusive(fields, integer(attributes.get("llm.token_count.total")))
     if "finish_reason" not in fields or "response_id" not in fields:
         answers.describe(fields, parsed(attributes.get("output.value")))
+
+
+def _complete_agent(span: SpanView, fields: Fields) -> None:
+    """Leave an agent the sum of its calls; that of Anthropic's agent is without the cached tokens, and so is its total."""
+    without_cached = ".claude_" in span.scope and "input_tokens" in fields
+    keep_total(fields, None if without_cached else integer(span.attributes.get("llm.token_count.total")))
+    if without_cached:
+        fields.setdefault("provider", "anthropic")
+        if CACHE_ADDED not in str(fields.get(CONVENTION)):
+            add_cached(fields)
 
 
 def from_metadata(attributes: Attributes, fields: Fields) -> None:

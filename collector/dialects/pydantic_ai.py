@@ -30,7 +30,7 @@ def read_span(span: SpanView) -> Fields | None:
     """Read a span of Pydantic AI."""
     if span.scope not in _SCOPES and "gen_ai.agent.call.id" not in span.attributes:
         return None
-    fields = genai.read(span, TABLE)
+    fields = genai.read(span, TABLE, totals=False)
     from_metadata(span.attributes, fields)
     if "operation" not in fields and "agent_name" in span.attributes and "model_name" in span.attributes:
         genai.without_call(fields)  # an agent's run by the first versions: it has its calls' totals, and no operation

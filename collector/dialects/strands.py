@@ -19,7 +19,7 @@ def read_span(span: SpanView) -> Fields | None:
     """Read a span of Strands' tracer."""
     if not span.scope.startswith("strands"):
         return None
-    fields = genai.read(span, TABLE)
+    fields = genai.read(span, TABLE, totals=False)
     if fields["step_kind"] in {"other", "run"} and _is_of_memory(span):
         fields["step_kind"] = "memory"
     return fields

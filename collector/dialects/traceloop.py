@@ -51,7 +51,10 @@ def read_span(span: SpanView) -> Fields | None:
         step, operation = "policy", "guardrail"
     if operation != "invoke_agent":
         fields.pop("agent_version", None)  # a workflow's or tool's
-    genai.without_call(fields)
+    if step == "agent":
+        genai.keep_total(fields, genai.total_of(attributes))
+    else:
+        genai.without_call(fields)
     fields["operation"] = operation
     fields["step_kind"] = "run" if span.is_root and step in {"agent", "other"} and operation != "invoke_agent" else step
     entity = text(attributes.get(_ENTITY))

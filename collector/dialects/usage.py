@@ -49,6 +49,14 @@ def make_inclusive(fields: Fields, total: int | None = None) -> None:
     _note(fields, *readings[0])
 
 
+def add_cached(fields: Fields) -> None:
+    """Change an input count that is known to be without the cached tokens."""
+    cached = (fields.get("cache_read_tokens") or 0) + (fields.get("cache_write_tokens") or 0)
+    if fields.get("input_tokens") is not None and cached:
+        fields["input_tokens"] += cached
+        fields[CONVENTION] = CACHE_ADDED
+
+
 def _complete(fields: Fields, total: int) -> None:
     """Fill in the count that is missing, if the total can be right."""
     missing, known = ("output_tokens", "input_tokens") if fields.get("output_tokens") is None else ("input_tokens", "output_tokens")

@@ -65,7 +65,7 @@ def read_span(span: SpanView) -> Fields | None:
     if operation is not None:
         return _older(span, str(operation))
     if span.scope == "gen_ai" and genai.speaks(span.attributes):
-        return genai.read(span, TABLE)
+        return genai.read(span, TABLE, totals=False)
     return None
 
 

@@ -47,7 +47,9 @@ def read_span(span: SpanView) -> Fields | None:
         return None
     fields = TABLE.read(span.attributes)
     fields["step_kind"] = kind if kind in STEP_KINDS else "other"
-    if kind != "model":
+    if kind in {"agent", "run"}:
+        genai.keep_total(fields, genai.total_of(span.attributes))
+    elif kind != "model":
         genai.without_call(fields)
     return fields
 

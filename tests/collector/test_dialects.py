@@ -79,11 +79,22 @@ def test_current_names_go_before_older_ones_whatever_their_order():
     assert span(names)["input_tokens"] == span(dict(reversed(names.items())))["input_tokens"] == 2
 
 
-@pytest.mark.parametrize("operation", ["invoke_agent", "invoke_workflow", "execute_event_loop_cycle", "agent_step", "create_agent", "plan"])
+WRAPPED = {"gen_ai.usage.input_tokens": 2400, "gen_ai.response.id": "r", "gen_ai.response.finish_reasons": ["stop"], "operation.cost": 0.1}
+
+
+@pytest.mark.parametrize("operation", ["execute_event_loop_cycle", "agent_step", "plan", "execute_tool"])
 def test_wrappers_are_no_model_steps_and_carry_no_tokens(operation):
-    found = span({"gen_ai.operation.name": operation, "gen_ai.usage.input_tokens": 2400, "gen_ai.response.id": "r", "operation.cost": 0.1})
+    found = span({"gen_ai.operation.name": operation, **WRAPPED})
     assert found["step_kind"] != "model"
-    assert not {"input_tokens", "response_id", "sent_cost_usd"} & found.keys()
+    assert not {"input_tokens", "response_id", "finish_reason", "sent_cost_usd"} & found.keys()
+
+
+@pytest.mark.parametrize("operation", ["invoke_agent", "invoke_workflow"])
+def test_agents_keep_the_sum_of_their_calls_and_nothing_of_the_last_of_them(operation):
+    """What of it counts says the view: mostly nothing, as the calls are recorded."""
+    found = span({"gen_ai.operation.name": operation, **WRAPPED})
+    subset(found, step_kind="agent", input_tokens=2400, sent_cost_usd=0.1)
+    assert not {"response_id", "finish_reason"} & found.keys()
 
 
 @pytest.mark.parametrize(
