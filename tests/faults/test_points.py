@@ -1,0 +1,77 @@
+"""kill -9 at every point between a request and the deletion of what was merged: acknowledged rows are there once, counters balance."""
+
+import json
+import multiprocessing
+import re
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+
+from tests.faults.flow import Folder, check, die, prepare, record, restart
+from tests.faults.points import POINTS
+
+DOCS = Path(__file__).parents[2] / "docs" / "durability.md"
+SERVER = multiprocessing.get_context("forkserver")
+"""Everything is imported once: a process that dies costs a fork."""
+SERVER.set_forkserver_preload(["tests.faults.flow", "pandas"])  # which pyarrow imports when it is there
+
+
+def run(target: Any, *arguments: Any) -> int:
+    process = SERVER.Process(target=target, args=arguments, daemon=True)
+    process.start()
+    process.join(60)
+    code = process.exitcode
+    process.close()
+    assert code is not None, "the process hangs"
+    return code
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake as every flow finds it."""
+    folder = Folder(tmp_path_factory.mktemp("prepared") / "flow")
+    folder.path.mkdir()
+    prepare(folder)
+    return folder.path
+
+
+@pytest.fixture(scope="module")
+def recorded(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], int]:
+    """How often a whole flow passes each point; it ends well."""
+    folder = Folder(tmp_path_factory.mktemp("recorded") / "flow")
+    shutil.copytree(prepared, folder.path)
+    assert run(record, str(folder.path)) == 0
+    restart(folder)
+    check(folder)
+    return {(name, moment): times for name, moment, times in json.loads((folder.path / "points.json").read_text())}
+
+
+def test_the_table_names_every_point_and_no_other(recorded):
+    """A new call of the file system on this way needs its row, and with it its kill."""
+    assert {name for name, _ in recorded} == {point.name for point in POINTS}
+    missing = [(point.name, moment) for point in POINTS for moment in point.moments if (point.name, moment) not in recorded]
+    assert missing == []
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.stage}: {point.name}")
+def test_a_kill_loses_nothing_acknowledged_and_doubles_nothing(point, prepared, recorded, tmp_path):
+    """The first time the process is there or a later one, as the name of the point has it; the restart's lake is whole."""
+    for moment in point.moments:
+        occurrence = 1 + crc32(f"{point.name} {moment}".encode()) % recorded[point.name, moment]
+        folder = Folder(tmp_path / moment)
+        shutil.copytree(prepared, folder.path)
+        assert run(die, str(folder.path), point.name, moment, occurrence) == -signal.SIGKILL
+        acknowledged = folder.acknowledged
+        restart(folder)
+        assert acknowledged <= folder.acknowledged
+        check(folder)
+
+
+def test_the_documentation_names_every_point():
+    """The table of docs/durability.md is this one: its stages and points, in their order."""
+    rows = re.findall(r"^\| ([\w ]+) \| `([^`]+)` \|", DOCS.read_text(), re.MULTILINE)
+    assert rows == [(point.stage, point.name) for point in POINTS]
