@@ -280,12 +280,13 @@ def main() -> None:
     options.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
     options.add_argument("--json", type=Path, help="also write the measures to this file")
     options.add_argument("--target", help="drive this URL instead, of any OTLP/HTTP server that runs (benchmarks/peers.md)")
+    options.add_argument("--header", action="append", default=[], help="'Name: value' that it wants")
     options.add_argument("--count-sql", help="how its persisted spans are counted: 'SQLALCHEMY_URL QUERY'")
     options.add_argument("--count-cmd", help="the same: a command that prints the number")
     chosen = options.parse_args()
     if chosen.target:
         counting = counted_by(sql=chosen.count_sql, command=chosen.count_cmd)
-        print(told(drive(Load("http", chosen.target, chosen.seconds, 0, 4), counting)))
+        print(told(drive(Load("http", chosen.target, chosen.seconds, 0, 4, headers=tuple(chosen.header)), counting)))
         return
     rows = []
     for row in measures(chosen.seconds, chosen.phase):

@@ -10,7 +10,7 @@ import asyncio
 import os
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
@@ -60,6 +60,7 @@ class Load:
     spans: int = SPANS
     prompt_bytes: int = 0
     audit: bool = False
+    headers: tuple[str, ...] = ()  # of HTTP requests, each "Name: value"
 
 
 @dataclass(slots=True)
@@ -193,7 +194,7 @@ async def _run(load: Load) -> Sent:
         ]
     )
     method = f"/{(LOGS if load.audit else TRACES).grpc_service}/Export"
-    connect = http_sender(load.target) if load.protocol == "http" else grpc_sender(load.target, method)
+    connect = http_sender(load.target, load.headers) if load.protocol == "http" else grpc_sender(load.target, method)
     sent = Sent(spans=0, seconds=0.0, latencies=[], failures=0, cpu_seconds=0.0)
     clients = [await connect() for _ in range(load.connections)]
     begun, cpu = time.monotonic(), time.process_time()
@@ -220,10 +221,11 @@ async def _run(load: Load) -> Sent:
     return sent
 
 
-def http_sender(url: str, content_type: str = "application/x-protobuf") -> Connect:
+def http_sender(url: str, headers: Iterable[str] = ()) -> Connect:
     """Return a factory of senders over one connection each: a minimal client, since the generator shares the machine."""
     parts = urlsplit(url)
-    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {content_type}\r\nContent-Length: ".encode()
+    fields = "".join(f"{header}\r\n" for header in (f"Host: {parts.netloc}", "Content-Type: application/x-protobuf", *headers))
+    head = f"POST {parts.path} HTTP/1.1\r\n{fields}Content-Length: ".encode()
 
     async def connect() -> Send:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)

@@ -152,7 +152,8 @@ def told(result: Persisted) -> str:
 
 def load(options: argparse.Namespace, where: str, seconds: float | None = None) -> Load:
     """The load of a round."""
-    return Load("http", where, seconds or options.seconds, 0, 4, spans=options.request_spans)
+    headers = tuple(options.header) if where == options.target else ()
+    return Load("http", where, seconds or options.seconds, 0, 4, spans=options.request_spans, headers=headers)
 
 
 def main() -> None:
@@ -161,6 +162,7 @@ def main() -> None:
     parser.add_argument("--start", required=True, help="the server's command; {folder} is an empty folder for its data")
     parser.add_argument("--ready", required=True, help="a URL that answers when it takes requests")
     parser.add_argument("--target", required=True, help="the URL that it takes spans at")
+    parser.add_argument("--header", action="append", default=[], help="'Name: value' that the peer wants")
     parser.add_argument("--count-sql", help="'SQLALCHEMY_URL QUERY'; {folder} as above")
     parser.add_argument("--count-cmd", help="a command that prints the number of rows; {folder} as above")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a round's load")
