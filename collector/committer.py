@@ -89,6 +89,12 @@ class Committer:
         return await self._request_rotation()
 
     @property
+    def waiting(self) -> tuple[int, int]:
+        """Records and bytes that wait for the next append."""
+        queued = (*self._audit, *self._bulk)
+        return sum(batch.header.records for batch in queued), sum(len(batch.payload) for batch in queued)
+
+    @property
     def segment_bytes(self) -> int:
         """Durable bytes of the segment being written."""
         return self._writer.size_bytes

@@ -1,18 +1,25 @@
-"""The health answer: JSON with a state per component, 503 when one is down, and `/ready` beside it for load balancers."""
+"""The health answer: JSON with a state per component, 503 when one is down; `/ready` for load balancers and `/metrics` for Prometheus."""
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
+
+from collector.prometheus import OPEN_METRICS, content_type, exposition
 
 OK: Final = "ok"
 DOWN: Final = "down"
 MIN_FREE_BYTES: Final = 64 << 20
 Check = Callable[[], str]
 """Returns "ok", "down: why", or a remark that takes nobody out of service; must not block for long, and is called in a thread."""
+
+Snapshots = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
+"""Returns what `collector.telemetry.Telemetry.snapshot` returns in each process of the collector."""
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+METRICS_PATH: Final = "/metrics"
 
 
 def disk(data: Path) -> str:
@@ -27,7 +34,11 @@ def disk(data: Path) -> str:
 class HealthApp:
     """The ASGI application. `checks` are the components; `ready` says whether requests are taken."""
 
-    def __init__(self, checks: Mapping[str, Check], *, ready: Callable[[], bool], path: str = "/") -> None:
+    def __init__(
+        self, checks: Mapping[str, Check], *, ready: Callable[[], bool], path: str = "/", snapshots: Snapshots | None = None
+    ) -> None:
+        """`snapshots` is for /metrics, which is unknown without it."""
+        self._snapshots = snapshots
         self._checks = checks
         self._ready = ready
         self._path = path
@@ -36,9 +47,9 @@ class HealthApp:
         self,
         scope: MutableMapping[str, Any],
         _receive: Callable[[], Awaitable[Any]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+        send: Send,
     ) -> None:
-        """Answer GET and HEAD of the health path and of /ready."""
+        """Answer GET and HEAD of the health path, of /ready and of /metrics."""
         if scope["type"] != "http":
             return
         if scope["path"] == "/ready":
@@ -49,12 +60,20 @@ class HealthApp:
             healthy = not any(state.startswith(DOWN) for state in states.values())
             body = {"status": OK if healthy else DOWN, "components": {name: {"state": state} for name, state in states.items()}}
             await _respond(send, 200 if healthy else 503, body)
+        elif scope["path"] == METRICS_PATH and self._snapshots is not None:
+            accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
+            form = content_type(accept)
+            text = exposition(await self._snapshots(), open_metrics=form == OPEN_METRICS)
+            await _send(send, 200, form.encode(), text)
         else:
             await _respond(send, 404, {"status": "unknown path"})
 
 
-async def _respond(send: Callable[[MutableMapping[str, Any]], Awaitable[None]], status: int, value: Any) -> None:
-    body = orjson.dumps(value)
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
+async def _respond(send: Send, status: int, value: Any) -> None:
+    await _send(send, status, b"application/json", orjson.dumps(value))
+
+
+async def _send(send: Send, status: int, media_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", media_type), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

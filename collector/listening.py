@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from collector.cors import Cors
 from collector.doors import Doors
 from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
+from collector.instruments import CONNECTIONS, IN_FLIGHT, RECEIVING, RECEIVING_PLACES, Reading
 from collector.pipeline import Pipeline
 from collector.receivers.events import BodyEncoding
 from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
@@ -72,6 +74,7 @@ class Listeners:
         self._sockets: dict[str, socket.socket] = {}
         self._servers: list[WebServer] = []
         self._grpc: Any = None
+        self._receiver: GrpcReceiver | None = None
         self._grpc_port: int | None = None
         self.gate = Gate()
         self._limit_bytes = config.memory_limiter.limit_bytes if config.memory_limiter else None
@@ -102,6 +105,15 @@ class Listeners:
         except CollectorError:
             self.close()
             raise
+
+    def readings(self) -> Iterator[Reading]:
+        """Yield what is under way."""
+        yield Reading(IN_FLIGHT, self._limiter.in_flight_bytes)
+        for name, server in zip(self._sockets, self._servers, strict=False):  # no servers before the start
+            yield Reading(CONNECTIONS, server.connections, (("listener", name),))
+        if self._receiver is not None:
+            yield Reading(RECEIVING, self._receiver.receiving)
+            yield Reading(RECEIVING_PLACES, self._receiver.places)
 
     def close(self) -> None:
         """Give back what was bound and never started."""
@@ -160,7 +172,7 @@ class Listeners:
         bind(endpoint, "OTLP/gRPC", shared=self._shared).close()  # for a clear error: gRPC's own says nothing
         signals = [signal for signal in SIGNALS.values() if signal.name in self._config.signals]
         limits = GrpcLimits.within(self._limit_bytes, message_bytes=config.max_recv_msg_size_mib << 20, seconds=BODY_SECONDS)
-        receiver = GrpcReceiver(
+        self._receiver = GrpcReceiver(
             self.gate,
             self._limiter,
             signals=signals,
@@ -168,7 +180,7 @@ class Listeners:
             doorkeeper=self.doors.doorkeeper("grpc"),
             quotas=self.doors.quotas,
         )
-        self._grpc = open_server(receiver, limits=limits, config=config, shared=self._shared)
+        self._grpc = open_server(self._receiver, limits=limits, config=config, shared=self._shared)
         host, port = host_port(endpoint)
         address, certificates = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self.doors.certificates("grpc")
         try:

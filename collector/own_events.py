@@ -1,7 +1,7 @@
-"""What the collector says about itself as events: configuration changes, and values that had to be withheld.
+"""What the collector says about itself as events: configuration changes, values that had to be withheld, refusals, a WAL that failed.
 
 They go the way of its metrics: scope `auditlake.collector`, into its own WAL, never counted as received. They hold names, hashes and
-numbers of ours alone, so there is nothing in them to redact.
+numbers of ours alone, so there is nothing in them to redact; of a sender its configured name or, without one, the IP address.
 """
 
 import time
@@ -15,7 +15,8 @@ from collector.signals import LOGS
 SCOPE: Final = "auditlake.collector"
 INFO: Final = 9
 WARN: Final = 13
-_SEVERITY_TEXT: Final = {INFO: "INFO", WARN: "WARN"}
+ERROR: Final = 17
+_SEVERITY_TEXT: Final = {INFO: "INFO", WARN: "WARN", ERROR: "ERROR"}
 EVENT_EVERY_SECONDS: Final = 60.0
 SECURITY_CATEGORIES: Final = {"unauthenticated": "authentication", "rate_limited": "flood", "overloaded": "flood"}
 """Reasons of refusals that are events `security`, with the category of each."""
@@ -126,6 +127,32 @@ def _refused_event(reason: str, sender: str, requests: int) -> OwnEvent:
             "auditlake.outcome": "denied",
             "auditlake.reason_code": reason,
         },
+    )
+
+
+def wal_damaged_event(origin: str, pieces: int) -> OwnEvent:
+    """Return the event `security` about pieces of a WAL that were no records: a disk did that, or somebody."""
+    return OwnEvent(
+        name="security",
+        severity=ERROR,
+        attributes={
+            "auditlake.security.category": "integrity",
+            "auditlake.security.disposition": "filtered",
+            "auditlake.security.detector": SCOPE,
+            "auditlake.security.count": pieces,
+            "auditlake.action": "wal.quarantine",
+            "auditlake.resource": f"wal/{origin}",
+            "auditlake.reason_code": "wal_damaged",
+        },
+    )
+
+
+def wal_failed_event(origin: str) -> OwnEvent:
+    """Return the event `wal.failed`: the WAL had stopped taking records before this start."""
+    return OwnEvent(
+        name="wal.failed",
+        severity=ERROR,
+        attributes={"auditlake.resource": f"wal/{origin}", "auditlake.outcome": "failure", "auditlake.reason_code": "wal_failed"},
     )
 
 

@@ -9,8 +9,17 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.redact import Walker
+
+
+class Load(NamedTuple):
+    """What the scanners have before them, and how often the cache knew a text of those requests that are looked at."""
+
+    waiting: int = 0
+    cache_hits: int = 0
+    cache_lookups: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,6 +30,7 @@ class Policy:
     unredacted_signals: frozenset[str]  # signals that the configuration stores as they come
     state: Callable[[], str]  # "ok" or "down: why"
     close: Callable[[], Awaitable[None]]
+    load: Callable[[], Load] = Load
 
     @property
     def policy_hash(self) -> str:

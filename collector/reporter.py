@@ -8,6 +8,8 @@ from typing import Final
 
 from collector.committer import Committer
 from collector.errors import Unavailable
+from collector.gauges import LakeGauges
+from collector.mishaps import Mishaps
 from collector.own_events import OwnEvent, payload, reload_event
 from collector.policies import Policies
 from collector.reload import Outcome
@@ -20,13 +22,18 @@ EVENTS_SECONDS: Final = 1.0
 
 
 class Reporter:
-    """Writes in the background, and not at all while the WAL takes nothing: health and the log say so then."""
+    """Writes in the background, and not at all while the WAL takes nothing: health and the log say so then, and the next start does."""
 
-    def __init__(self, node: str, committer: Committer, telemetry: Telemetry, policies: Policies) -> None:
+    def __init__(
+        self, node: str, committer: Committer, telemetry: Telemetry, policies: Policies, mishaps: Mishaps, lake: LakeGauges | None = None
+    ) -> None:
+        """`lake` is measured every second; None where another process does that."""
         self._node = node
         self._committer = committer
         self._telemetry = telemetry
         self._policies = policies
+        self._mishaps = mishaps
+        self._lake = lake
 
     async def report_metrics(self) -> None:
         """Write the metrics regularly, until cancelled."""
@@ -34,11 +41,18 @@ class Reporter:
             await asyncio.sleep(METRICS_SECONDS)
             self._metrics()
 
+    async def measure(self) -> None:
+        """Look at the data directory again, for gauges that are not older than a moment."""
+        if self._lake is not None:
+            await asyncio.to_thread(self._lake.measure)
+
     async def report_events(self) -> None:
-        """Write the events about withheld values when they are due, until cancelled."""
+        """Write the events about refusals, withheld values and mishaps when they are due, until cancelled."""
         while True:
+            await self.measure()
+            await self._report_mishaps()
             await asyncio.sleep(EVENTS_SECONDS)
-            self._events(self._telemetry.withheld_events.take())
+            self._events(self._due_events())
 
     def reloaded(self, outcome: Outcome) -> None:
         """Write what became of a reload."""
@@ -47,18 +61,33 @@ class Reporter:
     def finish(self) -> None:
         """Write what is left."""
         self._metrics()
-        self._events(self._telemetry.withheld_events.take(everything=True))
+        self._events(self._due_events(everything=True))
+
+    async def _report_mishaps(self) -> None:
+        """Write what went wrong with the WAL; it is told once, which counts only when it is durable."""
+        if self._committer.failure is not None:
+            await asyncio.to_thread(self._mishaps.wal_failed)
+            return
+        events = await asyncio.to_thread(self._mishaps.events)
+        written = self._events(events)
+        if written is not None:
+            with contextlib.suppress(Unavailable):
+                await written
+                await asyncio.to_thread(self._mishaps.told)
+
+    def _due_events(self, *, everything: bool = False) -> list[OwnEvent]:
+        telemetry = self._telemetry
+        return telemetry.withheld_events.take(everything=everything) + telemetry.sender_events.take(everything=everything)
 
     def _metrics(self) -> None:
         taken = self._telemetry.take(time.time_ns())
         if taken is not None:
             self._write(METRICS, *taken)
 
-    def _events(self, events: Sequence[OwnEvent]) -> None:
-        if events:
-            self._write(LOGS, payload(self._node, events, time.time_ns()), len(events))
+    def _events(self, events: Sequence[OwnEvent]) -> asyncio.Future[None] | None:
+        return self._write(LOGS, payload(self._node, events, time.time_ns()), len(events)) if events else None
 
-    def _write(self, signal: Signal, message: bytes, records: int) -> None:
+    def _write(self, signal: Signal, message: bytes, records: int) -> asyncio.Future[None] | None:
         header = BatchHeader(
             signal=signal.name,
             tenant=None,
@@ -68,4 +97,5 @@ class Reporter:
             own=True,
         )
         with contextlib.suppress(Unavailable):
-            self._committer.submit(header, message)
+            return self._committer.submit(header, message)
+        return None

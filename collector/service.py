@@ -15,15 +15,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from collector.committer import Committer
 from collector.config import Config
+from collector.gauges import LakeGauges, of_process, of_queue, of_redaction
 from collector.health import OK, Check, HealthApp, disk
 from collector.listening import Listeners, Ports
+from collector.mishaps import Mishaps
 from collector.node import node_name
 from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
@@ -35,6 +37,7 @@ from collector.reporter import Reporter
 from collector.resends import Resends
 from collector.tasks import background
 from collector.telemetry import Telemetry
+from collector.timed_writer import TimedWriter
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
 from storage.orphans import close_orphans
@@ -78,6 +81,7 @@ class Collector:
         self._host = host
         self._data = data
         self._alone = number is None
+        self._is_first = number in {None, 1}  # what concerns the data directory is told once
         self._node = node_of(config)
         self.origin = origin_of(self._node, number)
         self._stack = contextlib.AsyncExitStack()
@@ -126,10 +130,13 @@ class Collector:
         self._warm = background("warm-up", warm_up(self._policies.current))
         self._behind.start()
         stack.push_async_callback(self._behind.stop)
-        self._committer = Committer(writer)
         instance = self._node if self._alone else self.origin
-        telemetry = Telemetry(instance, time.time_ns())
-        self._reporter = Reporter(instance, self._committer, telemetry, self._policies)
+        telemetry = self._telemetry = Telemetry(instance, time.time_ns())
+        self._committer = Committer(TimedWriter(writer, telemetry.committed))
+        lake = LakeGauges(self._data) if self._is_first else None
+        mishaps = await asyncio.to_thread(Mishaps, self._data, self.origin, quarantine=self._is_first)
+        self._reporter = Reporter(instance, self._committer, telemetry, self._policies, mishaps, lake)
+        self._watch(telemetry, lake)
         background("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
         pipeline = Pipeline(policies=self._policies, committer=self._committer, resends=resends, telemetry=telemetry)
@@ -152,6 +159,24 @@ class Collector:
             ("reload", self._reloader.run()),
         ):
             self._tasks.append(background(name, work))
+
+    def _watch(self, telemetry: Telemetry, lake: LakeGauges | None) -> None:
+        """Have everything asked that is not counted as it happens."""
+        telemetry.watch(of_process)
+        telemetry.watch(lambda: of_queue(self._committer))
+        telemetry.watch(self._listeners.readings)
+        telemetry.watch(lambda: of_redaction(self._policies))
+        if lake is not None:
+            telemetry.watch(lake)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the numbers of this process; those about the data directory are not older than some seconds."""
+        return self._telemetry.snapshot()
+
+    async def _snapshots(self) -> list[dict[str, Any]]:
+        """Return the same for /metrics: of this moment."""
+        await self._reporter.measure()
+        return [self.snapshot()]
 
     def _open_wal(self) -> WalWriter:
         """Open our WAL and close what dead writers left open, which is sealed then: our own, and of all who come no more."""
@@ -205,7 +230,9 @@ class Collector:
 
     def _health(self) -> HealthApp | None:
         section = self._config.health_check
-        return None if section is None else HealthApp(self.checks(), ready=lambda: self.is_ready, path=section.path)
+        return (
+            None if section is None else HealthApp(self.checks(), ready=lambda: self.is_ready, path=section.path, snapshots=self._snapshots)
+        )
 
     def _tell(self, outcome: Outcome) -> None:
         self._reporter.reloaded(outcome)

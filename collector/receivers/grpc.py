@@ -75,6 +75,10 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         self._limiter = limiter
         self._limits = limits
         self._places = asyncio.Semaphore(limits.receiving)
+        self.places = limits.receiving
+        """Messages that may be received at a time."""
+        self.receiving = 0
+        """Messages that are being received, or wait for a place to be."""
         self._methods = {f"/{signal.grpc_service}/Export": self._method(signal) for signal in signals}
 
     def service(self, handler_call_details: Any) -> Any:
@@ -114,14 +118,21 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
 
     @contextlib.asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
+        self.receiving += 1
+        try:
+            await self._free_place()
+            try:
+                yield
+            finally:
+                self._places.release()
+        finally:
+            self.receiving -= 1
+
+    async def _free_place(self) -> None:
         try:
             await asyncio.wait_for(self._places.acquire(), self._limits.seconds)
         except TimeoutError:
             raise Overloaded("too many messages are being received: send again later") from None
-        try:
-            yield
-        finally:
-            self._places.release()
 
     async def _receive(self, messages: AsyncIterator[bytes]) -> bytes:
         try:
