@@ -5,7 +5,7 @@ the rest. A collector may run meanwhile, and compaction move the files.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,9 +52,21 @@ class Report:
 
 
 class Rederiving:
-    """One run over a lake. Without a publisher nothing is written: what would change is counted."""
+    """One run over a lake. Without a publisher nothing is written: what would change is counted.
 
-    def __init__(self, lake: Lake, prices: Pricer, wanted: Wanted, clock: Callable[[], int], publisher: Publisher | None) -> None:
+    `announce` is called once, before anything is published: who reads the lake sees other rows from then on, also when this is killed.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        prices: Pricer,
+        wanted: Wanted,
+        clock: Callable[[], int],
+        publisher: Publisher | None,
+        *,
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
         self.report = Report()
         self.derivation = derivation(prices)
         self._lake = lake
@@ -62,6 +74,8 @@ class Rederiving:
         self._wanted = wanted
         self._clock = clock
         self._publisher = publisher
+        self._announce = announce
+        self._announced = False
         self._waiting: list[pa.Table] = []
         self._runs: dict[str, tuple[int, int]] = {}
         self._traces: set[str] = set()  # that may belong to another run now
@@ -158,8 +172,8 @@ class Rederiving:
         return pa.table({each.name: columns[each.name] for each in _SCHEMA}).cast(_SCHEMA).filter(changed)
 
     def _publish(self) -> None:
-        if self._publisher is not None and self._waiting:
-            self._publisher.publish(pa.concat_tables(self._waiting).combine_chunks(), now_ns=self._clock(), runs=self._runs)
+        if self._waiting:
+            self._write(pa.concat_tables(self._waiting).combine_chunks(), self._runs)
         self._waiting, self._runs = [], {}
 
     def _settle(self, traces: Sequence[str]) -> None:
@@ -180,7 +194,15 @@ class Rederiving:
         if self._publisher is not None and (withdrawn or said != {(join.trace_id, join.key) for join in known}):
             joins = Joins(stated=stated, withdrawn=withdrawn, trace_runs=trace_runs)
             spans = time_spans(index, trace_runs, catalog)
-            self._publisher.publish(_SCHEMA.empty_table(), now_ns=self._clock(), runs=spans, joins=joins)
+            self._write(_SCHEMA.empty_table(), spans, joins)
+
+    def _write(self, rows: pa.Table, runs: Mapping[str, tuple[int, int]], joins: Joins | None = None) -> None:
+        if self._publisher is None:
+            return
+        if not self._announced:
+            self._announce()
+            self._announced = True
+        self._publisher.publish(rows, now_ns=self._clock(), runs=runs, joins=joins)
 
     def _all_of(self, traces: Sequence[str]) -> RunIndex:
         """What all records of these traces say, read again."""

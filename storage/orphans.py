@@ -21,8 +21,7 @@ def close_orphans(data: Path, first_entry: Callable[[str], int]) -> list[str]:
     left as it is.
     """
     closed = []
-    root = data / "wal"
-    for origin in sorted({path.parent.relative_to(root).as_posix() for path in root.rglob("*.open") if _holds_records(path)}):
+    for origin in unclosed_origins(data):
         try:
             WalWriter(data, origin, first_entry=first_entry(origin)).close()
         except LakeLocked:  # alive
@@ -32,6 +31,15 @@ def close_orphans(data: Path, first_entry: Callable[[str], int]) -> list[str]:
         else:
             closed.append(origin)
     return closed
+
+
+def unclosed_origins(data: Path) -> list[str]:
+    """The origins whose open segment holds something, by name: those that are written now, and those whose writer died.
+
+    A writer that ends in peace closes what holds something, and leaves an empty one for its successor.
+    """
+    root = data / "wal"
+    return sorted({path.parent.relative_to(root).as_posix() for path in root.rglob("*.open") if _holds_records(path)})
 
 
 def _holds_records(path: Path) -> bool:

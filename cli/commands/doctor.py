@@ -181,6 +181,7 @@ def _files(directory: Path, catalog: "Catalog", *, deep: bool) -> Iterator[Check
 
 
 def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check]:
+    from storage.orphans import unclosed_origins
     from storage.wal import closed_segments
 
     segments = closed_segments(directory)
@@ -190,10 +191,10 @@ def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check
     stuck = waiting > BACKLOG_SECONDS
     remedy = "nothing seals: start the collector, which seals what is left over" if stuck else ""
     yield Check(check="WAL", state="failed" if stuck else "ok", finding=finding, remedy=remedy)
-    for folder in sorted({path.parent for path in (directory / "wal").glob("**/*.open")}):
-        if not _is_locked(folder / "LOCK"):
+    for origin in unclosed_origins(directory):
+        if not _is_locked(directory / "wal" / origin / "LOCK"):
             remedy = "start the collector: it takes over what was acknowledged"
-            yield Check(check="WAL", state="warning", finding=f"{folder.name}: its writer died with an open segment", remedy=remedy)
+            yield Check(check="WAL", state="warning", finding=f"{origin}: its writer died with an open segment", remedy=remedy)
     last: dict[str, float] = {}
     for entry in catalog.entries():
         if entry.last_received_ns is not None:

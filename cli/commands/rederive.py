@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from cli.options import ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
 
 if TYPE_CHECKING:
+    from cli.access import AccessLog
     from collector.config import Config
     from collector.rederiving import Rederiving, Report, Wanted
     from storage.derivations import Publisher, Slice
@@ -48,11 +50,12 @@ def rederive(
     loaded = _configuration(config)
     directory = data_directory(data, config)
     with Lake.open(directory) as lake, _publisher(directory, loaded, dry_run=dry_run) as publisher:
-        run = Rederiving(lake, Pricer(loaded.prices), wanted, time.time_ns, publisher)
+        record = _Record(loaded, directory)
+        run = Rederiving(lake, Pricer(loaded.prices), wanted, time.time_ns, publisher, announce=record.begins)
         _read_all(run, run.slices())
         run.finish()
         if not dry_run and (run.report.changed or run.report.moved_traces):
-            _record(loaded, directory, run)
+            record.ended(run)
         _tell(run.report, output, dry_run=dry_run)
         from cli.commands._lake import tell_damage
 
@@ -109,14 +112,26 @@ def _read_all(run: "Rederiving", parts: "Sequence[Slice]") -> None:
             progress.update(task, advance=part.rows)
 
 
-def _record(config: "Config", data: Path, run: "Rederiving") -> None:
-    """Say in the lake who changed what readers see, and to what."""
-    from cli.access import AccessLog
+class _Record:
+    """Says in the lake who changes what readers see, and to what: before the first change, and what it came to."""
 
-    log = AccessLog(config, data)
-    told = f"{run.report.changed} of {run.report.read} rows read otherwise, {run.report.moved_traces} traces moved, by {run.derivation}"
-    log.record("records.rederive", outcome="success", resource="derivations", reason=told)
-    log.seal()
+    def __init__(self, config: "Config", data: Path) -> None:
+        self._config = config
+        self._data = data
+
+    @cached_property
+    def _log(self) -> "AccessLog":
+        from cli.access import AccessLog
+
+        return AccessLog(self._config, self._data)
+
+    def begins(self) -> None:
+        self._log.record("records.rederive", outcome="requested", resource="derivations")
+
+    def ended(self, run: "Rederiving") -> None:
+        told = f"{run.report.changed} of {run.report.read} rows read otherwise, {run.report.moved_traces} traces moved, by {run.derivation}"
+        self._log.record("records.rederive", outcome="success", resource="derivations", reason=told)
+        self._log.seal()
 
 
 def _tell(report: "Report", output: OutputFormat, *, dry_run: bool) -> None:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from cli.commands import doctor, query, run, runs
 from storage.errors import StorageError
+from storage.wal import RecordType, WalWriter
 from tests.lake_builder import event, model, span, write_lake
 
 
@@ -176,6 +178,20 @@ def test_doctor_finds_a_sound_lake_sound(data: Path) -> None:
     assert {check["check"] for check in checks} >= {"python", "libraries", "disk", "ports", "catalog", "files", "WAL", "sealing"}
     assert [check for check in checks if check["state"] == "failed"] == []
     assert result.exit_code == 0
+
+
+def test_doctor_tells_a_writer_that_died_from_one_that_ended(data: Path) -> None:
+    """Who ends in peace leaves an empty segment for its successor: nothing is wrong with that."""
+    for origin, dies in (("n/access", False), ("n/collector", True)):
+        writer = WalWriter(data, origin)
+        writer.append([(RecordType.BATCH, b"{}", b"")])
+        writer.rotate()
+        if dies:
+            writer.append([(RecordType.BATCH, b"{}", b"")])
+            writer._release()
+        writer.close()
+    found = [check.finding for check in doctor.lake(data, deep=False, now_ns=time.time_ns()) if "died" in check.finding]
+    assert found == ["n/collector: its writer died with an open segment"]
 
 
 def test_doctor_sees_what_the_size_does_not_show_only_with_deep(data: Path) -> None:

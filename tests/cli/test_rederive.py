@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from cli.commands import rederive
 from collector.pricing import version
+from collector.rederiving import Rederiving
+from collector.sealer import seal_pending
 from storage.catalog import Catalog, JoinRecord
 from storage.lake import Lake
 from tests.lake_builder import START_NS, Row, event, span, write_lake
@@ -88,8 +91,30 @@ def test_rows_are_read_again_and_sealed_ones_stay_as_they_are(data: Path) -> Non
     assert [row["cost_usd"] for row in found[1:3]] == pytest.approx([0.0001572] * 2)
     assert found[1]["price_version"] == version()
     assert before.items() <= sealed(data).items()
-    (event,) = rows(data, "SELECT * FROM access_log")
-    assert event["action"] == "records.rederive"
+    events = rows(data, "SELECT * FROM access_log ORDER BY time")
+    assert [(event["action"], event["outcome"]) for event in events] == [("records.rederive", "requested"), ("records.rederive", "success")]
+    check_lake(data)
+
+
+def test_a_run_that_is_killed_behind_its_first_change_was_announced(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What readers see has changed: who asked for it is durable before that, and sealed by whoever seals next."""
+
+    class Killed(BaseException):
+        """The process died here."""
+
+    def finish(self: Rederiving) -> None:
+        self._publish()
+        raise Killed
+
+    monkeypatch.setattr(Rederiving, "finish", finish)
+    with pytest.raises(Killed):
+        rederive.rederive(config=None, data=data)
+    assert rows(data, "SELECT count(*)::INT AS n FROM spans WHERE derived_from = 'overlay'") == [{"n": 4}]
+    with closing(Catalog.open(data)) as catalog:
+        seal_pending(data, catalog)
+    assert [event["outcome"] for event in rows(data, "SELECT outcome FROM access_log")] == ["requested"]
+    monkeypatch.undo()
+    assert "0 changed" in invoke("--data", data).stderr
     check_lake(data)
 
 

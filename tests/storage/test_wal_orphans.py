@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from storage.orphans import close_orphans
+from storage.orphans import close_orphans, unclosed_origins
 from storage.wal import RecordType, WalWriter, closed_segments
 
 RECORD = (RecordType.BATCH, b"{}", b"body")
@@ -22,6 +22,7 @@ def test_segments_of_dead_writers_are_closed(tmp_path: Path) -> None:
     die(tmp_path, "idle/collector")
     alive = WalWriter(tmp_path, "alive/collector")
     alive.append([RECORD])
+    assert unclosed_origins(tmp_path) == ["alive/collector", "old/alerts", "old/collector"]
     assert close_orphans(tmp_path, lambda origin: 7 if origin == "old/alerts" else 0) == ["old/alerts", "old/collector"]
     assert sorted(segment.origin for segment in closed_segments(tmp_path)) == ["old/alerts", "old/collector"]
     assert close_orphans(tmp_path, lambda _: 0) == []
@@ -31,3 +32,4 @@ def test_segments_of_dead_writers_are_closed(tmp_path: Path) -> None:
         writer.close()
     alive.append([RECORD])
     alive.close()
+    assert unclosed_origins(tmp_path) == []
