@@ -10,16 +10,19 @@ from storage.wal import BatchHeader, RecordType, closed_segments, read_segment
 
 
 def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[bytes, float]]:
-    """Yield (digest, age in seconds) of the requests that any collector of this lake took in the resend window before `now_ns`.
+    """Yield (digest, age in seconds) of the requests that any collector of this lake took in the last resend window it was up.
 
-    Segments are read before the catalog: one that is sealed in between is then found in the catalog. What another collector that is
-    alive has in its open segment is not known. A receive time in the future counts as now.
+    The window ends with the newest request, not at `now_ns`: a sender that waited while the collector was down resends what came before,
+    and a clock that was set forward meanwhile makes nothing older. A receive time in the future counts as now. Segments are read before the
+    catalog: one that is sealed in between is then found in the catalog. What another collector that is alive has in its open segment is
+    not known: the sealer marks a copy of that (`collector.copies`).
     """
-    since_ns = now_ns - WINDOW_SECONDS * 1_000_000_000
     found = [pair for pair in _of_segments(data) if pair[0]]
+    end_ns = min(now_ns, max(catalog.newest_batch_ns(), *(received_ns for _, received_ns in found), 0))
+    since_ns = end_ns - WINDOW_SECONDS * 1_000_000_000
     for digest, received_ns in (*found, *catalog.recent_batches(None, since_ns).items()):
         if received_ns >= since_ns:
-            yield bytes.fromhex(digest), max(0.0, (now_ns - received_ns) / 1e9)
+            yield bytes.fromhex(digest), max(0.0, (end_ns - received_ns) / 1e9)
 
 
 def _of_segments(data: Path) -> Iterator[tuple[str, int]]:

@@ -127,6 +127,10 @@ class Catalog:
         query = query if origin is None else query.where(DELIVERIES.c.origin == origin)
         return {row["digest"]: row["received_ns"] for row in self._rows(query.order_by(DELIVERIES.c.received_ns))}
 
+    def newest_batch_ns(self) -> int:
+        """When the newest batch that is remembered was received; 0 when none is."""
+        return int(self._scalar(sa.select(sa.func.max(DELIVERIES.c.received_ns))) or 0)
+
     # files
 
     def live_files(self, table: str | None = None, *, from_ns: int | None = None, to_ns: int | None = None) -> list[FileRecord]:
