@@ -1,6 +1,7 @@
 """Finding and loading the configuration for a command, with its errors as one message."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -24,6 +25,11 @@ def load_config(path: Path | None) -> Config:
     if path is None and not DEFAULT_CONFIG.exists():
         return parse(DEFAULT, "built-in configuration", os.environ)
     return load(path or DEFAULT_CONFIG, os.environ)
+
+
+def with_workers(config: Config, workers: int | None) -> Config:
+    """Return the configuration with the number of receiving processes that the command line asks for, if it does."""
+    return config if workers is None else replace(config, workers=workers)
 
 
 def rule_files(config: Config, beside: Path | None) -> list[Path]:

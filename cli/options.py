@@ -40,6 +40,16 @@ DataOption = Annotated[
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration. Default: ./otel-config.yaml, else built-in defaults.")
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Receiving processes on the same ports, each an origin of its own (Linux). Default: service.workers, else 1.",
+    ),
+]
 AbandonedOption = Annotated[
     str | None,
     typer.Option(

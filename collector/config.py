@@ -92,6 +92,7 @@ class Config:
     unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
     warnings: tuple[str, ...]
     prices: PriceFile | None = None  # the user's, of processors.pricing
+    workers: int = 1  # receiving processes that share the ports
     forwards: tuple[forwarding.Forward, ...] = ()  # exporters that send the redacted copy onward
     limits: LimitsConfig = field(default_factory=LimitsConfig)  # how much each tenant may send
     authenticators: Mapping[str, BearerTokenAuthConfig | BasicAuthConfig] = field(default_factory=dict)  # by id, those that run
@@ -254,6 +255,7 @@ class _Check:
             warnings=tuple(warnings),
             prices=None if pricing is None else load_price_file(pricing.file),
             forwards=forwarding.forwards(service, self._components),
+            workers=service.workers,
             limits=receiver.limits,
             authenticators=authenticators,
         )

@@ -38,6 +38,13 @@ class MemoryLimiterConfig(Section):
         spike = _mib_or_share(self.spike_limit_mib, self.spike_limit_percentage)
         return limit - (limit // 5 if spike is None else spike)
 
+    def share(self, parts: int) -> "MemoryLimiterConfig":
+        """Return the limit of one of several processes that have this limit together."""
+        limit_mib = max(1, self.limit_bytes // parts >> 20)
+        return self.model_copy(
+            update={"limit_mib": limit_mib, "limit_percentage": None, "spike_limit_mib": 0, "spike_limit_percentage": None}
+        )
+
 
 def _mib_or_share(mib: int | None, percentage: int | None) -> int | None:
     if mib is not None:
@@ -109,6 +116,7 @@ class ServiceConfig(Section):
     extensions: tuple[str, ...] = ()  # ids of the extensions that run
     pipelines: dict[Literal["traces", "logs", "metrics"], PipelineConfig] = Field(min_length=1)  # one a signal
     abandoned_after: Duration = Field(900.0, gt=0)  # silence after which a run without an end is abandoned
+    workers: int = Field(1, ge=1, le=64)  # receiving processes that share the ports (Linux); --workers goes before it
 
 
 COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {

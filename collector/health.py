@@ -35,10 +35,17 @@ class HealthApp:
     """The ASGI application. `checks` are the components; `ready` says whether requests are taken."""
 
     def __init__(
-        self, checks: Mapping[str, Check], *, ready: Callable[[], bool], path: str = "/", snapshots: Snapshots | None = None
+        self,
+        checks: Mapping[str, Check],
+        *,
+        ready: Callable[[], bool],
+        path: str = "/",
+        snapshots: Snapshots | None = None,
+        details: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """`snapshots` is for /metrics, which is unknown without it."""
+        """`snapshots` is for /metrics, which is unknown without it; `details` go into the health answer beside the components."""
         self._snapshots = snapshots
+        self._details = details
         self._checks = checks
         self._ready = ready
         self._path = path
@@ -56,9 +63,10 @@ class HealthApp:
             ready = self._ready()
             await _respond(send, 200 if ready else 503, {"status": "ready" if ready else "not ready"})
         elif scope["path"] == self._path:
-            states = {name: await asyncio.to_thread(check) for name, check in self._checks.items()}
+            states = {name: await asyncio.to_thread(check) for name, check in list(self._checks.items())}
             healthy = not any(state.startswith(DOWN) for state in states.values())
-            body = {"status": OK if healthy else DOWN, "components": {name: {"state": state} for name, state in states.items()}}
+            components = {name: {"state": state} for name, state in states.items()}
+            body = {"status": OK if healthy else DOWN, "components": components, **self._details()}
             await _respond(send, 200 if healthy else 503, body)
         elif scope["path"] == METRICS_PATH and self._snapshots is not None:
             accept = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")

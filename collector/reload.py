@@ -34,6 +34,11 @@ _AT_RESTART: Final = {
 """What a reload leaves as it is: the attribute of `Config`, and what people call it."""
 
 
+def in_force(running: Config, read: Config) -> Config:
+    """Return a configuration that was read again, but for what waits for a restart."""
+    return replace(read, **{name: getattr(running, name) for name in _AT_RESTART})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What became of a reload: hashes, counts and names of ours, never text of the configuration."""

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -13,7 +13,10 @@ from collector.config import Config
 from collector.listening import Ports
 from collector.service import Collector, Host, tune
 from collector.upkeep import Upkeep
+from collector.workers import Workers
 
+SEALER_SECONDS_BEHIND_WORKERS: Final = 5.0
+"""Workers have their time first (`collector.workers.WORKER_GRACE_SECONDS`)."""
 __all__ = ["Host", "serve"]
 
 
@@ -51,6 +54,8 @@ async def serve(config: Config, *, data: Path, host: Host, on_ready: Callable[[P
 
 def service_of(config: Config, *, data: Path, host: Host) -> Service:
     """Return what serves a configuration: this process, or several that it looks after."""
-    upkeep = Upkeep(config, data=data, prepare=host.prepare_child)
+    if config.workers > 1:
+        upkeep = Upkeep(config, data=data, prepare=host.prepare_child, sealer_seconds=SEALER_SECONDS_BEHIND_WORKERS)
+        return Workers(config, data=data, host=host, upkeep=upkeep)
     tune()
-    return Collector(config, data=data, host=host, behind=upkeep)
+    return Collector(config, data=data, host=host, behind=Upkeep(config, data=data, prepare=host.prepare_child))

@@ -35,8 +35,12 @@ BACKLOG_SECONDS: Final = 60.0
 class Upkeep:
     """The processes behind. Belongs to one event loop."""
 
-    def __init__(self, config: Config, *, data: Path, prepare: Callable[[str], None] | None) -> None:
+    def __init__(
+        self, config: Config, *, data: Path, prepare: Callable[[str], None] | None, sealer_seconds: float = SEALER_GRACE_SECONDS
+    ) -> None:
+        """`sealer_seconds` is what the sealer has to finish in at a stop."""
         self._data = data
+        self._sealer_seconds = sealer_seconds
         self._interval = config.parquet.seal_interval
         self._sealer = Child("sealer", seal, (data, config.prices), prepare=prepare)
         parquet = config.parquet
@@ -60,7 +64,7 @@ class Upkeep:
         if self._minding is not None:
             self._minding.cancel()
         await asyncio.gather(
-            self._sealer.stop(SEALER_GRACE_SECONDS, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS), self._forwarding.stop()
+            self._sealer.stop(self._sealer_seconds, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS), self._forwarding.stop()
         )
 
     def wake(self) -> None:

@@ -34,6 +34,7 @@ extensions:
   health_check: {{endpoint: "127.0.0.1:{health}"}}
 service:
   extensions: [health_check]
+  workers: {workers}
   pipelines:
     traces: {{receivers: [otlp], processors: [memory_limiter, redaction], exporters: [parquet]}}
     logs: {{receivers: [otlp], processors: [memory_limiter, redaction], exporters: [parquet]}}
@@ -45,12 +46,20 @@ class CollectorProcess:
     """One collector on `data`; use as a context manager, which kills what is still running."""
 
     def __init__(
-        self, folder: Path, *, data: Path | None = None, grpc: int = 0, http: int = 0, node: str = "n1", interval: str = "200ms"
+        self,
+        folder: Path,
+        *,
+        data: Path | None = None,
+        grpc: int = 0,
+        http: int = 0,
+        node: str = "n1",
+        interval: str = "200ms",
+        workers: int = 1,
     ) -> None:
         self.data = data or folder / "data"
         self.log = folder / f"collector-{node}.log"
         self.config = folder / f"{node}.yaml"
-        self.config.write_text(CONFIG.format(grpc=grpc, http=http, health=0, node=node, interval=interval))
+        self.config.write_text(CONFIG.format(grpc=grpc, http=http, health=0, node=node, interval=interval, workers=workers))
         self.command = [sys.executable, "-m", "tests.collector_main", str(self.config), str(self.data)]
         self.environ = dict(os.environ)
         self.ports: dict[str, int] = {}

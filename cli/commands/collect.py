@@ -2,7 +2,7 @@
 
 import typer
 
-from cli.options import ConfigOption, DataOption, fail
+from cli.options import ConfigOption, DataOption, WorkersOption, fail
 
 
 def register(app: typer.Typer) -> None:
@@ -10,7 +10,7 @@ def register(app: typer.Typer) -> None:
     app.command("collect")(collect)
 
 
-def collect(config: ConfigOption = None, data: DataOption = None) -> None:
+def collect(config: ConfigOption = None, data: DataOption = None, workers: WorkersOption = None) -> None:
     """Receive OTLP, redact, store durably, seal into Parquet, until SIGTERM or Ctrl-C; SIGHUP reads the policy again."""
     import asyncio
     import os
@@ -18,7 +18,7 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
 
     import structlog
 
-    from cli.configuration import cache_folder, load_config, load_or_fail
+    from cli.configuration import cache_folder, load_config, load_or_fail, with_workers
     from cli.logs import configure_logs
     from cli.terminal import Terminal
     from collector.config import Config
@@ -29,13 +29,13 @@ def collect(config: ConfigOption = None, data: DataOption = None) -> None:
     configure_logs("collector")
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     terminal = Terminal()
-    loaded = load_or_fail(config)
+    loaded = with_workers(load_or_fail(config), workers)
     for warning in loaded.warnings:
         structlog.get_logger(__name__).warning(warning)
 
     def load_again() -> Config:
         terminal.stop_when_gone()
-        return load_config(config)
+        return with_workers(load_config(config), workers)
 
     host = Host(prepare_child=configure_logs, environ=os.environ, cache_folder=cache_folder(), load=load_again)
     try:

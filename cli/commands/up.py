@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import ConfigOption, DataOption, fail
+from cli.options import ConfigOption, DataOption, WorkersOption, fail
 
 if TYPE_CHECKING:
     from cli.supervisor import Child, Supervisor
@@ -24,6 +24,7 @@ def up(
     config: ConfigOption = None,
     data: DataOption = None,
     dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Also serve the pages.")] = True,
+    workers: WorkersOption = None,
 ) -> None:
     """Run the collector, the alert scheduler and the dashboard until Ctrl-C; SIGHUP makes the first two read policy and rules again."""
     import signal
@@ -40,7 +41,7 @@ def up(
     terminal = Terminal()
     signal.signal(signal.SIGHUP, lambda _number, _frame: supervisor.request_stop() if terminal.gone else supervisor.request_reload())
     try:
-        start_all(supervisor, loaded, config=config, data=data, dashboard=dashboard, environment={})
+        start_all(supervisor, loaded, config=config, data=data, dashboard=dashboard, environment={}, workers=workers)
         typer.echo(addresses(loaded, dashboard=dashboard))
         supervisor.watch()
     finally:
@@ -57,9 +58,10 @@ def start_all(
     data: Path | None,
     dashboard: bool,
     environment: dict[str, str],
+    workers: int | None = None,
 ) -> None:
     """Start the processes in the order in which they need each other; returns when the collector is ready or has failed."""
-    for child in children(loaded, config=config, data=data, dashboard=dashboard, environment=environment):
+    for child in children(loaded, config=config, data=data, dashboard=dashboard, environment=environment, workers=workers):
         if supervisor.stopping or supervisor.failure:
             return
         supervisor.start(child)
@@ -67,7 +69,15 @@ def start_all(
             _wait_until_ready(supervisor, loaded.health_check.endpoint)
 
 
-def children(loaded: "Config", *, config: Path | None, data: Path | None, dashboard: bool, environment: dict[str, str]) -> list["Child"]:
+def children(
+    loaded: "Config",
+    *,
+    config: Path | None,
+    data: Path | None,
+    dashboard: bool,
+    environment: dict[str, str],
+    workers: int | None = None,
+) -> list["Child"]:
     """Return the processes of a configuration."""
     from cli.supervisor import Child
 
@@ -77,7 +87,7 @@ def children(loaded: "Config", *, config: Path | None, data: Path | None, dashbo
         arguments = [sys.executable, "-m", "cli", *words, *shared]
         return Child(name=name, arguments=arguments, environment=environment, essential=True, reloads=reloads)
 
-    found = [command("collector", "collect", reloads=True)]
+    found = [command("collector", "collect", *(["--workers", str(workers)] if workers else []), reloads=True)]
     if loaded.alerts is not None:
         found.append(command("alerts", "alerts", "run", reloads=True))
     if dashboard and loaded.dashboard is not None:

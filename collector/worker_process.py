@@ -1,0 +1,101 @@
+"""A worker as its parent sees it: a process that is supervised, told things, and heard."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final
+
+from collector.config import Config
+from collector.health import OK
+from collector.service import Host
+from collector.supervised import Supervised
+from collector.worker import STATUS_SECONDS, Status, Stop, run
+
+SILENT_SECONDS: Final = 15 * STATUS_SECONDS
+
+
+class WorkerProcess(Supervised):
+    """One worker. `config` returns what it starts with, now or again; `heard` and `ended` are called in the event loop."""
+
+    def __init__(
+        self,
+        number: int,
+        config: Callable[[], Config],
+        *,
+        data: Path,
+        host: Host,
+        heard: Callable[["WorkerProcess", object], None],
+        ended: Callable[["WorkerProcess"], Awaitable[None]],
+    ) -> None:
+        super().__init__(f"collector-{number}")
+        self.number = number
+        self.status: Status | None = None
+        """What it told last of itself; None until it takes requests, and while it is restarted."""
+        self.was_ready = False
+        self._config = config
+        self._data = data
+        self._host = replace(host, environ={}, load=None)  # it inherits the environment, and is told of configurations
+        self._hear = heard
+        self._when_ended = ended
+        self._heard_at = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes requests, by what it told last."""
+        return self.status is not None and self.status.ready
+
+    def state(self) -> str:
+        """Return "ok" or "down: why"."""
+        state = super().state()
+        if state != OK:
+            return state
+        if self.status is None:
+            return "down: it is starting"
+        seconds = time.monotonic() - self._heard_at
+        return OK if seconds < SILENT_SECONDS else f"down: it has said nothing for {seconds:.0f} s"
+
+    def tell(self, message: object) -> None:
+        """Send a message; harmless while the process is down."""
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.send(message)
+
+    async def on_end(self) -> None:
+        """Hand on that the process ended; what it told of itself holds no longer."""
+        await self._when_ended(self)
+        self.status = None
+
+    def _launch(self) -> tuple[Any, Connection]:
+        self.status, self.was_ready = None, False
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        arguments = (self.number, self._config(), self._data, self._host, theirs, os.getpid())
+        process = context.Process(target=run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
+        process.start()
+        theirs.close()
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._listen, args=(ours, loop), name=f"from {self.name}", daemon=True).start()
+        return process, ours
+
+    def _ask_to_stop(self) -> None:
+        self.tell(Stop())
+
+    def _listen(self, pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(EOFError, OSError, RuntimeError):  # it ended, or the loop has
+            while True:
+                loop.call_soon_threadsafe(self._heard, pipe, pipe.recv())
+
+    def _heard(self, pipe: Connection, message: object) -> None:
+        if pipe is not self._pipe:  # the last words of one that was replaced
+            return
+        if isinstance(message, Status):
+            self.status, self._heard_at = message, time.monotonic()
+            self.was_ready = self.was_ready or message.ready
+        self._hear(self, message)

@@ -1,0 +1,235 @@
+"""Several collectors on the same ports of one machine, and their parent: what is opened in which order, what runs, and how it stops.
+
+Order at start: ports, catalog, what dead writers left, sealer and compactor, health, workers. The stop is the reverse. Each worker is an
+origin of its own, with its WAL, scanner and receivers; the kernel hands every new connection to one of them. There is one sealer and one
+compactor, and one answer to health checks: this process has them. A worker that ends is started again; what it had acknowledged is
+closed at once, and sealed, while the others go on.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from collector.config import Config, ConfigError
+from collector.errors import CollectorError
+from collector.health import DOWN, OK, Check, HealthApp
+from collector.listening import Ports
+from collector.reload import in_force
+from collector.reservation import Reservation
+from collector.service import Host, close_left_over, node_of, origin_of
+from collector.tasks import background
+from collector.totals import Totals
+from collector.upkeep import Upkeep
+from collector.web import WebServer
+from collector.worker import Failed, Reload, Reloaded, SegmentClosed, Status
+from collector.worker_process import WorkerProcess
+from storage.catalog import Catalog
+from storage.durable import FileLock
+from storage.errors import StorageError
+
+WORKER_GRACE_SECONDS: Final = 4.0
+"""With that, the sealer's 5 s stay below the 10 s that the whole may take."""
+HEALTH_GRACE_SECONDS: Final = 1.0
+
+
+class Workers:
+    """Everything that the parent runs. Entered: all workers take requests. Left: everything taken is sealed."""
+
+    def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep) -> None:
+        self._config = config
+        self._pending: Config | None = None  # read again, and not yet accepted by a worker
+        self._data = data
+        self._host = host
+        self._node = node_of(config)
+        self._upkeep = upkeep
+        self._reservation = Reservation(config)
+        self._stack = contextlib.AsyncExitStack()
+        self._totals = Totals()
+        self._workers: list[WorkerProcess] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reload_asked = asyncio.Event()
+        self._all_were_ready = False
+        self._checks: dict[str, Check] = {"workers": self._workers_state, **upkeep.checks()}
+        self._failed: asyncio.Future[Failed] = asyncio.get_running_loop().create_future()
+
+    @property
+    def origin(self) -> str:
+        """The origins of the workers, for people."""
+        return f"{origin_of(self._node, 1)} … {self._config.workers}"
+
+    @property
+    def ports(self) -> Ports:
+        """The ports that are listened on."""
+        return self._reservation.ports
+
+    def reload(self) -> None:
+        """Ask for the configuration to be read again; safe in a signal handler of the loop."""
+        self._reload_asked.set()
+
+    async def __aenter__(self) -> "Workers":
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        """Open everything in order; the exit stack closes it in the opposite order."""
+        stack = self._stack
+        self._reservation.take()
+        stack.callback(self._reservation.close)
+        self._catalog = await asyncio.to_thread(Catalog.open, self._data)
+        stack.callback(self._catalog.close)
+        await asyncio.to_thread(close_left_over, self._data, self._catalog)
+        stack.enter_context(FileLock(self._data / "wal" / origin_of(self._node, None) / "LOCK", f"start the workers of {self._node}"))
+        self._upkeep.start()
+        stack.push_async_callback(self._upkeep.stop)
+        stack.push_async_callback(self._stop_workers)
+        self._start_workers()
+        await self._serve_health()
+        self._tasks.append(background("reload", self._reload_when_asked()))
+        await self._until_all_take_requests()
+
+    def _start_workers(self) -> None:
+        count = self._config.workers
+        for number in range(1, count + 1):
+            worker = WorkerProcess(
+                number,
+                lambda: self._reservation.share(self._config, count),
+                data=self._data,
+                host=self._host,
+                heard=self._heard,
+                ended=self._ended,
+            )
+            self._workers.append(worker)
+            worker.start()
+            self._tasks.append(background(worker.name, worker.supervise()))
+
+    async def _stop_workers(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.stop(WORKER_GRACE_SECONDS) for worker in self._workers))
+        await self._close_left_over()  # of one that had to be killed
+        self._upkeep.wake()
+
+    async def _until_all_take_requests(self) -> None:
+        """Return when every worker has told how it is; raises CollectorError with the words of one that cannot start."""
+        while not all(worker.status for worker in self._workers):
+            done, _ = await asyncio.wait([self._failed], timeout=0.05)
+            if done:
+                failed = self._failed.result()
+                raise CollectorError(failed.attempted, failed.subject, hint=failed.hint)
+
+    async def _serve_health(self) -> None:
+        section, bound = self._config.health_check, self._reservation.health
+        if section is None or bound is None:
+            return
+        app = HealthApp(self._checks, ready=lambda: self.is_ready, path=section.path, snapshots=self._snapshots, details=self._details)
+        server = WebServer(app, bound, grace_seconds=HEALTH_GRACE_SECONDS)
+        await server.start()
+        self._stack.push_async_callback(server.stop)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether requests are taken and stored by every worker that was ready since its start, and all of them have been once.
+
+        One that is being restarted does not count: nobody is connected to it, while the others take what comes.
+        """
+        ready = [worker.is_ready for worker in self._workers if worker.was_ready]
+        return self._all_were_ready and any(ready) and all(ready)
+
+    async def _reload_when_asked(self) -> None:
+        """Read the configuration, and have every worker take it over; the first that does decides for those that start later."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            if self._host.load is None:
+                continue
+            try:
+                config = await asyncio.to_thread(self._host.load)
+            except ConfigError as error:
+                message = Reload(config=None, source=error.source, problems=error.problems)
+            else:
+                self._pending = in_force(self._config, config)
+                message = Reload(config=self._reservation.share(config, len(self._workers)))
+            for worker in self._workers:
+                worker.tell(message)
+
+    def _heard(self, worker: WorkerProcess, message: object) -> None:
+        """A worker told something."""
+        match message:
+            case SegmentClosed():
+                self._upkeep.wake()
+            case Reloaded(accepted=True) if self._pending is not None:
+                before, self._config, self._pending = self._config, self._pending, None
+                if self._config.prices != before.prices:
+                    self._upkeep.use_prices(self._config.prices)
+            case Failed():
+                log = structlog.get_logger(__name__)
+                log.error("a worker could not start", worker=worker.number, subject=message.subject, hint=message.hint)
+                if not self._failed.done():
+                    self._failed.set_result(message)
+            case Status():
+                for name in message.components:
+                    self._checks.setdefault(name, partial(self._worst, name))
+                self._all_were_ready = self._all_were_ready or all(each.was_ready for each in self._workers)
+
+    async def _ended(self, worker: WorkerProcess) -> None:
+        """A worker ended: what it acknowledged is closed and sealed now, its numbers are kept."""
+        if worker.status is not None:
+            self._totals.keep(worker.status.telemetry)
+        await self._close_left_over()
+        self._upkeep.wake()
+
+    async def _close_left_over(self) -> None:
+        try:
+            await asyncio.to_thread(close_left_over, self._data, self._catalog)
+        except (StorageError, OSError) as error:
+            structlog.get_logger(__name__).error("what a worker left is closed at the next start", error=type(error).__name__)
+
+    def _workers_state(self) -> str:
+        """Say whether all run."""
+        states = {worker.number: worker.state() for worker in self._workers}
+        down = [f"worker {number}: {state.removeprefix('down: ')}" for number, state in states.items() if state != OK]
+        return f"{DOWN}: {'; '.join(down)}" if down else OK
+
+    def _worst(self, name: str) -> str:
+        """Return a component's state: of the worker that is worst off."""
+        found = [(worker.number, worker.status.components.get(name, OK)) for worker in self._workers if worker.status is not None]
+        bad = sorted(((number, state) for number, state in found if state != OK), key=lambda each: not each[1].startswith(DOWN))
+        if not bad:
+            return OK
+        number, state = bad[0]
+        kind, _, why = state.partition(": ")
+        return f"{kind}: worker {number}: {why}"
+
+    def _details(self) -> dict[str, Any]:
+        """Return how each worker is, for the health answer."""
+        return {
+            "workers": [
+                {
+                    "worker": worker.number,
+                    "origin": origin_of(self._node, worker.number),
+                    "state": worker.state(),
+                    "ready": worker.is_ready,
+                    "pid": worker.pid,
+                    "memory_mib": round(worker.status.memory_bytes / (1 << 20), 1) if worker.status else None,
+                    "components": dict(worker.status.components) if worker.status else {},
+                }
+                for worker in self._workers
+            ]
+        }
+
+    async def _snapshots(self) -> list[Mapping[str, Any]]:
+        """Return the numbers of all workers, and of those that ended."""
+        return [*(worker.status.telemetry for worker in self._workers if worker.status is not None), *self._totals.snapshots()]
