@@ -5,7 +5,7 @@ Of one `include` or `exclude` all conditions must hold; of a list of names, serv
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from collector.admission import AUDIT_EVENTS
 from collector.anyvalue import as_text, read_value
@@ -18,11 +18,9 @@ from collector.config_filter import (
     SeverityNumberConfig,
     SpanMatchConfig,
 )
-from collector.dialects.names import RESOURCE
 from collector.forwarding.splitting import retain
 from collector.signals import Message, Signal
 
-_TENANT_KEYS: Final = RESOURCE["tenant"][1]
 Condition = Callable[[Message, Message, Message, str | None], bool]
 """(resource, named, record, the sender's tenant) → whether it holds."""
 
@@ -58,7 +56,10 @@ def _all_of(config: MatchConfig) -> Condition:
 def _conditions(config: MatchConfig) -> Iterable[Condition]:
     fits = _comparison(config.match_type == "regexp")
     if config.tenants:
-        yield lambda resource, _named, _record, tenant: fits(config.tenants, tenant or _first(resource.attributes, _TENANT_KEYS))
+        from collector.dialects.names import RESOURCE  # takes a while, which who filters by something else need not wait for
+
+        keys = RESOURCE["tenant"][1]
+        yield lambda resource, _named, _record, tenant: fits(config.tenants, tenant or _first(resource.attributes, keys))
     if config.services:
         yield lambda resource, _named, _record, _: fits(config.services, _first(resource.attributes, ("service.name",)))
     if config.resource_attributes:

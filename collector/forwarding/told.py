@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from storage.errors import StorageError
-from storage.journal import Journal, JournalEvent
+
+if TYPE_CHECKING:
+    from storage.journal import JournalEvent
 
 EVERY_SECONDS: Final = 60.0
 POLICY: Final = "own"
@@ -22,12 +24,10 @@ POLICY: Final = "own"
 class Told:
     """Collects what all exporters of a process have to tell, and writes it when it is due. Threads share it."""
 
-    def __init__(
-        self, data: Path, node: str, *, clock: Callable[[], float] = time.monotonic, time_ns: Callable[[], int] = time.time_ns
-    ) -> None:
-        self._journal = Journal(data, f"{node}/forward", lambda items: [text for text, _ in items], POLICY, time_ns)
+    def __init__(self, data: Path, node: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._data = data
+        self._origin = f"{node}/forward"
         self._clock = clock
-        self._time_ns = time_ns
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, str, str], int] = {}
         self._last: dict[tuple[str, str, str], float] = {}
@@ -49,8 +49,11 @@ class Told:
             }
             if not due:
                 return
+            from storage.journal import Journal  # brings the catalog along, which a forwarder without trouble does not need
+
+            journal = Journal(self._data, self._origin, lambda items: [text for text, _ in items], POLICY, time.time_ns)
             try:
-                self._journal.write(self._events(due))
+                journal.write(self._events(due))
             except StorageError as error:
                 structlog.get_logger(__name__).warning("an event about forwarding waits", hint=error.hint)
                 return
@@ -58,7 +61,9 @@ class Told:
             for key in due:
                 del self._sums[key]
 
-    def _events(self, due: dict[tuple[str, str, str], int]) -> Sequence[JournalEvent]:
+    def _events(self, due: dict[tuple[str, str, str], int]) -> "Sequence[JournalEvent]":
+        from storage.journal import JournalEvent
+
         return [
             JournalEvent(
                 name=event,
