@@ -68,7 +68,9 @@ class SpanRows:
         attributes = as_texts(read_attributes(span.attributes))
         self._attributes.add(attributes)
         events = self._add_events(span) if span.events else ()
-        view = SpanView(scope.name, span.name, attributes, resource.attributes, parent is None, status.code == 2, events, span.kind)
+        view = SpanView(
+            scope.name, span.name, attributes, resource.attributes, parent is None, status.code == 2, events, span.kind, status.message
+        )
         fields = {**resource.fields, **dialects.read_span(view)}
         time_ns = batch.received_ns if flagged else start
         self._complete(fields, batch, time_ns, (end - start) / 1e6 if 0 < start <= end else None)

@@ -6,13 +6,13 @@ was stated and when the records say they happened, never on the order of arrival
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, Protocol
 
 import structlog
 
-from collector.dialects.record import ADOPTS, NAMES, NEARBY, OFFERS, OPENS, SAME_RUN, TURNS
+from collector.dialects.record import ADOPTS, NAMES, NEARBY, OFFERS, OPENS, SAME_RUN, TURNS, WAITS
 from storage.catalog import JoinRecord
 from storage.layout import turn_name
 
@@ -22,6 +22,7 @@ NO_RUN: Final = ""
 """Instead of a run: what belongs to several, and nobody knows what to which."""
 _TRACE: Final = "trace:"
 _RUN: Final = "run:"
+_ADOPTION: Final = frozenset({ADOPTS, OFFERS})
 _SHARED: Final = frozenset({SAME_RUN, NAMES, TURNS})
 
 
@@ -82,6 +83,7 @@ class _Statements:
             self._note(join)
         keys = {_TRACE + trace for trace in missing}
         keys.update(key for trace in missing for key in self._by_trace.get(trace, ()) if not key.startswith(_RUN))
+        keys.update(other for join in self._of(missing) if join.role in _ADOPTION for other in _both(join.key))
         keys -= self._loaded_keys
         self._loaded_keys |= keys
         for join in self._known.joins(keys=sorted(keys)):
@@ -118,7 +120,7 @@ class _Statements:
             elif join.role in _SHARED and not key.startswith(_RUN):
                 neighbours |= {other for other, stated in self._by_key[key].items() if stated.role in _SHARED}
             else:
-                pairs = _adoptions(self._by_key.get(key, {}))
+                pairs = self._adoptions_of(_both(key), self._by_key)
                 neighbours |= {other for pair in pairs if trace in pair for other in pair}
         return neighbours
 
@@ -128,19 +130,34 @@ class _Statements:
 
     def left(self) -> set[str]:
         """Return the traces whose run an adopter leaves, because what is new was offered to it earlier."""
-        changed = (key for key, stated in self._by_key.items() if any(join.role not in _SHARED for join in stated.values()))
-        lost = (_adoptions(self._before.get(key, {})) - _adoptions(self._by_key[key]) for key in changed)
+        changed = {_both(key) for key, stated in self._by_key.items() if any(join.role in _ADOPTION for join in stated.values())}
+        lost = (self._adoptions_of(keys, self._before) - self._adoptions_of(keys, self._by_key) for keys in changed)
         return {trace for pairs in lost for pair in pairs for trace in pair}
 
+    def _of(self, traces: Iterable[str]) -> Iterator[JoinRecord]:
+        return (join for trace in traces for join in self.of(trace).values())
 
-def _adoptions(stated: Mapping[str, JoinRecord]) -> set[tuple[str, str]]:
-    """Pairs of an adopter and the trace that first offers, at or after the adopter's time, what it waits for."""
-    offers = sorted((join.ns, trace) for trace, join in stated.items() if join.role == OFFERS)
+    @staticmethod
+    def _adoptions_of(keys: Iterable[str], by_key: Mapping[str, Mapping[str, JoinRecord]]) -> set[tuple[str, str]]:
+        return _adoptions(join for key in keys for join in by_key.get(key, {}).values())
+
+
+def _both(key: str) -> tuple[str, str]:
+    """The key under which something is offered, and the one under which it is waited for: a trace may do both."""
+    offered = key.removesuffix(WAITS)
+    return offered, offered + WAITS
+
+
+def _adoptions(stated: Iterable[JoinRecord]) -> set[tuple[str, str]]:
+    """Pairs of an adopter and the other trace that first offers, at or after the adopter's time, what it waits for."""
+    known = list(stated)
+    offers = sorted((join.ns, join.trace_id) for join in known if join.role == OFFERS)
     pairs = set()
-    for trace, join in stated.items():
+    for join in known:
         place = bisect_left(offers, (join.ns, "")) if join.role == ADOPTS else len(offers)
-        if place < len(offers):
-            pairs.add((trace, offers[place][1]))
+        taker = next((trace for _, trace in offers[place:] if trace != join.trace_id), None)
+        if taker is not None:
+            pairs.add((join.trace_id, taker))
     return pairs
 
 

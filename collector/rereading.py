@@ -27,7 +27,7 @@ VERSIONS: Final = frozenset({"dialect_version", "price_version"})
 """A row of which nothing else changed is not derived again."""
 _EVIDENCE: Final = {
     "spans": (
-        "trace_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status_code", "attributes", "events", "links",
+        "trace_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status_code", "status_message", "attributes", "events", "links",
         "resource_attributes", "scope_name", "received_ns", "clock_flagged", "tenant", "latency_ms",
     ),
     "events": (
@@ -73,7 +73,7 @@ def span_fields(row: Row, prices: Pricer, index: RunIndex) -> tuple[Fields, int]
     events = [(event["name"] or "", event["attributes"] or {}) for event in row["events"] or ()]
     view = SpanView(
         row["scope_name"] or "", row["name"] or "", row["attributes"] or {}, resource, row["parent_span_id"] is None,
-        row["status_code"] == 2, events, row["kind"] or 0,
+        row["status_code"] == 2, events, row["kind"] or 0, row["status_message"] or "",
     )  # fmt: skip
     fields = {**_of_resource(tuple(resource.items())), **dialects.read_span(view)}
     time_ns = row["received_ns"] if flagged else start

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector.columns import INT64_MAX, receipts_columns
-from collector.dialects.record import JOINS, NEARBY, NO_RUN, OPENS, SAME_RUN, Fields
+from collector.dialects.record import ADOPTS, JOINS, NEARBY, NO_RUN, OPENS, SAME_RUN, WAITS, Fields
 from collector.groups import Groups
 from storage.catalog import JoinRecord
 from storage.schema import TABLES
@@ -58,7 +58,8 @@ class RunIndex:
         for key, role in fields.pop(JOINS, ()):
             if stated_by is not None:
                 of_minute = role == OPENS or key.startswith(NEARBY)
-                self.join(stated_by, f"{key}:{time_ns // MINUTE_NS}" if of_minute else key, role, time_ns)
+                whole = f"{key}:{time_ns // MINUTE_NS}" if of_minute else key + WAITS if role == ADOPTS else key
+                self.join(stated_by, whole, role, time_ns)
         alone = fields.pop(NO_RUN, False)
         if run_id is None:
             return None if alone else trace_id

@@ -13,6 +13,7 @@ from collector.dialects import (
     execution,
     genai,
     google_adk,
+    langgraph,
     langsmith,
     logfire,
     mcp,
@@ -62,7 +63,7 @@ def read_span(span: SpanView) -> Fields:
         fields = dialect.read_span(span)
         if fields is not None:
             fields["dialect"], fields["dialect_version"] = dialect.name, dialect.version
-            if span.failed:
+            if span.failed and not langgraph.stopped(span, fields):
                 _fail(span, fields)
             if "tool_name" in fields:
                 _hand_over(span, fields)

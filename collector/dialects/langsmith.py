@@ -9,7 +9,7 @@ after its parent has ended begins a trace of its own: `langsmith.trace.id` says 
 import re
 from typing import Final
 
-from collector.dialects import answers, genai
+from collector.dialects import answers, genai, langgraph
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import provider
 from collector.dialects.record import JOINS, Attributes, Dialect, Fields, Join, SpanView, no_logs
@@ -80,7 +80,9 @@ def read_span(span: SpanView) -> Fields | None:
         fields.pop(column, None)
     if kind == "tool":
         _complete_tool(fields, span.attributes, name)
-    elif kind == "other":
+    elif kind in {"other", "agent"}:
+        langgraph.read_graph(fields, span.attributes.get("gen_ai.prompt"), span.attributes.get(_COMPLETION))
+    if kind == "other":
         if span.is_root:
             fields["step_kind"] = "run"
             if not name.startswith(_UNNAMED):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from collector.dialects import answers, genai
+from collector.dialects import answers, genai, langgraph
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import provider
 from collector.dialects.record import SENT_COST, Attributes, Dialect, Fields, SpanView, no_logs
@@ -103,6 +103,8 @@ def read_span(span: SpanView) -> Fields | None:
             make_inclusive(fields, _counts(fields, attributes))
         elif kind == "other" and span.is_root:
             fields["step_kind"] = "run"
+        if kind in {"agent", "other"}:
+            langgraph.read_graph(fields, attributes.get(_INPUTS), attributes.get(_OUTPUTS))
     return fields
 
 

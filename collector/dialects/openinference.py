@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from collector.dialects import answers
+from collector.dialects import answers, langgraph
 from collector.dialects.genai import NAMES as GENAI
 from collector.dialects.genai import keep_total, without_call
 from collector.dialects.names import COMMON, Names, NameTable
@@ -85,6 +85,8 @@ def read_span(span: SpanView) -> Fields | None:
     elif step == "eval" and span.name:
         fields.setdefault("eval_name", span.name)
     from_metadata(span.attributes, fields)
+    if step in {"agent", "other"}:
+        langgraph.read_graph(fields, span.attributes.get("input.value"), span.attributes.get("output.value"))
     return fields
 
 

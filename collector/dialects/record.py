@@ -27,6 +27,8 @@ NAMES: Final = "names"
 OFFERS: Final = "offers"
 ADOPTS: Final = "adopts"
 TURNS: Final = "turns"
+WAITS: Final = "+"
+"""Ends the key of what a trace adopts, as it may offer the same: who resumes a thread may have to wait again."""
 OPENS: Final = "opens"
 NEARBY: Final = "nearby:"
 """A key that begins so holds for the minute of the record, and so does one whose role is `OPENS`."""
@@ -59,6 +61,7 @@ class SpanView(NamedTuple):
     failed: bool  # its status is an error
     events: Sequence[tuple[str, Attributes]] = ()
     kind: int = 0  # OTLP's SpanKind: 2 server, 3 client
+    status_message: str = ""
 
 
 class LogView(NamedTuple):

@@ -6,7 +6,7 @@ attributes (`gen_ai.prompt.N.*`, `gen_ai.completion.N.*`, `llm.usage.total_token
 
 from typing import Final
 
-from collector.dialects import genai
+from collector.dialects import genai, langgraph
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import kind_of
 from collector.dialects.record import Dialect, Fields, SpanView, no_logs
@@ -58,6 +58,8 @@ def read_span(span: SpanView) -> Fields | None:
     fields["operation"] = operation
     fields["step_kind"] = "run" if span.is_root and step in {"agent", "other"} and operation != "invoke_agent" else step
     entity = text(attributes.get(_ENTITY))
+    if step != "tool":
+        langgraph.read_graph(fields, attributes.get("traceloop.entity.input"), attributes.get("traceloop.entity.output"))
     if step == "tool":
         fields.setdefault("tool_name", (entity or span.name).removesuffix(".tool"))
     elif operation == "invoke_agent":

@@ -8,7 +8,11 @@ SELECT
     start_time AS started_at,
     CASE WHEN end_ns > 0 THEN end_time END AS ended_at,
     CASE WHEN end_ns >= start_ns THEN (end_ns - start_ns) / 1e6 END AS duration_ms,
-    CASE status_code WHEN 2 THEN 'error' WHEN 1 THEN 'ok' ELSE 'unset' END AS status,
+    CASE
+        WHEN status_code = 2 THEN CASE WHEN outcome IN ('waiting', 'handed_over') THEN 'unset' ELSE 'error' END -- dialects/langgraph.py
+        WHEN status_code = 1 THEN 'ok'
+        ELSE 'unset'
+    END AS status,
     'span' AS source
 FROM spans
 WHERE NOT coalesce(starts_with(scope_name, 'auditlake.'), false) AND operation IS DISTINCT FROM 'pending_span'
