@@ -8,12 +8,13 @@ from typing import Final
 from collector.config import Config
 from collector.errors import CollectorError
 from collector.health import OK
-from collector.policies import Policy
+from collector.policies import Load, Policy
 from collector.redact import Walker
 from redaction.errors import RedactionError
 from redaction.policy import RedactionConfig
 from redaction.pseudonym import derived_key, load_or_create_key
 from redaction.redactor import Redactor
+from redaction.sampling import Sampled
 from redaction.secrets import spread_key_lines
 from redaction.vault import Vault
 from redaction.vault_keys import master_key
@@ -48,18 +49,21 @@ class PolicyOpener:
             if vault is not None:
                 vault.close()
 
+        sampled = Sampled(redactor)
         walker = Walker(
             redactor,
             id_key=self.key("ids"),
             spread_lines=spread_key_lines if config.redaction.secrets.enabled else None,
             captures=bool(config.redaction.content.rules) or config.redaction.content.capture != "full",
             summary=config.redaction.summary,
+            sampled=sampled,
         )
         return Policy(
             walker=walker,
             unredacted_signals=config.unredacted_signals,
             state=redactor.state,
             close=close,
+            load=lambda: Load(waiting=redactor.waiting, cache_hits=sampled.hits, cache_lookups=sampled.lookups),
         )
 
     async def open(self, config: Config) -> Policy:

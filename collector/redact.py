@@ -12,6 +12,8 @@ from collector.summary import summarize
 from collector.values import Values
 from collector.walk import Walk, separate_keys
 
+SAMPLED_EVERY: Final = 64
+"""One of so many requests goes to the redactor that counts."""
 KNOWN_KEYS: Final = 20_000
 """Attribute keys remembered as clean; more than any sane fleet uses."""
 
@@ -21,7 +23,7 @@ class Walker:
 
     `id_key` keys what replaces ids that hold text: the same everywhere, so that what belonged together still does. `spread_lines` finds
     private keys that are spread over the items of a list. `captures`: not all content is stored. `summary` says how much the records
-    tell about what was done to them.
+    tell about what was done to them. `sampled` is the same redactor, counting: it gets a sample of the requests.
     """
 
     def __init__(
@@ -32,18 +34,26 @@ class Walker:
         spread_lines: SpreadLines | None = None,
         captures: bool = False,
         summary: Literal["silent", "info", "debug"] = "silent",
+        sampled: Redactor | None = None,
     ) -> None:
         self.redactor = redactor
+        self._sampled = sampled
+        self._requests = 0
         self._id_key = id_key
         self._spread_lines = spread_lines
         self._captures = captures
         self._summary = summary
         self._keys: Keys = {}
 
-    async def clean(self, signal: Signal, message: Message) -> Findings:
-        """Clean `message` in place and return what was found; lets other tasks run between slices of a long request."""
-        values = Values(self.redactor, self._keys, self._id_key, self._spread_lines)
-        walk = Walk(self.redactor, values, captures=self._captures, keep_records=self._summary != "silent")
+    async def clean(self, signal: Signal, message: Message, tenant: str | None = None) -> Findings:
+        """Clean `message` in place and return what was found; lets other tasks run between slices of a long request.
+
+        `tenant` is that of the sender's credentials; None: what the resources say.
+        """
+        self._requests += 1
+        redactor = self.redactor if self._sampled is None or self._requests % SAMPLED_EVERY else self._sampled
+        values = Values(redactor, self._keys, self._id_key, self._spread_lines)
+        walk = Walk(redactor, values, captures=self._captures, keep_records=self._summary != "silent", tenant=tenant)
         for _ in walk.steps(signal, message):
             await asyncio.sleep(0)
         if values.pending:

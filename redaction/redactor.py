@@ -51,6 +51,9 @@ class Scanners(Protocol):
 
     def state(self) -> str: ...
 
+    @property
+    def waiting(self) -> int: ...
+
 
 class Redactor:
     """Applies one policy. `pseudonym_key` keys the pseudonyms of identity keys (see `redaction.pseudonym`).
@@ -83,6 +86,8 @@ class Redactor:
         self._scanners: Scanners = scanners or ScannerPool(
             config, cache_folder=cache_folder, ready=self._prefilter.load, gate=self._prefilter
         )
+        self.unknown_texts = 0
+        """Texts that `lookup` did not find under a key of their class."""
         self._local: Scanner | None = None
         self._local_lock = threading.Lock()
 
@@ -96,6 +101,7 @@ class Redactor:
 
     def _new(self, text: str, key_class: KeyClass, subject: str | None) -> Cleaned | None:
         """Answer for a text that was not seen under a key of this class, if that takes no more than microseconds."""
+        self.unknown_texts += 1
         if self._vaulting and (known := self._cache.get((text, key_class, subject, generation(self._vault)))) is not None:
             return known
         decided = self._rules.decided(text, key_class, None)
@@ -183,6 +189,11 @@ class Redactor:
     def state(self) -> str:
         """Return "ok", or "down: " and why texts are being withheld."""
         return self._scanners.state()
+
+    @property
+    def waiting(self) -> int:
+        """How many parts of texts wait for a scanner."""
+        return self._scanners.waiting
 
     def _asked(self, items: Sequence[Item], subject: str | None) -> Composition:
         composition = Composition(self._rules, self._cache, self._prefilter, vault=self._vault, subject=subject)

@@ -243,6 +243,11 @@ class ScannerPool:
             return "down: closed"
         return f"down: the scanner does not start ({problem})" if problem else "ok"
 
+    @property
+    def waiting(self) -> int:
+        """How many parts of texts wait for a scanner."""
+        return sum(map(len, self._queues))
+
     def _run(self, process: ScannerProcess) -> None:
         """One thread: takes batches and delivers verdicts until the pool is closed."""
         try:

@@ -158,7 +158,7 @@ def test_runs_that_are_not_numbered_have_no_gaps(data: Path) -> None:
 @pytest.mark.parametrize(
     ("rows_of", "young", "old"),
     [
-        ({"spans": [span("child", parent="to come")]}, "running", "ok"),
+        ({"spans": [span("child", parent="to come")]}, "running", "abandoned"),
         ({"spans": [span("child", parent="to come", status_code=2)]}, "running", "error"),
         ({"events": [event("log", trace="trace-1", inside="to come")]}, "running", "ok"),
         ({"events": [event("agent_action")]}, "running", "ok"),
@@ -278,6 +278,43 @@ def test_audit_writes_count_and_interpolate_within_buckets(data: Path) -> None:
     assert (row["class"], row["writes"], row["within_5ms"], row["within_20ms"], row["max_ms"]) == ("audit", 100, 95, 99, 40.0)
     assert row["p50_ms"] == pytest.approx(50 / 90)
     assert row["p99_ms"] == pytest.approx(20.0)
+
+
+def test_percentiles_over_origins_come_from_their_buckets_added(data: Path) -> None:
+    """99 quick writes of one worker and one slow write of another: the median of both is quick, whatever their own medians are."""
+    quick = metric(
+        "auditlake.ack.duration", type="histogram", unit="s", scope_name="auditlake.collector", attributes={"class": "audit"},
+        count=99, sum=0.1, min=0.0005, max=0.001, bucket_bounds=[0.001, 0.005, 0.02], bucket_counts=[99, 0, 0, 0],
+    )  # fmt: skip
+    slow = quick | {"count": 1, "max": 0.5, "bucket_counts": [0, 0, 0, 1]}
+    write_lake(data, metrics=[quick])
+    write_lake(data, metrics=[slow], origin="n1/collector-2")
+    assert [row["p50_ms"] for row in rows(data, "SELECT p50_ms FROM audit_writes ORDER BY p50_ms")] == [
+        pytest.approx(49.5 / 99),
+        pytest.approx(260.0),
+    ]
+    merged = one(
+        data,
+        """SELECT sum(writes) AS writes, bucket_percentile(any_value(bucket_bounds_ms), added_buckets(bucket_counts), max(max_ms), 0.5) AS p50,
+        bucket_percentile(any_value(bucket_bounds_ms), added_buckets(bucket_counts), max(max_ms), 1.0) AS most
+        FROM audit_writes WHERE class = 'audit'""",
+    )
+    assert merged == {"writes": 100, "p50": pytest.approx(50 / 99), "most": 500.0}
+
+
+def test_what_a_collector_refused_is_a_security_event_of_no_run(data: Path) -> None:
+    """It stands for as many attempts as it says; an agent's own event stands for one."""
+    refused = event(
+        "security", scope_name="auditlake.collector", outcome="denied", reason_code="unauthenticated",
+        attributes={"auditlake.security.category": "authentication", "auditlake.security.sender": "192.0.2.7", "auditlake.security.count": "12"},
+    )  # fmt: skip
+    write_lake(data, events=[refused, event("security", attributes={"auditlake.security.category": "injection"})])
+    found = rows(data, "SELECT category, sender, attempts, run_id IS NULL AS outside FROM security_events ORDER BY category")
+    assert found == [
+        {"category": "authentication", "sender": "192.0.2.7", "attempts": 12, "outside": True},
+        {"category": "injection", "sender": None, "attempts": 1, "outside": False},
+    ]
+    assert [row["name"] for row in rows(data, "SELECT name FROM steps")] == ["security"], "what is ours is no step"
 
 
 def test_ingest_log_has_every_entry_and_sees_new_ones(data: Path) -> None:

@@ -1,5 +1,6 @@
--- audit_writes: how long durable acknowledgements took, one row a report of the collector (every 10 s with traffic) and class.
--- Percentiles are interpolated within the buckets that the collector counted; within_5ms and within_20ms are exact counts.
+-- audit_writes: how long durable acknowledgements took, one row a report of a collector process (every 10 s with traffic) and class.
+-- Percentiles are interpolated within the buckets that were counted; within_5ms and within_20ms are exact counts. For percentiles over
+-- several reports or origins, add the buckets first: bucket_percentile(bucket_bounds_ms, added_buckets(bucket_counts), max(max_ms), 0.99).
 WITH report AS (
     SELECT
         record_id, time, origin, attributes['class'] AS class, count AS writes, max * 1e3 AS max_ms,

@@ -1,11 +1,26 @@
--- security_events: one row an injection, filtered content, failed validation, authentication or authorization, or a threat.
--- disposition says what became of it: blocked, filtered, allowed or allowed_with_monitoring; where nobody said so, it is NULL.
+-- security_events: one row an injection, filtered content, failed validation, authentication or authorization, a threat, a flood of requests,
+-- or data that was found damaged. disposition says what became of it: blocked, filtered, allowed or allowed_with_monitoring; where nobody
+-- said so, it is NULL. What collectors refused stands for many attempts (attempts) of one sender, and is in no run; others stand for one.
+WITH told AS (
+    SELECT
+        record_id, started_at AS time, attributes, action, resource, outcome, reason_code, body, tool_name, tenant, environment, release,
+        agent_name, agent_id, actor, session_id, run_id, trace_id, span_id
+    FROM internal.event_steps
+    WHERE event_name = 'security'
+    UNION ALL
+    SELECT
+        record_id, time, attributes, action, resource, outcome, reason_code, body, tool_name, tenant, environment, release,
+        agent_name, agent_id, actor, session_id, NULL, NULL, NULL
+    FROM events
+    WHERE event_name = 'security' AND scope_name = 'auditlake.collector'
+)
 SELECT
-    record_id, started_at AS time, attributes['auditlake.security.category'] AS category,
+    record_id, time, attributes['auditlake.security.category'] AS category,
     attributes['auditlake.security.threat_level'] AS threat_level,
     try_cast(attributes['auditlake.security.threat_score'] AS DOUBLE) AS threat_score,
     attributes['auditlake.security.disposition'] AS disposition, attributes['auditlake.security.detector'] AS detector,
+    attributes['auditlake.security.sender'] AS sender,
+    coalesce(try_cast(attributes['auditlake.security.count'] AS BIGINT), 1) AS attempts,
     action, resource, outcome, reason_code, body AS message, tool_name,
     tenant, environment, release, agent_name, agent_id, actor, session_id, run_id, trace_id, span_id
-FROM internal.event_steps
-WHERE event_name = 'security'
+FROM told
