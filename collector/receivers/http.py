@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -28,9 +28,6 @@ from collector.status import answer, retry_seconds, status_message, where
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-_DRAINED_BYTES: Final = 256 << 20
-_DRAIN_SECONDS: Final = 10.0
 
 
 class Exporter(Protocol):
@@ -113,8 +110,6 @@ class HttpReceiver:
         except Refused as error:
             error.sender_name, error.peer = sender.name, _peer(scope)
             self._exporter.refused(error)
-            if isinstance(error, TooLarge):
-                await incoming.drain()
             await _fail(send, error, encoding, self._more_headers(error, incoming))
         except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
             path = scope["path"] if scope["path"] in self._paths else "unknown"  # what is asked for may hold anything
@@ -138,7 +133,7 @@ class HttpReceiver:
         headers = []
         if isinstance(error, UnsupportedMedia):  # RFC 9110 section 15.5.16
             headers.append((b"accept-encoding", ", ".join(coding or "identity" for coding in self._limits.codings).encode()))
-        if isinstance(error, TooLarge | TooSlow) or incoming.is_awaited:
+        if isinstance(error, TooSlow) or incoming.is_awaited:  # else what is left of the body is read and forgotten by the connection
             headers.append((b"connection", b"close"))
         return headers
 
@@ -196,14 +191,6 @@ class _Incoming:
         if event["type"] == "http.disconnect":
             raise _SenderGone
         return bytes(event.get("body", b""))
-
-    async def drain(self) -> None:
-        """Read and forget the rest, within limits: a sender that is still sending would not see the answer."""
-        left = 0 if self.is_awaited else _DRAINED_BYTES
-        with contextlib.suppress(TimeoutError, _SenderGone):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                while self.more and left > 0:
-                    left -= len(await self.chunk())
 
 
 async def _fail(send: Send, error: Exception, encoding: Encoding, more_headers: Iterable[tuple[bytes, bytes]]) -> None:
