@@ -85,7 +85,7 @@ class Pipeline:
         begun = time.perf_counter()
         with self._policies.lease() as policy:
             redacted = request.signal.name not in policy.unredacted_signals
-            findings = await policy.walker.clean(request.signal, request.message) if redacted else Findings()
+            findings = await policy.walker.clean(request.signal, request.message, request.sender.tenant) if redacted else Findings()
         seconds = time.perf_counter() - begun
         if findings.withheld_by_reason:
             self._telemetry.withheld(findings.withheld_by_reason)

@@ -34,7 +34,7 @@ async def read_request(signal: Signal, encoding: BodyEncoding, body: bytes, send
         if isinstance(encoding, EventsEncoding):
             return _read_events(encoding, body, sender, received_ns, resends)
         message = decode_request(signal, encoding, body)
-        identity = resends.identity(signal, message)  # of all that was sent: redaction makes different requests equal
+        identity = resends.identity(signal, message, sender.tenant)  # of all that was sent: redaction makes different requests equal
         return Request(signal, sender, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
 
     return read() if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(read)
@@ -43,7 +43,7 @@ async def read_request(signal: Signal, encoding: BodyEncoding, body: bytes, send
 def _read_events(encoding: EventsEncoding, body: bytes, sender: Sender, received_ns: int, resends: Resends) -> Request:
     """Return the request that plain events make. Who sends them has no clock that says when they were observed: we do."""
     events = read_events(body, encoding)
-    identity = resends.identity(LOGS, events.message)
+    identity = resends.identity(LOGS, events.message, sender.tenant)
     for group in events.message.resource_logs:
         for scope in group.scope_logs:
             for record in scope.log_records:

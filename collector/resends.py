@@ -40,15 +40,19 @@ class Resends:
         self._in_commit: dict[bytes, Commit] = {}
         self._buckets: deque[tuple[int, set[bytes]]] = deque()  # (minute, digests), oldest first
 
-    def identity(self, signal: Signal, message: Message) -> bytes | None:
+    def identity(self, signal: Signal, message: Message, tenant: str | None = None) -> bytes | None:
         """Return the 16 bytes that identify a request as it was sent; None for one that must be stored however often it comes.
 
+        Requests of two tenants (as their credentials say) are two: nobody can have another's dropped by sending it first.
         That is a request with a log record that has no time and no id at all: three equal heartbeats without a time are three.
         """
         if signal is LOGS and _has_untimed(message):
             return None
         payload = message.SerializeToString(deterministic=True)
-        return hashlib.blake2b(payload, digest_size=16, key=self._key, person=signal.name.encode()).digest()
+        digest = hashlib.blake2b(payload, digest_size=16, key=self._key, person=signal.name.encode())
+        if tenant is not None:
+            digest.update(b"\0" + tenant.encode())  # no field has the number 0: this cannot be the end of another message
+        return digest.digest()
 
     def first_commit(self, identity: bytes | None) -> Commit | None:
         """Return the commit of an earlier identical request (done when it is durable), or None when there was none."""

@@ -52,14 +52,15 @@ _FIELDS: Final = {
 class Walk:
     """One walk over one message. `records` has the attributes of its records, in document order, when `keep_records`.
 
-    Without `captures` all content is stored, whosever it is.
+    Without `captures` all content is stored, whosever it is. `tenant` is that of the sender's credentials, None: the resources say it.
     """
 
-    def __init__(self, redactor: Redactor, values: Values, *, captures: bool, keep_records: bool) -> None:
+    def __init__(self, redactor: Redactor, values: Values, *, captures: bool, keep_records: bool, tenant: str | None = None) -> None:
         self.values = values
         self.records: list[Any] = []
         self._redactor = redactor
         self._captures = captures
+        self._tenant = tenant
         self._keep_records = keep_records
         self._subject_keys = redactor.subject_keys
         self._cleaners: dict[str, Cleaner] = {}
@@ -111,7 +112,8 @@ class Walk:
     def _capture(self, attributes: Any) -> Capture | None:
         if not self._captures:
             return None
-        return self._redactor.capture(_first(attributes, _TENANT_KEYS), _first(attributes, _ENVIRONMENT_KEYS))
+        tenant = _first(attributes, _TENANT_KEYS) if self._tenant is None else self._tenant
+        return self._redactor.capture(tenant, _first(attributes, _ENVIRONMENT_KEYS))
 
     def _at(self, records: range) -> None:
         """Come to what belongs to the resource alone, or to a record of which is not known yet whose it is."""

@@ -138,6 +138,13 @@ def test_the_resource_as_it_was_sent_decides_the_capture(tenant_key: str, enviro
     assert ("CONTENT", "hash", "content", 1) in findings.by_record[0]
 
 
+def test_the_tenant_of_the_sender_overrules_the_resource_for_the_capture() -> None:
+    message = traces({"attributes": {"content": "secret words"}}, resource={"tenant": "lax", "deployment.environment": "prod"})
+    walker = Walker(Capturing("hash"), id_key=KEY, captures=True)
+    asyncio.run(walker.clean(TRACES, message, "a canary"))
+    assert first_span(message).attributes[0].value.string_value == "<hash:12>"
+
+
 RESOURCE = {"tenant": "a canary", "deployment.environment": "prod"}
 
 
