@@ -130,7 +130,7 @@ def test_segments_of_all_origins_are_listed_in_their_order(tmp_path: Path) -> No
             writer.append([batch(body)])
             writer.rotate()
         writer.close()
-    os.utime(tmp_path / "wal" / ORIGIN / "000000000000.wal", ns=(2**60, 2**62))
+    os.utime(tmp_path / "wal" / ORIGIN / "000000000000-1.wal", ns=(2**60, 2**62))
     listed = closed_segments(tmp_path)
     assert len(listed) == 4
     assert [segment.entry for segment in listed if segment.origin == ORIGIN] == [0, 1]

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.wal import Damage, RecordType, Segment, WalWriter, read_segment
+from storage.wal import Damage, RecordType, Segment, WalWriter, closed_segments, read_segment
 from storage.wal_format import SEGMENT_HEADER_BYTES, encode
 
 ORIGIN = "node/collector"
@@ -58,13 +58,15 @@ def test_one_flipped_bit_costs_at_most_the_record_it_hit(tmp_path_factory, draw)
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_truncation_never_loses_a_record_before_it(tmp_path_factory, draw) -> None:  # type: ignore[no-untyped-def]
-    """Every record that ends before the cut comes back, and no other."""
+    """Every record that ends before the cut comes back, and no other; those that do not are counted, also when the cut is between two."""
     data = tmp_path_factory.mktemp("cut")
     segment = written(data)
     size = draw.draw(st.integers(0, segment.path.stat().st_size))
     expected = [body for body, end in zip(RECORDS, ends(segment), strict=True) if end <= size]
     segment.path.write_bytes(segment.path.read_bytes()[:size])
-    assert read(segment, data / "quarantine")[0] == expected
+    found, damage = read(segment, data / "quarantine")
+    assert found == expected
+    assert sum(each.lost for each in damage) == len(RECORDS) - len(expected)
 
 
 @settings(max_examples=100, deadline=None)
@@ -122,9 +124,11 @@ def test_a_damaged_tail_of_a_dead_writer_is_kept_before_it_is_cut_off(tmp_path: 
     path = tmp_path / "wal" / ORIGIN / "000000000000.open"
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     WalWriter(tmp_path, ORIGIN).close()
-    segment = Segment(origin=ORIGIN, entry=0, path=path.with_suffix(".wal"))
-    assert read(segment, tmp_path / "quarantine")[0] == [b"good"]
+    (segment,) = closed_segments(tmp_path)
     assert len(list((tmp_path / "quarantine").glob("*.bin"))) == 1
+    found, damage = read(segment, tmp_path / "quarantine")
+    assert found == [b"good"]
+    assert [(each.reason, each.lost) for each in damage] == [("records are missing", 1)]
 
 
 def test_several_lost_records_are_counted_by_their_numbers(tmp_path: Path) -> None:
