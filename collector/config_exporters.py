@@ -52,7 +52,7 @@ class RetryConfig(Section):
     max_interval: Duration = Field(30.0, gt=0)  # between later attempts at most, and how long the circuit breaker stays open
     max_elapsed_time: Duration = Field(0.0, ge=0)  # of one request, then it goes to the dead letters; 0: as long as the queue keeps it
     multiplier: float = Field(2.0, ge=1)  # how the interval grows
-    randomization_factor: float = Field(1.0, ge=0, le=1)  # an interval i lasts from i·(1 − factor) to i·(1 + factor); 1 is full jitter
+    randomization_factor: float = Field(1.0, ge=0, le=1)  # an interval i lasts i·(1 − factor) to i·(1 + factor); 1: full jitter
 
     @model_validator(mode="after")
     def _grows(self) -> Self:

@@ -43,7 +43,7 @@ class Patience:
             self.circuit = Circuit.OPEN
         interval = config.max_interval if self.circuit is Circuit.OPEN else min(config.initial_interval * growth, config.max_interval)
         spread = config.randomization_factor
-        waited = interval * (1 - spread + 2 * spread * self._draw())
+        waited = min(interval * (1 - spread + 2 * spread * self._draw()), config.max_interval)
         return max(waited, asked_seconds or 0.0)
 
     def probe(self) -> None:
