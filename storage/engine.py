@@ -2,7 +2,7 @@
 
 What changes from query to query (the files, the time, the rows to look at) views take from a variable of the cursor that runs the
 query, which DuckDB folds into constants before it plans. Views are defined when a query first names them: a view costs milliseconds
-to define, and most readers need a few.
+to define, and most readers need a few; who reads one run needs none (`storage.composition`).
 """
 
 import re
@@ -23,7 +23,7 @@ from storage.damage import can_mean_damage
 from storage.errors import StorageError
 from storage.layout import TURN_MARK
 from storage.schema import TABLES
-from storage.views import MACROS, create_macro, create_view
+from storage.views import STORED, created
 
 TRACE_RUNS: Final = (
     "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
@@ -72,28 +72,32 @@ class Limits:
 
 
 def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    """Return a connection that can read the lake in `data`, as yet without views; `folder` takes its temporary files.
+    """Return a connection that can read the lake in `data`, as yet without views and functions; `folder` takes its temporary files.
 
     It reaches no file but those below `data/data` and `folder`, loads no extension, and its configuration cannot be changed. It
     could still write there: SQL that was not checked by `storage.sandbox` must be ours.
     """
     connection = _instance(folder / "spill", limits)
-    for table in TABLES:
-        path = empty_file(folder, table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_rows_of_nothing(table))
     _seal(connection, data.absolute() / "data", folder)
     return connection
 
 
-def define(connection: duckdb.DuckDBPyConnection, views: Iterable[str], folder: Path, *, derived: bool = False) -> None:
-    """Define views of `storage.views.CREATED`; those that they read are defined already, or among them and before them.
+def define(connection: duckdb.DuckDBPyConnection, names: Iterable[str], folder: Path, *, derived: bool = False) -> None:
+    """Define functions and views of `storage.views.needed`; what they read is defined already, or among them and before them.
 
     `derived`: rows of the lake were read again, so that views of rows have to look for that.
     """
     with _of_no_files(connection, folder) as cursor:
-        for view in ["_derivation_rows", *views] if derived else views:
-            cursor.execute(create_view(view, derived=derived))
+        for name in ["_derivation_rows", *names] if derived else names:
+            cursor.execute(created(name, derived=derived))
+
+
+def provide(folder: Path, views: Iterable[str], *, derived: bool = False) -> None:
+    """Write the files of `empty_file` that stand first in the lists of the files that these views read, where they are not there yet."""
+    for view in {*views, "_derivation_rows"} if derived else views:
+        if view in STORED and not (path := empty_file(folder, STORED[view])).exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(_rows_of_nothing(STORED[view]))
 
 
 def empty_file(folder: Path, table: str) -> Path:
@@ -171,8 +175,6 @@ def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE SCHEMA internal")
     connection.execute(f"CREATE TABLE internal.trace_runs ({TRACE_RUNS})")
     connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
-    for macro in MACROS:
-        connection.execute(create_macro(macro))
     return connection
 
 

@@ -3,11 +3,15 @@
 A run's rows are found by their ids (Bloom filters and statistics skip the rest), in the files of its time. Views cannot do that, as
 the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent. It
 stands in temporary tables of one cursor: nobody else sees it, and it goes with the cursor. Planning is most of what reading one run
-costs, so what its rows cannot need is left out of the views (`composition.ONLY_WITH`), and what several questions need is made once.
+costs, so what its rows cannot need is left out of the views (`composition.ONLY_WITH`), what several questions need is made once, and
+the row of `runs` is made of the steps (`storage.run_row`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -15,6 +19,7 @@ import orjson
 
 from storage import composition, engine
 from storage.layout import holder_of
+from storage.run_row import Parents, run_row
 from storage.views import qualified, query_sql
 
 if TYPE_CHECKING:
@@ -25,64 +30,118 @@ _MARGIN_NS: Final = 3600 * 1_000_000_000
 _COPIED: Final = frozenset({"_span_rows", "_event_rows", "_trace_runs"})
 _MADE: Final = ("_repeated_steps", "_uncounted", "_counted_steps")
 """What several views read: made once, each after those that it reads."""
-_EMPTY: Final = {
-    "_repeated_steps": "(record_key UBIGINT)",
-    "_uncounted": "(record_key UBIGINT, origin VARCHAR, entry BIGINT, entry_row BIGINT, retried BOOLEAN)",
-}
-"""The columns of those of them that can be left out."""
 _TABLES: Final = _COPIED.union(_MADE)
+_DERIVED_STEPS: Final = frozenset({"_approval_steps", "_execution_steps", "_pending_steps"})
+"""With these, a step is not a record: how records stand to their parents is asked of the records."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Traits:
+    """What there is among the rows of an excerpt."""
+
+    begun: dict[tuple[str | None, str | None], int]  # (trace id, span id) of its spans, and when they began
+    resent: int  # records that came before
+    without: frozenset[str]  # the views that have no rows
 
 
 class Excerpt:
     """A run's traces under every view. `run_id` is the final one, `duplicates` the number of records that were sent again and left out."""
 
-    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection) -> None:
-        """`cursor` has the tables of `_COPIED`."""
+    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection, moment: Mapping[str, Any]) -> None:
+        """`cursor` has the tables of `_COPIED`; `moment` is that of the lake."""
         self.run_id = run_id
         self._cursor = cursor
+        self._moment = moment
+        self._made = False
         traits = self._traits()
-        self.duplicates = int(traits["resent_spans"] + traits["resent_events"])
-        for kind in ("spans", "events"):
-            if traits[f"resent_{kind}"]:
+        self.duplicates = traits.resent
+        if traits.resent:
+            for kind in ("spans", "events"):
                 cursor.execute(query_sql(f"drop_resent_{kind}"))
-        self._without = frozenset(view for view in composition.ONLY_WITH if not traits[view])
-        empty = self._without if traits["doubtful"] else {*self._without, "_uncounted"}
-        for place, view in enumerate(_MADE):
-            whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608  # nosec B608 - a view's name
-            made = composition.composed(whole, _COPIED.union(_MADE[:place]), self._without)
-            cursor.execute(f"CREATE TEMP TABLE {view[1:]} " + (_EMPTY[view] if view in empty else f"AS {made}"))
+            traits = self._traits()
+        self.begun: Mapping[tuple[str | None, str | None], int] = traits.begun
+        self._without = traits.without
+
+    @property
+    def run(self) -> dict[str, Any] | None:
+        """The run's row of the view `runs`; None where there is no such run."""
+        return self._told[0]
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The run's rows of `run_steps`, which the caller may change."""
+        return self._told[1]
 
     def named(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
         return self._rows(query_sql(name))
 
-    def steps(self) -> list[dict[str, Any]]:
-        """Return the rows of `run_steps`, of which DuckDB gives the attributes as JSON: a third of the time that its maps take."""
-        rows = self.named("run_steps")
-        for row in rows:
-            if row["attributes"] is not None:
-                row["attributes"] = orjson.loads(row["attributes"])
-        return rows
-
-    def tuples(self, name: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a named query without parameters."""
-        self._cursor.execute(composition.composed(query_sql(name), _TABLES, self._without))
-        return self._cursor.fetchall()
-
     def view(self, name: str) -> list[dict[str, Any]]:
         """Return the run's rows of a view."""
         return self._rows(f"SELECT * FROM {qualified(name)} WHERE run_id = $run_id")  # noqa: S608  # nosec B608 - a view's name
 
-    def _rows(self, text: str) -> list[dict[str, Any]]:
-        composed = composition.composed(text, _TABLES, self._without)
+    @cached_property
+    def _told(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+        """The row and the steps. DuckDB gives attributes as JSON: a third of the time that its maps take."""
+        steps = self._rows(query_sql("run_steps"), _COPIED)
+        for step in steps:
+            if step["attributes"] is not None:
+                step["attributes"] = orjson.loads(step["attributes"])
+        row = run_row(self.run_id, steps, self._parents(steps), **self._moment) if steps else None
+        for step in steps:
+            if step.pop("repeated"):
+                step["kind"] = "other"
+        return row, steps
+
+    def _parents(self, steps: Sequence[Mapping[str, Any]]) -> Parents:
+        if self._without.issuperset(_DERIVED_STEPS):
+            return Parents.of(steps, self.begun)
+        found = self._rows(query_sql("run_parents"), _COPIED)
+        return Parents(**found[0]) if found else Parents(orphans=0, early=0)
+
+    def _rows(self, text: str, tables: frozenset[str] = _TABLES) -> list[dict[str, Any]]:
+        if tables is _TABLES:
+            self._make()
+        composed = composition.composed(text, tables, self._without)
         self._cursor.execute(composed, {"run_id": self.run_id} if "$run_id" in text else None)
         names = [column[0] for column in self._cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
 
-    def _traits(self) -> dict[str, Any]:
-        only_with = ", ".join(f"{condition} AS {view}" for view, condition in composition.ONLY_WITH.items())
-        self._cursor.execute(query_sql("excerpt_traits").format(only_with=only_with))
-        return dict(zip([column[0] for column in self._cursor.description or ()], self._cursor.fetchall()[0], strict=True))
+    def _make(self) -> None:
+        for place, view in enumerate(() if self._made else _MADE):
+            whole = f"SELECT * FROM {qualified(view)}"  # noqa: S608  # nosec B608 - a view's name
+            made = composition.composed(whole, _COPIED.union(_MADE[:place]), self._without)
+            self._cursor.execute(f"CREATE TEMP TABLE {view[1:]} AS {made}")
+        self._made = True
+
+    def _traits(self) -> _Traits:
+        conditions = ", ".join(composition.ONLY_WITH.values())
+        spans = self._cursor.execute(query_sql("excerpt_spans").format(only_with=conditions)).fetchall()
+        events = self._cursor.execute(query_sql("excerpt_events")).fetchall()
+        begun: dict[tuple[str | None, str | None], int] = {}
+        for trace_id, span_id, _, start_ns, *_ in spans:
+            begun[trace_id, span_id] = min(start_ns, begun.get((trace_id, span_id), start_ns))
+        resent = sum(len(rows) - len({row[8] for row in rows if not row[9]}) for rows in (spans, events))
+        without = {view for place, view in enumerate(composition.ONLY_WITH, 10) if not any(row[place] for row in spans)}
+        if not _doubtful(spans, events):
+            without.add("_uncounted")
+        return _Traits(begun=begun, resent=resent, without=frozenset(without))
+
+
+def _doubtful(spans: Sequence[tuple[Any, ...]], events: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether inference steps can have been reported or made more than once; rows are those of `excerpt_spans` and `excerpt_events`.
+
+    So it is where there are two reporters, a call that failed without tokens, a response id that repeats, or a step within an inference.
+    """
+    calls = [row for row in chain(spans, events) if row[4] == "model"]
+    if len(calls) < 2:
+        return False
+    responses = [row[6] for row in calls if row[6] is not None]
+    if len({row[5] for row in calls}) > 1 or any(row[7] for row in calls) or len(responses) > len(set(responses)):
+        return True
+    outer = {(row[0], row[1]) for row in calls if row[0] is not None and row[1] is not None}
+    within = chain((row for row in spans if row[4] == "other"), calls)
+    return any((row[0], row[2]) in outer for row in within)
 
 
 @contextmanager
@@ -103,14 +162,14 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
 
     def copy(cursor: duckdb.DuckDBPyConnection) -> None:
         for table, parts in queries.items():
-            text = " UNION ALL ".join(query_sql(part) for part in parts)
+            text = lake.inlined(" UNION ALL ".join(query_sql(part) for part in parts))
             used = {name: value for name, value in params.items() if f"${name}" in text}
             cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {text}", used)
 
     with lake.holding(copy, " ".join(f"internal.{table}" for table in queries), _widened(lake, window, traces)) as cursor:
         try:
             _map_traces(cursor, lake.catalog.run_of_traces(traces), shared)
-            yield Excerpt(final, cursor)
+            yield Excerpt(final, cursor, lake.moment())
         except duckdb.Error as error:
             raise engine.explained(error, lake.data) from error
 

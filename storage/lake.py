@@ -21,7 +21,7 @@ import duckdb
 import pyarrow as pa
 import structlog
 
-from storage import engine, sandbox
+from storage import composition, engine, sandbox
 from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
 from storage.damage import Damage, can_mean_damage, damage_in
@@ -154,9 +154,16 @@ class Lake:
         return self._read(read, text, (from_ns, to_ns), rows)
 
     def few(self, name: str, window: Window, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        """Run a named query of few rows, with exactly its parameters, and return them: quicker than a table. Raises `StorageError`."""
+        """Run a named query of few rows over rows as stored, with exactly its parameters, and return them. Raises `StorageError`.
+
+        Quicker than a table, and than views, which are not defined for it.
+        """
         text = query_sql(name)
-        return self._read(lambda cursor: cursor.execute(text, dict(params)).fetchall(), text, window)
+        return self._read(lambda cursor: cursor.execute(self.inlined(text), dict(params)).fetchall(), text, window, inline=True)
+
+    def inlined(self, text: str) -> str:
+        """Return `text` with the views that it reads in it, for who has begun to read: see `holding`."""
+        return composition.composed(text, frozenset(), derived=self._derived)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
@@ -216,9 +223,10 @@ class Lake:
     def holding(self, load: Callable[[duckdb.DuckDBPyConnection], None], text: str, window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield the cursor that `load` ran on, with the temporary tables that it made of the files of `window`; `text` names their views.
 
-        `load` may run several times. Raises `StorageError` where it fails; what the body raises passes as it is.
+        `load` may run several times, and its statements are `inlined`: no view is defined for it. Raises `StorageError` where it fails;
+        what the body raises passes as it is.
         """
-        cursor, _ = self._reading(load, text, window, (None, None))
+        cursor, _ = self._reading(load, text, window, (None, None), inline=True)
         try:
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):
@@ -233,20 +241,22 @@ class Lake:
         text: str,
         window: Window,
         rows: Window = (None, None),
+        *,
+        inline: bool = False,
     ) -> Answer:
         """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
-        cursor, answer = self._reading(read, text, window, rows)
+        cursor, answer = self._reading(read, text, window, rows, inline=inline)
         cursor.close()
         return answer
 
     def _reading(
-        self, read: Callable[[duckdb.DuckDBPyConnection], Answer], text: str, window: Window, rows: Window
+        self, read: Callable[[duckdb.DuckDBPyConnection], Answer], text: str, window: Window, rows: Window, *, inline: bool = False
     ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
         """The same, and the cursor that it succeeded on."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
-            cursor = self._prepare(selection.paths, rows, text)
+            cursor = self._prepare(selection.paths, rows, text, inline=inline)
             try:
                 return cursor, read(cursor)
             except duckdb.Error as error:
@@ -265,16 +275,18 @@ class Lake:
                 raise
         raise engine.explained(problem, self.data) from problem
 
-    def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str) -> duckdb.DuckDBPyConnection:
+    def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str, *, inline: bool) -> duckdb.DuckDBPyConnection:
         if "ingest_log" in text.lower():
             self._load_entries()
         values: dict[str, Any] = {table: [str(engine.empty_file(self.scratch, table)), *listed] for table, listed in paths.items()}
         values |= {"from_ns": _BEGINNING if rows[0] is None else rows[0], "to_ns": _END if rows[1] is None else rows[1]}
         values |= {"by_name": self._older_files, **self.moment()}
+        names = needed(text)
         with self._lock:
+            engine.provide(self.scratch, names, derived=self._derived)
             cursor = self._connection.cursor()
             cursor.execute("SET VARIABLE lake = $value", {"value": values})
-            if missing := [name for name in needed(text) if name not in self._defined]:
+            if missing := [name for name in names if name not in self._defined and not inline]:
                 engine.define(self._connection, missing, self.scratch, derived=self._derived)
                 self._defined.update(missing)
         return cursor
@@ -303,9 +315,9 @@ class Lake:
     def _list(self, window: Window) -> _Selection:
         files: dict[str, tuple[FileRecord, ...]] = {}
         paths: dict[str, list[str]] = {}
+        live = self._catalog.live_files(from_ns=window[0], to_ns=window[1])
         for table in TABLES:
-            live = self._catalog.live_files(table, from_ns=window[0], to_ns=window[1])
-            files[table] = tuple(file for file in live if file.path not in self._found_damage)
+            files[table] = tuple(file for file in live if file.table_name == table and file.path not in self._found_damage)
             paths[table] = [str(locate(self.data, file.path).absolute()) for file in files[table]]
         return _Selection(files=files, paths=paths)
 

@@ -17,16 +17,19 @@ VIEWS: Final = (
 
 CREATED: Final = (
     "_derivation_rows", "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps",
-    "_approval_steps", "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_repeated_steps", "_model_keys", "_uncounted",
-    "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
+    "_approval_steps", "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_run_parents", "_repeated_steps",
+    "_model_keys", "_uncounted", "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
+
+STORED: Final = {"_span_rows": "spans", "_event_rows": "events", "_metric_rows": "metrics", "_derivation_rows": "derivations"}
+"""The views that read files, and the tables whose files they are."""
 
 DERIVED: Final = {"_span_rows": "spans", "_event_rows": "events"}
 """The views whose rows may have been read again (`storage.derivations`), and their tables."""
 
-MACROS: Final = ("normalised_name", "bounded_name", "top_names")
-"""Functions that every reader gets beside DuckDB's own, `sql/macros/<name>.sql`, as documented in docs/vocabulary.md."""
+MACROS: Final = ("normalised_name", "bounded_name", "top_names", "bucket_percentile", "added_buckets")
+"""Functions that every reader gets beside DuckDB's own, `sql/macros/<name>.sql`, as documented in docs/vocabulary.md and docs/query.md."""
 
 _WORD: Final = re.compile(r"\w+")
 _COMMENT: Final = re.compile(r"--.*")
@@ -53,15 +56,12 @@ def query_sql(name: str) -> str:
     return _read("queries", name)
 
 
-def create_view(name: str, *, derived: bool = False) -> str:
-    """Return the statement that creates a view of `CREATED`, whether it is there or not; `derived`: in a lake with derivations."""
+def created(name: str, *, derived: bool = False) -> str:
+    """Return the statement that creates a function or a view, whether it is there or not; `derived`: in a lake with derivations."""
+    if name in MACROS:
+        return f"CREATE OR REPLACE MACRO {name}{_COMMENT_LINE.sub('', _read('macros', name))}"
     text = derived_sql(name) if derived and name in DERIVED else view_sql(name)
     return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{text}"
-
-
-def create_macro(name: str) -> str:
-    """Return the statement that creates a function of `MACROS`."""
-    return f"CREATE OR REPLACE MACRO {name}{_COMMENT_LINE.sub('', _read('macros', name))}"
 
 
 def qualified(name: str) -> str:
@@ -71,13 +71,14 @@ def qualified(name: str) -> str:
 
 @cache
 def needed(text: str) -> tuple[str, ...]:
-    """Return the views that a query can read, in the order of `CREATED`: those that it names anywhere, and those that they read."""
+    """Return the functions and views that a query can use, each after those that it reads: those that it names, and those behind them."""
     words = set(_WORD.findall(text.lower()))
     wanted = {name for name in CREATED if name.removeprefix("_") in words}
     for name in reversed(CREATED):
         if name in wanted:
             wanted |= read_by(view_sql(name))
-    return tuple(name for name in CREATED if name in wanted)
+    words |= {word for name in wanted for word in _WORD.findall(view_sql(name))}
+    return (*(MACROS if words.intersection(MACROS) else ()), *(name for name in CREATED if name in wanted))
 
 
 def read_by(sql: str) -> frozenset[str]:

@@ -20,13 +20,12 @@ def check(lake: "Lake", run_id: str, contract: TraceContract | None = None) -> R
     Raises `StorageError`.
     """
     with excerpt(lake, run_id) as found:
-        runs = found.named("run_row")
-        if not runs:
+        if found.run is None:
             return None
         rows = found.view(CHECKS)
         if contract is None:
             return Report(run_id=found.run_id, checked=len(rows), gaps=gaps(rows))
-        facts = Facts(run=runs[0], steps=found.steps(), calls=found.view("tool_authorizations"))
+        facts = Facts(run=found.run, steps=found.steps, calls=found.view("tool_authorizations"))
     rows = [row for row in rows if not contract.waives(row["event"], row["field"])]
     checked, violations = check_rules(contract, facts)
     return Report(run_id=found.run_id, checked=len(rows) + checked, gaps=(*gaps(rows), *violations), contract=contract.title)

@@ -31,7 +31,7 @@ def completeness(
             redactions.update(step["redactions"])
     running = run["status"] == "running"
     open_spans = [step["record_id"] for step in spans if step["ended_at"] is None]
-    unended = max(_open_runs(spans, steps), int(running)) + len(open_spans)
+    unended = max(_open_runs(spans, steps), int(running or run["status"] == "abandoned")) + len(open_spans)
     result = {
         "records": len(steps),
         "spans": len(spans),

@@ -106,8 +106,8 @@ def _whole(lake: Lake, row: dict[str, Any], from_ns: int | None, since: datetime
     if span is None or from_ns is None or since is None or span[0] >= from_ns:
         return row
     with excerpt(lake, row["run_id"]) as found:
-        rows = found.named("run_row")
-    return rows[0] if rows and rows[0]["started_at"] >= since else None
+        whole = found.run
+    return whole if whole is not None and whole["started_at"] >= since else None
 
 
 def _unix_ns(moment: datetime) -> int:

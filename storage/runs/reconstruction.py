@@ -29,12 +29,10 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
     `clock_offset_ms` (None unless its clock is off). Times are naive UTC datetimes, maps are dictionaries.
     """
     with _no_collection(), excerpt(lake, run_id) as found:
-        rows = found.named("run_row")
-        if not rows:
+        run = found.run
+        if run is None:
             return None
-        run = rows[0]
-        known = set(found.tuples("known_spans"))
-        steps, anomalies = story.tell(found.steps(), known)
+        steps, anomalies = story.tell(found.steps, found.begun.keys())
         duplicates = found.duplicates
         whole = completeness(run, steps, anomalies=anomalies, dropped=_dropped(lake, run), duplicates=duplicates)
         parts = {"loops": loops(steps), "graph": graph(steps), "messages": conversation(steps)}

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import orjson
 
+from storage.run_row import ARGUMENTS
 from storage.runs.clocks import begin_ns
 
 Step = Mapping[str, Any]
@@ -19,11 +20,6 @@ IN_THE_RUN: Final = 5
 """So many, whatever lies between, are one too."""
 MOST_STEPS: Final = 500
 """A run with more model and tool calls has exploded."""
-ARGUMENTS: Final = (
-    "gen_ai.tool.call.arguments", "tool_arguments", "ai.toolCall.args", "traceloop.entity.input", "input.value", "mlflow.spanInputs",
-    "tool_input", "tool_parameters", "arguments", "gen_ai.prompt",
-)  # fmt: skip
-"""Where dialects leave a call's arguments: those of the view `tool_calls`."""
 _NAMED_AT_MOST: Final = 100
 _WITHHELD: Final = "<WITHHELD"
 

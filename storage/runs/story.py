@@ -8,7 +8,7 @@ from storage.runs import clocks
 Step = dict[str, Any]
 
 
-def tell(rows: Sequence[Step], known: Set[tuple[str, ...]]) -> tuple[list[Step], list[dict[str, Any]]]:
+def tell(rows: Sequence[Step], known: Set[tuple[str | None, str | None]]) -> tuple[list[Step], list[dict[str, Any]]]:
     """Order steps depth first, siblings by their beginning, and return them with the anomalies of their clocks.
 
     Every step appears exactly once, also those of a cycle. `known` are all spans of the run's traces: a parent that belongs to another

@@ -1,12 +1,10 @@
 -- gate_runs: what a gate compares of every run of some releases, in the order of their ids.
 -- Parameters: releases (list); each NULL for any: since, until (naive UTC, of started_at), agent, tenant, environment.
--- A run of which neither the root nor any step of an agent came, and that nothing ended, is abandoned: it was cut off, and how it would have
--- ended nobody knows (log records alone have no root, and are as the view says).
--- Columns: those of runs that are named below; tool_calls and tool_errors; decisions and denials (of policies); and what says that two runs are of the same task: task_key, case_key, session_key, input_key
--- (a digest of the first input).
+-- Columns: those of runs that are named below; tool_calls and tool_errors; decisions and denials (of policies); and what says that two
+-- runs are of the same task: task_key, case_key, session_key, input_key (a digest of the first input).
 WITH chosen AS (
     SELECT
-        run_id, release, status, stop_reason, orphans, started_at, last_at, duration_ms, session_id, model_calls, unpriced_calls, cost_usd, input_tokens,
+        run_id, release, status, started_at, last_at, duration_ms, session_id, model_calls, unpriced_calls, cost_usd, input_tokens,
         output_tokens
     FROM runs
     WHERE list_contains($releases, release)
@@ -34,7 +32,6 @@ policies AS (
 tasks_of AS (
     SELECT
         run_id,
-        coalesce(bool_or(source = 'span'), false) AND NOT coalesce(bool_or(source = 'span' AND kind IN ('run', 'agent')), false) AS headless,
         arg_min(attributes['auditlake.task.id'], start_ns) AS task_key,
         arg_min(attributes['auditlake.eval.case_id'], start_ns) AS case_key,
         arg_min(
@@ -50,8 +47,7 @@ tasks_of AS (
     GROUP BY run_id
 )
 SELECT
-    chosen.* EXCLUDE (session_id, stop_reason, orphans)
-        REPLACE (CASE WHEN status = 'ok' AND stop_reason IS NULL AND orphans > 0 AND headless THEN 'abandoned' ELSE status END AS status),
+    chosen.* EXCLUDE (session_id),
     session_id AS session_key, coalesce(tool_calls, 0) AS tool_calls, coalesce(tool_errors, 0) AS tool_errors,
     coalesce(decisions, 0) AS decisions, coalesce(denials, 0) AS denials, task_key, case_key, md5(first_input) AS input_key
 FROM chosen

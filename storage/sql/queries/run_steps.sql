@@ -1,8 +1,8 @@
--- run_steps: every step of a run, with what it says, in the order in which they began, whatever order they came in; attributes is JSON.
--- Parameters: run_id.
+-- run_steps: every step of a run, with what it says, in the order in which they began, whatever order they came in; attributes is JSON,
+-- repeated is true where another step tells the same. Parameters: run_id.
 SELECT
-    * EXCLUDE (salt, sent_run_id, record_key)
-    REPLACE (CASE WHEN record_key IS NULL THEN kind ELSE 'other' END AS kind, to_json(attributes)::VARCHAR AS attributes)
+    * EXCLUDE (salt, sent_run_id, record_key) REPLACE (to_json(attributes)::VARCHAR AS attributes),
+    record_key IS NOT NULL AS repeated
 FROM internal.counted_steps AS s
 LEFT JOIN internal.repeated_steps AS r ON r.record_key = hash(s.origin, s.entry, s.entry_row)
 WHERE run_id = $run_id

@@ -1,4 +1,5 @@
--- internal.model_keys: the inference steps as far as it decides which of them count, without what they say.
+-- internal.model_keys: the inference steps as far as it decides which of them count, without what they say. Copies of a request that was
+-- stored before are not among them.
 -- Columns: record_key (hash of origin, entry, entry_row), entry and entry_row, span_key and parent_key (hashes of trace and span id; a log
 -- record has only a parent, the span it was written in), run_key, call_key (hashes of the run, and of the run and the response id; an
 -- answer out of a response cache repeats the id of an earlier call and is a call of its own), reporter (which instrumentation it comes
@@ -21,7 +22,7 @@ SELECT
     hash(coalesce(s.model_requested, s.model)) AS asked_key, s.start_ns AS begin_ns, s.end_ns
 FROM internal.span_rows AS s
 LEFT JOIN internal.trace_runs AS m ON m.trace_id = s.trace_id
-WHERE s.step_kind = 'model' AND NOT coalesce(starts_with(s.scope_name, 'auditlake.'), false)
+WHERE s.step_kind = 'model' AND NOT coalesce(starts_with(s.scope_name, 'auditlake.'), false) AND s.resent IS NOT TRUE
 UNION ALL
 SELECT
     hash(e.origin, e.entry, e.entry_row), e.entry, e.entry_row,
@@ -39,4 +40,4 @@ SELECT
     e.time_ns - 2000000000 - coalesce(1e6 * least(e.latency_ms, 86400000), 0)::BIGINT, e.time_ns
 FROM internal.event_rows AS e
 LEFT JOIN internal.trace_runs AS m ON m.trace_id = coalesce(e.trace_id, e.run_id) AND e.time_ns BETWEEN m.from_ns AND m.to_ns
-WHERE e.step_kind = 'model' AND NOT coalesce(starts_with(e.scope_name, 'auditlake.'), false)
+WHERE e.step_kind = 'model' AND NOT coalesce(starts_with(e.scope_name, 'auditlake.'), false) AND e.resent IS NOT TRUE

@@ -20,7 +20,7 @@ resent AS MATERIALIZED (
     SELECT hash(origin, entry, entry_row) AS record_key
     FROM internal.span_rows
     JOIN (SELECT span_key FROM every WHERE is_span GROUP BY span_key HAVING count(*) > 1) AS c ON c.span_key = hash(trace_id, span_id)
-    WHERE step_kind = 'model'
+    WHERE step_kind = 'model' AND resent IS NOT TRUE
     QUALIFY row_number() OVER (PARTITION BY trace_id, span_id, start_ns, end_ns ORDER BY hash(origin, entry, entry_row)) > 1
 ),
 model AS MATERIALIZED (  -- the steps of runs in which anything can have been reported or made more than once: mostly few

@@ -4,7 +4,8 @@
 -- records when they begin); NULL while a run is running, as a step that has not ended has a number and no record yet. orphans are
 -- steps whose parent never came. ended_at is NULL and duration_ms runs to the last record while a run has not ended.
 -- A run is running from its run.started to its end; where neither was sent, while its root has not come (a root is exported last:
--- children without a parent, or log records alone) and it was not silent for long. After that its records are all there will be.
+-- children without a parent, or log records alone) and it was not silent for long. After that its records are all there will be: it is
+-- abandoned where spans came, and neither its root, nor any agent's step, nor a reason why it stopped; log records alone have no root.
 -- It failed when its run span, its root, or (below a root that is no step of an agent) its outermost agent did. stop_reason is what
 -- the agent states, else what the status and the type of the error say. planning_ms is what the agent states, else the time in steps
 -- of operation `plan`, and execution_ms the rest; NULL where neither is known.
@@ -69,6 +70,7 @@ WITH by_run AS (
         count(*) FILTER (ended) AS ends,
         bool_or(top) AS rooted,
         bool_or(source = 'span') AS traced,
+        bool_or(source = 'span' AND kind IN ('run', 'agent')) AS led,
         arg_max(status, end_ns) FILTER (source = 'span' AND kind = 'run') AS run_status,
         arg_max(status, end_ns) FILTER (top AND kind <> 'other') AS root_status,
         arg_max(status, end_ns) FILTER (top) AS top_status,
@@ -114,13 +116,6 @@ WITH by_run AS (
     GROUP BY run_id
     HAVING bool_or(kind <> 'heartbeat')
 ),
-by_parents AS (
-    SELECT run_id, count(*) FILTER (parent_ns IS NULL) AS orphans, count(*) FILTER (start_ns < parent_ns - 1000000) AS early
-    FROM (SELECT run_id, parent_key, start_ns FROM internal.step_keys WHERE run_id IS NOT NULL AND parent_key IS NOT NULL)
-    LEFT JOIN (SELECT hash(trace_id, span_id) AS parent_key, min(start_ns) AS parent_ns FROM internal.span_rows GROUP BY ALL)
-        USING (parent_key)
-    GROUP BY run_id
-),
 judged AS (
     SELECT
         * EXCLUDE (orphans, early),
@@ -135,7 +130,7 @@ judged AS (
             ELSE coalesce(top_status, last_status) = 'error'
         END AS failed
     FROM by_run
-    LEFT JOIN by_parents USING (run_id)
+    LEFT JOIN internal.run_parents USING (run_id)
 ),
 told AS (
     SELECT
@@ -144,6 +139,7 @@ told AS (
             WHEN open AND silent THEN 'abandoned'
             WHEN open OR (rootless AND NOT silent) THEN 'running'
             WHEN failed OR stated_reason IN ('error', 'timeout', 'killed') THEN 'error'
+            WHEN rootless AND traced AND NOT led AND stated_reason IS NULL THEN 'abandoned'
             ELSE 'ok'
         END AS status
     FROM judged

@@ -40,7 +40,11 @@ ENDINGS: dict[str, tuple[list[dict[str, Any]], str, str | None]] = {
         [span("POST /", took=9), span("outer", parent="POST /", step_kind="agent", took=5),
          span("inner", parent="outer", step_kind="agent", at=1, took=4, status_code=2)], "ok", "completed",
     ),
-    "its root never came": ([span("step", parent="lost")], "ok", None),
+    "its root never came": ([span("step", parent="lost")], "abandoned", "abandoned"),
+    "its root never came, its agent's step did": ([span("agent", parent="lost", step_kind="agent")], "ok", None),
+    "its root never came, and a log record said why": (
+        [span("step", parent="lost"), event("stopped", stop_reason="budget")], "ok", "budget",
+    ),
     "abandoned": ([event("run.started", step_kind="run")], "abandoned", "abandoned"),
 }  # fmt: skip
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from storage.run_row import ARGUMENTS
 from storage.runs import graph, loops, story
-from storage.runs.repetition import ARGUMENTS
 from storage.views import view_sql
 
 BEGAN = datetime(2026, 11, 21, 12, tzinfo=UTC).replace(tzinfo=None)
