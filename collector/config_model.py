@@ -1,6 +1,5 @@
 """The sections of otel-config.yaml, one frozen model each; the comment beside a field is its manual (docs/configuration.md shows them)."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +10,7 @@ from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterC
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
 from collector.config_filter import FilterConfig
 from collector.config_receivers import OtlpReceiverConfig
+from collector.memory import memory_bytes
 from redaction.policy import RedactionConfig
 
 SIGNALS = ("traces", "logs", "metrics")
@@ -19,9 +19,9 @@ SIGNALS = ("traces", "logs", "metrics")
 class MemoryLimiterConfig(Section):
     check_interval: Duration = 1.0  # accepted for compatibility: bytes in flight are counted at every request, not on a timer
     limit_mib: int | None = Field(None, ge=1)  # hard limit of bytes in flight
-    limit_percentage: int | None = Field(None, ge=1, le=100)  # the same as a share of this machine's memory
+    limit_percentage: int | None = Field(None, ge=1, le=100)  # the same as a share of the memory of this machine or container
     spike_limit_mib: int | None = Field(None, ge=0)  # requests are refused (retryable) above limit − spike; default a fifth
-    spike_limit_percentage: int | None = Field(None, ge=0, le=100)  # the same as a share of this machine's memory
+    spike_limit_percentage: int | None = Field(None, ge=0, le=100)  # the same as a share of that memory
 
     @model_validator(mode="after")
     def _limit_over_spike(self) -> "MemoryLimiterConfig":
@@ -51,7 +51,7 @@ def _mib_or_share(mib: int | None, percentage: int | None) -> int | None:
         return mib * 1024 * 1024
     if percentage is None:
         return None
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * percentage // 100
+    return memory_bytes() * percentage // 100
 
 
 class BatchConfig(Section):
