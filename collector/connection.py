@@ -42,6 +42,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._bare_bytes = 0
         self._progressed = False
         self._in_head = False
+        self._repeats_head = False
         self._late: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -66,8 +67,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._progressed = False
         try:
-            with contextlib.suppress(httptools.HttpParserUpgrade):  # offered by some clients; a server may stay with HTTP/1.1
-                self.parser.feed_data(data)
+            self._parse(data)
         except httptools.HttpParserError:
             self._refuse(400, Malformed("what was sent is not valid HTTP"))
         self._bare_bytes = 0 if self._progressed else self._bare_bytes + len(data)
@@ -75,6 +75,29 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(431, TooLarge(f"the head of the request is longer than {HEAD_BYTES} bytes"))
         elif self._is_idle and self._late is None and not self.transport.is_closing():
             self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_seconds, self.timeout_keep_alive_handler)
+
+    def _parse(self, data: bytes | memoryview) -> None:
+        """Feed the parser. It stops at a head that offers an upgrade, as Java's client does, and would lose the body: a new one goes on.
+
+        A server may ignore such an offer (RFC 9110 section 7.8).
+        """
+        while data:
+            try:
+                self.parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as offer:
+                data = memoryview(data)[offer.args[0] :]
+                self._read_on()
+
+    def _read_on(self) -> None:
+        """Put a parser that is behind the head in the place of the one that stopped there."""
+        framing = [b"%b: %b\r\n" % header for header in self.headers if header[0] in {b"content-length", b"transfer-encoding"}]
+        self.parser = httptools.HttpRequestParser(self)
+        self._repeats_head = True
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%b\r\n" % b"".join(framing))
+        finally:
+            self._repeats_head = False
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks for a bool
         """A sender that has said all it has to say may still wait for its answer (TLS cannot be half-closed)."""
@@ -103,12 +126,26 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        if self._repeats_head:
+            return
         super().on_message_begin()
         self._in_head = True
         self._start_clock()
 
+    def on_url(self, url: bytes) -> None:
+        """A part of the path came."""
+        if not self._repeats_head:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header came."""
+        if not self._repeats_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        if self._repeats_head:
+            return
         self._progressed, self._in_head = True, False
         self._stop_clock()
         super().on_headers_complete()
@@ -119,7 +156,9 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole, unless the parser only stopped there."""
+        if self.parser.should_upgrade():
+            return
         self._stop_clock()
         super().on_message_complete()
 
