@@ -133,6 +133,23 @@ QUARANTINED: Final = _gauge(
 DISK_FREE: Final = _gauge("auditlake.disk.free", "By", "free space where the data directory is", merge=Merge.MIN)
 MEMORY: Final = _gauge("auditlake.process.memory", "By", "resident memory of the collector's receiving processes")
 PROCESSES: Final = _gauge("auditlake.processes", "{process}", "receiving processes of this collector")
+FORWARD_REQUESTS: Final = _counter("auditlake.forward.requests", "1", "requests that a backend took", "exporter")
+FORWARD_OUTCOMES: Final = _counter(
+    "auditlake.forward.outcomes",
+    "{record}",
+    "records by what became of them: sent, rejected by the backend, dropped over the bounds of the queue, filtered",
+    "exporter",
+    "outcome",
+)
+FORWARD_SIZE: Final = _counter("auditlake.forward.size", "By", "bytes of the requests that a backend took, before compression", "exporter")
+FORWARD_RETRIES: Final = _counter("auditlake.forward.retries", "1", "attempts that failed and were made again", "exporter")
+FORWARD_QUEUE_SIZE: Final = _gauge("auditlake.forward.queue.size", "By", "bytes that wait to be forwarded", "exporter", merge=Merge.MAX)
+FORWARD_QUEUE_SEGMENTS: Final = _gauge(
+    "auditlake.forward.queue.segments", "{segment}", "WAL segments that wait to be forwarded", "exporter", merge=Merge.MAX
+)
+FORWARD_QUEUE_AGE: Final = _gauge(
+    "auditlake.forward.queue.age", "s", "how long the oldest of them has waited, 0 when none does", "exporter", merge=Merge.MAX
+)
 
 COUNTED: Final = (
     REQUESTS, REFUSED, RECORDS, REJECTED, DEDUPLICATED, BYTES, WITHHELD, ACK_DURATION, COMMIT_DURATION, REDACTION_DURATION,
@@ -141,6 +158,7 @@ COUNTED: Final = (
 READ: Final = (
     QUEUE_RECORDS, QUEUE_BYTES, IN_FLIGHT, RECEIVING, RECEIVING_PLACES, CONNECTIONS, SCANNER_QUEUE, CACHE_HITS, CACHE_LOOKUPS,
     SEGMENTS_WAITING, SEAL_LAG, WAL_SIZE, QUARANTINED, DISK_FREE, MEMORY, PROCESSES,
+    FORWARD_REQUESTS, FORWARD_OUTCOMES, FORWARD_SIZE, FORWARD_RETRIES, FORWARD_QUEUE_SIZE, FORWARD_QUEUE_SEGMENTS, FORWARD_QUEUE_AGE,
 )  # fmt: skip
 """What is looked up when it is wanted."""
 INSTRUMENTS: Final = COUNTED + READ

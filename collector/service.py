@@ -22,6 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from collector.committer import Committer
 from collector.config import Config
+from collector.forwarding.readings import ForwardReadings
 from collector.gauges import LakeGauges, of_process, of_queue, of_redaction
 from collector.health import OK, Check, HealthApp, disk
 from collector.listening import Listeners, Ports
@@ -168,6 +169,7 @@ class Collector:
         telemetry.watch(lambda: of_redaction(self._policies))
         if lake is not None:
             telemetry.watch(lake)
+            telemetry.watch(ForwardReadings(self._data, [forward.id for forward in self._config.forwards]))
 
     def snapshot(self) -> dict[str, Any]:
         """Return the numbers of this process; those about the data directory are not older than some seconds."""

@@ -16,6 +16,7 @@ from storage.errors import StorageError
 if TYPE_CHECKING:
     from storage.journal import JournalEvent
 
+SCOPE: Final = "auditlake.forward"
 EVERY_SECONDS: Final = 60.0
 POLICY: Final = "own"
 """The policy hash of these events: there is nothing in them that a policy decides about."""
@@ -26,7 +27,7 @@ class Told:
 
     def __init__(self, data: Path, node: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._data = data
-        self._origin = f"{node}/forward"
+        self._origin = f"{node}/{SCOPE.rpartition('.')[2]}"
         self._clock = clock
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, str, str], int] = {}

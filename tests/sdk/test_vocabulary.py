@@ -11,7 +11,14 @@ from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
 REGISTRY: dict[str, Any] = yaml.safe_load((Path(__file__).parents[2] / "collector/dialects/vocabulary.yaml").read_text())
 NAMES = {key: value for key, value in vars(vocabulary).items() if key.isupper() and isinstance(value, str)}
-OF_OUR_PROCESSES = ("auditlake.alert.", "auditlake.access.", "auditlake.vault.", "auditlake.config.", "auditlake.redaction.")
+OF_OUR_PROCESSES = (
+    "auditlake.alert.",
+    "auditlake.access.",
+    "auditlake.vault.",
+    "auditlake.config.",
+    "auditlake.redaction.",
+    "auditlake.forward.",
+)
 METRICS = {name: metric for name, metric in REGISTRY["metrics"].items() if metric["group"] != "self" or name == "auditlake.dropped"}
 NOT_IN_OTEL_YET = {"gen_ai.prompt.version", "gen_ai.evaluation.result"}
 
