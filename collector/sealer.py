@@ -10,7 +10,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from itertools import compress
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +25,7 @@ from collector.pricing import LISTED, Pricer
 from collector.rows import RunIndex
 from collector.segment import Content, Salts, decode_segment
 from storage.catalog import Catalog
-from storage.durable import DISK, FileLock, FileSystem
+from storage.durable import DISK, FileLock, FileSystem, hint_for
 from storage.errors import LakeLocked, StorageError
 from storage.layout import EntryRecord, FileRecord
 from storage.schema import SCHEMA_VERSION
@@ -126,8 +125,16 @@ def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts:
             joins=list(content.runs.joins.values()),
         )
     keep(data, segment, fs)
-    with suppress(FileNotFoundError):
+    _delete(segment, fs)
+
+
+def _delete(segment: Segment, fs: FileSystem) -> None:
+    try:
         fs.unlink(segment.path)
+    except FileNotFoundError:  # by another sealer
+        return
+    except OSError as error:
+        raise StorageError("delete a sealed segment", segment.path, hint=hint_for(error)) from error
 
 
 def _entry(

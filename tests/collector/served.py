@@ -1,4 +1,4 @@
-"""Receivers over real sockets and a WAL in memory, in a thread of the test's process."""
+"""Receivers over real sockets and a WAL in memory, or one that a test brings, in a thread of the test's process."""
 
 import asyncio
 import threading
@@ -52,8 +52,8 @@ def config(text: str = CONFIG) -> Config:
 class Served:
     """Receivers over a WAL in memory, in a thread with its own event loop."""
 
-    def __init__(self, text: str = CONFIG) -> None:
-        self.writer = FakeWriter()
+    def __init__(self, text: str = CONFIG, writer: Any = None) -> None:
+        self.writer = writer or FakeWriter()
         self.health = {"wal": "ok"}
         self._text = text
         self._ready = threading.Event()
@@ -66,6 +66,7 @@ class Served:
         self.listeners = Listeners(config(self._text))
         self.listeners.bind()
         cleaner, committer = FakeCleaner(), Committer(self.writer)
+        self.committer = committer
         self.telemetry = Telemetry("node", 0)
         pipeline = Pipeline(
             policies=Policies(fake_policy(cleaner)),

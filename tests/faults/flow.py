@@ -134,8 +134,8 @@ def stored(data: Path) -> Counter[str]:
     texts: Counter[str] = Counter()
     with closing(Catalog.open(data, read_only=True)) as catalog:
         for file in catalog.live_files():
-            column = {"spans": "name", "events": "body"}[file.table_name]
-            texts.update(pq.read_table(data / file.path, columns=[column], partitioning=None)[column].to_pylist())
+            if (column := {"spans": "name", "events": "body"}.get(file.table_name)) is not None:
+                texts.update(pq.read_table(data / file.path, columns=[column], partitioning=None)[column].to_pylist())
     return texts
 
 

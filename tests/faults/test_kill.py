@@ -78,13 +78,13 @@ def test_acknowledged_spans_survive_kill_9_exactly_once(tmp_path: Path) -> None:
     load.point_at(collector)
     load.start()
     try:
-        for _ in range(3):
+        for _ in range(2):  # `python -m benchmarks.soak kills` does it two hundred times
             before = len(load.acknowledged)
             wait_until(lambda before=before: len(load.acknowledged) > before + 2000)
             collector.kill()
             collector.start()
             load.point_at(collector)
-        wait_until(lambda: len(load.acknowledged) > 8000)
+        wait_until(lambda: len(load.acknowledged) > 5000)
     finally:
         load.stop()
         code = collector.terminate()
