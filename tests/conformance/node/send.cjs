@@ -25,7 +25,7 @@ function exporter(kind, className, path) {
 async function main() {
   const resource = resourceFromAttributes({ "service.name": name });
   const tracing = new sdkTrace.TracerProvider({
-    resource, spanProcessors: [new sdkTrace.BatchSpanProcessor(exporter("trace", "OTLPTraceExporter", "/v1/traces"))],
+    resource, spanProcessors: [new sdkTrace.BatchSpanProcessor({ exporter: exporter("trace", "OTLPTraceExporter", "/v1/traces") })],
   });
   const tracer = tracing.getTracer("conformance", "1.0.0");
   const outer = tracer.startSpan(`${name} outer`, { attributes: { text: "x", number: 7, float: 0.5, flag: true, list: ["a", "b"] } });
