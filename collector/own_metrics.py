@@ -24,7 +24,7 @@ def metrics_payload(
 ) -> tuple[bytes, int]:
     """Return the request and the number of its data points.
 
-    `sums` and `histograms` are deltas from `start_ns` to `now_ns`; sums of zero are left out.
+    `sums` and `histograms` are deltas from `start_ns` to `now_ns`; those of nothing are left out.
     """
     message = METRICS.request()
     resource = message.resource_metrics.add()
@@ -34,6 +34,8 @@ def metrics_payload(
     scope.scope.name = SCOPE
     metrics = _Metrics(scope.metrics, start_ns, now_ns)
     for (instrument, labels), histogram in histograms.items():
+        if not histogram.count:
+            continue
         point = metrics.point(instrument, "histogram", labels)
         point.count, point.sum = histogram.count, histogram.total
         point.min, point.max = histogram.smallest, histogram.largest

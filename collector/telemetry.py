@@ -149,7 +149,8 @@ class Telemetry:
         """Return all totals and gauges as what JSON can hold; `collector.prometheus.exposition` takes those of several processes.
 
         `{"node", "begun_ns", "metrics": [{"name", "kind", "unit", "text", "merge", "bounds", "points"}]}`. A point is
-        `[[[label, value], …], number]`, of a histogram `[[[label, value], …], {"counts", "sum"}]`. What was never counted has no points.
+        `[[[label, value], …], number]`, of a histogram `[[[label, value], …], {"counts", "sum"}]`. Labels that were
+        never counted have no points.
         """
         sums, histograms = self._counted()
         points: dict[Instrument, list[Any]] = {instrument: [] for instrument in INSTRUMENTS}
@@ -182,19 +183,19 @@ class Telemetry:
         """Return what was counted since the last `take`."""
         while self._commits:
             self._commit.record(self._commits.popleft())
-        sums: dict[Key, float] = dict(self._sums)
+        sums: dict[Key, float] = {(DEDUPLICATED, ()): 0, **self._sums}
         for signal, counts in self._requests.items():
             labels: Labels = (("signal", signal),)
             sums[REQUESTS, labels] = counts.requests
             sums[RECORDS, labels] = counts.records
             sums[BYTES, labels] = counts.size_bytes
-        histograms: dict[Key, Histogram] = {
+        histograms = {
             (ACK_DURATION, (("class", "audit"),)): self._audit,
             (ACK_DURATION, (("class", "bulk"),)): self._bulk,
             (REDACTION_DURATION, ()): self._redaction,
             (COMMIT_DURATION, ()): self._commit,
         }
-        return sums, {key: histogram for key, histogram in histograms.items() if histogram.count}
+        return sums, histograms
 
     def _readings(self) -> Iterator[tuple[Key, float]]:
         for source in self._sources:
