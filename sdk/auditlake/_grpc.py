@@ -21,7 +21,7 @@ _RETRYABLE: Final = frozenset(
 )
 _HINTS: Final = {
     "UNAVAILABLE": "the collector cannot be reached: start it with `auditlake up`, or correct endpoint= of configure()",
-    "UNAUTHENTICATED": "the collector wants a token: pass headers={'authorization': 'Bearer …'} to configure()",
+    "UNAUTHENTICATED": "the collector wants a token: OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20TOKEN, or headers= of configure()",
     "PERMISSION_DENIED": "the token may not write here: check headers= of configure() and the tenant of the token",
     "RESOURCE_EXHAUSTED": "the collector is overloaded, or the record is larger than its max_recv_msg_size_mib",
     "UNIMPLEMENTED": "there is no OTLP/gRPC receiver at this address: port 4317 is gRPC, 4318 is HTTP",

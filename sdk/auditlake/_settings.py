@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from auditlake import vocabulary as names
 from auditlake._errors import ConfigurationError
+from auditlake._headers import request_headers
 from auditlake._transport import HttpTransport, Transport
 from auditlake._values import Value, attributes
 
@@ -60,7 +62,8 @@ class Settings:
     agent_name: str | None = None  # gen_ai.agent.name on every record; the collector falls back to service.name
     agent_id: str | None = None  # gen_ai.agent.id
     agent_version: str | None = None  # gen_ai.agent.version
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # sent with each request, such as authorization
+    # sent with each request, such as authorization; those of OTEL_EXPORTER_OTLP_HEADERS are added
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     resource_attributes: Mapping[str, object] = field(default_factory=dict)  # more attributes of the resource
     compression: Literal["none", "gzip"] = "none"  # of request bodies
     certificate_file: str | None = None  # CA certificates (PEM) for https, instead of the system's
@@ -128,12 +131,11 @@ def transport(settings: Settings) -> Transport:
     if protocol is None:
         is_grpc = settings.endpoint.startswith("grpc") or urlsplit(endpoint).port == 4317
         protocol = "grpc" if is_grpc else "http/protobuf"
+    headers = request_headers(settings.headers, os.environ)
     if protocol == "grpc":
         from auditlake._grpc import GrpcTransport
 
-        return GrpcTransport(
-            endpoint, headers=settings.headers, compression=settings.compression, certificate_file=settings.certificate_file
-        )
+        return GrpcTransport(endpoint, headers=headers, compression=settings.compression, certificate_file=settings.certificate_file)
     if protocol != "http/protobuf":
         raise ConfigurationError("use the protocol", protocol, hint="choose 'http/protobuf' or 'grpc'")
-    return HttpTransport(endpoint, headers=settings.headers, compression=settings.compression, certificate_file=settings.certificate_file)
+    return HttpTransport(endpoint, headers=headers, compression=settings.compression, certificate_file=settings.certificate_file)

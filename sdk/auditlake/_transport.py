@@ -33,7 +33,7 @@ REJECTED: Final = {"traces": "rejected_spans", "logs": "rejected_log_records", "
 _RETRYABLE_STATUS: Final = frozenset({429, 502, 503, 504})
 _HINTS: Final = {
     400: "the collector could not read the request: check that the endpoint speaks OTLP",
-    401: "the collector wants a token: pass headers={'authorization': 'Bearer …'} to configure()",
+    401: "the collector wants a token: OTEL_EXPORTER_OTLP_HEADERS=Authorization=Bearer%20TOKEN, or headers= of configure()",
     403: "the token may not write here: check headers= of configure() and the tenant of the token",
     404: "there is no OTLP/HTTP receiver at this address: give its base URL, such as http://127.0.0.1:4318",
     413: "the record is larger than the collector's max_request_body_size: send a reference instead of the content, or raise the limit",
