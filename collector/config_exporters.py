@@ -5,6 +5,7 @@ it has no effect; what we have besides is named so in its comment.
 """
 
 import re
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -20,6 +21,11 @@ DEFAULT_REQUEST_BYTES: Final = 3 << 20
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*")
 _OURS: Final = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "connection", "te", "host"})
+
+
+def _no_password() -> str:
+    """Have an encrypted key refused, instead of asking at the terminal."""
+    return ""
 
 
 class ClientTlsConfig(Section):
@@ -44,6 +50,25 @@ class ClientTlsConfig(Section):
         if (self.cert_file is None) != (self.key_file is None):
             raise ValueError("cert_file and key_file go together: name both or none")
         return self
+
+    @model_validator(mode="after")
+    def _files_hold_what_they_should(self) -> Self:
+        if self.ca_file is not None or self.cert_file is not None:
+            try:
+                self.context()
+            except OSError as error:  # ssl.SSLError is one; its text names no content
+                raise ValueError(f"the certificates cannot be loaded: {error.strerror or 'not PEM, or not of this key'}") from None
+        return self
+
+    def context(self) -> ssl.SSLContext:
+        """Return how the peer is recognised, and how we are. Raises OSError when a file is not what it should be."""
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None and self.key_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
+        if self.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
 
 
 class RetryConfig(Section):

@@ -63,15 +63,9 @@ def _beginning(response: httpx.Response) -> bytes:
 def tls_context(tls: ClientTlsConfig) -> ssl.SSLContext:
     """Return how the peer is recognised, and how we are. Raises CollectorError when a file is not what it should be."""
     try:
-        context = ssl.create_default_context(cafile=None if tls.ca_file is None else str(tls.ca_file))
-        if tls.cert_file is not None and tls.key_file is not None:
-            context.load_cert_chain(tls.cert_file, tls.key_file)
-    except (OSError, ssl.SSLError) as error:
+        return tls.context()
+    except OSError as error:
         raise CollectorError("load the certificates of an exporter", tls.ca_file or tls.cert_file, hint=str(error.strerror)) from None
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _zstd(body: bytes) -> bytes:

@@ -31,14 +31,14 @@ def forward(data: Path, node: str, forwards: tuple[Forward, ...], _idle: bool, s
     os.nice(NICE)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     told = Told(data, node)
-    threads = [threading.Thread(target=_forward, args=(data, each, told, stop), name=each.id) for each in forwards]
+    threads = [threading.Thread(target=forward_one, args=(data, each, told, stop), name=each.id) for each in forwards]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def _forward(data: Path, exporter: Forward, told: Told, stop: threading.Event) -> None:
+def forward_one(data: Path, exporter: Forward, told: Told, stop: threading.Event) -> None:
     """Run one exporter, again and again whatever ends it: the others do not suffer, and nothing of its queue is lost."""
     log = structlog.get_logger(__name__).bind(exporter=exporter.id)
     while not stop.is_set():
