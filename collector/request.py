@@ -8,6 +8,7 @@ from collector.admission import Admitted, admit, is_audit
 from collector.receivers.encoding import decode_request
 from collector.receivers.events import REJECTED, BodyEncoding, EventsEncoding, read_events
 from collector.resends import Resends
+from collector.reserved import disown
 from collector.sender import Sender
 from collector.signals import LOGS, Message, Signal
 
@@ -35,6 +36,7 @@ async def read_request(signal: Signal, encoding: BodyEncoding, body: bytes, send
             return _read_events(encoding, body, sender, received_ns, resends)
         message = decode_request(signal, encoding, body)
         identity = resends.identity(signal, message, sender.tenant)  # of all that was sent: redaction makes different requests equal
+        disown(signal, message)
         return Request(signal, sender, message, identity, admit(signal, message), is_audit(signal, message), received_ns)
 
     return read() if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(read)
