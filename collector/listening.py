@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -144,7 +144,7 @@ class Listeners:
                     receiver if http.cors is None else Cors(receiver, http.cors),
                     self._sockets["http"],
                     grace_seconds=GRACE_SECONDS,
-                    limits=_connection_limits(http),
+                    limits=_connection_limits(http, self._most_connections),
                     refused=self.gate.refused,
                     tls=None if certificates is None else lambda: certificates.context,
                 )
@@ -167,6 +167,10 @@ class Listeners:
             await server.stop()
         self.gate.pipeline = None
 
+    def _most_connections(self) -> int:
+        """Return how many connections one protocol may hold: both together leave file descriptors for everything else."""
+        return max_connections() // sum(protocol is not None for protocol in (self._config.otlp.grpc, self._config.otlp.http))
+
     def _bind_grpc(self, config: GrpcConfig) -> None:
         endpoint = config.endpoint
         bind(endpoint, "OTLP/gRPC", shared=self._shared).close()  # for a clear error: gRPC's own says nothing
@@ -180,7 +184,7 @@ class Listeners:
             doorkeeper=self.doors.doorkeeper("grpc"),
             quotas=self.doors.quotas,
         )
-        self._grpc = open_server(self._receiver, limits=limits, config=config, shared=self._shared)
+        self._grpc = open_server(self._receiver, limits=limits, config=config, connections=self._most_connections(), shared=self._shared)
         host, port = host_port(endpoint)
         address, certificates = f"[{host}]:{port}" if ":" in host else f"{host}:{port}", self.doors.certificates("grpc")
         try:
@@ -198,12 +202,12 @@ def _limits(http: HttpConfig) -> HttpLimits:
     )
 
 
-def _connection_limits(http: HttpConfig) -> ConnectionLimits:
+def _connection_limits(http: HttpConfig, connections: Callable[[], int]) -> ConnectionLimits:
     return ConnectionLimits(
         head_seconds=http.read_header_timeout,
         idle_seconds=http.idle_timeout,
         unread_seconds=http.write_timeout,
-        connections=max_connections,
+        connections=connections,
     )
 
 

@@ -45,7 +45,7 @@ def port_error(endpoint: str, what: str, why: str) -> PortTaken:
 
 
 def max_connections() -> int:
-    """Return how many HTTP connections this process may hold."""
+    """Return how many connections of senders this process may hold."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(64, soft - OWN_DESCRIPTORS)
 

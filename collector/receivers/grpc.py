@@ -27,6 +27,7 @@ from collector.receivers.http import Exporter
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Signal
 from collector.status import answer, status_message, where
+from collector.tls import HANDSHAKE_SECONDS
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _STEP_BYTES: Final = 64 << 10
@@ -156,9 +157,14 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return body.finish()
 
 
-def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, config: GrpcConfig, shared: bool = False) -> Any:
-    """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind, unless it is `shared`."""
+def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, config: GrpcConfig, connections: int, shared: bool = False) -> Any:
+    """Return a grpc.aio server that is not yet bound; a port that is taken fails to bind, unless it is `shared`.
+
+    It holds at most so many `connections`, those that have not said anything yet among them; further ones are closed at once.
+    """
     options = [
+        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.server_handshake_timeout_ms", _milliseconds(HANDSHAKE_SECONDS)),
         ("grpc.so_reuseport", int(shared)),
         ("grpc.max_receive_message_length", limits.message_bytes),
         ("grpc.per_message_decompression", 0),

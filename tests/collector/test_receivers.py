@@ -334,7 +334,7 @@ def test_a_body_that_is_late_is_408() -> None:
 
 
 def test_connections_beyond_the_limit_are_closed_and_the_others_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("collector.listening.max_connections", lambda: 5)
+    monkeypatch.setattr("collector.listening.max_connections", lambda: 10)  # of both protocols together
     served = Served()
     port = served.listeners.ports.http or 0
     connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(5)]

@@ -295,3 +295,19 @@ def test_an_expired_certificate_is_a_warning_for_the_operator(tmp_path: Path) ->
         pair("dated", days=days).write(tmp_path, "server")
         told = Certificates(WHERE, section(tmp_path)).warnings()
         assert words in told[0] if words else not told
+
+
+def test_grpc_holds_no_more_connections_than_it_may_whether_they_say_anything_or_not(
+    files: Path, authority: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Silent ones must not take the file descriptors that the WAL needs, and those within the limit go on."""
+    monkeypatch.setattr("collector.listening.max_connections", lambda: 4)
+    for running in served(files):
+        with grpc.secure_channel(running.target, grpc.ssl_channel_credentials(authority.pem)) as channel:
+            export = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+            export(a_trace("first"), timeout=10)
+            with contextlib.ExitStack() as silent:
+                address = ("127.0.0.1", running.listeners.ports.grpc)
+                connections = [silent.enter_context(socket.create_connection(address, timeout=10)) for _ in range(4)]
+                assert connections[-1].recv(1) == b""
+                export(a_trace("second"), timeout=10)
