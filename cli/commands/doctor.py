@@ -52,6 +52,7 @@ def doctor(
     loaded = load_or_fail(config)
     directory = data or loaded.parquet.path
     checks = [*installation(), *redaction(loaded), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
+    checks += forwarding(directory)
     rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
     if output is OutputFormat.table:
         print_rows(rows, output)
@@ -158,6 +159,21 @@ def lake(directory: Path, *, deep: bool, now_ns: int) -> Iterator[Check]:
     finally:
         catalog.close()
     yield from _alerts(directory, now_ns)
+
+
+def forwarding(directory: Path) -> Iterator[Check]:
+    """What waits to be sent to other backends."""
+    from collector.forwarding.queue import configured, exporter_folder, left_over
+    from collector.forwarding.status import state
+
+    for exporter in configured(directory):
+        said = state(directory, exporter)
+        remedy = "see that the collector runs and the backend takes what it is sent; the queue keeps it meanwhile" if said != "ok" else ""
+        yield Check(check="forwarding", state="ok" if said == "ok" else "warning", finding=f"{exporter}: {said}", remedy=remedy)
+    for exporter in left_over(directory):
+        finding = f"{exporter}: configured no more, and its queue is not empty"
+        remedy = f"configure it again to send the rest, or delete {exporter_folder(directory, exporter)}"
+        yield Check(check="forwarding", state="warning", finding=finding, remedy=remedy)
 
 
 def _files(directory: Path, catalog: "Catalog", *, deep: bool) -> Iterator[Check]:

@@ -104,6 +104,11 @@ def _deactivate(marker: Path) -> None:
         return
 
 
+def configured(data: Path) -> list[str]:
+    """The exporters for which is kept what is sealed."""
+    return sorted(exporter_of(marker.parent) for marker in (data / FOLDER).glob(f"*/{MARKER}"))
+
+
 def left_over(data: Path) -> list[str]:
     """The exporters that are configured no more and have something left in their queue."""
     folders = sorted(path for path in (data / FOLDER).glob("*") if path.is_dir())
