@@ -1,4 +1,4 @@
-"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--json FILE]`; two and a half minutes by default.
+"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--workers N] [--json FILE]`; 2½ minutes by default.
 
 Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Six phases: 5,000 spans a
 second over HTTP (latencies, freshness, memory), as fast as acknowledgements come over HTTP and over gRPC (throughput), and so over HTTP
@@ -101,17 +101,19 @@ class Probe:
 
 
 class Usage:
-    """Memory and processor time of the collector and its children."""
+    """Memory and processor time of the collector, which is the processes that receive, and with all others."""
 
     def __init__(self, collector: CollectorProcess) -> None:
         self._main = psutil.Process(collector.process.pid)
+        workers = [psutil.Process(worker["pid"]) for worker in collector.health().json().get("workers", ())]
+        self._receiving = workers or [self._main]
         self._cpu = self._seconds()
         self.peak_bytes = 0
         self.peak_all_bytes = 0
 
     def sample(self) -> None:
-        """Remember the highest memory."""
-        self.peak_bytes = max(self.peak_bytes, self._main.memory_info().rss)
+        """Remember the highest memory; of one process, and of all."""
+        self.peak_bytes = max(self.peak_bytes, *(process.memory_info().rss for process in self._receiving))
         everything = sum(process.memory_info().rss for process in (self._main, *self._main.children(recursive=True)))
         self.peak_all_bytes = max(self.peak_all_bytes, everything)
 
@@ -121,8 +123,9 @@ class Usage:
         return now[0] - self._cpu[0], now[1] - self._cpu[1]
 
     def _seconds(self) -> tuple[float, float]:
-        own = sum(self._main.cpu_times()[:2])
-        return own, own + sum(sum(process.cpu_times()[:2]) for process in self._main.children(recursive=True))
+        everything = (self._main, *self._main.children(recursive=True))
+        own, total = (sum(sum(process.cpu_times()[:2]) for process in processes) for processes in (self._receiving, everything))
+        return own, total
 
 
 def audit_event(text: str) -> bytes:
@@ -133,13 +136,13 @@ def audit_event(text: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -> Iterator[Measure]:
+def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any], workers: int) -> Iterator[Measure]:
     """Run one collector under one load and yield what was measured."""
     protocol = options["protocol"]
-    with CollectorProcess(folder, node="bench", interval="1s") as collector:
+    with CollectorProcess(folder, node="bench", interval="1s", workers=workers) as collector:
         collector.post("traces", Body(0).patched())  # what everyone repeats is known then
         collector.post("logs", audit_event("call 212 555 0123"))  # and the scanner is loaded
-        load = Load(target=target(collector, protocol), seconds=seconds, connections=4, **options)
+        load = Load(target=target(collector, protocol), seconds=seconds, connections=4 * workers, **options)
         usage = Usage(collector)
         with Probe(collector) as probe:
             sent = run(load, usage)
@@ -156,7 +159,9 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any]) -
         yield measure(name, "processor time a span, collector", own_cpu / sent.spans * 1e6, "µs")
         yield measure(name, "processor time a span, with its children", all_cpu / sent.spans * 1e6, "µs")
         yield measure(name, "processor time a span, generator", sent.cpu_seconds / sent.spans * 1e6, "µs")
-        yield measure(name, "memory, collector", usage.peak_bytes / (1 << 20), "MiB")
+        yield measure(
+            name, "memory, collector (the largest worker)" if workers > 1 else "memory, collector", usage.peak_bytes / (1 << 20), "MiB"
+        )
         yield measure(name, "memory, with its children", usage.peak_all_bytes / (1 << 20), "MiB")
         settle(collector.data)
         yield measure(name, "OTLP bytes a span as sent", bytes_a_span(load), "B")
@@ -265,12 +270,12 @@ PHASES: dict[str, dict[str, Any]] = {
 }
 
 
-def measures(seconds: float, chosen: Sequence[str]) -> Iterator[Measure]:
+def measures(seconds: float, chosen: Sequence[str], workers: int = 1) -> Iterator[Measure]:
     """Yield every measure of the phases whose names hold one of `chosen`; of all when there is none."""
     for name, options in PHASES.items():
         if not chosen or any(each in name for each in chosen):
             with tempfile.TemporaryDirectory() as folder:
-                yield from phase(Path(folder), name, seconds, options)
+                yield from phase(Path(folder), name, seconds, options, workers)
 
 
 def main() -> None:
@@ -278,6 +283,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
     options.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
+    options.add_argument("--workers", type=int, default=1, help="receiving processes of the collector")
     options.add_argument("--json", type=Path, help="also write the measures to this file")
     options.add_argument("--target", help="drive this URL instead, of any OTLP/HTTP server that runs (benchmarks/peers.md)")
     options.add_argument("--header", action="append", default=[], help="'Name: value' that it wants")
@@ -289,7 +295,7 @@ def main() -> None:
         print(told(drive(Load("http", chosen.target, chosen.seconds, 0, 4, headers=tuple(chosen.header)), counting)))
         return
     rows = []
-    for row in measures(chosen.seconds, chosen.phase):
+    for row in measures(chosen.seconds, chosen.phase, chosen.workers):
         rows.append(row)
         print(f"{row['phase']:<26}{row['what']:<56}{row['value']:>14,.2f} {row['unit']}", flush=True)
     if chosen.json:
