@@ -158,6 +158,13 @@ def test_a_collector_in_front_keeps_what_it_acknowledged_on_disk() -> None:
     assert config["exporters"]["otlp/auditlake"]["retry_on_failure"]["max_elapsed_time"] == 0
 
 
+def test_the_load_balancer_writes_nothing_of_what_passes_to_its_disk() -> None:
+    """Nobody has redacted it yet."""
+    text = (DEPLOY / "nginx.conf").read_text()
+    assert text.count("proxy_pass ") == text.count("proxy_request_buffering off;") == 1
+    assert "access_log off;" in text
+
+
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="namespaces and mounts need root on Linux")
 def test_the_entry_point_runs_as_a_nameless_user_on_a_read_only_root() -> None:
     tried = subprocess.run([DEPLOY / "try-entrypoint.sh", sys.prefix], capture_output=True, text=True, timeout=300)
