@@ -80,13 +80,13 @@ def of_events(events: Sequence[Mapping[str, Any]], reader: Reader, shelf: Shelf)
 
 
 def _given(source: Source, attributes: Attributes, reader: Reader, shelf: Shelf) -> list[Element]:
-    return _first(source.given, attributes, reader, "user", shelf) or _numbered(source.given_indexed, attributes, reader, "user", shelf)
+    return _first(source.given, attributes, reader, "user", shelf) or _numbered(source.given_indexed, attributes, reader, "user")
 
 
 def _answered(source: Source, attributes: Attributes, reader: Reader, shelf: Shelf) -> list[Element]:
     return (
         _first(source.answered, attributes, reader, "assistant", shelf)
-        or _numbered(source.answered_indexed, attributes, reader, "assistant", shelf)
+        or _numbered(source.answered_indexed, attributes, reader, "assistant")
         or _pieces(source.pieces or {}, attributes, reader)
     )
 
@@ -99,9 +99,9 @@ def _first(names: Sequence[str], attributes: Attributes, reader: Reader, role: s
     return []
 
 
-def _numbered(prefixes: Sequence[str], attributes: Attributes, reader: Reader, role: str, shelf: Shelf) -> list[Element]:
+def _numbered(prefixes: Sequence[str], attributes: Attributes, reader: Reader, role: str) -> list[Element]:
     for prefix in prefixes:
-        found = reader.indexed(attributes, prefix, role, (*shelf, prefix))
+        found = reader.indexed(attributes, prefix, role)
         if any(found):
             return found
     return []

@@ -5,7 +5,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final
 
 from storage.messages.calls import Call, calls_of, spoken
 from storage.messages.contents import Spoken
@@ -17,6 +19,8 @@ from storage.messages.texts import Element, Reader, Said
 from storage.messages.threads import Agent
 
 Step = Mapping[str, Any]
+_ATOMS: Final = attrgetter("atoms")
+_SYSTEM: Final = attrgetter("system")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,8 @@ class _Heard:
         given, answered = _flat(call.given), _flat(call.answered)
         if call.handed_over:
             return self._listened(call, given)
-        flow, system = [said for said in given if not said.system], [said for said in given if said.system]
+        system = list(filter(_SYSTEM, given))
+        flow = [said for said in given if not said.system] if system else given
         while flow and answered and flow[-1].atoms == answered[-1].atoms and flow[-1].message.role == "assistant":
             flow = flow[:-1]  # recorded after the call, with its answer
         atoms, instructions, answer = _atoms(flow), tuple(_atoms(system)), _atoms(answered)
@@ -159,11 +164,11 @@ def _asked_again(flow: Sequence[Said]) -> list[Said]:
 
 
 def _flat(elements: Iterable[Element]) -> list[Said]:
-    return [said for element in elements for said in element]
+    return list(chain.from_iterable(elements))
 
 
 def _atoms(several: Iterable[Said]) -> list[int]:
-    return [atom for said in several for atom in said.atoms]
+    return list(chain.from_iterable(map(_ATOMS, several)))
 
 
 def _messages(several: Iterable[Said]) -> list[Message]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from storage.messages.form import Message, text_part
 from storage.messages.identity import Identities
-from storage.messages.indexed import Indexed
+from storage.messages.indexed import Pairs, Spread, layout, unfolded
 from storage.messages.json_text import NOTHING, decode, loads
 from storage.messages.normalise import envelope, is_bare, messages_of
 
@@ -94,7 +94,8 @@ class Reader:
         self._identities = identities
         self._known: dict[Hashable, Element] = {}
         self._arrays: dict[Hashable, _Array] = {}
-        self._indexed: dict[Hashable, Indexed[Element]] = {}
+        self._spread: dict[tuple[str, str], Spread[Element]] = {}
+        self._numbered: dict[tuple[str, tuple[str, ...]], dict[Any, Element]] = {}
 
     def text(self, text: str, role: str, shelf: Hashable) -> list[Element]:
         """Return the messages of an attribute or a body; those before it were read with the same `shelf`."""
@@ -129,17 +130,19 @@ class Reader:
         """Return the messages of a value that is not text."""
         return [self._said(value, role, "content that is nested too deep")]
 
-    def indexed(self, attributes: Mapping[str, str], prefix: str, role: str, shelf: Hashable) -> list[Element]:
+    def indexed(self, attributes: Mapping[str, str], prefix: str, role: str) -> list[Element]:
         """Return the messages of `prefix` + `N.…`, in the order of N."""
+        numbers = layout(tuple(attributes), prefix)
+        if not numbers:
+            return []
+        spread = self._spread.get((prefix, role))
+        if spread is None or spread.numbers is not numbers:
+            spread = self._spread[prefix, role] = Spread(numbers, lambda names: self._numbered.setdefault((role, names), {}))
 
-        def element(pairs: tuple[tuple[str, str], ...], tree: Any) -> Element:
-            known = self._known.get((role, pairs))
-            if known is None:
-                known = self._known[role, pairs] = self._said(_as_message(tree(), role), role, "\n".join(text for _, text in pairs))
-            return known
+        def element(pairs: Pairs) -> Element:
+            return self._said(_as_message(unfolded(pairs), role), role, "\n".join(text for _, text in pairs))
 
-        now = self._indexed[shelf] = Indexed.read(attributes, prefix, self._indexed.get(shelf), element)
-        return now.in_order()
+        return spread.read(list(attributes.values()), element)
 
     def _said(self, value: Any, role: str, raw: str) -> Element:
         try:
