@@ -49,6 +49,8 @@ class Reservation:
         """Give the ports back."""
         for held in (*self._sockets.values(), *self._names):
             held.close()
+        self._sockets.clear()
+        self._names.clear()
 
     @property
     def ports(self) -> Ports:
