@@ -1,6 +1,9 @@
 """The collector as a process: real OTLP in, Parquet out, clear refusals, a graceful stop (`test_canary`: nothing raw on the disk)."""
 
+import os
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +15,15 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from collector.instruments import INSTRUMENTS, Kind
+from collector.prometheus import prometheus_name
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from storage.catalog import Catalog
+from storage.lake import Lake
+from tests.collector.exposition import Family, parse
 from tests.collector_process import CollectorProcess, settle, trace_of
 from tests.lake_checks import check_lake
+from tests.polling import wait_until
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pb"))
 TABLES = {"traces": "spans", "logs": "events", "metrics": "metrics"}
@@ -192,3 +200,38 @@ def test_ready_waits_for_the_scanner_and_stays(running: CollectorProcess) -> Non
     body = trace_of(["mail jane.roe@example.org"])  # which the scanner judges
     assert running.post("traces", body).status_code == 200
     assert httpx.get(url).status_code == 200
+
+
+def metrics(collector: CollectorProcess, *, open_metrics: bool = False) -> dict[str, Family]:
+    accept = "application/openmetrics-text; version=1.0.0" if open_metrics else "text/plain"
+    answer = httpx.get(f"http://127.0.0.1:{collector.ports['health']}/metrics", headers={"accept": accept})
+    assert answer.status_code == 200
+    return parse(answer.text, open_metrics=open_metrics)
+
+
+def test_the_example_reports_its_events_with_curl_and_metrics_tell_what_came_of_it(running: CollectorProcess) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("the example needs curl")
+    environ = {**os.environ, "AUDITLAKE_URL": f"http://127.0.0.1:{running.ports['http']}"}
+    script = ["sh", str(Path(__file__).parents[2] / "examples/events.sh")]
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, timeout=90, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    families = metrics(running)
+    assert families["auditlake_records_total"].samples["auditlake_records_total", (("signal", "logs"),)] == 6
+    assert families["auditlake_ack_duration_seconds"].samples["auditlake_ack_duration_seconds_count", (("class", "audit"),)] == 1
+    assert families["auditlake_wal_commit_duration_seconds"].samples["auditlake_wal_commit_duration_seconds_count", ()] >= 3
+    assert families["auditlake_process_memory_bytes"].samples["auditlake_process_memory_bytes", ()] > 20e6
+    with Lake.open(running.data) as lake:
+        beats = "SELECT status, shutdown FROM heartbeats ORDER BY time"
+        wait_until(lambda: lake.sql(beats).num_rows == 2)
+        assert lake.sql(beats).to_pylist() == [{"status": "busy", "shutdown": False}, {"status": None, "shutdown": True}]
+        assert lake.sql("SELECT action, outcome FROM audit_actions").to_pylist() == [{"action": "report.publish", "outcome": "success"}]
+
+
+def test_every_metric_is_shown_in_both_formats(running: CollectorProcess) -> None:
+    """But those whose labels appear with the first that is counted, and those of exporters, of which there is none."""
+    labelled = {"auditlake.requests.refused", "auditlake.records.rejected", "auditlake.redaction.withheld"}
+    shown = [one for one in INSTRUMENTS if one.name not in labelled and not one.name.startswith("auditlake.forward.")]
+    names = {prometheus_name(one.name, one.unit): one.kind is Kind.COUNTER for one in shown}
+    assert names.keys() - metrics(running, open_metrics=True).keys() == set()
+    assert {f"{name}_total" if is_counter else name for name, is_counter in names.items()} - metrics(running).keys() == set()
