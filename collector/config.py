@@ -55,6 +55,7 @@ processors:
 
 exporters:
   parquet: {path: "${env:AUDITLAKE_DATA:-./auditlake-data}", seal_interval: 1s}
+  # otlp_grpc/jaeger: {endpoint: "localhost:14317", tls: {insecure: true}} # the redacted copy onward: name it in a pipeline, too
 
 extensions:
   health_check: {endpoint: "${env:AUDITLAKE_HEALTH_ENDPOINT:-127.0.0.1:13133}"}
