@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from collector.errors import Overloaded, TooLarge
+from collector.sender import Account
 from collector.signals import LOGS, TRACES, Message, Signal
 
 TRACE_ID_BYTES: Final = 16
@@ -154,13 +155,24 @@ def _repair_ids(holder: Message, emptied: Counter[str]) -> None:
         holder.span_id = b""
 
 
+class Held:
+    """What all requests of one account hold together."""
+
+    __slots__ = ("held_bytes", "requests")
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.held_bytes = 0
+
+
 class Reservation:
-    """The bytes that one request holds while it is in flight."""
+    """The bytes that one request holds while it is in flight; `account` has what its sender holds, None where nobody is told apart."""
 
-    __slots__ = ("_limiter", "held_bytes")
+    __slots__ = ("_account", "_limiter", "held_bytes")
 
-    def __init__(self, limiter: "MemoryLimiter") -> None:
+    def __init__(self, limiter: "MemoryLimiter", account: Held | None) -> None:
         self._limiter = limiter
+        self._account = account
         self.held_bytes = 0
 
     def grow_to(self, body_bytes: int, memory_per_byte: int = MEMORY_PER_BYTE) -> None:
@@ -169,32 +181,50 @@ class Reservation:
         if wanted > self.held_bytes:
             if not self._limiter.ever_has(wanted):
                 raise TooLarge(f"a body of {body_bytes} bytes or more never fits into what memory_limiter lets be in flight")
-            self._limiter.take(wanted - self.held_bytes)
+            self._limiter.take(wanted - self.held_bytes, self._account)
             self.held_bytes = wanted
 
 
 class MemoryLimiter:
-    """Bytes in flight against a limit: the `memory_limiter` processor. `limit_bytes` None means no limit."""
+    """Bytes in flight against a limit: the `memory_limiter` processor. `limit_bytes` None means no limit.
+
+    Where senders are told apart, several requests of one account may hold half of it together, so that a tenant whose bodies come slowly
+    does not keep the others out.
+    """
 
     def __init__(self, limit_bytes: int | None) -> None:
         self._limit_bytes = limit_bytes
+        self._accounts: dict[Account, Held] = {}
         self.in_flight_bytes = 0
 
     @contextmanager
-    def reserve(self) -> Iterator[Reservation]:
+    def reserve(self, account: Account | None = None) -> Iterator[Reservation]:
         """Yield the reservation of one request; everything it holds is given back at the end."""
-        reservation = Reservation(self)
+        held = None if account is None else self._accounts.setdefault(account, Held())
+        reservation = Reservation(self, held)
+        if held is not None:
+            held.requests += 1
         try:
             yield reservation
         finally:
             self.in_flight_bytes -= reservation.held_bytes
+            if account is not None and held is not None:
+                held.requests -= 1
+                held.held_bytes -= reservation.held_bytes
+                if not held.requests:
+                    del self._accounts[account]
 
     def ever_has(self, size_bytes: int) -> bool:
         """Whether so much could be in flight when nothing else is: what could not is no use to be sent again."""
         return self._limit_bytes is None or size_bytes <= self._limit_bytes
 
-    def take(self, size_bytes: int) -> None:
+    def take(self, size_bytes: int, account: Held | None = None) -> None:
         """Count `size_bytes` as in flight; raises Overloaded instead when they do not fit."""
-        if self._limit_bytes is not None and self.in_flight_bytes + size_bytes > self._limit_bytes:
-            raise Overloaded("too much data is in flight: send again later, or raise memory_limiter.limit_mib")
+        if self._limit_bytes is not None:
+            if self.in_flight_bytes + size_bytes > self._limit_bytes:
+                raise Overloaded("too much data is in flight: send again later, or raise memory_limiter.limit_mib")
+            if account is not None and account.requests > 1 and account.held_bytes + size_bytes > self._limit_bytes // 2:
+                raise Overloaded("too much data of this sender is in flight: send again later, or raise memory_limiter.limit_mib")
         self.in_flight_bytes += size_bytes
+        if account is not None:
+            account.held_bytes += size_bytes

@@ -90,7 +90,8 @@ class Door:
 
     def _unauthenticated(self, message: str) -> Unauthenticated:
         challenge = self.credentials.challenge
-        return Unauthenticated(f"{message}: send Authorization: {challenge.partition(' ')[0]} and what it asks for", challenge=challenge)
+        scheme = challenge.partition(" ")[0]
+        return Unauthenticated(f"{message}: Authorization must be {scheme} and what was given out here", challenge=challenge)
 
 
 def _keep_below(kept: dict[bytes, Sender] | set[bytes], most: int) -> None:

@@ -56,8 +56,10 @@ class TlsListener:
         while True:
             try:
                 connection, _ = await loop.sock_accept(self._socket)
-            except OSError as error:  # of a sender that has gone, or of a process without file descriptors
-                structlog.get_logger(__name__).warning("a connection was not accepted", error=error.strerror)
+            except ConnectionAbortedError:  # the sender has gone
+                continue
+            except OSError as error:  # of a process without file descriptors
+                structlog.get_logger(__name__).warning("connections are not accepted for a moment", error=error.strerror)
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if not self._has_room(len(self._handshakes)):

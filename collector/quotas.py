@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.errors import RateLimited, TooLarge
-from collector.sender import Sender
+from collector.sender import Account, Sender
 
 UNLIMITED: Final = sys.maxsize
 LONGEST_RETRY_SECONDS: Final = 3600
@@ -61,7 +61,7 @@ class Quotas:
         self._tenants = tenants
         self._limits_nobody = self._default == NO_LIMIT and not tenants
         self._monotonic = monotonic
-        self._spending: dict[tuple[str, bool], _Spending] = {}
+        self._spending: dict[Account, _Spending] = {}
 
     def become(self, other: "Quotas") -> None:
         """Take over the limits of another one; who keeps his has spent what he had spent."""
@@ -95,7 +95,7 @@ class Quotas:
             bucket.spend(size_bytes - announced_bytes)
 
     def _of(self, sender: Sender) -> "_Spending":
-        key = (sender.name, False) if sender.tenant is None else (sender.tenant, True)
+        key = sender.account
         spending = self._spending.get(key)
         if spending is None:
             spending = self._spending[key] = _Spending(self._allowance(*key), self._monotonic())

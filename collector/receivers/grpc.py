@@ -20,6 +20,7 @@ from collector.authentication import Doorkeeper, authorization_of
 from collector.config_receivers import GrpcConfig
 from collector.detached import detached
 from collector.errors import Malformed, Overloaded, Refused, TooLarge, TooSlow
+from collector.lines import Lines
 from collector.quotas import UNLIMITED, Quotas
 from collector.receivers.compression import Body, compression_of
 from collector.receivers.encoding import Encoding
@@ -76,6 +77,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         self._limiter = limiter
         self._limits = limits
         self._places = asyncio.Semaphore(limits.receiving)
+        self._lines = None if doorkeeper is None else Lines(limits.receiving, MAX_CALLS)
         self.places = limits.receiving
         """Messages that may be received at a time."""
         self.receiving = 0
@@ -107,8 +109,8 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
 
     async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> bytes:
         largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
-        with self._limiter.reserve() as reservation:
-            async with self._place():
+        with self._limiter.reserve(None if self._lines is None else sender.account) as reservation:
+            async with self._place(sender):
                 message = await self._receive(messages)
                 reservation.grow_to(len(message))
             body = await self._inflate(message, reservation.grow_to, min(largest, self._limits.message_bytes))
@@ -118,20 +120,21 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return bytes(response.SerializeToString())
 
     @contextlib.asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _place(self, sender: Sender) -> AsyncIterator[None]:
         self.receiving += 1
         try:
-            await self._free_place()
-            try:
+            async with contextlib.AsyncExitStack() as held:
+                await self._free_place(sender, held)
                 yield
-            finally:
-                self._places.release()
         finally:
             self.receiving -= 1
 
-    async def _free_place(self) -> None:
+    async def _free_place(self, sender: Sender, held: contextlib.AsyncExitStack) -> None:
         try:
-            await asyncio.wait_for(self._places.acquire(), self._limits.seconds)
+            async with asyncio.timeout(self._limits.seconds):
+                if self._lines is not None:
+                    await held.enter_async_context(self._lines.of(sender.account))
+                await held.enter_async_context(self._places)
         except TimeoutError:
             raise Overloaded("too many messages are being received: send again later") from None
 

@@ -98,7 +98,7 @@ class HttpReceiver:
             max_body_bytes = min(self._limits.body_bytes, MAX_EVENTS_BYTES) if is_event else self._limits.body_bytes
             if self._quotas is not None:
                 max_body_bytes = min(max_body_bytes, self._quotas.take(sender, _announced_bytes(headers)))
-            with self._limiter.reserve() as reservation:
+            with self._limiter.reserve(None if self._doorkeeper is None else sender.account) as reservation:
                 memory_per_byte = JSON_MEMORY_PER_BYTE if encoding is Encoding.JSON else MEMORY_PER_BYTE
                 body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte), max_body_bytes)
                 if self._quotas is not None:

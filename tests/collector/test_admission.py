@@ -116,3 +116,16 @@ def test_what_never_fits_is_too_large_and_not_to_be_sent_again() -> None:
 def test_without_a_limit_everything_fits() -> None:
     with MemoryLimiter(None).reserve() as reservation:
         reservation.grow_to(1 << 40)
+
+
+def test_requests_of_one_tenant_hold_half_of_what_may_be_in_flight_and_leave_the_rest_to_others() -> None:
+    limiter = MemoryLimiter(100 * MEMORY_PER_BYTE)
+    with limiter.reserve(("acme", True)) as first, limiter.reserve(("acme", True)) as second, limiter.reserve(("acme", False)) as other:
+        first.grow_to(30)
+        with pytest.raises(Overloaded, match="of this sender"):
+            second.grow_to(21)
+        second.grow_to(20)
+        other.grow_to(40)
+    assert limiter.in_flight_bytes == 0
+    with limiter.reserve(("acme", True)) as alone:
+        alone.grow_to(100)

@@ -111,7 +111,7 @@ def test_the_pages_and_the_health_answer(demo: Demo) -> None:
     demo.wait("the dashboard", page, 60)
     health = httpx.get(f"http://{demo.health}/", timeout=5)
     assert health.status_code == httpx.codes.OK
-    assert set(health.json()["components"]) == {"receiver", "wal", "sealer", "catalog", "redaction", "reload", "disk"}
+    assert set(health.json()["components"]) == {"admission", "receiver", "wal", "sealer", "catalog", "redaction", "reload", "disk"}
 
 
 def test_every_expected_alert_reaches_its_state_by_its_deadline(demo: Demo) -> None:
