@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from storage.schema import CANONICAL
+from storage.schema import CANONICAL, METRIC_CANONICAL
 
 VIEWS: Final = (
     "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrieval_issues", "retrievals", "memory_ops",
@@ -18,14 +18,14 @@ VIEWS: Final = (
 CREATED: Final = (
     "_derivation_rows", "_span_rows", "_event_rows", "_metric_rows", "spans", "events", "metrics", "_span_steps", "_event_steps",
     "_approval_steps", "_execution_steps", "_pending_steps", "_all_steps", "_step_keys", "_run_parents", "_repeated_steps",
-    "_model_keys", "_uncounted", "_counted_steps", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
+    "_model_keys", "_agent_totals", "_uncounted", "_counted_steps", "_named_events", *VIEWS[3:-1], "_contract_checks", "contract_gaps",
 )  # fmt: skip
 """All of them, each after those that it reads; a leading underscore puts a view into the schema `internal`."""
 
 STORED: Final = {"_span_rows": "spans", "_event_rows": "events", "_metric_rows": "metrics", "_derivation_rows": "derivations"}
 """The views that read files, and the tables whose files they are."""
 
-DERIVED: Final = {"_span_rows": "spans", "_event_rows": "events"}
+DERIVED: Final = {"_span_rows": "spans", "_event_rows": "events", "_metric_rows": "metrics"}
 """The views whose rows may have been read again (`storage.derivations`), and their tables."""
 
 MACROS: Final = ("normalised_name", "bounded_name", "top_names", "bucket_percentile", "added_buckets")
@@ -46,7 +46,8 @@ def view_sql(name: str) -> str:
 @cache
 def derived_sql(name: str) -> str:
     """Return the SELECT behind a view of `DERIVED` with the newest derivation of each row in the place of what was sealed."""
-    columns = ",\n        ".join(f"CASE WHEN d.of_row IS NULL THEN s.{column} ELSE d.{column} END AS {column}" for column, _ in CANONICAL)
+    read = METRIC_CANONICAL if DERIVED[name] == "metrics" else CANONICAL
+    columns = ",\n        ".join(f"CASE WHEN d.of_row IS NULL THEN s.{column} ELSE d.{column} END AS {column}" for column, _ in read)
     return _read("views", "_derived_rows").format(sealed=view_sql(name), table=DERIVED[name], columns=columns)
 
 

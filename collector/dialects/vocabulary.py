@@ -62,6 +62,8 @@ def read_log(record: LogView) -> Fields | None:
     fields = (ACTION_TABLE if record.event_name == ACTION else TABLE).read(record.attributes)
     genai.without_call(fields)
     fields["step_kind"] = kind
+    if not record.event_name.startswith("gen_ai."):
+        fields["operation"] = record.event_name  # whatever named it: the views of operations go by this
     return fields
 
 
