@@ -137,18 +137,18 @@ class _Builder:
     def _scalar(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
         if "$" not in text:
-            return self._typed(node, text, path)
+            return self._typed(node, path)
         expanded = _REFERENCE.sub(lambda match: self._expand(match, node, path), text)
         if node.style in ("'", '"'):
             return expanded
         tag = self._scalars.resolve(yaml.ScalarNode, expanded, (True, False))  # type: ignore[no-untyped-call]
-        return self._typed(yaml.ScalarNode(tag, expanded, node.start_mark), expanded, path)
+        return self._typed(yaml.ScalarNode(tag, expanded, node.start_mark), path)
 
-    def _typed(self, node: yaml.ScalarNode, text: str, path: KeyPath) -> Any:
+    def _typed(self, node: yaml.ScalarNode, path: KeyPath) -> Any:
         try:
             return self._scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
-            self._report(path, node, f"{text!r} is not a value that YAML knows: put it in quotes")
+            self._report(path, node, "is not a value that YAML knows: put it in quotes")
             return None
 
     def _expand(self, match: re.Match[str], node: yaml.Node, path: KeyPath) -> str:

@@ -101,7 +101,7 @@ def addresses(loaded: "Config", *, dashboard: bool) -> str:
     if dashboard and loaded.dashboard:
         lines.append(f"  pages      http://{loaded.dashboard.endpoint}")
     if loaded.otlp.http:
-        lines.append(f"  OTLP/HTTP  http://{loaded.otlp.http.endpoint}")
+        lines.append(f"  OTLP/HTTP  {'http' if loaded.otlp.http.tls is None else 'https'}://{loaded.otlp.http.endpoint}")
     if loaded.otlp.grpc:
         lines.append(f"  OTLP/gRPC  {loaded.otlp.grpc.endpoint}")
     if loaded.health_check:

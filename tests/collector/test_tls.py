@@ -311,3 +311,18 @@ def test_grpc_holds_no_more_connections_than_it_may_whether_they_say_anything_or
                 connections = [silent.enter_context(socket.create_connection(address, timeout=10)) for _ in range(4)]
                 assert connections[-1].recv(1) == b""
                 export(a_trace("second"), timeout=10)
+
+
+def test_a_slow_head_and_an_idle_connection_end_under_tls_too(files: Path, authority: Pair) -> None:
+    tls = f'tls: {{cert_file: "{files}/server.pem", key_file: "{files}/server.key"}}, read_header_timeout: 300ms, idle_timeout: 300ms'
+    running = Served(CONFIG.replace('http: {endpoint: "127.0.0.1:0"', f'http: {{endpoint: "127.0.0.1:0", {tls}'))
+    for begun, code in ((b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n", b"408"), (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"404")):
+        plain = socket.create_connection(("127.0.0.1", running.listeners.ports.http), timeout=10)
+        with trusting(authority).wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            connection.sendall(begun)
+            answer = b""
+            with contextlib.suppress(ssl.SSLEOFError):
+                while part := connection.recv(4096):
+                    answer += part
+            assert answer.split()[1] == code, "and then the connection was closed"
+    running.close()
