@@ -5,11 +5,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from collector.anyvalue import Values, as_text, read_attributes
+from collector.anyvalue import as_text, as_texts, read_attributes
 from collector.columns import INT64_MAX, MapColumn, times_column
-from collector.dialects import claude_code, codex, vocabulary
-from collector.dialects.names import COMMON, METRIC_TABLE, NameTable
-from collector.dialects.record import Dialect, Fields
+from collector.dialects.points import read_point
+from collector.dialects.record import Fields
 from collector.groups import Groups, Resource, Scope
 from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
 from collector.signals import Message
@@ -21,11 +20,6 @@ _SHARED: Final = {name for name, _ in ORIGIN_OF_RECORD} | {"time", "start_time",
 _OWN: Final = tuple(name for name, _ in METRIC_EVIDENCE if name not in _SHARED)
 _CANONICAL: Final = tuple(name for name, _ in METRIC_CANONICAL)
 _TEMPORALITY: Final = {1: "delta", 2: "cumulative"}
-_DIALECT_VERSION: Final = 1
-_OF_AGENTS: Final[Mapping[str, tuple[Dialect, NameTable]]] = {  # first word of a metric's name → whose it is
-    "claude_code": (claude_code.DIALECT, NameTable(claude_code.METRIC, COMMON)),
-    "codex": (codex.DIALECT, NameTable(codex.METRIC, COMMON)),
-}
 
 
 class MetricRows:
@@ -71,10 +65,10 @@ class MetricRows:
         }
         read = _READERS[kind]
         for point in data.data_points:
-            attributes = read_attributes(point.attributes)
+            attributes = as_texts(read_attributes(point.attributes))
             self._metadata.add(metadata)
             self._attributes.add(attributes)
-            self._add_point({**resource.fields, **_canonical(metric.name, attributes), **described, **read(point)}, point, batch)
+            self._add_point({**resource.fields, **read_point(metric.name, attributes), **described, **read(point)}, point, batch)
             self._numbers.add(resource.number, scope.number, batch.number)
 
     def _add_point(self, fields: Fields, point: Message, batch: Batch) -> None:
@@ -99,19 +93,6 @@ class MetricRows:
         columns["metric_metadata"], columns["attributes"] = self._metadata.to_arrow(), self._attributes.to_arrow()
         columns["clock_flagged"] = pa.array(self._flagged, pa.bool_())
         return columns | shared_columns(self._groups, self._numbers, self._redactions)
-
-
-def _canonical(name: str, attributes: Values) -> Fields:
-    own = _OF_AGENTS.get(name.partition(".")[0])
-    if own is not None:
-        dialect, table = own
-        return {**table.read(attributes), "dialect": dialect.name, "dialect_version": _DIALECT_VERSION}
-    fields = METRIC_TABLE.read(attributes)
-    ours = any(name.startswith("auditlake.") for name in attributes)
-    genai = any(name.startswith("gen_ai.") for name in attributes)
-    fields["dialect"] = vocabulary.DIALECT.name if ours else "otel-genai" if genai else "otel"
-    fields["dialect_version"] = _DIALECT_VERSION
-    return fields
 
 
 def _number(point: Message) -> Fields:

@@ -126,12 +126,16 @@ class Rederiving:
                 pc.fill_null(rows["dialect"], ""), rows["dialect_version"].cast(pa.string()).cast(rows["dialect"].type), "/"
             )
             of_today = pc.fill_null(pc.is_in(versions, pa.array(sorted(today), versions.type)), fill_value=False)
-            priced = pc.fill_null(
-                pc.is_in(rows["price_version"], pa.array([self._prices.newest], rows["price_version"].type)), fill_value=False
-            )
-            calls = pc.fill_null(pc.equal(rows["step_kind"], "model"), fill_value=False)
-            keep = pc.and_(keep, pc.invert(pc.and_(of_today, pc.or_(priced, pc.invert(calls)))))
+            keep = pc.and_(keep, pc.invert(pc.and_(of_today, self._priced_today(rows))))
         return rows.filter(keep)
+
+    def _priced_today(self, rows: pa.Table) -> pa.ChunkedArray:
+        """The rows with today's prices, and those that have none."""
+        if "price_version" not in rows.column_names:  # of metrics
+            return pa.chunked_array([pa.repeat(pa.scalar(value=True), rows.num_rows)])
+        newest = pa.array([self._prices.newest], rows["price_version"].type)
+        priced = pc.fill_null(pc.is_in(rows["price_version"], newest), fill_value=False)
+        return pc.or_(priced, pc.invert(pc.fill_null(pc.equal(rows["step_kind"], "model"), fill_value=False)))
 
     def _counted(self, rows: pa.Table, again: Rereading) -> pa.Array:
         """The rows of the dialect that was asked for."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from collector import dialects
 from collector.columns import INT64_MAX
 from collector.dialects.names import read_resource
+from collector.dialects.points import read_point
 from collector.dialects.record import SAME_RUN, Fields, LogView, SpanView
 from collector.pricing import Pricer
 from collector.rows import RunIndex, field_columns
@@ -34,6 +35,7 @@ _EVIDENCE: Final = {
         "trace_id", "span_id", "time_ns", "event_name", "body", "attributes", "resource_attributes", "scope_name", "received_ns",
         "clock_flagged", "tenant",
     ),
+    "metrics": ("metric_name", "time_ns", "attributes", "resource_attributes", "received_ns", "clock_flagged", "tenant"),
 }  # fmt: skip
 Row = Mapping[str, Any]
 
@@ -101,6 +103,18 @@ def log_fields(row: Row, prices: Pricer, index: RunIndex) -> tuple[Fields, int]:
     return fields, time_ns
 
 
+def point_fields(row: Row, _prices: Pricer, index: RunIndex) -> tuple[Fields, int]:
+    """The same of a stored data point."""
+    resource = row["resource_attributes"] or {}
+    fields = {**_of_resource(tuple(resource.items())), **read_point(row["metric_name"] or "", row["attributes"] or {})}
+    if row["tenant"] is not None:
+        fields["tenant"] = row["tenant"]
+    time_ns = row["received_ns"] if row["clock_flagged"] else row["time_ns"]
+    if (run_id := fields.get("run_id")) is not None:
+        index.seen(None, run_id, time_ns, time_ns)
+    return fields, time_ns
+
+
 def derivation(prices: Pricer) -> str:
     """Return which dialects and prices rows are read with: equal texts make the same of the same row."""
     return f"dialects {_dialects()}, {prices.version}"
@@ -119,7 +133,11 @@ def _identify(fields: Fields, trace_id: str | None, index: RunIndex, first_ns: i
         index.seen(trace_id, place, first_ns, last_ns)
 
 
-_READERS: Final[Mapping[str, Callable[[Row, Pricer, RunIndex], tuple[Fields, int]]]] = {"spans": span_fields, "events": log_fields}
+_READERS: Final[Mapping[str, Callable[[Row, Pricer, RunIndex], tuple[Fields, int]]]] = {
+    "spans": span_fields,
+    "events": log_fields,
+    "metrics": point_fields,
+}
 
 
 @cache

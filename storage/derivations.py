@@ -52,7 +52,7 @@ class Joins:
 def slices(catalog: Catalog, *, from_ns: int | None, to_ns: int | None) -> list[Slice]:
     """The rows that may lie in [from_ns, to_ns], as parts of a bounded size; rows that are sealed meanwhile are not among them."""
     parts: list[Slice] = []
-    for table in ("spans", "events"):
+    for table in ("spans", "events", "metrics"):
         for file in catalog.live_files(table, from_ns=from_ns, to_ns=to_ns):
             parts += _parts(file)
     return parts

@@ -113,7 +113,7 @@ def _who(run_id: str, steps: Sequence[Step], tops: Sequence[Step]) -> dict[str, 
 def _counts(steps: Sequence[Step], counted: Sequence[Step]) -> dict[str, Any]:
     return {
         "steps": len(steps),
-        "model_calls": len(counted),
+        "model_calls": sum(step["kind"] == "model" for step in counted),
         "tool_calls": sum(step["kind"] == "tool" and not _repeats(step) for step in steps),
         "errors": sum(step["status"] == "error" and (not _repeats(step) or step["dialect"] == "mcp") for step in steps),
         **{
@@ -151,7 +151,7 @@ def _stated_reason(steps: Sequence[Step], tops: Sequence[Step]) -> str | None:
 def _status(
     steps: Sequence[Step], tops: Sequence[Step], ends: Sequence[Step], stated: str | None, parents: Parents, *, silent: bool
 ) -> str:
-    opened = sum(step["source"] == "event" and step["event_name"] == "run.started" for step in steps) > len(ends)
+    opened = sum(step["source"] == "event" and "run.started" in {step["event_name"], step["name"]} for step in steps) > len(ends)
     traced = any(step["source"] == "span" for step in steps)
     rootless = not tops and (parents.orphans > 0 or not traced)
     if opened:

@@ -63,7 +63,7 @@ def _ended(spans: Sequence[Step]) -> list[Step]:
 
 def _open_runs(spans: Sequence[Step], steps: Sequence[Step]) -> int:
     """How many parts of the run said that they began, and never that they ended."""
-    started = sum(1 for step in steps if step["source"] == "event" and step["event_name"] == "run.started")
+    started = sum(1 for step in steps if step["source"] == "event" and "run.started" in {step["event_name"], step["name"]})
     return started - len(_ended(spans))
 
 

@@ -1,5 +1,6 @@
 """The registry of the vocabulary: complete, in agreement with the decoder and with every name in our code."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from collector.decode import Decoder
 from collector.dialects import vocabulary
 from collector.dialects.names import VOCABULARY
 from collector.dialects.record import LogView, SpanView
 from collector.instruments import INSTRUMENTS, Kind
+from tests.collector.otlp_samples import header, logs
 
 ROOT = Path(__file__).parents[2]
 REGISTRY: dict[str, Any] = yaml.safe_load((ROOT / "collector/dialects/vocabulary.yaml").read_text(encoding="utf-8"))
@@ -135,3 +138,13 @@ def test_an_audit_action_is_understood_as_structlog_writes_it() -> None:
     assert both is not None
     assert both["action"] == "x"
     assert "action" not in (vocabulary.read_log(LogView("s", "task", None, plain, {}, False)) or {}), "of no other event"
+
+
+@pytest.mark.parametrize("name", ["task", "heartbeat", "run.started"])
+def test_an_event_is_the_same_whatever_names_it(name):
+    """Its record, or an attribute, as in SDKs from before records had names."""
+    decoder = Decoder("node/collector", 0)
+    decoder.add(header("logs"), logs({"event_name": name}, {"attributes": {"event.name": name}}).SerializeToString())
+    first, second = decoder.tables(os.urandom)["events"].select(["event_name", "operation", "dialect", "step_kind"]).to_pylist()
+    assert (first.pop("event_name"), second.pop("event_name")) == (name, None)  # as sent
+    assert first == second == {"operation": name, "dialect": "auditlake", "step_kind": vocabulary.KIND_OF_EVENT[name]}

@@ -225,3 +225,57 @@ def test_a_run_says_how_often_it_tried_again_and_whether_costs_differ(data: Path
         {"model_calls": 1, "retries": 1, "sent_cost_usd": 0.4, "cost_differs": True},
         {"model_calls": 1, "retries": 3, "sent_cost_usd": 0.5, "cost_differs": None},
     ]
+
+
+def agent(name: str, tokens: tuple[int, int] | None = (1000, 100), **columns: Any) -> Row:
+    """An agent's span; `tokens` is what it says that its calls took."""
+    given = {} if tokens is None else {"input_tokens": tokens[0], "output_tokens": tokens[1], "cost_usd": 2.0}
+    return span(name, **({"step_kind": "agent"} | given | columns))
+
+
+def test_an_agents_total_counts_where_no_call_below_it_knows_its_own(data: Path) -> None:
+    """A hosted agent, an agent in another process; its calls are not recorded, or without their tokens."""
+    spans = [
+        agent("outer", None),
+        other("node", parent="outer"),
+        agent("hosted", parent="node"),
+        model("call", parent="hosted", tokens=None),
+    ]
+    assert counted(data, spans=spans)[0] == {"hosted", "call"}
+
+
+def test_an_agents_total_gives_way_to_calls_below_it_however_deep(data: Path) -> None:
+    deep = [other("a", parent="agent"), other("b", parent="a"), agent("inner", None, parent="b"), other("c", parent="inner")]
+    assert counted(data, spans=[agent("agent"), *deep, model("call", parent="c")])[0] == {"call"}
+
+
+def test_of_agents_in_each_other_the_outermost_counts_that_has_no_calls(data: Path) -> None:
+    """The one around all knows the sum of the others, and some of them the sum of theirs."""
+    spans = [
+        agent("all", (9999, 999)), agent("open", parent="all"), model("call", parent="open"),
+        agent("hosted", parent="all"), other("step", parent="hosted"), agent("within", parent="step"),
+    ]  # fmt: skip
+    assert counted(data, spans=spans)[0] == {"call", "hosted"}
+
+
+def test_a_call_that_may_be_anybodys_makes_totals_doubtful(data: Path) -> None:
+    """Its parent never came, or it is a log record in no span: counting the agent's total may count it twice."""
+    assert counted(data, spans=[agent("agent"), model("lost", parent="gone")])[0] == {"lost"}
+    assert counted(data.with_name("logs"), spans=[agent("agent")], events=[called("log", trace=None)])[0] == {"log"}
+
+
+def test_totals_that_several_records_of_one_run_of_an_agent_tell_count_once(data: Path) -> None:
+    """A client that asks again and again until the agent is done; and a span that was sent again."""
+    polls = [agent(f"poll {number}", response_id="run_7", at=number, took=0.5) for number in range(3)]
+    assert counted(data, spans=[*polls, polls[0] | {"end_ns": polls[0]["end_ns"] + 1}])[0] == {"poll 0"}
+
+
+def test_a_runs_tokens_are_its_agents_where_only_those_know_them(data: Path) -> None:
+    write_lake(data, spans=[agent("root", step_kind="run"), span("tool", step_kind="tool", parent="root")])
+    with Lake.open(data) as lake:
+        (run,) = lake.sql("SELECT input_tokens, output_tokens, cost_usd, model_calls, unpriced_calls FROM runs").to_pylist()
+        whole = reconstruct(lake, "run-1")
+    assert run == {"input_tokens": 1000, "output_tokens": 100, "cost_usd": 2.0, "model_calls": 0, "unpriced_calls": 0}
+    assert whole is not None
+    assert run.items() <= whole["run"].items()
+    assert [(told["input_tokens"], told["model_calls"]) for told in whole["graph"]["agents"]] == [(1000, 0)]

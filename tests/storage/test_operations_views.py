@@ -241,3 +241,28 @@ def test_counters_add_up(data: Path) -> None:
     ]
     write_lake(data, metrics=[*points, metric("auditlake.queue.depth", value=1.0)])
     assert [row["new_sum"] for row in rows(data, "SELECT new_sum FROM agent_metrics ORDER BY time")] == [2, 0, 3]
+
+
+# names of events
+
+
+@pytest.mark.parametrize("sent", [None, "event src/agent.rs:12"])
+def test_events_that_an_attribute_names_are_in_the_views(data: Path, sent: str | None) -> None:
+    """Older SDKs have no other place for a name, and tracing for Rust puts a place in the source there."""
+
+    def named(name: str, at: float = 0, **attributes: str) -> Row:
+        told = {"event.name": name} | {f"auditlake.{key.replace('__', '.')}": value for key, value in attributes.items()}
+        return event(sent, run=None, at=at, dialect="auditlake", operation=name, step_kind="other", attributes=told)
+
+    events = [
+        named("heartbeat", heartbeat__interval_seconds="60"), named("security", security__category="injection"),
+        named("rollout", rollout__stage="canary"), named("agent_action"), named("resilience.retry"), named("credential.rotation"),
+        named("retrieval.issue", retrieval__issue="stale_source"), named("task", task__id="t", task__state="done"),
+    ]  # fmt: skip
+    write_lake(data, events=[*events, event("heartbeat", run=None, dialect="auditlake", operation="heartbeat", at=1)])
+    views = {
+        "heartbeats": 2, "security_events": 1, "rollouts": 1, "audit_actions": 1, "resilience_events": 1, "assurance_checks": 1,
+        "retrieval_issues": 1, "tasks": 1,
+    }  # fmt: skip
+    assert {view: one(data, f"SELECT count(*) AS rows FROM {view}")["rows"] for view in views} == views
+    assert [row["subject"] for row in rows(data, "SELECT subject FROM resilience_events")] == ["retry"]

@@ -3,5 +3,5 @@
 SELECT
     record_id, started_at AS time, agent_name, agent_id, actor, action, resource, outcome, latency_ms, reason_code, body AS message,
     tenant, environment, release, session_id, run_id, trace_id, span_id
-FROM internal.event_steps
+FROM internal.named_events
 WHERE event_name = 'agent_action'

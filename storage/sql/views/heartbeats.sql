@@ -10,5 +10,5 @@ SELECT
     try_cast(attributes['auditlake.heartbeat.cpu_percent'] AS DOUBLE) AS cpu_percent,
     try_cast(attributes['auditlake.heartbeat.memory_bytes'] AS BIGINT) AS memory_bytes,
     event_name = 'agent.shutdown' AS shutdown, run_id
-FROM internal.event_steps
+FROM internal.named_events
 WHERE event_name IN ('heartbeat', 'agent.shutdown')

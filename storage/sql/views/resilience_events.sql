@@ -15,5 +15,5 @@ SELECT
     attributes['auditlake.incident.id'] AS incident_id, attributes['auditlake.incident.severity'] AS severity,
     outcome, reason_code, error_type, body AS message, handoff_to,
     tenant, environment, release, agent_name, agent_id, actor, run_id, trace_id, span_id
-FROM internal.event_steps
+FROM internal.named_events
 WHERE starts_with(event_name, 'resilience.') OR event_name IN ('incident.opened', 'incident.closed')

@@ -9,7 +9,7 @@ WITH said AS (
             'issue': attributes['auditlake.retrieval.issue'], 'source_ids': attributes['auditlake.retrieval.source_ids'],
             'number': NULL::BIGINT
         }] AS issues
-    FROM internal.event_steps
+    FROM internal.named_events
     WHERE event_name = 'retrieval.issue'
     UNION ALL
     SELECT

@@ -9,7 +9,7 @@ WITH told AS (
         SELECT
             trace_id, span_id, attributes['auditlake.retrieval.issue'] AS issue,
             coalesce(nullif(json_array_length(try_cast(attributes['auditlake.retrieval.source_ids'] AS JSON)), 0), 1) AS number
-        FROM internal.event_rows
+        FROM internal.named_events
         WHERE event_name = 'retrieval.issue' AND span_id IS NOT NULL
     )
     GROUP BY ALL

@@ -12,5 +12,5 @@ SELECT
     attributes['auditlake.rollout.dataset_version'] AS dataset_version,
     attributes['auditlake.rollout.owner'] AS owner, attributes['auditlake.rollout.rollback_owner'] AS rollback_owner,
     outcome, reason_code, body AS message, tenant, environment, agent_name, agent_version, actor, run_id
-FROM internal.event_steps
+FROM internal.named_events
 WHERE event_name = 'rollout'

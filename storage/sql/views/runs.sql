@@ -31,7 +31,7 @@ WITH by_run AS (
         ) AS name,
         min(started_at) AS started_at, max(coalesce(ended_at, started_at)) AS last_at,
         count(*) AS steps,
-        count(*) FILTER (counted) AS model_calls,
+        count(*) FILTER (counted AND kind = 'model') AS model_calls,
         count(*) FILTER (kind = 'tool' AND NOT repeated) AS tool_calls,
         count(*) FILTER (status = 'error' AND (NOT repeated OR dialect = 'mcp')) AS errors,
         sum(input_tokens) FILTER (counted)::BIGINT AS input_tokens,
@@ -96,7 +96,7 @@ WITH by_run AS (
             cache_write_tokens, reasoning_tokens, cost_usd, cost_source, sent_cost_usd, cache_savings_usd, retry_count, stop_reason,
             error_type, planning_ms, execution_ms, quality_score, satisfaction, sequence, sequence_last, clock_flagged,
             source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top,
-            source = 'event' AND event_name = 'run.started' AS started,
+            source = 'event' AND 'run.started' IN (event_name, name) AS started,
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
             source = 'span' AND operation = 'plan' AND end_ns > start_ns AS planning,
             end_ns::HUGEINT * 10000000000000000000 - start_ns AS outermost, -- of those that end together the one that began first

@@ -5,7 +5,7 @@ WITH told AS (
     SELECT
         record_id, started_at AS time, attributes, action, resource, outcome, reason_code, body, tool_name, tenant, environment, release,
         agent_name, agent_id, actor, session_id, run_id, trace_id, span_id
-    FROM internal.event_steps
+    FROM internal.named_events
     WHERE event_name = 'security'
     UNION ALL
     SELECT

@@ -10,7 +10,7 @@ FROM (
         lead(started_at) OVER changes AS until, row_number() OVER changes AS number,
         task_type, attributes['auditlake.task.deliverable'] AS deliverable, attributes['auditlake.task.review'] AS review,
         body AS message, tenant, environment, agent_name, agent_id, actor, session_id, run_id
-    FROM internal.event_steps
+    FROM internal.named_events
     WHERE event_name = 'task'
     WINDOW changes AS (
         PARTITION BY tenant, environment, attributes['auditlake.task.id']
