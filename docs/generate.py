@@ -1,4 +1,4 @@
-"""`make docs`: writes the pages that come from the code, so that they cannot be wrong: configuration.md, cli.md, redaction-credentials.md."""
+"""`make docs`: writes the pages and tables that come from the code, so that they cannot be wrong: configuration.md, cli.md and others."""
 
 import inspect
 import re
@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from cli.main import application
 from collector.config_model import COMPONENTS, ServiceConfig
+from docs import events_page, telemetry_page
 from docs.dialects_page import dialects_page
 from docs.vocabulary_page import vocabulary_page
 from redaction.secrets import RULES, SecretRule
@@ -71,6 +72,8 @@ def main() -> None:
     (DOCS / "redaction-credentials.md").write_text(credentials_page())
     (DOCS / "vocabulary.md").write_text(vocabulary_page())
     (DOCS / "dialects.md").write_text(dialects_page())
+    events_page.main()
+    telemetry_page.main()
 
 
 def configuration_page() -> str:

@@ -1,10 +1,12 @@
 """What the collector tells about refusals and about its WAL: at once, then rarely, bounded, and nothing that was sent."""
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from collector.committer import Committer
@@ -18,12 +20,13 @@ from collector.policies import Policies
 from collector.receivers.grpc import peer_of
 from collector.reporter import Reporter
 from collector.resends import Resends
-from collector.signals import LOGS
+from collector.signals import LOGS, TRACES
 from collector.telemetry import Telemetry
 from collector.timed_writer import TimedWriter
 from storage.errors import StorageError
 from storage.wal import BatchHeader, RecordType, WalWriter
 from tests.collector.policies_in_force import fake_policy
+from tests.collector.served import CONFIG, Served
 from tests.fakes import FakeCleaner, FakeWriter
 
 ORIGIN = "node/collector"
@@ -116,6 +119,25 @@ def test_a_sender_with_a_name_is_told_by_it_another_by_its_address() -> None:
     pipeline.refused(refusal(Unauthenticated("x", challenge="Bearer"), peer="192.0.2.7"))
     pipeline.refused(refusal(Overloaded("x"), sender="billing", peer="192.0.2.7"))
     assert told(telemetry.sender_events.take()) == [("unauthenticated", "192.0.2.7", 1), ("overloaded", "billing", 1)]
+
+
+def test_wrong_credentials_are_told_by_the_address_over_both_protocols_and_for_events() -> None:
+    """Never by what was sent as a token."""
+    token, wrong = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    guarded = CONFIG.replace("max_recv_msg_size_mib: 1", "auth: {authenticator: bearertokenauth}")
+    guarded = guarded.replace("max_request_body_size: 1048576", "auth: {authenticator: bearertokenauth}")
+    guarded = guarded.replace("\nextensions:\n", f'\nextensions:\n  bearertokenauth: {{token: "{token}"}}\n')
+    served = Served(guarded.replace("[health_check]", "[health_check, bearertokenauth]"))
+    json = {"content-type": "application/json"}
+    assert served.post("/v1/events", b'{"event": "e"}', json).status_code == 401
+    assert served.post("/v1/events", b'{"event": "e"}', json | {"authorization": f"Bearer {wrong}"}).status_code == 401
+    with pytest.raises(grpc.RpcError):
+        served.call(TRACES, b"", ("authorization", f"Bearer {wrong}"))
+    assert served.post("/v1/events", b'{"event": "e"}', json | {"authorization": f"Bearer {token}"}).status_code == 200
+    served.close()
+    events = served.telemetry.sender_events.take()
+    assert told(events) == [("unauthenticated", "127.0.0.1", 3)]
+    assert wrong not in str(events)
 
 
 def test_an_event_is_a_log_record_of_our_scope() -> None:
