@@ -1,12 +1,17 @@
 """What a starting collector does about the past: it closes what dead writers left open, and learns the digests of recent requests."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from collector.resends import WINDOW_SECONDS
 from storage.catalog import Catalog
 from storage.errors import StorageError
-from storage.wal import BatchHeader, RecordType, closed_segments, read_segment
+from storage.wal import BatchHeader, RecordType, Segment, closed_segments, read_segment
+
+_SLACK_SECONDS: Final = 60
+"""How much earlier a request may be received than it is written."""
 
 
 def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[bytes, float]]:
@@ -26,7 +31,7 @@ def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[
 
 
 def _of_segments(data: Path) -> Iterator[tuple[str, int]]:
-    for segment in closed_segments(data):
+    for segment in _written_lately(data):
         try:
             for record in read_segment(segment, data / "quarantine"):
                 if record.type == RecordType.BATCH:
@@ -35,3 +40,13 @@ def _of_segments(data: Path) -> Iterator[tuple[str, int]]:
                         yield header.digest, header.received_ns
         except (StorageError, ValueError, KeyError, TypeError):
             continue  # sealed meanwhile, or damaged: the sealer reports it
+
+
+def _written_lately(data: Path) -> list[Segment]:
+    """The closed segments in which the last window can lie: a start must not read what hours without a sealer left."""
+    written: dict[Segment, float] = {}
+    for segment in closed_segments(data):
+        with suppress(FileNotFoundError):  # sealed meanwhile
+            written[segment] = segment.path.stat().st_mtime
+    newest = max(written.values(), default=0.0)
+    return [segment for segment, at in written.items() if at >= newest - WINDOW_SECONDS - _SLACK_SECONDS]
