@@ -59,6 +59,9 @@ class HealthApp:
         """Answer GET and HEAD of the health path, of /ready and of /metrics."""
         if scope["type"] != "http":
             return
+        if scope["method"] not in {"GET", "HEAD"}:
+            await _respond(send, 405, {"status": "only GET and HEAD are allowed"})
+            return
         if scope["path"] == "/ready":
             ready = self._ready()
             await _respond(send, 200 if ready else 503, {"status": "ready" if ready else "not ready"})

@@ -327,6 +327,13 @@ def test_equal_events_with_a_time_or_an_id_are_resends_and_others_are_not() -> N
     assert len(endpoint.stored) == 1 + 1 + 3
 
 
+def test_many_events_are_read_beside_the_loop_and_all_of_them_stored() -> None:
+    endpoint = Endpoint()
+    assert endpoint.post((NDJSON, b'{"event": "e", "time": 1795262400}\n' * 2000)) == [(200, {})]
+    ((header, _),) = endpoint.stored
+    assert header.records == 2000
+
+
 @pytest.mark.parametrize("content_type", ["", "application/x-www-form-urlencoded", "application/x-protobuf", "text/plain"])
 def test_another_content_type_is_answered_with_the_remedy(content_type: str) -> None:
     ((status, answer),) = Endpoint().post((content_type, b'{"event": "e"}'))

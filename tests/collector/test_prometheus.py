@@ -113,7 +113,7 @@ def test_the_format_is_what_was_asked_for(accept: str, expected: str) -> None:
     assert content_type(accept) == expected
 
 
-def answered(path: str, accept: str, *, telemetry: Telemetry | None) -> tuple[int, dict[bytes, bytes], bytes]:
+def answered(path: str, accept: str, *, telemetry: Telemetry | None, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
     """What the health endpoint answers."""
     said: list[MutableMapping[str, Any]] = []
 
@@ -128,7 +128,7 @@ def answered(path: str, accept: str, *, telemetry: Telemetry | None) -> tuple[in
         said.append(message)
 
     app = HealthApp({}, ready=lambda: True, snapshots=None if telemetry is None else snapshots)
-    asyncio.run(app({"type": "http", "path": path, "headers": [(b"accept", accept.encode())]}, receive, send))
+    asyncio.run(app({"type": "http", "method": method, "path": path, "headers": [(b"accept", accept.encode())]}, receive, send))
     return said[0]["status"], dict(said[0]["headers"]), said[1]["body"]
 
 
@@ -137,6 +137,10 @@ def test_the_health_endpoint_serves_them(accept: str, open_metrics: bool) -> Non
     status, headers, body = answered("/metrics", accept, telemetry=process(0.001))
     assert (status, headers[b"content-type"].decode()) == (200, OPEN_METRICS if open_metrics else TEXT)
     assert parse(body.decode(), open_metrics=open_metrics)
+
+
+def test_only_reading_is_allowed() -> None:
+    assert answered("/metrics", "", telemetry=process(0.001), method="POST")[0] == 405
 
 
 def test_without_numbers_there_is_no_such_path() -> None:
