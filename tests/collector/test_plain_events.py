@@ -297,8 +297,8 @@ def test_an_event_is_redacted_durable_and_acknowledged_like_any_record() -> None
     record = message.resource_logs[0].scope_logs[0].log_records[0]
     assert (record.time_unix_nano, record.observed_time_unix_nano) == (0, NOW_NS)
     shown = {metric["name"]: metric["points"] for metric in endpoint.telemetry.snapshot()["metrics"]}
-    ((labels, _),) = shown["auditlake.ack.duration"]
-    assert labels == (("class", "audit"),), "a sender waits for an audit action: it takes the audit lane"
+    taken = {labels: sum(value["counts"]) for labels, value in shown["auditlake.ack.duration"]}
+    assert taken == {(("class", "audit"),): 1, (("class", "bulk"),): 0}, "a sender waits for an audit action: it takes the audit lane"
 
 
 def test_bad_lines_are_a_partial_success_and_counted_as_received_and_rejected() -> None:
