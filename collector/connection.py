@@ -20,6 +20,8 @@ from collector.status import status_message
 
 HEAD_BYTES: Final = 128 << 10
 """Of a head; of trailers and chunk extensions together, too."""
+MOST_PIPELINED: Final = 100
+"""Requests that were sent without waiting for the answer to the first: each costs memory, however short it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,11 @@ class BoundedConnection(HttpToolsProtocol):
             return
         self._progressed, self._in_head = True, False
         self._stop_clock()
-        super().on_headers_complete()
+        if len(self.pipeline) < MOST_PIPELINED:
+            super().on_headers_complete()
+        else:
+            self.transport.abort()
+            raise httptools.HttpParserError  # so that the rest of what was read is not parsed
 
     def on_body(self, body: bytes) -> None:
         """A part of the body came."""

@@ -189,6 +189,7 @@ def _connection_options(config: GrpcConfig) -> Iterator[tuple[str, int]]:
         ("grpc.max_connection_age_grace_ms", connections.max_connection_age_grace),
         ("grpc.keepalive_time_ms", connections.time),
         ("grpc.keepalive_timeout_ms", connections.timeout),
+        ("grpc.http2.ping_timeout_ms", connections.timeout),
     ):
         if seconds is not None:
             yield name, _milliseconds(seconds)

@@ -9,8 +9,10 @@ from typing import Any
 import grpc
 import pyarrow as pa
 import pytest
+from google.rpc import status_pb2
 
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
+from tests.collector.served import Served
 from tests.conformance.requirements import shows
 from tests.conformance.target import JSON, PROTOBUF, Answer, Target, a_body, failure, head, ours, status_of
 
@@ -317,3 +319,19 @@ def test_what_is_no_http_is_answered_with_a_status(target: Target, sent: bytes) 
     assert isinstance(answer, Answer)
     assert (answer.status, answer.headers["connection"]) == (400, "close")
     assert status_of(answer)[0] == 3
+
+
+@shows("store-failed", "overload-http", "overload-grpc")
+def test_what_could_not_be_stored_is_to_be_sent_again() -> None:
+    """Receivers over a disk that fails: nothing is acknowledged, and no partial success pretends otherwise."""
+    served = Served()
+    served.writer.fails = True
+    for signal in SIGNALS.values():
+        answer = served.post(f"/v1/{signal.name}", a_body(signal, "over HTTP"), PROTOBUF)
+        assert (answer.status_code, answer.headers["retry-after"].isdigit(), status_of(answer)[0]) == (503, True, 14)
+        with pytest.raises(grpc.RpcError) as caught:
+            served.call(signal, a_body(signal, "over gRPC"))
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        status = status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"])
+        assert [detail.TypeName() for detail in status.details] == ["google.rpc.RetryInfo"]
+    served.close()
