@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from collector.sealer import seal_pending
+from collector.signals import METRICS
 from storage.catalog import Catalog
 from storage.deliveries import WINDOW_NS
 from storage.durable import Disk
@@ -81,6 +82,21 @@ def test_a_copy_is_shown_as_a_span_is_no_step_and_is_reported(data, catalog):
             {"origin": "n/b", "n": 2},
         ]
     check_lake(data)
+
+
+def test_what_a_metric_adds_is_added_once(data, catalog):
+    message = METRICS.request()
+    metric = message.resource_metrics.add().scope_metrics.add().metrics.add(name="auditlake.business.refunds")
+    metric.sum.aggregation_temporality = 1
+    metric.sum.data_points.add(time_unix_nano=NOW_NS, as_int=3)
+    header = BatchHeader(signal="metrics", tenant=None, received_ns=NOW_NS, policy_hash="p", records=1, digest="d")
+    for origin in ("n/a", "n/b"):
+        with closing(WalWriter(data, origin)) as writer:
+            writer.append([(RecordType.BATCH, header.to_bytes(), message.SerializeToString())])
+    seal_pending(data, catalog)
+    with Lake.open(data) as lake:
+        assert lake.sql("SELECT count(*) AS n FROM metrics").to_pylist() == [{"n": 2}]
+        assert lake.sql("SELECT sum(new_sum) AS n FROM agent_metrics").to_pylist() == [{"n": 3.0}]
 
 
 @pytest.mark.parametrize(("seconds", "resent"), [(600, True), (601, False), (-600, True), (-601, False)])

@@ -9,7 +9,7 @@ WITH point AS (
         tenant, environment, release, agent_name, agent_id,
         coalesce(start_ns, 0) AS start_ns, hash(resource_attributes::VARCHAR, scope_name, attributes::VARCHAR) AS series
     FROM metrics
-    WHERE regexp_matches(metric_name, '^auditlake\.(cognitive|operational|business|safety)\.')
+    WHERE regexp_matches(metric_name, '^auditlake\.(cognitive|operational|business|safety)\.') AND resent IS NOT TRUE
 ),
 followed AS (
     SELECT
