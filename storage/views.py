@@ -2,7 +2,7 @@
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from storage.schema import CANONICAL, METRIC_CANONICAL
@@ -31,6 +31,7 @@ DERIVED: Final = {"_span_rows": "spans", "_event_rows": "events", "_metric_rows"
 MACROS: Final = ("normalised_name", "bounded_name", "top_names", "bucket_percentile", "added_buckets")
 """Functions that every reader gets beside DuckDB's own, `sql/macros/<name>.sql`, as documented in docs/vocabulary.md and docs/query.md."""
 
+_SQL: Final = Path(__file__).with_name("sql")
 _WORD: Final = re.compile(r"\w+")
 _COMMENT: Final = re.compile(r"--.*")
 _SOURCE: Final = re.compile(r"\b(?:FROM|JOIN)\s+(internal\.)?(\w+)")
@@ -89,4 +90,4 @@ def read_by(sql: str) -> frozenset[str]:
 
 
 def _read(folder: str, name: str) -> str:
-    return files("storage").joinpath("sql", folder, f"{name}.sql").read_text(encoding="utf-8")
+    return (_SQL / folder / f"{name}.sql").read_text(encoding="utf-8")

@@ -82,7 +82,7 @@ def _print(found: Mapping[str, Any], *, most_lines: int) -> None:
     from cli.explanation import explanation
     from storage.runs.clocks import begin_ns
 
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 240)
+    console = Console(file=sys.stdout, highlight=False, emoji=False, markup=False, width=None if sys.stdout.isatty() else 240)
     console.print(_headline(found["run"]))
     for label, said, worrying in explanation(found):
         console.print(Text(f"  {label:<10}", style="dim").append(said, style="yellow" if worrying else ""), soft_wrap=True)

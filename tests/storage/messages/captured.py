@@ -22,8 +22,8 @@ def runs_of(framework: str) -> list[list[Step]]:
     return _runs()[framework]
 
 
-@cache
-def _runs() -> dict[str, list[list[Step]]]:
+def write_captures(data: Path) -> dict[str, str]:
+    """Write the captures of all frameworks into one lake, and return of which framework each trace is."""
     rows: dict[str, list[dict[str, Any]]] = {"spans": [], "events": []}
     joins: dict[str, str | None] = {}
     of_trace: dict[str, str] = {}
@@ -37,9 +37,15 @@ def _runs() -> dict[str, list[list[Step]]]:
         for name in rows.keys() & tables.keys():
             rows[name] += tables[name].to_pylist(maps_as_pydicts="strict")
             of_trace |= dict.fromkeys(tables[name].column("trace_id").to_pylist(), framework)
+    write_lake(data, spans=rows["spans"], events=rows["events"], trace_runs=joins)
+    return of_trace
+
+
+@cache
+def _runs() -> dict[str, list[list[Step]]]:
     found: dict[str, list[list[Step]]] = {}
     with TemporaryDirectory() as folder:
-        write_lake(Path(folder), spans=rows["spans"], events=rows["events"], trace_runs=joins)
+        of_trace = write_captures(Path(folder))
         with Lake.open(Path(folder)) as lake:
             for run in list_runs(lake, RunFilter(descending=False, limit=100)):
                 whole = reconstruct(lake, run["run_id"])
