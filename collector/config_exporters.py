@@ -19,6 +19,7 @@ DEFAULT_QUEUE_BYTES: Final = 8 << 30
 DEFAULT_REQUEST_BYTES: Final = 3 << 20
 """Below the 4 MiB that gRPC servers take at most unless told otherwise."""
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_METADATA_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _HEADER_VALUE: Final = re.compile(r"[\x20-\x7e]*")
 _OURS: Final = frozenset({"content-type", "content-encoding", "content-length", "transfer-encoding", "connection", "te", "host"})
 
@@ -169,6 +170,14 @@ class OtlpGrpcExporterConfig(ForwardingConfig):
         if _port_of(rest.rstrip("/")) is None:
             raise ValueError("must be host:port, such as localhost:14317")
         return endpoint.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _metadata(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in headers:
+            if not _METADATA_NAME.fullmatch(name) or name.lower().endswith("-bin"):
+                raise ValueError(f"{name!r} cannot be sent over gRPC: letters, digits, dot, dash and underscore, and no -bin at the end")
+        return headers
 
     @model_validator(mode="after")
     def _verifies(self) -> Self:

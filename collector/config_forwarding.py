@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -92,9 +93,14 @@ def _reaches(peer: tuple[str, int], receiver: ProtocolsConfig) -> bool:
     for protocol in (receiver.grpc, receiver.http):
         if protocol is not None:
             host, port = host_port(protocol.endpoint)
-            if port and port == peer[1] and (host == peer[0] or (_is_here(peer[0]) and _is_here(host))):
+            if port and port == peer[1] and (host == peer[0] or (_is_here(peer[0]) and _is_here(host)) or _is_ours(peer[0], host)):
                 return True
     return False
+
+
+def _is_ours(peer: str, bound: str) -> bool:
+    """Whether `peer` is this machine by its name, and `bound` is all of its addresses."""
+    return peer == socket.gethostname() and bound in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound  # nosec B104
 
 
 def _is_here(host: str) -> bool:

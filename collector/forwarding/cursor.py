@@ -65,13 +65,13 @@ class Cursor:
     def advance(self, position: Position) -> None:
         """Note durably how far it is. Raises `StorageError`."""
         self._position = position
-        self._save()
+        self.save()
 
     def finish(self, segment: Segment, seq: int) -> None:
         """Note durably that all of a segment was sent, or will not be. Raises `StorageError`."""
         self._position = None
         self._finished[segment.origin] = (segment.entry, seq)
-        self._save()
+        self.save()
 
     def _load(self, noted: Any) -> None:
         self.counts = Counter({str(name): int(number) for name, number in noted["counts"].items()})
@@ -79,7 +79,8 @@ class Cursor:
         if noted["position"] is not None:
             self._position = Position(**{**noted["position"], "sent": tuple(noted["position"]["sent"])})
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Note durably what is known. Raises `StorageError`."""
         position = self._position
         fields = None if position is None else {name: getattr(position, name) for name in Position.__slots__}
         noted = {"position": fields, "finished": self._finished, "counts": self.counts}

@@ -77,6 +77,7 @@ class Forwarder:
     def run(self) -> None:
         """Forward until `stop`. Raises OSError and `StorageError` when the queue cannot be read or noted: call it again later."""
         try:
+            self._cursor.save()  # what cannot be noted is not sent: it would go again and again
             while not self._stop.is_set():
                 with contextlib.suppress(Interrupted):
                     self._tick()
@@ -86,8 +87,7 @@ class Forwarder:
                         self._work_off(queued)
         finally:
             self._current = None
-            with contextlib.suppress(OSError):
-                self._status().write(self._folder)
+            self._say()
             self._told.write(everything=True)
 
     def _work_off(self, queued: Queued) -> None:
@@ -203,7 +203,7 @@ class Forwarder:
             self._refresh_at = now + max(POLL_SECONDS, (time.monotonic() - now) / REFRESH_SHARE)
         had = self._current
         self._keep_within_bounds()
-        self._status().write(self._folder)
+        self._say()
         self._told.write()
         if had is not None and self._current is None:
             raise Interrupted
@@ -237,9 +237,10 @@ class Forwarder:
         self._log.warning("the oldest segment of the queue is dropped, the lake keeps its records", reason=reason, records=records)
         self._backlog.remove(queued)
 
-    def _status(self) -> Status:
+    def _say(self) -> None:
+        """Tell the collector process how it is."""
         first = self._backlog.first
-        return Status(
+        status = Status(
             exporter=self._forward.id,
             updated_ns=time.time_ns(),
             circuit=self._patience.circuit,
@@ -249,6 +250,8 @@ class Forwarder:
             queue_bytes=self._backlog.size_bytes,
             oldest_ns=None if first is None else first.written_ns,
         )
+        with contextlib.suppress(OSError):  # health says then that nothing was said
+            status.write(self._folder)
 
 
 def bounds_of(batch: QueueBatchConfig) -> Bounds:

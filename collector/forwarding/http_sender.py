@@ -43,7 +43,7 @@ class HttpSender:
                 return http_answer(signal, response.status_code, response.headers, _beginning(response), datetime.now(UTC))
         except httpx.TimeoutException:
             return Answer(kind=Kind.RETRY, reason="timeout")
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             return Answer(kind=Kind.RETRY, reason=f"connection: {type(error).__name__}")
 
     def close(self) -> None:

@@ -13,11 +13,13 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from collector.forwarding.filters import Filter
-from collector.forwarding.splitting import halves
+from collector.forwarding.splitting import halves, resources
 from collector.signals import SIGNALS, Signal
 from storage.wal import BatchHeader, RecordType, Segment, read_segment
 
 WINDOW_BYTES: Final = 4 << 20
+TENANT: Final = "auditlake.tenant"
+"""The first attribute in which a resource tells its tenant."""
 
 
 class Part(NamedTuple):
@@ -112,7 +114,7 @@ def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds
     joined: list[bytes] = []
     size_bytes = records = 0
     for part in parts:
-        kept = part if wanted is None else _filtered(signal, part, wanted)
+        kept = part if wanted is None and part.tenant is None else _prepared(signal, part, wanted)
         if not kept.records:
             continue
         if joined and not bounds.hold(size_bytes + len(kept.payload), records + kept.records):
@@ -124,13 +126,22 @@ def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds
         yield from divided(Outgoing(signal, b"".join(joined), records), bounds)
 
 
-def _filtered(signal: Signal, part: Part, wanted: Filter) -> Part:
+def _prepared(signal: Signal, part: Part, wanted: Filter | None) -> Part:
+    """Leave out what is not wanted, and say whose it is where credentials said so: the peer would have to believe the claim otherwise."""
     try:
         message = signal.request.FromString(part.payload)
     except DecodeError:
         return part  # what we cannot read the peer may judge
-    records = wanted.apply(signal, message, part.tenant)
-    return part if records == part.records else Part(message.SerializeToString(), records, part.tenant)
+    records = part.records if wanted is None else wanted.apply(signal, message, part.tenant)
+    if part.tenant is not None:
+        for resource in resources(signal, message):
+            others = [pair for pair in resource.attributes if pair.key != TENANT]
+            del resource.attributes[:]
+            resource.attributes.extend(others)
+            resource.attributes.add(key=TENANT).value.string_value = part.tenant
+    elif records == part.records:
+        return part
+    return Part(message.SerializeToString(), records, part.tenant)
 
 
 def divided(request: Outgoing, bounds: Bounds) -> Iterator[Outgoing]:

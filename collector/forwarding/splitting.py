@@ -23,9 +23,9 @@ def retain(signal: Signal, message: Message, keep: Keep) -> int:
 
     `keep` is asked about each in document order.
     """
-    resources, scopes, records = _GROUPS[signal.name]
+    groups, scopes, records = _GROUPS[signal.name]
     stay = 0
-    for of_resource in getattr(message, resources):
+    for of_resource in getattr(message, groups):
         for of_scope in getattr(of_resource, scopes):
             holders = getattr(of_scope, records)
             if signal is METRICS:
@@ -36,8 +36,14 @@ def retain(signal: Signal, message: Message, keep: Keep) -> int:
             else:
                 stay += _reduce(holders, [keep(of_resource.resource, record, record) for record in holders])
         _reduce(getattr(of_resource, scopes), [bool(getattr(of_scope, records)) for of_scope in getattr(of_resource, scopes)])
-    _reduce(getattr(message, resources), [bool(getattr(group, scopes)) for group in getattr(message, resources)])
+    _reduce(getattr(message, groups), [bool(getattr(group, scopes)) for group in getattr(message, groups)])
     return stay
+
+
+def resources(signal: Signal, message: Message) -> Iterator[Message]:
+    """Yield the resources of a request."""
+    for group in getattr(message, _GROUPS[signal.name][0]):
+        yield group.resource
 
 
 def halves(signal: Signal, body: bytes) -> list[tuple[bytes, int]] | None:

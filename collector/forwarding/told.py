@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCOPE: Final = "auditlake.forward"
 EVERY_SECONDS: Final = 60.0
+AGAIN_SECONDS: Final = 10.0
 POLICY: Final = "own"
 """The policy hash of these events: there is nothing in them that a policy decides about."""
 
@@ -32,6 +33,7 @@ class Told:
         self._lock = threading.Lock()
         self._sums: dict[tuple[str, str, str], int] = {}
         self._last: dict[tuple[str, str, str], float] = {}
+        self._not_before = 0.0
 
     def add(self, event: str, exporter: str, reason: str, records: int) -> None:
         """Count records that an event is about."""
@@ -48,7 +50,7 @@ class Told:
                 for key, records in self._sums.items()
                 if everything or now - self._last.get(key, -EVERY_SECONDS) >= EVERY_SECONDS
             }
-            if not due:
+            if not due or now < self._not_before:
                 return
             from storage.journal import Journal  # brings the catalog along, which a forwarder without trouble does not need
 
@@ -57,6 +59,7 @@ class Told:
                 journal.write(self._events(due))
             except StorageError as error:
                 structlog.get_logger(__name__).warning("an event about forwarding waits", hint=error.hint)
+                self._not_before = now + AGAIN_SECONDS
                 return
             self._last |= dict.fromkeys(due, now)
             for key in due:

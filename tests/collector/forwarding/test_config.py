@@ -145,6 +145,8 @@ def test_another_port_of_this_machine_is_no_loop() -> None:
         ("otlp", {**BACKEND, "retyr_on_failure": {}}, "did you mean 'retry_on_failure'"),
         ("otlp", {**BACKEND, "sending_queue": {"queue_sise": 1}}, "did you mean 'queue_size'"),
         ("otlp/a b", BACKEND, "it names a folder"),
+        ("otlp", {**BACKEND, "headers": {"key-bin": "x"}}, "cannot be sent over gRPC"),
+        ("otlp", {**BACKEND, "headers": {"a!b": "x"}}, "cannot be sent over gRPC"),
         ("otlp_http", {}, "needs endpoint"),
         ("otlp_http", {"endpoint": "backend:4318"}, "endpoint"),
         ("otlp_http", {"endpoint": "http://user:${env:TOKEN}@backend"}, "put them into headers"),

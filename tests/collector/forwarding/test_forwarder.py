@@ -334,6 +334,18 @@ def test_auditlakes_own_records_are_forwarded_only_when_asked_for(data: Path, ba
     assert names(backend.taken) == ["theirs", "theirs", "own"]
 
 
+def test_the_tenant_of_the_credentials_goes_along_in_place_of_the_claim(data: Path, backend: HttpBackend) -> None:
+    forward = over_http(backend.url)
+    ready(data, forward)
+    claimed = traces({"name": "a"})
+    claimed.resource_spans[0].resource.attributes.add(key="auditlake.tenant").value.string_value = "somebody else"
+    claimed.resource_spans[0].resource.attributes.add(key="service.name").value.string_value = "support"
+    sealed(data, batch(claimed, tenant="acme"))
+    forward_all(data, forward)
+    (resource,) = [group.resource for group in backend.taken[0].message.resource_spans]
+    assert {pair.key: pair.value.string_value for pair in resource.attributes} == {"service.name": "support", "auditlake.tenant": "acme"}
+
+
 def test_signals_and_filters_of_the_pipelines_decide_what_is_forwarded(data: Path, backend: HttpBackend) -> None:
     noise = FilterConfig.model_validate({"spans": {"exclude": {"span_names": ["b"]}}})
     forward = over_http(backend.url, noise, signals=["traces"])

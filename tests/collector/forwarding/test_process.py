@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from collector.config_forwarding import Forward
 from collector.forwarding import process
@@ -68,16 +69,16 @@ def test_a_certificate_that_is_gone_is_told_and_looked_for_again(tmp_path: Path,
     assert names(backend.taken) == ["a"]
 
 
-def test_a_disk_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, backend: HttpBackend) -> None:
-    """What cannot be noted as sent is sent again when it can."""
+def test_what_cannot_be_noted_is_not_sent_again_and_again(tmp_path: Path, backend: HttpBackend) -> None:
     forward = over_http(backend.url)
     ready(tmp_path, forward)
     sealed(tmp_path, spans("a"))
     in_the_way = exporter_folder(tmp_path, ID) / "cursor.json.tmp"
     in_the_way.mkdir()
-    with exporter_thread(tmp_path, forward):
-        wait_until(lambda: len(backend.taken) > 1)
-        assert queued(tmp_path)
+    with capture_logs() as lines, exporter_thread(tmp_path, forward):
+        wait_until(lambda: len(lines) > 2)
+        assert backend.asked == []
         in_the_way.rmdir()
         wait_until(lambda: not queued(tmp_path))
-    assert set(names(backend.taken)) == {"a"}
+    assert {line["attempted"] for line in lines} == {"note how far an exporter has come"}
+    assert names(backend.taken) == ["a"]

@@ -67,6 +67,12 @@ def test_a_segment_that_cannot_be_kept_is_not_deleted(tmp_path: Path, monkeypatc
     with closing(Catalog.open(tmp_path)) as catalog, pytest.raises(StorageError, match="keep a segment for forwarding"):
         seal_pending(tmp_path, catalog)
     assert len(closed_segments(tmp_path)) == 1
+    (exporter_folder(tmp_path, "otlp") / "queue").unlink()
+    with closing(Catalog.open(tmp_path)) as catalog:
+        assert seal_pending(tmp_path, catalog) == 1
+        assert [entry.stored for entry in catalog.entries()] == [1]
+    assert len(list((exporter_folder(tmp_path, "otlp") / "queue").iterdir())) == 1
+    check_lake(tmp_path)
 
 
 def test_keeping_twice_changes_nothing(tmp_path: Path) -> None:
