@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 
+import grpc
 import httpx
 import psutil
 import pytest
@@ -23,7 +24,14 @@ POLICIES = {
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
-    with CollectorProcess(tmp_path_factory.mktemp("reload")) as collector:
+    """Over gRPC senders have to authenticate, over HTTP they have not."""
+    collector = CollectorProcess(tmp_path_factory.mktemp("reload"))
+    text = collector.config.read_text().replace(
+        'grpc: {endpoint: "127.0.0.1:0"', 'grpc: {auth: {authenticator: bearertokenauth}, endpoint: "127.0.0.1:0"'
+    )
+    text = text.replace("\nextensions:\n", "\nextensions:\n  bearertokenauth:\n    token: first-token\n")
+    collector.config.write_text(text.replace("extensions: [health_check]", "extensions: [health_check, bearertokenauth]"))
+    with collector:
         yield collector
 
 
@@ -129,6 +137,25 @@ def test_a_broken_file_keeps_the_policy_and_says_so_without_going_unready(runnin
     reload(running, POLICIES["first"][0])
     assert running.health().json()["components"]["reload"]["state"] == "ok"
     assert MAIL not in running.log.read_text()
+
+
+def test_tokens_of_the_configuration_are_taken_over_and_old_ones_are_refused(running: CollectorProcess) -> None:
+    assert codes(running, "first-token", "second-token") == [grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED]
+    running.config.write_text(running.config.read_text().replace("token: first-token", "token: second-token"))
+    reload(running, POLICIES["second"][0])
+    assert codes(running, "first-token", "second-token") == [grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.OK]
+    assert "-token" not in running.log.read_text()
+
+
+def codes(running: CollectorProcess, *tokens: str) -> list[grpc.StatusCode]:
+    """How a request with each token is answered."""
+    found = []
+    with grpc.insecure_channel(f"127.0.0.1:{running.ports['grpc']}") as channel:
+        export = channel.unary_unary(f"/{TRACES.grpc_service}/Export")
+        for token in tokens:
+            answer = export.future(span(token), metadata=(("authorization", f"Bearer {token}"),), timeout=30)
+            found.append(answer.code())
+    return found
 
 
 def test_what_a_reload_cannot_change_is_named(running: CollectorProcess) -> None:
