@@ -26,12 +26,30 @@ import rich.console, rich.text, rich.tree
 import cli.explanation, cli.logs, storage.lake, storage.messages, storage.runs
 from cli.commands import _lake, run
 from cli.options import OutputFormat
-begun = time.perf_counter()
-with contextlib.redirect_stdout(io.StringIO()):
+
+class Screen(io.StringIO):
+    def write(self, text):
+        self.last = [time.perf_counter(), time.process_time()]
+        return super().write(text)
+
+def timed(owner, name):
+    call = getattr(owner, name)
+    def measured(*given, **named):
+        started = time.perf_counter()
+        try:
+            return call(*given, **named)
+        finally:
+            parts.append(time.perf_counter() - started)
+    setattr(owner, name, measured)
+
+parts, screen = [], Screen()
+timed(storage.lake.Lake, "open"), timed(storage.runs, "reconstruct"), timed(run, "_print")
+begun = [time.perf_counter(), time.process_time()]
+with contextlib.redirect_stdout(screen):
     run.run(sys.argv[2], data=Path(sys.argv[1]), tree=False, abandoned_after="520w", output=OutputFormat.table)
-print(time.perf_counter() - begun)
+print(*(last - first for last, first in zip(screen.last, begun)), *parts)
 """
-"""`auditlake run` in a process that has just begun, without what that took: the interpreter and imports."""
+"""`auditlake run` in a process that has just begun, from the end of its imports to the last byte: in all, processor time, and its parts."""
 QUERIES = {
     "cost by model": "SELECT model, sum(cost_usd) FROM model_calls WHERE counted GROUP BY ALL",
     "tool latency p99": "SELECT tool_name, quantile_cont(duration_ms, 0.99) FROM tool_calls GROUP BY ALL",
@@ -67,7 +85,9 @@ def _one_run(lake: Lake, label: str) -> Iterator[tuple[str, float, str]]:
     run_id = page.rows[-1]["run_id"]
     yield f"one run of {page.rows[-1]['steps']} steps {label}", median(lambda: reconstruct(lake, run_id)), "ms"
     yield f"one run of {LONG_STEPS:,} steps {label}", median(lambda: reconstruct(lake, LONG_RUN)), "ms"
-    yield "auditlake run, a lake's first question, without process start", _command(lake.data, run_id), "ms"
+    parts = ("in all", "processor time", "opening the lake", "reconstructing", "printing")
+    for part, taken in zip(parts, _command(lake.data, run_id), strict=True):
+        yield f"auditlake run, a new process after its imports: {part}", taken, "ms"
 
 
 def _many(lake: Lake, label: str) -> Iterator[tuple[str, float, str]]:
@@ -90,10 +110,11 @@ def median(measured: Callable[[], object], *, times: int = TIMES) -> float:
     return sorted(taken)[times // 2] * 1e3
 
 
-def _command(data: Path, run_id: str) -> float:
+def _command(data: Path, run_id: str) -> list[float]:
+    """Milliseconds of each part, after one process that is not counted."""
     arguments = [sys.executable, "-c", RUN_COMMAND, str(data), run_id]
-    taken = [float(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout) for _ in range(TIMES)]
-    return sorted(taken)[TIMES // 2] * 1e3
+    taken = [subprocess.run(arguments, check=True, capture_output=True, text=True).stdout.split() for _ in range(TIMES + 1)][1:]
+    return [sorted(float(values[place]) for values in taken)[TIMES // 2] * 1e3 for place in range(len(taken[0]))]
 
 
 if __name__ == "__main__":
