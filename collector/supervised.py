@@ -45,11 +45,14 @@ class Supervised:
         """How the process ended, None while it runs."""
         return None if self._process is None else self._process.exitcode
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs now."""
+        return self._process is not None and bool(self._process.is_alive())
+
     def state(self) -> str:
         """Return "ok" or "down: why"."""
-        if self._process is not None and self._process.is_alive():
-            return OK
-        return f"down: {self._down or 'the process ended'}"
+        return OK if self.is_alive else f"down: {self._down or 'the process ended'}"
 
     async def supervise(self) -> None:
         """Restart the process whenever it ends, until `stop`."""

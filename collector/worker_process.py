@@ -16,13 +16,13 @@ from collector.config import Config
 from collector.health import OK
 from collector.service import Host
 from collector.supervised import Supervised
-from collector.worker import STATUS_SECONDS, Status, Stop, run
+from collector.worker import STATUS_SECONDS, Reload, Status, Stop, run
 
 SILENT_SECONDS: Final = 15 * STATUS_SECONDS
 
 
 class WorkerProcess(Supervised):
-    """One worker. `config` returns what it starts with, now or again; `heard` and `ended` are called in the event loop."""
+    """One worker. `config` returns what it starts with, now or again; The event loop calls `heard`, and `ended` with its last words."""
 
     def __init__(
         self,
@@ -32,13 +32,15 @@ class WorkerProcess(Supervised):
         data: Path,
         host: Host,
         heard: Callable[["WorkerProcess", object], None],
-        ended: Callable[["WorkerProcess"], Awaitable[None]],
+        ended: Callable[[Status | None], Awaitable[None]],
     ) -> None:
         super().__init__(f"collector-{number}")
         self.number = number
         self.status: Status | None = None
         """What it told last of itself; None until it takes requests, and while it is restarted."""
         self.was_ready = False
+        self.told: Reload | None = None
+        """The configuration that it was told last since its start."""
         self._config = config
         self._data = data
         self._host = replace(host, environ={}, load=None)  # it inherits the environment, and is told of configurations
@@ -48,8 +50,8 @@ class WorkerProcess(Supervised):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it takes requests, by what it told last."""
-        return self.status is not None and self.status.ready
+        """Whether it takes requests, by what it told last, not long ago."""
+        return self.state() == OK and self.status is not None and self.status.ready
 
     def state(self) -> str:
         """Return "ok" or "down: why"."""
@@ -61,19 +63,18 @@ class WorkerProcess(Supervised):
         seconds = time.monotonic() - self._heard_at
         return OK if seconds < SILENT_SECONDS else f"down: it has said nothing for {seconds:.0f} s"
 
-    def tell(self, message: object) -> None:
-        """Send a message; harmless while the process is down."""
-        if self._pipe is not None:
-            with contextlib.suppress(OSError):
-                self._pipe.send(message)
+    def reload(self, message: Reload) -> None:
+        """Tell it a configuration; harmless while the process is down."""
+        self.told = message
+        self._tell(message)
 
     async def on_end(self) -> None:
         """Hand on that the process ended; what it told of itself holds no longer."""
-        await self._when_ended(self)
-        self.status = None
+        last, self.status = self.status, None
+        await self._when_ended(last)
 
     def _launch(self) -> tuple[Any, Connection]:
-        self.status, self.was_ready = None, False
+        self.status, self.was_ready, self.told = None, False, None
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         arguments = (self.number, self._config(), self._data, self._host, theirs, os.getpid())
@@ -85,7 +86,12 @@ class WorkerProcess(Supervised):
         return process, ours
 
     def _ask_to_stop(self) -> None:
-        self.tell(Stop())
+        self._tell(Stop())
+
+    def _tell(self, message: object) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(OSError):
+                self._pipe.send(message)
 
     def _listen(self, pipe: Connection, loop: asyncio.AbstractEventLoop) -> None:
         with contextlib.suppress(EOFError, OSError, RuntimeError):  # it ended, or the loop has

@@ -42,7 +42,7 @@ class Workers:
 
     def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep) -> None:
         self._config = config
-        self._pending: Config | None = None  # read again, and not yet accepted by a worker
+        self._pending: tuple[Config, Reload] | None = None  # read again, and not yet accepted by a worker
         self._data = data
         self._host = host
         self._node = node_of(config)
@@ -145,7 +145,7 @@ class Workers:
 
         One that is being restarted does not count: nobody is connected to it, while the others take what comes.
         """
-        ready = [worker.is_ready for worker in self._workers if worker.was_ready]
+        ready = [worker.is_ready for worker in self._workers if worker.was_ready and worker.is_alive]
         return self._all_were_ready and any(ready) and all(ready)
 
     async def _reload_when_asked(self) -> None:
@@ -160,10 +160,19 @@ class Workers:
             except ConfigError as error:
                 message = Reload(config=None, source=error.source, problems=error.problems)
             else:
-                self._pending = in_force(self._config, config)
                 message = Reload(config=self._reservation.share(config, len(self._workers)))
+                self._pending = in_force(self._config, config), message
             for worker in self._workers:
-                worker.tell(message)
+                worker.reload(message)
+
+    def _take_over(self, config: Config, message: Reload) -> None:
+        """A worker has accepted a configuration: whoever starts from now on has it; who started meanwhile is told."""
+        if config.prices != self._config.prices:
+            self._upkeep.use_prices(config.prices)
+        self._config, self._pending = config, None
+        for worker in self._workers:
+            if worker.told is not message and worker.is_alive:
+                worker.reload(message)
 
     def _heard(self, worker: WorkerProcess, message: object) -> None:
         """A worker told something."""
@@ -171,9 +180,7 @@ class Workers:
             case SegmentClosed():
                 self._upkeep.wake()
             case Reloaded(accepted=True) if self._pending is not None:
-                before, self._config, self._pending = self._config, self._pending, None
-                if self._config.prices != before.prices:
-                    self._upkeep.use_prices(self._config.prices)
+                self._take_over(*self._pending)
             case Failed():
                 log = structlog.get_logger(__name__)
                 log.error("a worker could not start", worker=worker.number, subject=message.subject, hint=message.hint)
@@ -184,10 +191,10 @@ class Workers:
                     self._checks.setdefault(name, partial(self._worst, name))
                 self._all_were_ready = self._all_were_ready or all(each.was_ready for each in self._workers)
 
-    async def _ended(self, worker: WorkerProcess) -> None:
+    async def _ended(self, last: Status | None) -> None:
         """A worker ended: what it acknowledged is closed and sealed now, its numbers are kept."""
-        if worker.status is not None:
-            self._totals.keep(worker.status.telemetry)
+        if last is not None:
+            self._totals.keep(last.telemetry)
         await self._close_left_over()
         self._upkeep.wake()
 
