@@ -29,7 +29,7 @@ The OpenTelemetry Collector's own grammar: components with ids `type` or `type/n
 with its key, its line and the remedy; nothing is started. Without a file the built-in configuration runs, which is the `otel-config.yaml` of the repository.
 
 A pipeline that ends in `parquet` without the `redaction` processor is refused unless it says `allow_unredacted: true`. An endpoint that other machines can reach is
-refused unless the receiver says `insecure_allow_anonymous: true`.
+refused unless senders have to authenticate there ([admission.md](admission.md)), or the receiver says `insecure_allow_anonymous: true`.
 
 This page is generated from the models (`make docs`).
 """
