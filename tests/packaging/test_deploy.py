@@ -73,7 +73,7 @@ def test_nothing_names_a_registry() -> None:
             assert re.findall(r"://(?!127\.0\.0\.1|otlp_|host)[\w.-]+", path.read_text()) == [], path
             assert not re.search(r"\b(docker|gcr|ghcr|quay)\.io\b", path.read_text()), path
     images = [line.split()[1] for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.startswith("FROM ")]
-    images += [container()["image"], yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["auditlake"]["image"]]
+    images += [container()["image"], yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["collector"]["image"]]
     assert all("/" not in image and re.search(r":\S+$", image) and not image.endswith(":latest") for image in images), images
 
 
@@ -129,7 +129,7 @@ def test_whoever_reaches_the_collector_has_to_authenticate() -> None:
 
 
 def test_compose_runs_it_read_only_and_reachable_from_this_machine_alone() -> None:
-    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["auditlake"]
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["collector"]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["user"] == "10001:10001"
