@@ -84,7 +84,7 @@ def password_fits(password: bytes, hashed: bytes) -> bool:
 
         return bcrypt.checkpw(password[:BCRYPT_BYTES], hashed)
     if hashed.startswith(b"{SHA}"):
-        digest = hashlib.sha1(password, usedforsecurity=False).digest()  # what htpasswd -s chose  # nosec B324
+        digest = hashlib.sha1(password, usedforsecurity=False).digest()  # what htpasswd -s chose
         return hmac.compare_digest(hashed, b"{SHA}" + base64.b64encode(digest))
     return hmac.compare_digest(hashed, apr1(password, hashed.split(b"$")[2]))
 

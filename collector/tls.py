@@ -180,7 +180,7 @@ def _check(where: str, section: TlsConfig, identity: Identity) -> None:
         hint = "it is encrypted: decrypt it (openssl pkey -in KEY -out PLAIN), and let nobody else read it"
         raise CollectorError("read a private key", key_place, hint=hint) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise CollectorError("read a private key", key_place, hint="it holds none in PEM (-----BEGIN PRIVATE KEY-----)") from None
+        raise CollectorError("read a private key", key_place, hint="it holds none in PEM, or one of a kind that is not known") from None
 
     def form(public: Any) -> Any:
         return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
