@@ -35,7 +35,7 @@ class ForwardReadings:
             status = Status.read(self._data, exporter)
             if status is None:
                 continue
-            counts = {name: number - before.get(name, 0) for name, number in status.counts.items()}
+            counts = {name: _since(before.get(name, 0), number) for name, number in status.counts.items()}
             labels: Labels = (("exporter", exporter),)
             yield Reading(FORWARD_REQUESTS, counts.get("requests", 0), labels)
             for outcome in _OUTCOMES:
@@ -45,3 +45,8 @@ class ForwardReadings:
             yield Reading(FORWARD_QUEUE_SIZE, status.queue_bytes, labels)
             yield Reading(FORWARD_QUEUE_SEGMENTS, status.queue_segments, labels)
             yield Reading(FORWARD_QUEUE_AGE, status.queue_seconds(time.time_ns()), labels)
+
+
+def _since(before: int, number: int) -> int:
+    """What was counted since; a forwarder that was killed may have forgotten the last of it, and begins there again."""
+    return number - before if number >= before else number

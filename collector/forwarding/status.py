@@ -18,9 +18,6 @@ from collector.health import OK
 NAME: Final = "status.json"
 STALE_SECONDS: Final = 60.0
 """A request may last as long as its timeout, during which nothing is said."""
-COUNTS: Final = ("requests", "sent", "bytes", "retried", "rejected", "dropped", "filtered")
-"""Requests taken, records in them, their bytes before compression; attempts that failed and were made again; records that the backend
-refused, that went over the bounds of the queue, and that a filter left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +28,8 @@ class Status:
     updated_ns: int
     circuit: str = Circuit.CLOSED
     trouble: str = ""  # why the last attempt failed; empty after a success
+    # requests that were taken, records in them (sent), their bytes before compression; attempts that failed and were made again (retried);
+    # records that the backend refused (rejected), that went over the bounds of the queue (dropped), that a filter left out (filtered)
     counts: Mapping[str, int] = field(default_factory=dict)
     queue_segments: int = 0
     queue_bytes: int = 0

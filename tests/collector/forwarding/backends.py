@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import duckdb
 import grpc
 import pyarrow as pa
 from google.protobuf.duration_pb2 import Duration
@@ -23,7 +24,9 @@ from collector.forwarding.process import open_sender
 from collector.forwarding.queue import activate, exporter_folder, keep
 from collector.forwarding.status import Status
 from collector.forwarding.told import Told
+from collector.sealer import seal_pending
 from collector.signals import SIGNALS
+from storage.catalog import Catalog
 from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments
 from tests.collector.otlp_samples import NOW_NS, traces
 from tests.polling import wait_until
@@ -214,3 +217,13 @@ def forward_all(data: Path, forward: Forward) -> Status:
     status = Status.read(data, forward.id)
     assert status is not None
     return status
+
+
+def events(data: Path) -> list[tuple[Any, ...]]:
+    """What the forwarder told, as everyone can query it."""
+    catalog = Catalog.open(data)
+    seal_pending(data, catalog)
+    catalog.close()
+    files = str(data / "data/events/**/*.parquet")
+    keys = [f"attributes['auditlake.forward.{name}']" for name in ("exporter", "reason", "records")]
+    return duckdb.sql(f"SELECT event_name, {', '.join(keys)} FROM read_parquet('{files}') ORDER BY 1").fetchall()

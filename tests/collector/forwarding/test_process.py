@@ -25,13 +25,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(process, name, 0.02)
 
 
-@pytest.fixture
-def backend() -> Iterator[HttpBackend]:
-    running = HttpBackend()
-    yield running
-    running.close()
-
-
 @contextmanager
 def exporter_thread(data: Path, forward: Forward) -> Iterator[None]:
     stop = threading.Event()
