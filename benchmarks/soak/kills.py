@@ -11,6 +11,7 @@ import errno
 import itertools
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -98,6 +99,7 @@ def collect(config: Path, data: Path, fault: Fault | None, announced: Any) -> No
     from collector.config import load
     from collector.serving import Host, serve
 
+    threading.Thread(target=_die_with_the_soak, daemon=True).start()
     os.environ[FAULT] = json.dumps(asdict(fault)) if fault else ""
     prepare("collector")
 
@@ -106,6 +108,12 @@ def collect(config: Path, data: Path, fault: Fault | None, announced: Any) -> No
 
     host = Host(prepare_child=prepare, environ=os.environ, cache_folder=cache_folder())
     asyncio.run(serve(load(config, {}), data=data, host=host, on_ready=ready))
+
+
+def _die_with_the_soak() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def prepare(name: str) -> None:
