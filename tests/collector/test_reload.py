@@ -141,6 +141,12 @@ def test_what_needs_a_restart_is_named() -> None:
     assert any("next start" in line and "exporters.parquet" in line for line in logged)
 
 
+def test_an_exporter_that_is_new_waits_for_a_restart() -> None:
+    text = DEFAULT.replace("exporters:\n", "exporters:\n  otlp: {endpoint: backend:4317}\n", 1).replace("[parquet]", "[parquet, otlp]")
+    outcome, state, _, _ = reloaded(lambda: parse(text, "test", {}))
+    assert (outcome.at_restart, state) == (("exporters and filters that forward",), "ok")
+
+
 def refused_file() -> Config:
     raise ConfigError("file", [Problem(path="a", line=1, message="first"), Problem(path="b", line=2, message="second")])
 
