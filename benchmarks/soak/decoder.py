@@ -35,7 +35,8 @@ def main(arguments: Sequence[str]) -> bool:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--json", type=Path, default=RESULT, help="where the result is written")
     chosen = options.parse_args(arguments)
-    begun = time.monotonic()
+    begun, commit = time.monotonic(), _git("rev-parse", "HEAD")
+    changed = _git("status", "--porcelain", "--", "collector", "storage").splitlines()
     folder = Path(tempfile.mkdtemp(prefix="soak-decoder-"))
     corpus = folder / "corpus"
     corpus.mkdir()
@@ -52,8 +53,8 @@ def main(arguments: Sequence[str]) -> bool:
     result = {
         "soak": "decoder",
         "seed": chosen.seed,
-        "commit": _git("rev-parse", "HEAD"),
-        "changed_since": _git("status", "--porcelain", "--", "collector", "storage").splitlines(),
+        "commit": commit,
+        "changed_since": changed,
         "versions": {name: version(name) for name in ("atheris", "protobuf", "orjson", "pyarrow")} | {"python": sys.version.split()[0]},
         "inputs": chosen.inputs,
         "fuzzed": fuzzed,
