@@ -11,6 +11,7 @@ Empty lines and lines that begin with # are skipped. A token has no colon, so th
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -21,6 +22,7 @@ from collector.config_admission import BearerTokenAuthConfig, TokenConfig
 from collector.errors import CollectorError
 from collector.sender import Sender
 
+_NOBODYS: Final = bytes(32)
 _FORMS: Final = "write TOKEN, NAME:TENANT:TOKEN or NAME:TENANT:sha256:HEX a line"
 
 
@@ -30,18 +32,23 @@ class BearerTokens:
     def __init__(self, scheme: str, known: Iterable[tuple[bytes, Sender]]) -> None:
         """`known` has the SHA-256 of each token and whose it is."""
         self._scheme = scheme.lower()
-        self._known = tuple(known)
+        self._key = secrets.token_bytes(32)
+        self._known = {self._keyed(digest): (digest, sender) for digest, sender in known}
         self.challenge = f"{scheme or 'Bearer'} {REALM}"
 
     async def sender(self, authorization: str) -> Sender | None:
-        """Return whose token this is. Compares with every one in constant time: neither which nor how much of it fits can be measured."""
+        """Return whose token this is, in the same time whichever it is, how many there are, and however much of one fits.
+
+        Tokens are found among all by a digest under a key of this process: nobody can choose what is near to what, so how long the search
+        takes tells nothing. What was found is compared in constant time.
+        """
         token = self._token(authorization)
         digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-        found = None
-        for known, sender in self._known:
-            if hmac.compare_digest(known, digest):
-                found = sender
-        return found if token else None
+        known, sender = self._known.get(self._keyed(digest), (_NOBODYS, None))
+        return sender if hmac.compare_digest(known, digest) and token else None
+
+    def _keyed(self, digest: bytes) -> bytes:
+        return hashlib.blake2b(digest, key=self._key, digest_size=32).digest()
 
     def _token(self, authorization: str) -> str:
         """Return what stands behind the scheme, whose case does not matter (RFC 9110, section 11.1); "" behind another one."""

@@ -97,9 +97,10 @@ class _WatchedDoor:
     def __init__(self, identifier: str, section: AuthenticatorConfig) -> None:
         self._identifier = identifier
         self._section = section
-        self._digest = b""
+        content = _content(identifier, section)
+        self._digest = _digest(content)
+        self.door = Door(_credentials(identifier, section, content))
         self.failure: str | None = None
-        self.door = Door(self._read(self._content()))
 
     def become(self, other: "_WatchedDoor") -> None:
         """Take over section and credentials of another one; the door stays, receivers hold it."""
@@ -110,41 +111,22 @@ class _WatchedDoor:
         """Replace the credentials whenever the content of their file changes."""
         while True:
             await asyncio.sleep(self._section.reload_interval)
-            section = self._section
-            if _file(section) is None:
-                continue
-            try:
-                content = await asyncio.to_thread(self._content)
-                if section is self._section and _digest(content) != self._digest:
-                    self.door.replace(self._read(content))
-                    structlog.get_logger(__name__).info("credentials loaded again", extension=self._identifier)
-                self.failure = None
-            except CollectorError as error:
-                self.failure = _told(self.failure, f"extensions.{self._identifier}", error)
+            if _file(self._section) is not None:
+                try:
+                    await self._refresh(self._section)
+                    self.failure = None
+                except CollectorError as error:
+                    self.failure = _told(self.failure, f"extensions.{self._identifier}", error)
 
-    def _content(self) -> bytes | None:
-        file = _file(self._section)
-        if file is None:
-            return None
-        where = f"extensions.{self._identifier}: {file}"
-        try:
-            with file.open("rb") as opened:
-                content = opened.read(MOST_FILE_BYTES + 1)
-        except OSError as error:
-            why = (error.strerror or "error").lower()
-            raise CollectorError("read the credentials", where, hint=f"{why}: create the file, or let this user read it") from None
-        if len(content) > MOST_FILE_BYTES:
-            raise CollectorError("read the credentials", where, hint=f"it is longer than {MOST_FILE_BYTES >> 20} MiB: name another file")
-        return content
-
-    def _read(self, content: bytes | None) -> BearerTokens | Passwords:
-        section = self._section
-        if isinstance(section, BearerTokenAuthConfig):
-            credentials: BearerTokens | Passwords = bearer_tokens(self._identifier, section, content)
-        else:
-            credentials = passwords(self._identifier, section, content)
-        self._digest = _digest(content)
-        return credentials
+    async def _refresh(self, section: AuthenticatorConfig) -> None:
+        content = await asyncio.to_thread(_content, self._identifier, section)
+        if _digest(content) == self._digest:
+            return
+        credentials = await asyncio.to_thread(_credentials, self._identifier, section, content)
+        if section is self._section:  # no reload came between
+            self._digest = _digest(content)
+            self.door.replace(credentials)
+            structlog.get_logger(__name__).info("credentials loaded again", extension=self._identifier)
 
 
 class _WatchedCertificates:
@@ -206,6 +188,29 @@ def _allowance(section: AllowanceConfig) -> Allowance:
         bytes_burst=max(1.0, size or 0.0) if section.bytes_burst is None else section.bytes_burst,
         request_bytes=UNLIMITED if section.max_request_bytes is None else section.max_request_bytes,
     )
+
+
+def _content(identifier: str, section: AuthenticatorConfig) -> bytes | None:
+    """Return what is in the file of a section, None when it has none; raises CollectorError."""
+    file = _file(section)
+    if file is None:
+        return None
+    where = f"extensions.{identifier}: {file}"
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MOST_FILE_BYTES + 1)
+    except OSError as error:
+        why = (error.strerror or "error").lower()
+        raise CollectorError("read the credentials", where, hint=f"{why}: create the file, or let this user read it") from None
+    if len(content) > MOST_FILE_BYTES:
+        raise CollectorError("read the credentials", where, hint=f"it is longer than {MOST_FILE_BYTES >> 20} MiB: name another file")
+    return content
+
+
+def _credentials(identifier: str, section: AuthenticatorConfig, content: bytes | None) -> BearerTokens | Passwords:
+    if isinstance(section, BearerTokenAuthConfig):
+        return bearer_tokens(identifier, section, content)
+    return passwords(identifier, section, content)
 
 
 def _file(section: AuthenticatorConfig) -> Path | None:

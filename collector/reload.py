@@ -95,7 +95,7 @@ class Reloader:
             config = await asyncio.to_thread(load)
             at_restart = tuple(label for name, label in _AT_RESTART.items() if getattr(config, name) != getattr(self._running, name))
             old_hash = self._policies.current.policy_hash
-            use_doors = self._prepare_doors(config)
+            use_doors = await asyncio.to_thread(self._prepare_doors, config)
             if _policy_of(config) != _policy_of(self._running):
                 self._policies.replace(await self._open_policy(config))
             use_doors()
