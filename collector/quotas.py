@@ -80,13 +80,11 @@ class Quotas:
         if size_bytes > largest:
             raise TooLarge(f"the body is larger than the {largest} bytes that a request of this sender may have")
         now = self._monotonic()
-        # what is known to be overdrawn waits even when a size is not announced: hence at least one byte
-        seconds = max((bucket.missing_seconds(max(amount, 1), now) for bucket, amount in spending.costs(size_bytes)), default=0.0)
+        seconds = spending.missing_seconds(size_bytes, now)
         if seconds > 0:
             retry = min(math.ceil(seconds), LONGEST_RETRY_SECONDS)
             raise RateLimited(f"this sender's rate limit is used up: send again in {retry} s", retry_seconds=retry)
-        for bucket, amount in spending.costs(size_bytes):
-            bucket.spend(amount)
+        spending.spend(size_bytes)
         return largest
 
     def settle(self, sender: Sender, announced_bytes: int, size_bytes: int) -> None:
@@ -116,7 +114,17 @@ class _Spending:
         self.requests = None if requests is None else Bucket(requests, allowance.requests_burst, now)
         self.bytes = None if size is None else Bucket(size, allowance.bytes_burst, now)
 
-    def costs(self, size_bytes: int) -> list[tuple[Bucket, int]]:
-        """Return which bucket a request takes how much of."""
-        pairs = ((self.requests, 1), (self.bytes, size_bytes))
-        return [(bucket, amount) for bucket, amount in pairs if bucket is not None]
+    def missing_seconds(self, size_bytes: int, now: float) -> float:
+        """Return how long a request has to wait, 0 when it may come now."""
+        seconds = 0.0 if self.requests is None else self.requests.missing_seconds(1, now)
+        if self.bytes is None:
+            return seconds
+        # what is known to be overdrawn waits even when a size is not announced: hence at least one byte
+        return max(seconds, self.bytes.missing_seconds(max(size_bytes, 1), now))
+
+    def spend(self, size_bytes: int) -> None:
+        """Count a request."""
+        if self.requests is not None:
+            self.requests.spend(1)
+        if self.bytes is not None:
+            self.bytes.spend(size_bytes)
