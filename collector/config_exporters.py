@@ -74,8 +74,8 @@ class ClientTlsConfig(Section):
 
 class RetryConfig(Section):
     enabled: bool = True  # false: what a backend does not take at the first attempt goes to the dead letters
-    initial_interval: Duration = Field(1.0, gt=0)  # before the second attempt
-    max_interval: Duration = Field(30.0, gt=0)  # between later attempts at most, and how long the circuit breaker stays open
+    initial_interval: Duration = Field(1.0, ge=0.001)  # before the second attempt
+    max_interval: Duration = Field(30.0, ge=0.001)  # between later attempts at most, and how long the circuit breaker stays open
     max_elapsed_time: Duration = Field(0.0, ge=0)  # of one request, then it goes to the dead letters; 0: as long as the queue keeps it
     multiplier: float = Field(2.0, ge=1)  # how the interval grows
     randomization_factor: float = Field(1.0, ge=0, le=1)  # an interval i lasts i·(1 − factor) to i·(1 + factor); 1: full jitter

@@ -2,6 +2,7 @@
 
 import gzip
 import ssl
+import time
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -40,7 +41,9 @@ class HttpSender:
         content = body if self._compress is None else self._compress(body)
         try:
             with self._client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
-                return http_answer(signal, response.status_code, response.headers, _beginning(response), datetime.now(UTC))
+                return http_answer(
+                    signal, response.status_code, response.headers, _beginning(response, self._config.timeout), datetime.now(UTC)
+                )
         except httpx.TimeoutException:
             return Answer(kind=Kind.RETRY, reason="timeout")
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -51,11 +54,12 @@ class HttpSender:
         self._client.close()
 
 
-def _beginning(response: httpx.Response) -> bytes:
-    body = b""
+def _beginning(response: httpx.Response, seconds: float) -> bytes:
+    """Return what of the body comes within these seconds, and not much of it."""
+    body, until = b"", time.monotonic() + seconds
     for chunk in response.iter_raw(4096):
         body += chunk
-        if len(body) >= MOST_ANSWER_BYTES:
+        if len(body) >= MOST_ANSWER_BYTES or time.monotonic() > until:
             break
     return body
 
