@@ -41,7 +41,8 @@ class HttpSender:
         content = body if self._compress is None else self._compress(body)
         try:
             with self._client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
-                return http_answer(
+                said = _beginning(response, self._config.timeout)
+                return http_answer(signal, response.status_code, response.headers, said, datetime.now(UTC))
                     signal, response.status_code, response.headers, _beginning(response, self._config.timeout), datetime.now(UTC)
                 )
         except httpx.TimeoutException:
