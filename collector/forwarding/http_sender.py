@@ -43,8 +43,6 @@ class HttpSender:
             with self._client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
                 said = _beginning(response, self._config.timeout)
                 return http_answer(signal, response.status_code, response.headers, said, datetime.now(UTC))
-                    signal, response.status_code, response.headers, _beginning(response, self._config.timeout), datetime.now(UTC)
-                )
         except httpx.TimeoutException:
             return Answer(kind=Kind.RETRY, reason="timeout")
         except (httpx.TransportError, httpx.InvalidURL) as error:
