@@ -10,6 +10,10 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
@@ -103,6 +107,21 @@ def test_both_protocols_speak_tls_and_nothing_else(secure: Served, authority: Pa
         secure.post("/v1/traces", a_trace(), PROTOBUF)
     with pytest.raises(grpc.RpcError):
         secure.call(TRACES, a_trace())
+
+
+def test_exporters_that_are_told_the_authority_by_the_environment_connect(
+    secure: Served, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(files / "authority.pem"))
+    for preferred in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):  # by the library of the HTTP exporter
+        monkeypatch.delenv(preferred, raising=False)
+    http_endpoint = f"https://localhost:{secure.listeners.ports.http}/v1/traces"
+    for exporter in (HttpSpanExporter(endpoint=http_endpoint), GrpcSpanExporter(endpoint=f"https://{secure.target}")):
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        provider.get_tracer("test").start_span("secure").end()
+        provider.shutdown()
+    assert len(secure.batches) == 2
 
 
 def test_who_trusts_another_authority_does_not_connect(secure: Served) -> None:
