@@ -40,22 +40,23 @@ async def serve(config: Config, *, data: Path, host: Host, on_ready: Callable[[P
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    collector = service_of(config, data=data, host=host)
+    collector = service_of(config, data=data, host=host, stop=stop)
     loop.add_signal_handler(signal.SIGHUP, collector.reload)
     log = structlog.get_logger(__name__)
     async with collector:
-        log.info("collector ready", origin=collector.origin, data=str(data))
-        if on_ready is not None:
-            on_ready(collector.ports)
+        if not stop.is_set():
+            log.info("collector ready", origin=collector.origin, data=str(data))
+            if on_ready is not None:
+                on_ready(collector.ports)
         await stop.wait()
         log.info("collector stopping")
     log.info("collector stopped")
 
 
-def service_of(config: Config, *, data: Path, host: Host) -> Service:
-    """Return what serves a configuration: this process, or several that it looks after."""
+def service_of(config: Config, *, data: Path, host: Host, stop: asyncio.Event) -> Service:
+    """Return what serves a configuration: this process, or several that it looks after, and does not wait for once `stop` is set."""
     if config.workers > 1:
         upkeep = Upkeep(config, data=data, prepare=host.prepare_child, sealer_seconds=SEALER_SECONDS_BEHIND_WORKERS)
-        return Workers(config, data=data, host=host, upkeep=upkeep)
+        return Workers(config, data=data, host=host, upkeep=upkeep, stop=stop)
     tune()
     return Collector(config, data=data, host=host, behind=Upkeep(config, data=data, prepare=host.prepare_child))

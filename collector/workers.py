@@ -40,13 +40,15 @@ HEALTH_GRACE_SECONDS: Final = 1.0
 class Workers:
     """Everything that the parent runs. Entered: all workers take requests. Left: everything taken is sealed."""
 
-    def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep) -> None:
+    def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep, stop: asyncio.Event) -> None:
+        """Workers that do not come up are waited for until `stop` is set."""
         self._config = config
         self._pending: tuple[Config, Reload] | None = None  # read again, and not yet accepted by a worker
         self._data = data
         self._host = host
         self._node = node_of(config)
         self._upkeep = upkeep
+        self._stop = stop
         self._reservation = Reservation(config)
         self._stack = contextlib.AsyncExitStack()
         self._totals = Totals()
@@ -124,7 +126,7 @@ class Workers:
 
     async def _until_all_take_requests(self) -> None:
         """Return when every worker has told how it is; raises CollectorError with the words of one that cannot start."""
-        while not all(worker.status for worker in self._workers):
+        while not self._stop.is_set() and not all(worker.status for worker in self._workers):
             done, _ = await asyncio.wait([self._failed], timeout=0.05)
             if done:
                 failed = self._failed.result()
