@@ -9,13 +9,14 @@ import pytest
 from collector.forwarding.answers import Answer
 from collector.forwarding.forwarder import Forwarder
 from collector.forwarding.process import open_sender
-from collector.forwarding.queue import keep
+from collector.forwarding.queue import exporter_folder, keep
 from collector.forwarding.status import Status, state
 from collector.forwarding.told import Told
 from collector.signals import Signal
 from storage.wal import WalWriter, closed_segments
 from tests.collector.forwarding.backends import (
     ID,
+    Got,
     GrpcBackend,
     HttpAnswer,
     HttpBackend,
@@ -66,6 +67,33 @@ def test_a_grpc_backend_that_is_not_there_and_then_comes(data: Path) -> None:
         wait_until(lambda: not queued(data))
     assert names(come.taken) == ["a"]
     come.close()
+
+
+def test_a_backend_that_takes_a_request_and_never_answers_is_asked_again(
+    data: Path, backend: HttpBackend, grpc_backend: GrpcBackend
+) -> None:
+    answers = threading.Event()
+
+    def late(_: Got) -> HttpAnswer:
+        answers.wait(10)
+        return HttpAnswer()
+
+    def never(_: Got) -> None:
+        answers.wait(10)
+
+    backend.answer, grpc_backend.fails = late, never
+    for forward, trouble in (
+        (over_http(backend.url, timeout="50ms"), "timeout"),
+        (over_grpc(grpc_backend.port, timeout="50ms"), "DEADLINE_EXCEEDED"),
+    ):
+        answers.clear()
+        ready(data, forward)
+        sealed(data, spans("a"))
+        with forwarding(data, forward):
+            wait_until(lambda trouble=trouble: (status := Status.read(data, ID)) is not None and status.trouble == trouble)
+            answers.set()
+            wait_until(lambda: not queued(data))
+        (exporter_folder(data, ID) / "cursor.json").unlink()
 
 
 class Dies(Exception):
