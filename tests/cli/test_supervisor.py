@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.commands.up import children
 from cli.supervisor import Child, Supervisor
 from cli.terminal import Terminal
+from collector.config import DEFAULT, parse
 
 PRINT_ORDER = """
 import signal, sys, time
@@ -48,6 +50,17 @@ def test_children_stop_in_reverse_order(tmp_path: Path) -> None:
     wait_for(lambda: len(lines(tmp_path / "log.ready")) == 2, supervisor)
     supervisor.stop()
     assert lines(log) == ["second", "first"]
+
+
+def test_the_number_of_workers_goes_to_the_collector_alone() -> None:
+    loaded = parse(DEFAULT, "test", {})
+
+    def arguments(workers: int | None) -> list[str]:
+        started = children(loaded, config=None, data=None, dashboard=True, environment={}, workers=workers)
+        return [" ".join(child.arguments[3:]) for child in started]
+
+    assert arguments(2) == ["collect --workers 2", "alerts run", "dashboard"]
+    assert arguments(None) == ["collect", "alerts run", "dashboard"]
 
 
 RELOADS = """
