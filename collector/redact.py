@@ -51,7 +51,7 @@ class Walker:
         `tenant` is that of the sender's credentials; None: what the resources say.
         """
         self._requests += 1
-        redactor = self.redactor if self._sampled is None or self._requests % SAMPLED_EVERY else self._sampled
+        redactor = self.redactor if self._sampled is None or self._requests % SAMPLED_EVERY != 1 else self._sampled
         values = Values(redactor, self._keys, self._id_key, self._spread_lines)
         walk = Walk(redactor, values, captures=self._captures, keep_records=self._summary != "silent", tenant=tenant)
         for _ in walk.steps(signal, message):
