@@ -1,4 +1,4 @@
-"""The canonical columns of a metric's data point: fewer than those of a span, by the same names, and by the first word of the metric's name."""
+"""The canonical columns of a data point: fewer than those of a span, by the same names, and by the first word of the metric's name."""
 
 from collections.abc import Mapping
 from typing import Final

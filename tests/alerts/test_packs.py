@@ -199,6 +199,15 @@ def test_errors_of_another_agent_or_time_do_not_count(agents: AgentLake) -> None
     assert found(agents, "HighErrorRate") == []
 
 
+def test_attempts_that_were_made_again_do_not_count(agents: AgentLake) -> None:
+    """On-call hears of calls that failed in the end: 8 of 20, and not of 28 failures in 40."""
+    for number in range(10):
+        for attempt in range(3):
+            agents.tool(MINUTE - attempt * SECOND, error=attempt < 2 or number < 4, arguments={"order": number}, run=f"run-{number}")
+        agents.span("model", MINUTE, error=number < 4, run=f"run-{number}")
+    assert value(agents, "HighErrorRate") == pytest.approx(8 / 20)
+
+
 # RunawayAgent
 
 

@@ -18,7 +18,7 @@ from collector.rederiving import Rederiving
 from collector.sealer import seal_pending
 from storage.catalog import Catalog, JoinRecord
 from storage.lake import Lake
-from tests.lake_builder import START_NS, Row, event, span, write_lake
+from tests.lake_builder import START_NS, Row, event, metric, span, write_lake
 from tests.lake_checks import check_lake
 
 CALL = {
@@ -199,3 +199,18 @@ def configuration(folder: Path) -> Path:
         "service: {pipelines: {traces: {receivers: [otlp], processors: [redaction, pricing], exporters: [parquet]}}}\n"
     )
     return path
+
+
+def test_points_of_metrics_are_read_again_too(tmp_path: Path) -> None:
+    """They have fewer columns; a second time there is nothing left to change."""
+    told = {"gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.operation.name": "chat"}
+    old = {"dialect": "otel", "dialect_version": 1, "clock_flagged": False, "resource_attributes": {"service.name": "support"}}
+    data = tmp_path / "data"
+    write_lake(data, metrics=[metric("gen_ai.client.token.usage", attributes=told, **old)])
+    for changed in ("overlay", "overlay"):
+        assert invoke("--data", data).exit_code == 0
+        (row,) = rows(data, "SELECT provider, model, operation, agent_name, dialect, derived_from FROM metrics")
+        wanted = ("openai", "gpt-4o-mini", "chat", "support", "otel-genai", changed)
+        assert tuple(row.values()) == wanted
+    assert "0 would change" in invoke("--data", data, "--dry-run").stderr
+    check_lake(data)

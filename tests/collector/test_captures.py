@@ -214,3 +214,11 @@ def test_rows_are_the_same_however_requests_are_split_and_ordered():
 def _without_ledger(decoder: Decoder) -> list[dict[str, Any]]:
     rows = decoder.tables(os.urandom)["spans"].drop_columns(["salt", "entry_row"]).to_pylist(maps_as_pydicts="strict")
     return sorted(rows, key=lambda row: (row["trace_id"], row["span_id"]))
+
+
+def test_autogens_answers_say_what_they_took_though_nobody_recorded_the_calls():
+    """The same answer goes to all who listen, so nothing of it is summed."""
+    story = Story("autogen")
+    told = {(row["input_tokens"], row["output_tokens"]) for row in story.of_kind("message") if row["input_tokens"] is not None}
+    assert told == {(1200, 90)}
+    assert {row["cost_usd"] for row in story.rows} == {None}

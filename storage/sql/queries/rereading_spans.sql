@@ -2,7 +2,7 @@
 -- Parameters: origin, first and last (entries), date (YYYY-MM-DD). Columns: those of spans that are needed.
 SELECT
     * EXCLUDE (
-        trace_state, flags, start_time, end_time, status_message, dropped_attributes_count, dropped_events_count, dropped_links_count,
+        trace_state, flags, start_time, end_time, dropped_attributes_count, dropped_events_count, dropped_links_count,
         resource_dropped_attributes_count, resource_schema_url, resource_entity_refs, scope_version, scope_attributes,
         scope_dropped_attributes_count, schema_url, salt, redactions, redaction_receipts, policy_hash, schema_version, date
     )

@@ -152,6 +152,18 @@ def semantic_kernel() -> list[Request]:
     return [spans_request(*spans, scope="semantic_kernel.utils.telemetry.model_diagnostics.decorators", resource=RESOURCE)]
 
 
+def execution_tokens() -> list[Request]:
+    """Steps that say which tokens were input and which output, and some that only say how many."""
+    events: list[tuple[str, Row]] = [
+        ("step.1.llm_call", {"step.input_tokens": 1200, "step.output_tokens": 90, "step.tokens": 1290, "step.model": MODEL}),
+        ("step.2.embed_query", {"step.tokens": 8}), ("step.3.search", {"step.tool": "web_search", "step.input_tokens": 40}),
+        ("step.4.chat", {"step.tokens": 900}),
+    ]  # fmt: skip
+    told = {"agent.name": "planner", "agent.succeeded": True, "session.id": "execution-tokens"}
+    outer = span("agent.execution.55c0", "tokens", 20, 30, trace="execution-tokens", attributes=told, events=events)
+    return [spans_request(outer, scope="agents", resource=RESOURCE)]
+
+
 def execution() -> list[Request]:
     """One span a run; its steps are its events."""
     events: list[tuple[str, Row]] = [

@@ -9,7 +9,7 @@ from tests.sealed_flows import Flows, told
 
 FRAMEWORKS = (
     frameworks.adk, frameworks.vercel, frameworks.openllmetry, frameworks.agent_framework, frameworks.semantic_kernel,
-    frameworks.execution, frameworks.logfire, frameworks.logfire_agents, frameworks.memory,
+    frameworks.execution, frameworks.execution_tokens, frameworks.logfire, frameworks.logfire_agents, frameworks.memory,
 )  # fmt: skip
 
 
@@ -104,6 +104,14 @@ def test_steps_of_an_execution_are_its_events_in_their_order(flows):
     assert len({step["record_id"] for step in steps}) == len(steps)
     (nested,) = flows.steps("execution", "agent")
     told(nested, stop_reason="completed", outcome="success")
+
+
+def test_tokens_of_an_executions_steps_count_where_they_say_what_they_are(flows):
+    told(flows.run("execution-tokens"), model_calls=3, tool_calls=1, input_tokens=1208, output_tokens=90)
+    steps = flows.steps("execution-tokens", "model")
+    assert [(step["model"], step["input_tokens"], step["output_tokens"]) for step in steps] == [
+        ("gpt-4o-mini", 1200, 90), (None, 8, None), (None, None, None),
+    ]  # fmt: skip
 
 
 def test_a_streamed_call_is_its_answer_and_a_start_marker_is_no_second_step(flows):
