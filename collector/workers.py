@@ -161,6 +161,9 @@ class Workers:
                 config = await asyncio.to_thread(self._host.load)
             except ConfigError as error:
                 message = Reload(config=None, source=error.source, problems=error.problems)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what runs goes on running; the message may hold text of the file
+                structlog.get_logger(__name__).error("the configuration is refused, what runs is kept", problems=[type(error).__name__])
+                continue
             else:
                 message = Reload(config=self._reservation.share(config, len(self._workers)))
                 self._pending = in_force(self._config, config), message
