@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +23,7 @@ from storage.damage import can_mean_damage
 from storage.errors import StorageError
 from storage.layout import TURN_MARK
 from storage.schema import TABLES
-from storage.views import STORED, created
+from storage.views import created
 
 TRACE_RUNS: Final = (
     "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
@@ -92,12 +92,22 @@ def define(connection: duckdb.DuckDBPyConnection, names: Iterable[str], folder: 
             cursor.execute(created(name, derived=derived))
 
 
-def provide(folder: Path, views: Iterable[str], *, derived: bool = False) -> None:
-    """Write the files of `empty_file` that stand first in the lists of the files that these views read, where they are not there yet."""
-    for view in {*views, "_derivation_rows"} if derived else views:
-        if view in STORED and not (path := empty_file(folder, STORED[view])).exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(_rows_of_nothing(STORED[view]))
+def provide(folder: Path, table: str) -> str:
+    """Write the file of `empty_file` where it is not there yet, and return its path."""
+    path = empty_file(folder, table)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_rows_of_nothing(table))
+    return str(path)
+
+
+@lru_cache(maxsize=256)
+def is_current(path: str, table: str) -> bool:
+    """Whether a file has every column that the schema of its table has now; false where that cannot be read."""
+    try:
+        return set(pq.read_schema(path).names).issuperset(TABLES[table].names)
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def empty_file(folder: Path, table: str) -> Path:

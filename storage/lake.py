@@ -28,7 +28,7 @@ from storage.damage import Damage, can_mean_damage, damage_in
 from storage.errors import about
 from storage.layout import FileRecord, locate
 from storage.schema import TABLES
-from storage.views import DERIVED, needed, query_sql
+from storage.views import DERIVED, STORED, needed, query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
@@ -278,18 +278,25 @@ class Lake:
     def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str, *, inline: bool) -> duckdb.DuckDBPyConnection:
         if "ingest_log" in text.lower():
             self._load_entries()
-        values: dict[str, Any] = {table: [str(engine.empty_file(self.scratch, table)), *listed] for table, listed in paths.items()}
+        names = needed(text)
+        read = {STORED[name] for name in names if name in STORED} | ({"derivations"} if self._derived else set())
+        values: dict[str, Any] = {table: self._ordered(table, listed, inline=inline) for table, listed in paths.items() if table in read}
         values |= {"from_ns": _BEGINNING if rows[0] is None else rows[0], "to_ns": _END if rows[1] is None else rows[1]}
         values |= {"by_name": self._older_files, **self.moment()}
-        names = needed(text)
         with self._lock:
-            engine.provide(self.scratch, names, derived=self._derived)
             cursor = self._connection.cursor()
             cursor.execute("SET VARIABLE lake = $value", {"value": values})
             if missing := [name for name in names if name not in self._defined and not inline]:
                 engine.define(self._connection, missing, self.scratch, derived=self._derived)
                 self._defined.update(missing)
         return cursor
+
+    def _ordered(self, table: str, listed: list[str], *, inline: bool) -> list[str]:
+        """The files in the order in which DuckDB is given them: it takes names and types of columns from the first."""
+        if inline and not self._older_files and listed and engine.is_current(listed[-1], table):
+            return listed[::-1]
+        with self._lock:
+            return [engine.provide(self.scratch, table), *listed]
 
     def _select(self, window: Window, *, fresh: bool) -> _Selection:
         with self._lock:
