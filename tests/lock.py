@@ -1,4 +1,4 @@
-"""`make lock`: resolves both locks anew from pyproject.toml; they name packages, versions and hashes, never a registry."""
+"""`make lock`: resolves the locks anew from pyproject.toml; they name packages, versions and hashes, never a registry."""
 
 import subprocess
 import sys
@@ -10,13 +10,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    """Write requirements.lock (what runs) and requirements-dev.lock (that and the tools), both hashed."""
+    """Write requirements.lock (what runs), requirements-dev.lock (that and the tools) and requirements-soak.lock, all hashed."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     sdk = tomllib.loads((ROOT / "sdk/pyproject.toml").read_text())
     runtime = [*project["project"]["dependencies"], *sdk["project"]["dependencies"], *sdk["project"]["optional-dependencies"]["spool"]]
     runtime += project["build-system"]["requires"] + ["editables>=0.5"]
     resolve(runtime, "requirements.lock", [])
     resolve([*runtime, *project["dependency-groups"]["dev"]], "requirements-dev.lock", ["--constraints", "requirements.lock"])
+    resolve(project["dependency-groups"]["soak"], "requirements-soak.lock", [])
 
 
 def resolve(requirements: list[str], lock: str, options: list[str]) -> None:
