@@ -59,7 +59,7 @@ NOTES = """
 
 def conformance_page() -> str:
     """Return docs/conformance.md."""
-    tests = tests_by_requirement()
+    tests = shown_by()
     parts = [HEAD]
     for level, title in TITLES.items():
         rows = [_row(item, tests.get(name, [])) for name, item in REQUIREMENTS.items() if item.level == level]
@@ -67,7 +67,7 @@ def conformance_page() -> str:
     return "".join([*parts, NOTES])
 
 
-def tests_by_requirement() -> dict[str, list[str]]:
+def shown_by() -> dict[str, list[str]]:
     """Return the tests that show each requirement, as `file::test`."""
     found: dict[str, list[str]] = {}
     for file in sorted(SUITE.glob("test_*.py")):

@@ -11,7 +11,7 @@ import pytest
 
 from collector.signals import TRACES
 from tests.conformance.requirements import shows
-from tests.conformance.target import BODY_SECONDS, Answer, Target, a_body, head, ours, read_answer, status_of
+from tests.conformance.target import BODY_SECONDS, OURS_MIB, Answer, Target, a_body, head, ours, read_answer, status_of
 
 MOST_IDLE = 2000
 
@@ -155,7 +155,7 @@ def test_chunked_bodies_are_bounded(target: Target) -> None:
     """Nobody said before how long it is going to be."""
     ours(target)
     piece = b"%x\r\n" % (1 << 20) + bytes(1 << 20) + b"\r\n"
-    answer = target.raw(head("/v1/traces", "Transfer-Encoding: chunked"), *([piece] * 70), b"0\r\n\r\n")
+    answer = target.raw(head("/v1/traces", "Transfer-Encoding: chunked"), *([piece] * (2 * OURS_MIB)), b"0\r\n\r\n")
     assert answer is not None
     assert (answer.status, status_of(answer)[0]) == (413, 8)
 

@@ -86,12 +86,20 @@ def test_grpc_compressed(target: Target, signal: Signal, compression: grpc.Compr
 
 
 @shows("size-limit", "bombs", "no-retry", "status-body")
-@pytest.mark.parametrize("headers", [PROTOBUF, JSON], ids=["protobuf", "json"])
-@pytest.mark.parametrize(("coding", "compress"), COMPRESSIONS, ids=[name for name, _ in COMPRESSIONS])
+@pytest.mark.parametrize(
+    ("headers", "coding", "compress"),
+    [
+        (PROTOBUF, "gzip", gzip.compress),
+        (JSON, "gzip", lambda data: gzip.compress(data, 1)),
+        (PROTOBUF, "deflate", lambda data: zlib.compress(data, 1)),
+        (JSON, "zstd", zstd),
+    ],
+    ids=["protobuf-gzip", "json-gzip", "protobuf-deflate", "json-zstd"],
+)
 def test_http_bodies_are_bounded_after_decompression(
     target: Target, headers: dict[str, str], coding: str, compress: Callable[[bytes], bytes]
 ) -> None:
-    """A bomb of 64 MiB and a bit is a body of some kilobytes."""
+    """A bomb of more than the limit is a body of some kilobytes."""
     answer = target.post(TRACES, compress(bytes(MAX_BODY_BYTES + 1)), {**headers, "content-encoding": coding})
     assert (answer.status_code, answer.headers["content-type"]) == (413, headers["content-type"])
     assert "retry-after" not in answer.headers
