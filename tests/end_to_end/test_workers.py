@@ -135,7 +135,7 @@ def test_a_killed_worker_is_restarted_and_everything_acknowledged_is_stored_once
     names = Counter(row["name"] for row in span_rows(collector.data, "name", "resent") if not row["resent"])
     assert {name for name in names if not name.startswith(("spread-", "counted"))} == load.acknowledged == load.sent
     assert set(names.values()) == {1}, "what was sent again, and came to the other worker, is marked"
-    check_lake(collector.data)
+    check_lake(collector.data, settled=False)  # the compactor may have been ended in its work
 
 
 def test_workers_die_with_a_killed_parent_and_whoever_comes_next_seals_what_they_left(tmp_path: Path) -> None:
@@ -152,4 +152,4 @@ def test_workers_die_with_a_killed_parent_and_whoever_comes_next_seals_what_they
         assert set(close_left_over(tmp_path / "data", catalog)) <= {"n1/collector-1", "n1/collector-2"}
     settle(tmp_path / "data")
     assert stored(tmp_path / "data") == Counter(names)
-    check_lake(tmp_path / "data")
+    check_lake(tmp_path / "data", settled=False)
