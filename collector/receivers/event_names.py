@@ -143,6 +143,9 @@ SHORT_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "config_policy_hash_new": ("auditlake.config.policy_hash.new", "string"),
     "config_problems": ("auditlake.config.problems", "string[]"),
     "config_at_restart": ("auditlake.config.at_restart", "string[]"),
+    "forward_exporter": ("auditlake.forward.exporter", "string"),
+    "forward_reason": ("auditlake.forward.reason", "string"),
+    "forward_records": ("auditlake.forward.records", "int"),
     "redaction_reason": ("auditlake.redaction.reason", "string"),
     "redaction_values": ("auditlake.redaction.values", "int"),
 }

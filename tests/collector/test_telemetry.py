@@ -43,7 +43,8 @@ def shown(telemetry: Telemetry) -> dict[str, Any]:
     """A snapshot as it comes out of another process: by name, each with its points by label values."""
     snapshot = json.loads(json.dumps(telemetry.snapshot()))
     return {
-        metric["name"]: {tuple(value for _, value in labels): number for labels, number in metric["points"]} for metric in snapshot["metrics"]
+        metric["name"]: {tuple(value for _, value in labels): number for labels, number in metric["points"]}
+        for metric in snapshot["metrics"]
     }
 
 
