@@ -50,6 +50,15 @@ def as_text(value: Any) -> str:
     return orjson.dumps(_plain(value)).decode()
 
 
+def read_texts(pairs: Iterable[Message]) -> dict[str, str]:
+    """Return KeyValues as they are stored: `as_texts(read_attributes(pairs))`, at once."""
+    texts: dict[str, str] = {}
+    for pair in pairs:
+        value = pair.value
+        texts[pair.key] = value.string_value or as_text(read_value(value))
+    return texts
+
+
 def as_texts(values: Values) -> dict[str, str]:
     """Return attributes as they are stored. Dialects read these, so that a row can be read again with the same result."""
     return {name: value if type(value) is str else as_text(value) for name, value in values.items()}

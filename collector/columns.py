@@ -33,6 +33,12 @@ class MapColumn:
         self._items += [value if type(value) is str else as_text(value) for value in values.values()]
         self._ends.append(len(self._keys))
 
+    def add_texts(self, values: Mapping[str, str]) -> None:
+        """Append a row whose values are texts already."""
+        self._keys += values
+        self._items += values.values()
+        self._ends.append(len(self._keys))
+
     def to_arrow(self) -> pa.Array:
         """Return the column; no row is NULL."""
         offsets = pa.array(array("i", (0, *self._ends)), pa.int32())

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector import dialects
-from collector.anyvalue import as_text, as_texts, read_attributes, read_value
+from collector.anyvalue import as_text, read_texts, read_value
 from collector.columns import INT64_MAX, MapColumn, times_column
 from collector.dialects.record import Fields, LogView
 from collector.groups import Groups, Resource, Scope
@@ -65,8 +65,8 @@ class LogRows:
             record.dropped_attributes_count,
         ))  # fmt: skip
         self._flagged.append(flagged)
-        attributes = as_texts(read_attributes(record.attributes))
-        self._attributes.add(attributes)
+        attributes = read_texts(record.attributes)
+        self._attributes.add_texts(attributes)
         name = attributes.get("event.name")  # where it stands it names the event; event_name may be a place in the source
         name = name or record.event_name or attributes.get("event_name", "")
         view = LogView(scope.name, name, body, attributes, resource.attributes, span_id is not None)

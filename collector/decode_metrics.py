@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from collector.anyvalue import as_text, as_texts, read_attributes
+from collector.anyvalue import as_text, read_attributes, read_texts
 from collector.columns import INT64_MAX, MapColumn, times_column
 from collector.dialects.points import read_point
 from collector.dialects.record import Fields
@@ -65,9 +65,9 @@ class MetricRows:
         }
         read = _READERS[kind]
         for point in data.data_points:
-            attributes = as_texts(read_attributes(point.attributes))
+            attributes = read_texts(point.attributes)
             self._metadata.add(metadata)
-            self._attributes.add(attributes)
+            self._attributes.add_texts(attributes)
             self._add_point({**resource.fields, **read_point(metric.name, attributes), **described, **read(point)}, point, batch)
             self._numbers.add(resource.number, scope.number, batch.number)
 

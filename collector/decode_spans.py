@@ -6,12 +6,12 @@ from typing import Any, Final
 import pyarrow as pa
 
 from collector import dialects
-from collector.anyvalue import as_texts, read_attributes
+from collector.anyvalue import read_attributes, read_texts
 from collector.columns import INT64_MAX, ListColumn, MapColumn, times_column
 from collector.dialects.record import SAME_RUN, Fields, SpanView
 from collector.groups import Groups, Resource, Scope
 from collector.pricing import Pricer
-from collector.rows import Batch, Numbers, RunIndex, clamped, field_columns, is_absurd, shared_columns
+from collector.rows import DAY_NS, YEAR_2000_NS, Batch, Numbers, RunIndex, clamped, field_columns, shared_columns
 from collector.signals import Message
 from storage.schema import CANONICAL, SPAN_EVENT, SPAN_EVIDENCE, SPAN_LINK
 from storage.wal import Receipt
@@ -56,17 +56,18 @@ class SpanRows:
 
     def _add(self, span: Message, resource: Resource, scope: Scope, batch: Batch) -> None:
         start, end = span.start_time_unix_nano, span.end_time_unix_nano
-        flagged = end < start or end > INT64_MAX or is_absurd(start, batch.received_ns) or is_absurd(end, batch.received_ns)
+        # absurd is what begins before 2000 or ends more than a day ahead: see `is_absurd`
+        flagged = end < start or end > INT64_MAX or start < YEAR_2000_NS or end > batch.received_ns + DAY_NS
         trace_id, status = span.trace_id.hex(), span.status
         parent = span.parent_span_id.hex() or None
         self._scalars.append((
             trace_id, span.span_id.hex(), parent, span.trace_state or None, span.flags, span.name, span.kind,
-            clamped(start), clamped(end), status.code, status.message or None,
+            clamped(start) if flagged else start, clamped(end) if flagged else end, status.code, status.message or None,
             span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count,
         ))  # fmt: skip
         self._flagged.append(flagged)
-        attributes = as_texts(read_attributes(span.attributes))
-        self._attributes.add(attributes)
+        attributes = read_texts(span.attributes)
+        self._attributes.add_texts(attributes)
         events = self._add_events(span) if span.events else ()
         view = SpanView(
             scope.name, span.name, attributes, resource.attributes, parent is None, status.code == 2, events, span.kind, status.message
@@ -91,7 +92,7 @@ class SpanRows:
     def _add_events(self, span: Message) -> list[tuple[str, dict[str, str]]]:
         """Append the span's events; return them as the dialects read them."""
         self._pad(self._events)
-        read = [(event.name, as_texts(read_attributes(event.attributes))) for event in span.events]
+        read = [(event.name, read_texts(event.attributes)) for event in span.events]
         rows = [
             ((clamped(event.time_unix_nano), event.name or None, event.dropped_attributes_count), attributes)
             for event, (_, attributes) in zip(span.events, read, strict=True)

@@ -29,7 +29,7 @@ VERSIONS: Final = frozenset({"dialect_version", "price_version"})
 _EVIDENCE: Final = {
     "spans": (
         "trace_id", "parent_span_id", "name", "kind", "start_ns", "end_ns", "status_code", "status_message", "attributes", "events",
-        "links",        "resource_attributes", "scope_name", "received_ns", "clock_flagged", "tenant", "latency_ms",
+        "links", "resource_attributes", "scope_name", "received_ns", "clock_flagged", "tenant", "latency_ms",
     ),
     "events": (
         "trace_id", "span_id", "time_ns", "event_name", "body", "attributes", "resource_attributes", "scope_name", "received_ns",

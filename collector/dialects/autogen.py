@@ -62,11 +62,11 @@ def _handoff(attributes: Attributes) -> Fields:
 
 DIALECT: Final = Dialect(
     "autogen",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by="scope `autogen…`",
-    reads="AutoGen; messages between agents are steps of kind `message`",
+    reads="AutoGen; messages between agents are steps of kind `message`, with the tokens that an answer took (not summed)",
     scopes=("autogen",),
     marks=frozenset(),
 )

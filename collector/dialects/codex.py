@@ -198,7 +198,7 @@ def _of_conversation(fields: Fields, *, opens: bool) -> tuple[Join, ...]:
 
 DIALECT: Final = Dialect(
     "codex",
-    1,
+    2,
     read_span,
     read_log,
     recognised_by="a scope that begins with `codex_` or `codex-`, or an event name that begins with `codex.`",

@@ -289,7 +289,7 @@ def read_log(record: LogView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "otel-genai",
-    2,
+    3,
     read_span,
     read_log,
     recognised_by="any `gen_ai.*` attribute or `llm.request.type`; events named `gen_ai.*`; searches in vector databases",

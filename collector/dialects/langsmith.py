@@ -119,7 +119,7 @@ def _complete_tool(fields: Fields, attributes: Attributes, name: str) -> None:
 
 DIALECT: Final = Dialect(
     "langsmith",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by=f"the attribute `{KIND}`",

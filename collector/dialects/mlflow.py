@@ -149,7 +149,7 @@ def _complete_agent(fields: Fields, span: SpanView) -> None:
 
 DIALECT: Final = Dialect(
     "mlflow",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by=f"the attribute `{TYPE}` or `{REQUEST}`",

@@ -165,7 +165,7 @@ def from_metadata(attributes: Attributes, fields: Fields) -> None:
 
 DIALECT: Final = Dialect(
     "openinference",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by="`openinference.span.kind`",

@@ -88,7 +88,7 @@ def _of_crew(span: SpanView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "traceloop",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by="`traceloop.span.kind` or `traceloop.workflow.name`; calls of CrewAI by scope `opentelemetry.instrumentation.crewai…`",

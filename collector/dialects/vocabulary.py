@@ -69,7 +69,7 @@ def read_log(record: LogView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "auditlake",
-    2,
+    3,
     read_span,
     read_log,
     recognised_by="`auditlake.kind`; events of the [vocabulary](vocabulary.md)",
