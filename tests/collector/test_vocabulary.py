@@ -127,13 +127,20 @@ def test_planning_and_execution_the_terminated_reason_and_the_handoff_are_column
     expected = {"planning_ms": 420.5, "execution_ms": 8120.0, "stop_reason": "max_steps", "quality_score": 0.9, "satisfaction": 1.0}
     assert expected.items() <= fields.items()
     handed = vocabulary.read_log(LogView("s", "handoff", None, {"auditlake.handoff.to": "billing"}, {}, True))
-    assert handed == {"step_kind": "other", "handoff_to": "billing"}
+    assert handed == {"step_kind": "other", "handoff_to": "billing", "operation": "handoff"}
 
 
 def test_an_audit_action_is_understood_as_structlog_writes_it() -> None:
     """`agent_id action resource outcome latency_ms`; our own names go before."""
-    plain = {"agent_id": "a-1", "action": "refund.issue", "resource": "order/81", "outcome": "success", "latency_ms": 12.5}
-    assert vocabulary.read_log(LogView("s", "agent_action", None, plain, {}, False)) == {**plain, "step_kind": "other"}
+    plain: dict[str, object] = {
+        "agent_id": "a-1",
+        "action": "refund.issue",
+        "resource": "order/81",
+        "outcome": "success",
+        "latency_ms": 12.5,
+    }
+    told = {**plain, "step_kind": "other", "operation": "agent_action"}
+    assert vocabulary.read_log(LogView("s", "agent_action", None, plain, {}, False)) == told
     both = vocabulary.read_log(LogView("s", "agent_action", None, {**plain, "auditlake.action": "x"}, {}, False))
     assert both is not None
     assert both["action"] == "x"
