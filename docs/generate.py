@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 from cli.main import application
 from collector.config_model import COMPONENTS, ServiceConfig
 from docs import events_page, telemetry_page
+from docs.conformance_page import conformance_page
 from docs.dialects_page import dialects_page
 from docs.vocabulary_page import vocabulary_page
 from redaction.secrets import RULES, SecretRule
@@ -72,6 +73,7 @@ def main() -> None:
     (DOCS / "redaction-credentials.md").write_text(credentials_page())
     (DOCS / "vocabulary.md").write_text(vocabulary_page())
     (DOCS / "dialects.md").write_text(dialects_page())
+    (DOCS / "conformance.md").write_text(conformance_page())
     events_page.main()
     telemetry_page.main()
 
