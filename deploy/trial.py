@@ -13,8 +13,8 @@ from pathlib import Path
 CONFIG = "/etc/auditlake/otel-config.yaml"
 START_SECONDS = 90
 SPAN = {
-    "traceId": "5b8efff798038103d269b633813fc60c",
-    "spanId": "eee19b7ec3c1b174",
+    "traceId": os.urandom(16).hex(),
+    "spanId": os.urandom(8).hex(),
     "name": "trial",
     "startTimeUnixNano": "1",
     "endTimeUnixNano": "2",
