@@ -4,7 +4,7 @@ BIN := .venv/bin
 NODE_LOCK := tests/conformance/node/package-lock.json
 NPM_CI := ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 DATA ?= auditlake-data
-SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples
+SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples deploy
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint bench soak smoke security build docs lock clean format
