@@ -84,7 +84,7 @@ def test_a_whole_trace_tells_whose_it_was(flows: Flows) -> None:
 
 
 def test_a_trace_without_its_root_is_a_run_with_orphans(flows: Flows) -> None:
-    told(of(flows, "orphans"), orphans=5, status="ok", agent_name="shop", session_id=None)
+    told(of(flows, "orphans"), orphans=5, status="abandoned", agent_name="shop", session_id=None)
 
 
 def read(kind: str | None, attributes: Row, *, is_root: bool = False) -> Row:
