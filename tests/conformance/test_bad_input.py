@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import re
+import socket
 import time
 import zlib
 from collections.abc import Mapping
@@ -334,3 +336,43 @@ def test_what_could_not_be_stored_is_to_be_sent_again() -> None:
         status = status_pb2.Status.FromString(dict(caught.value.trailing_metadata())["grpc-status-details-bin"])
         assert [detail.TypeName() for detail in status.details] == ["google.rpc.RetryInfo"]
     served.close()
+
+
+def literal(name: bytes, value: bytes) -> bytes:
+    """Return a header of HTTP/2 that is in no table (RFC 7541, 6.2.2)."""
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    """Return a frame of HTTP/2 (RFC 9113, 4.1)."""
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+@shows("length-prefix", "truncated", "unknown-encoding", "bad-data")
+@pytest.mark.parametrize(
+    ("message", "encoding", "statuses"),
+    [
+        (b"\0\x7f\xff\xff\xffabc", b"", {8}),
+        (b"\0\xff\xff\xff\xffabc", b"", {8}),
+        (b"\0\0\0\0\x09abc", b"", {3, 13}),
+        (b"", b"", {3, 13}),
+        (b"\1\0\0\0\x03abc", b"", {3, 12, 13}),
+        (b"\1\0\0\0\x03abc", b"snappy", {3, 12, 13}),
+    ],
+    ids=["2 GB", "4 GB", "short", "nothing", "compressed by nobody knows what", "unknown compression"],
+)
+def test_frames_of_grpc_that_are_none(target: Target, message: bytes, encoding: bytes, statuses: set[int]) -> None:
+    """The five bytes before a message say how long it is, and whether it is compressed; other calls on other connections go on."""
+    host, _, port = target.grpc_target.rpartition(":")
+    path = f"/{TRACES.grpc_service}/Export".encode()
+    headers = b"\x83\x86\x04" + bytes([len(path)]) + path + literal(b":authority", b"x") + literal(b"content-type", b"application/grpc")
+    headers += literal(b"te", b"trailers") + (literal(b"grpc-encoding", encoding) if encoding else b"")
+    sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 4, 1, headers) + frame(0, 1, 1, message)
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while not (found := re.search(rb"grpc-status.(\d+)", answer)):
+            chunk = connection.recv(65536)
+            assert chunk, "the connection ended without an answer"
+            answer += chunk
+    assert int(found[1]) in statuses
