@@ -11,7 +11,7 @@ WITH RECURSIVE total AS MATERIALIZED (
     LEFT JOIN internal.trace_runs AS m ON m.trace_id = s.trace_id
     ANTI JOIN (SELECT parent_key FROM internal.model_keys WHERE informed) AS c ON c.parent_key = hash(s.trace_id, s.span_id)
     WHERE s.step_kind IN ('agent', 'run') AND coalesce(s.input_tokens, s.output_tokens) IS NOT NULL
-        AND NOT coalesce(starts_with(s.scope_name, 'auditlake.'), false)
+        AND NOT coalesce(starts_with(s.scope_name, 'auditlake.'), false) AND s.resent IS NOT TRUE
     QUALIFY row_number() OVER (PARTITION BY s.trace_id, s.span_id ORDER BY hash(s.origin, s.entry, s.entry_row)) = 1 -- sent again
 ),
 span AS MATERIALIZED (

@@ -12,7 +12,7 @@ from tests.collector.dialects.test_claude_code import Session as ClaudeCode
 from tests.collector.dialects.test_claude_code import events_request, spans_of
 from tests.collector.dialects.test_codex import Session as Codex
 from tests.collector.dialects.test_frameworks import FRAMEWORKS
-from tests.lake_builder import START_NS, event, span, write_lake
+from tests.lake_builder import START_NS, event, model, span, write_lake
 from tests.sealed_lake import seal
 from tests.storage.messages.captured import write_captures
 
@@ -121,6 +121,22 @@ def test_what_dialects_need_more_for_than_rows_is_the_same_alone_as_in_the_views
     requests = [request for make in FRAMEWORKS for request in make()]
     requests += [events_request(claude.events()), spans_of(claude.spans()), codex.logs(), codex.traces()]
     assert agree(seal(tmp_path / "data", requests)) > 5
+
+
+def test_copies_of_a_request_that_was_stored_before_change_nothing(tmp_path: Path) -> None:
+    """Whichever collector comes first by name: calls, an agent's own totals and orphans are those of the first copy, and it is told."""
+    spans = [model(f"call {number}", parent="lost", at=number, run="calls", trace="calls") for number in range(6)]
+    spans += [span(f"agent {number}", step_kind="agent", input_tokens=5, run=f"{number}", trace=f"{number}") for number in range(6)]
+    for origin, copies in (("m/collector", False), ("a/collector", True), ("z/collector", True)):
+        write_lake(tmp_path, origin=origin, spans=[row | {"resent": True if copies else None} for row in spans])
+    assert agree(tmp_path) == 7
+    with Lake.open(tmp_path) as lake:
+        rows = lake.sql("SELECT run_id, steps, orphans, input_tokens FROM runs ORDER BY run_id DESC").to_pylist()
+        found = reconstruct(lake, "calls")
+    assert rows[0] == {"run_id": "calls", "steps": 6, "orphans": 6, "input_tokens": 600}
+    assert {(row["steps"], row["input_tokens"]) for row in rows[1:]} == {(1, 5)}
+    assert found is not None
+    assert found["completeness"]["duplicates"] == 12
 
 
 def test_arguments_of_calls_are_looked_for_where_the_view_does() -> None:
