@@ -76,6 +76,6 @@ def _forget(connection: sa.Connection, before_ns: int) -> None:
 
 def take_over(connection: sa.Connection) -> None:
     """Bring over what version 0.1 remembered of recent requests."""
-    if sa.inspect(connection).has_table("batches"):
+    if connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'batches'").first() is not None:
         for statement in _OF_VERSION_0_1:
             connection.exec_driver_sql(statement)

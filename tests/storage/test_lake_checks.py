@@ -76,6 +76,7 @@ BROKEN: list[tuple[str, Callable[[Path], object]]] = [
     ("rows of another date", lambda data: change(data, sa.update(FILES).values(date="2020-01-01"))),
     ("rows of another origin", lambda data: change(data, sa.update(FILES).values(origin="n/x"))),
     ("5 rows stored", lambda data: change(data, sa.update(ENTRIES).values(stored=5, received=5))),
+    ("rows resent", lambda data: change(data, sa.update(ENTRIES).values(descriptor='{"counters": {"resent": 1}}'))),
     ("received 9 is not", lambda data: change(data, sa.update(ENTRIES).values(received=9))),
     ("neither sealed nor waiting", lambda data: change(data, sa.delete(ENTRIES).where(ENTRIES.c.entry == 1))),
     ("it is not in the catalog", lambda data: change(data, sa.delete(ENTRIES).where(ENTRIES.c.entry == 2))),
