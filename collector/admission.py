@@ -177,10 +177,13 @@ class Reservation:
 
     def grow_to(self, body_bytes: int, memory_per_byte: int = MEMORY_PER_BYTE) -> None:
         """Hold what a body of this size costs; raises Overloaded when that is more than is free, TooLarge when it is more than there is."""
-        wanted = body_bytes * memory_per_byte
+        self.hold(body_bytes * memory_per_byte, f"a body of {body_bytes} bytes or more")
+
+    def hold(self, wanted: int, what: str) -> None:
+        """Hold so many bytes of memory; raises as `grow_to`, `what` says in the message what needs them."""
         if wanted > self.held_bytes:
             if not self._limiter.ever_has(wanted):
-                raise TooLarge(f"a body of {body_bytes} bytes or more never fits into what memory_limiter lets be in flight")
+                raise TooLarge(f"{what} never fits into what memory_limiter lets be in flight")
             self._limiter.take(wanted - self.held_bytes, self._account)
             self.held_bytes = wanted
 

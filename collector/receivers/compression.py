@@ -1,11 +1,13 @@
 """Compressed bodies: inflated while they arrive, never further than the limit of the size and what memory can be reserved.
 
 gzip (RFC 1952, also of several members), deflate and zlib (RFC 1950, also without its header) are inflated chunk by chunk; zstd
-(RFC 8878) when the body is whole, by the decoder that comes with pyarrow.
+(RFC 8878) when the body is whole, by the decoder that comes with pyarrow. A kilobyte may become many megabytes: receivers inflate step by
+step, and let other requests go on in between.
 """
 
+import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from collector.errors import Malformed, Refused, TooLarge, UnsupportedMedia
@@ -14,6 +16,8 @@ CODINGS: Final = ("gzip", "deflate", "zlib", "zstd")
 """Values of Content-Encoding that can be inflated, besides none."""
 
 _STEP_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 15
+"""Of compressed data that is looked at between two steps: it may be a thousand members without content."""
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZLIB_METHOD: Final = 0x78
 _SAME: Final = {"identity": "", "x-gzip": "gzip"}
@@ -40,11 +44,43 @@ class Body:
 
     def feed(self, chunk: bytes) -> None:
         """Add what came from the wire; raises TooLarge as soon as the limit is passed, Malformed for broken compression."""
+        for _ in self._steps(chunk):
+            pass
+
+    async def take(self, chunk: bytes) -> None:
+        """As `feed`; other requests go on between its steps."""
+        for _ in self._steps(chunk):
+            await asyncio.sleep(0)
+
+    def finish(self) -> bytes:
+        """Return the whole body; raises Malformed when compressed data is cut short."""
+        try:
+            for data in self._rest():
+                self._add(data)
+        except Refused:
+            self._forget()
+            raise
+        return b"".join(self._chunks)
+
+    async def whole(self) -> bytes:
+        """As `finish`; other requests go on between its steps, and while much compressed data is looked at."""
+        rest = self._rest()
+        beside = self._stream is not None and self._stream.kept_bytes > _PIECE_BYTES
+        try:
+            while data := await asyncio.to_thread(next, rest, b"") if beside else next(rest, b""):
+                self._add(data)
+                await asyncio.sleep(0)
+        except Refused:
+            self._forget()
+            raise
+        return b"".join(self._chunks)
+
+    def _steps(self, chunk: bytes) -> Iterator[None]:
         if self._stream is None:
             self._add(chunk)
             return
         try:
-            self._stream.feed(chunk)
+            yield from self._stream.feed(chunk)
             if self._stream.kept_bytes > self._limit_bytes:
                 raise TooLarge(f"the body is larger than {self._limit_bytes} bytes")
             self._reserve(self.size_bytes + self._stream.kept_bytes)
@@ -52,15 +88,8 @@ class Body:
             self._forget()
             raise
 
-    def finish(self) -> bytes:
-        """Return the whole body; raises Malformed when compressed data is cut short."""
-        if self._stream is not None:
-            try:
-                self._stream.finish()
-            except Refused:
-                self._forget()
-                raise
-        return b"".join(self._chunks)
+    def _rest(self) -> Iterator[bytes]:
+        return iter(()) if self._stream is None else self._stream.finish()
 
     def _add(self, data: bytes) -> None:
         kept_bytes = 0 if self._stream is None else self._stream.kept_bytes
@@ -90,8 +119,8 @@ def compression_of(message: bytes) -> str:
 class _Stream(Protocol):
     kept_bytes: int  # compressed bytes that are kept until the end
 
-    def feed(self, chunk: bytes) -> None: ...
-    def finish(self) -> None: ...
+    def feed(self, chunk: bytes) -> Iterator[None]: ...
+    def finish(self) -> Iterator[bytes]: ...
 
 
 def _stream(coding: str, codings: tuple[str, ...], take: Take) -> _Stream | None:
@@ -99,7 +128,7 @@ def _stream(coding: str, codings: tuple[str, ...], take: Take) -> _Stream | None
     name = _SAME.get(name, name)
     if name not in codings or name not in {"", *CODINGS}:
         raise UnsupportedMedia(f"Content-Encoding must be one of {', '.join(each or 'identity' for each in codings)}")
-    return None if not name else _Zstd(take) if name == "zstd" else _Zlib(name, take)
+    return None if not name else _Zstd() if name == "zstd" else _Zlib(name, take)
 
 
 class _Zlib:
@@ -114,17 +143,21 @@ class _Zlib:
         self._inflater = self._new()
         self._begun = False
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes) -> Iterator[None]:
         try:
-            self._feed(chunk)
+            for start in range(0, len(chunk), _PIECE_BYTES):
+                if start:
+                    yield
+                yield from self._feed(chunk[start : start + _PIECE_BYTES])
         except zlib.error:
             raise Malformed(f"the body is not valid {self._name} data") from None
 
-    def finish(self) -> None:
+    def finish(self) -> Iterator[bytes]:
         if not self._inflater.eof:
             raise Malformed(f"the {self._name} data ends too early")
+        yield from ()
 
-    def _feed(self, chunk: bytes) -> None:
+    def _feed(self, chunk: bytes) -> Iterator[None]:
         if chunk and not self._begun:
             self._begun = True
             if self._name == "deflate" and chunk[0] & 0x0F != 8:  # senders that leave out the zlib header of RFC 1950
@@ -132,7 +165,10 @@ class _Zlib:
         while chunk:
             if self._inflater.eof:
                 self._next_member(chunk)
-            self._take(self._inflater.decompress(chunk, _STEP_BYTES))
+            data = self._inflater.decompress(chunk, _STEP_BYTES)
+            self._take(data)
+            if len(data) == _STEP_BYTES:
+                yield
             chunk = self._inflater.unconsumed_tail or self._inflater.unused_data
 
     def _next_member(self, chunk: bytes) -> None:
@@ -147,23 +183,23 @@ class _Zlib:
 class _Zstd:
     """zstd: kept as it came until it is whole, then inflated in steps."""
 
-    def __init__(self, take: Take) -> None:
-        self._take = take
+    def __init__(self) -> None:
         self._chunks: list[bytes] = []
         self.kept_bytes = 0
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes) -> Iterator[None]:
         self._chunks.append(chunk)
         self.kept_bytes += len(chunk)
+        yield from ()
 
-    def finish(self) -> None:
+    def finish(self) -> Iterator[bytes]:
         import pyarrow as pa
 
         if not self.kept_bytes:
             raise Malformed("the zstd data ends too early")
         with pa.CompressedInputStream(pa.BufferReader(b"".join(self._chunks)), "zstd") as stream:
             while data := _read(stream):
-                self._take(data)
+                yield data
 
 
 def _read(stream: Any) -> bytes:

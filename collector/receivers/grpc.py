@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, Self
+from typing import Any, Final, NamedTuple, NoReturn, Self
 from urllib.parse import unquote
 
 import grpc
 import structlog
 
-from collector.admission import MEMORY_PER_BYTE, MemoryLimiter
+from collector.admission import MEMORY_PER_BYTE, MemoryLimiter, Reservation
 from collector.authentication import Doorkeeper, authorization_of
 from collector.config_receivers import GrpcConfig
 from collector.detached import detached
@@ -25,16 +25,18 @@ from collector.quotas import UNLIMITED, Quotas
 from collector.receivers.compression import Body, compression_of
 from collector.receivers.encoding import Encoding
 from collector.receivers.http import Exporter
+from collector.receivers.weight import reserve_parsed
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Signal
 from collector.status import answer, status_message, where
 from collector.tls import HANDSHAKE_SECONDS
 
 _DETAILS_KEY: Final = "grpc-status-details-bin"
-_STEP_BYTES: Final = 64 << 10
 _INT_MAX: Final = 2**31 - 1
 MAX_CALLS: Final = 1024
 """Calls at a time, nearly all of them waiting for a place; gRPC holds a window of each (64 KiB, more on fast connections)."""
+_MOST_CALLS: Final = 4 * MAX_CALLS
+"""Where gRPC itself refuses, without RetryInfo: senders would not send such a request again."""
 FEWEST_RECEIVING: Final = 4
 MOST_RECEIVING: Final = 64
 
@@ -55,6 +57,17 @@ class GrpcLimits:
         possible = min(message_bytes, limit_bytes // MEMORY_PER_BYTE)
         receiving = limit_bytes // (2 * possible)
         return cls(message_bytes=possible, receiving=min(max(receiving, FEWEST_RECEIVING), MOST_RECEIVING), seconds=seconds)
+
+
+class _Arrived(NamedTuple):
+    """A message that is whole; `held` gives back what is reserved for it."""
+
+    signal: Signal
+    sender: Sender
+    message: bytes
+    largest: int
+    reservation: Reservation
+    held: contextlib.AsyncExitStack
 
 
 class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
@@ -80,6 +93,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         self._lines = None if doorkeeper is None else Lines(limits.receiving, MAX_CALLS)
         self.places = limits.receiving
         """Messages that may be received at a time."""
+        self._calls = 0
         self.receiving = 0
         """Messages that are being received, or wait for a place to be."""
         self._methods = {f"/{signal.grpc_service}/Export": self._method(signal) for signal in signals}
@@ -91,10 +105,13 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
     def _method(self, signal: Signal) -> Any:
         async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
             sender = ANONYMOUS
+            self._calls += 1
             try:
+                if self._calls > MAX_CALLS:
+                    raise Overloaded("too many calls are under way: send again later")
                 if self._doorkeeper is not None:
                     sender = await self._doorkeeper.sender(authorization_of(context.invocation_metadata()))
-                return await asyncio.shield(detached(self._export(signal, messages, sender)))
+                return await self._export(signal, messages, sender)
             except Refused as error:
                 error.sender_name, error.peer = sender.name, peer_of(context.peer())
                 error.__traceback__ = None  # its frames hold the message, which is reserved no longer
@@ -103,19 +120,30 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
             except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
                 structlog.get_logger(__name__).error("request failed", method=signal.name, error=type(error).__name__, where=where(error))
                 await _abort(context, error)
+            finally:
+                self._calls -= 1
 
         handler: Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]] = export
         return grpc.stream_unary_rpc_method_handler(handler)  # senders see no difference; it leaves the reading to us
 
     async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> bytes:
+        """A sender that goes away gives back its place, or ends its wait for one; what had arrived by then is stored."""
         largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
-        with self._limiter.reserve(None if self._lines is None else sender.account) as reservation:
+        async with contextlib.AsyncExitStack() as held:
+            reservation = held.enter_context(self._limiter.reserve(None if self._lines is None else sender.account))
             async with self._place(sender):
                 message = await self._receive(messages)
                 reservation.grow_to(len(message))
-            body = await self._inflate(message, reservation.grow_to, min(largest, self._limits.message_bytes))
+            arrived = _Arrived(signal, sender, message, min(largest, self._limits.message_bytes), reservation, held.pop_all())
+            return await asyncio.shield(detached(self._store(arrived)))
+
+    async def _store(self, arrived: "_Arrived") -> bytes:
+        signal, sender, message, largest, reservation, held = arrived
+        async with held:
+            body = await self._inflate(message, reservation.grow_to, largest)
             if self._quotas is not None:
                 self._quotas.settle(sender, 0, len(body))
+            await reserve_parsed(reservation, Encoding.PROTOBUF, body)
             response = await self._exporter.export(signal, Encoding.PROTOBUF, body, sender)
         return bytes(response.SerializeToString())
 
@@ -154,10 +182,8 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
                 raise TooLarge(f"the message is larger than {largest} bytes")
             return message
         body = Body(compression, largest, reserve)
-        for start in range(0, len(message), _STEP_BYTES):
-            body.feed(message[start : start + _STEP_BYTES])
-            await asyncio.sleep(0)
-        return body.finish()
+        await body.take(message)
+        return await body.whole()
 
 
 def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, config: GrpcConfig, connections: int, shared: bool = False) -> Any:
@@ -173,7 +199,7 @@ def open_server(receiver: GrpcReceiver, *, limits: GrpcLimits, config: GrpcConfi
         ("grpc.per_message_decompression", 0),
         *_connection_options(config),
     ]
-    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=MAX_CALLS)
+    server = grpc.aio.server(options=options, maximum_concurrent_rpcs=_MOST_CALLS)
     server.add_generic_rpc_handlers((receiver,))
     return server
 

@@ -21,6 +21,7 @@ from collector.receivers.compression import CODINGS, Body
 from collector.receivers.encoding import Encoding, encode_response, encode_status, encoding_of
 from collector.receivers.events import MAX_BYTES as MAX_EVENTS_BYTES
 from collector.receivers.events import BodyEncoding, events_encoding_of
+from collector.receivers.weight import reserve_parsed
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Message, Signal
 from collector.status import answer, retry_seconds, status_message, where
@@ -103,6 +104,7 @@ class HttpReceiver:
                 body = await self._read(incoming, headers, partial(reservation.grow_to, memory_per_byte=memory_per_byte), max_body_bytes)
                 if self._quotas is not None:
                     self._quotas.settle(sender, _announced_bytes(headers), len(body))
+                await reserve_parsed(reservation, body_encoding, body)
                 response = await self._exporter.export(signal, body_encoding, body, sender)
             await _respond(send, 200, encoding, encode_response(signal, response, encoding))
         except _SenderGone:
@@ -153,10 +155,10 @@ class HttpReceiver:
         try:
             async with asyncio.timeout(self._limits.body_seconds):
                 while incoming.more:
-                    body.feed(await incoming.chunk())
+                    await body.take(await incoming.chunk())
         except TimeoutError:
             raise TooSlow(f"the body did not arrive within {self._limits.body_seconds:g} seconds") from None
-        return body.finish()
+        return await body.whole()
 
 
 def _peer(scope: Scope) -> str | None:

@@ -1,5 +1,6 @@
 """Bytes ↔ messages: both encodings, compression bounded after decompression, OTLP's own JSON rules."""
 
+import asyncio
 import base64
 import gzip
 import json
@@ -358,3 +359,44 @@ def test_a_body_that_is_refused_is_forgotten() -> None:
         with pytest.raises(error):
             body.feed(gzip.compress(bytes(8 << 20)))
         assert body._chunks == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent", "steps"),
+    [
+        ("gzip", gzip.compress(bytes(32 << 20)), 31),
+        ("gzip", gzip.compress(b"") * 8000, 4),
+        ("zstd", zstd(bytes(32 << 20)), 31),
+    ],
+    ids=["a gzip bomb", "members without content", "a zstd bomb"],
+)
+def test_other_requests_go_on_while_a_bomb_is_inflated(encoding: str, sent: bytes, steps: int) -> None:
+    """What one kilobyte becomes takes a tenth of a second and more."""
+
+    async def main() -> int:
+        turns, done = 0, False
+
+        async def other() -> None:
+            nonlocal turns
+            while not done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        going_on = asyncio.create_task(other())
+        body = Body(encoding, 64 << 20)
+        await body.take(sent)
+        await body.whole()
+        done = True
+        await going_on
+        return turns
+
+    assert asyncio.run(main()) >= steps
+
+
+def test_much_zstd_without_content_is_looked_at_beside_the_event_loop() -> None:
+    async def main() -> bytes:
+        body = Body("zstd", 1 << 20)
+        await body.take(zstd(b"") * 10_000 + zstd(b"hello"))
+        return await body.whole()
+
+    assert asyncio.run(main()) == b"hello"
