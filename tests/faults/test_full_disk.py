@@ -108,7 +108,12 @@ def test_sealing_on_a_full_disk_waits_and_loses_nothing(tmp_path, error):
 def test_a_collector_whose_disk_takes_no_more_is_red_and_acknowledges_nothing(tmp_path):
     """The kernel refuses in the middle of a write. With room again it stays red until it is restarted: what the disk holds is unknown."""
     acknowledged = []
-    with CollectorProcess(tmp_path, interval="60s") as collector:
+    collector = CollectorProcess(tmp_path, interval="60s")
+    redacted, plain = "[memory_limiter, redaction], exporters: [parquet]", "[memory_limiter], exporters: [parquet], allow_unredacted: true"
+    text = collector.config.read_text()
+    assert redacted in text
+    collector.config.write_text(text.replace(redacted, plain))  # nothing here waits for the scanner to load
+    with collector:
         (segment,) = (collector.data / "wal/n1/collector").glob("*.open")
         unlimited = resource.prlimit(collector.process.pid, resource.RLIMIT_FSIZE)
         limit = segment.stat().st_size + 20_000
