@@ -100,7 +100,7 @@ def _reaches(peer: tuple[str, int], receiver: ProtocolsConfig) -> bool:
 
 def _is_ours(peer: str, bound: str) -> bool:
     """Whether `peer` is this machine by its name, and `bound` is all of its addresses."""
-    return peer == socket.gethostname() and bound in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound
+    return peer == socket.gethostname() and bound in {"0.0.0.0", "::"}  # noqa: S104 - compared, not bound  # nosec B104
 
 
 def _is_here(host: str) -> bool:

@@ -234,7 +234,7 @@ LEDGER: Final[Fields] = (
 )
 
 DERIVATION: Final[Fields] = (
-    ("of_table", TEXT),  # spans | events
+    ("of_table", TEXT),  # spans | events | metrics
     ("of_origin", TEXT),  # the sealed row that was read again: its record_id in parts
     ("of_entry", INT64),
     ("of_row", INT64),

@@ -75,7 +75,8 @@ def _edges(counts: Mapping[tuple[str, str], int], kind: str) -> list[dict[str, A
 def _agent(name: str, own: Sequence[Step], owners: Mapping[str, str | None]) -> dict[str, Any]:
     calls = [step for step in own if step.get("counted")]
     sums = {column: sum(known) if (known := [call[column] for call in calls if call[column] is not None]) else None for column in _SUMS}
-    return {"name": name, "steps": len(own), "model_calls": sum(step["kind"] == "model" for step in calls), **sums, "duration_ms": _duration_ms(own, owners, name)}
+    models = sum(step["kind"] == "model" for step in calls)
+    return {"name": name, "steps": len(own), "model_calls": models, **sums, "duration_ms": _duration_ms(own, owners, name)}
 
 
 def _duration_ms(own: Sequence[Step], owners: Mapping[str, str | None], name: str) -> float | None:

@@ -295,7 +295,8 @@ def test_percentiles_over_origins_come_from_their_buckets_added(data: Path) -> N
     ]
     merged = one(
         data,
-        """SELECT sum(writes) AS writes, bucket_percentile(any_value(bucket_bounds_ms), added_buckets(bucket_counts), max(max_ms), 0.5) AS p50,
+        """SELECT sum(writes) AS writes,
+        bucket_percentile(any_value(bucket_bounds_ms), added_buckets(bucket_counts), max(max_ms), 0.5) AS p50,
         bucket_percentile(any_value(bucket_bounds_ms), added_buckets(bucket_counts), max(max_ms), 1.0) AS most
         FROM audit_writes WHERE class = 'audit'""",
     )
@@ -304,10 +305,14 @@ def test_percentiles_over_origins_come_from_their_buckets_added(data: Path) -> N
 
 def test_what_a_collector_refused_is_a_security_event_of_no_run(data: Path) -> None:
     """It stands for as many attempts as it says; an agent's own event stands for one."""
+    said = {"category": "authentication", "sender": "192.0.2.7", "count": "12"}
     refused = event(
-        "security", scope_name="auditlake.collector", outcome="denied", reason_code="unauthenticated",
-        attributes={"auditlake.security.category": "authentication", "auditlake.security.sender": "192.0.2.7", "auditlake.security.count": "12"},
-    )  # fmt: skip
+        "security",
+        scope_name="auditlake.collector",
+        outcome="denied",
+        reason_code="unauthenticated",
+        attributes={f"auditlake.security.{key}": value for key, value in said.items()},
+    )
     write_lake(data, events=[refused, event("security", attributes={"auditlake.security.category": "injection"})])
     found = rows(data, "SELECT category, sender, attempts, run_id IS NULL AS outside FROM security_events ORDER BY category")
     assert found == [
