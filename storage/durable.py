@@ -5,6 +5,7 @@ Every writer of `storage` reaches the disk through a `FileSystem`, so that tests
 "fsyncgate" of 2018). A name exists durably only once its directory was synced.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -131,8 +132,9 @@ class FileLock:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._descriptor)
             raise LakeLocked(purpose, path, hint=f"process {holder} holds it: stop that process or use another data directory") from error
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # for people: a full disk must not keep who would free it from its work
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Give the lock back; the file stays, so that no second file of the same name can be locked beside it."""

@@ -15,8 +15,8 @@ from google.rpc import error_details_pb2, status_pb2
 from collector.sealer import seal_pending
 from collector.signals import TRACES
 from storage.catalog import Catalog
-from storage.durable import DISK
-from storage.errors import StorageError
+from storage.durable import DISK, FileLock
+from storage.errors import LakeLocked, StorageError
 from storage.wal import WalWriter, closed_segments
 from tests.collector.served import PROTOBUF, Served, a_trace
 from tests.collector_process import CollectorProcess, trace_of
@@ -102,6 +102,19 @@ def test_sealing_on_a_full_disk_waits_and_loses_nothing(tmp_path, error):
         assert closed_segments(data) == []
     check_lake(data)
     assert stored(data) == Counter(["one"])
+
+
+def test_a_lock_is_taken_on_a_full_disk(tmp_path):
+    """Who seals, merges or deletes needs one, and that is what makes room again."""
+    (tmp_path / "LOCK").touch()
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, unlimited[1]))
+    try:
+        lock = FileLock(tmp_path / "LOCK", "test")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    with lock, pytest.raises(LakeLocked, match="process unknown holds it"):
+        FileLock(tmp_path / "LOCK", "test")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set by prlimit")
