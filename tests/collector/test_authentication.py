@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hashlib
-import secrets
 import string
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
 from collector.errors import CollectorError, Overloaded, Unauthenticated
 from collector.passwords import MOST_WAITING, apr1, password_fits, passwords
 from collector.sender import Sender
+from tests.tokens import made_token
 
-TOKEN, OTHER = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-PASSWORD = secrets.token_urlsafe(9)
+TOKEN, OTHER = made_token("one"), made_token("other")
+PASSWORD = made_token("password", 9)
 
 
 def hashed(token: str) -> str:
@@ -154,9 +154,27 @@ def test_what_no_header_can_carry_is_no_token(token: object) -> None:
         BearerTokenAuthConfig(token=token)
 
 
+def test_a_hash_is_no_token() -> None:
+    """Else whoever reads the configuration could send with what stands there."""
+    with pytest.raises(ValidationError, match="token_hash"):
+        BearerTokenAuthConfig(token=f"sha256:{hashed(TOKEN)}")
+
+
 @pytest.mark.parametrize(
     "content",
-    ["", "# nothing\n\n", "a:b", f"a:b:c:{TOKEN}", "a:b:sha256:beef", "a:b:", "two words", ":acme:token", "naïve:acme:token", "\xff"],
+    [
+        "",
+        "# nothing\n\n",
+        "a:b",
+        f"a:b:c:{TOKEN}",
+        "a:b:sha256:beef",
+        "a:b:",
+        "a:sha256:beef",
+        "two words",
+        ":acme:token",
+        "naïve:acme:token",
+        "\xff",
+    ],
 )
 def test_a_bad_file_of_tokens_is_refused_by_line_and_without_its_text(content: str) -> None:
     with pytest.raises(CollectorError, match=r"could not read the tokens: extensions\.bearertokenauth: tokens") as refused:

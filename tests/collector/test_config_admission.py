@@ -1,6 +1,5 @@
 """Who may reach what: nothing is open to other machines by accident, and no message holds a token."""
 
-import secrets
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,9 @@ import pytest
 from collector.config import Config, ConfigError, parse
 from collector.config_model import MemoryLimiterConfig
 from collector.memory import memory_bytes
+from tests.tokens import made_token
 
-TOKEN = secrets.token_urlsafe(24)
+TOKEN = made_token("token")
 
 TEXT = """
 receivers:

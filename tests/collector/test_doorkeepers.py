@@ -27,9 +27,10 @@ from storage.wal import WalWriter
 from tests.collector.otlp_samples import NOW_NS, logs, set_attribute, traces
 from tests.collector.served import CONFIG, PROTOBUF, Served, a_trace
 from tests.collector.test_sealer import rows
+from tests.tokens import made_token
 
-ACME, UMBRELLA, FREE, UNKNOWN = (secrets.token_urlsafe(24) for _ in range(4))
-PASSWORD = secrets.token_urlsafe(9)
+ACME, UMBRELLA, FREE, UNKNOWN = map(made_token, ("acme", "umbrella", "free", "unknown"))
+PASSWORD = made_token("password", 9)
 HASH = hashlib.sha256(FREE.encode()).hexdigest()
 SHA1 = base64.b64encode(hashlib.sha1(PASSWORD.encode(), usedforsecurity=False).digest()).decode()
 

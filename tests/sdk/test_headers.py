@@ -1,7 +1,6 @@
 """A token reaches a collector that asks for one, from the code or from the standard variable, over both protocols."""
 
 import logging
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +9,9 @@ import pytest
 from auditlake._headers import request_headers
 
 from tests.collector.served import CONFIG, Served
+from tests.tokens import made_token
 
-TOKEN = secrets.token_urlsafe(24)
+TOKEN = made_token("token")
 AUTH = ", auth: {authenticator: bearertokenauth}"
 GUARDED = (
     CONFIG.replace("max_recv_msg_size_mib: 1", f"max_recv_msg_size_mib: 1{AUTH}")
