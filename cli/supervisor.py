@@ -33,7 +33,7 @@ class Child:
     stop_seconds: float = 12.0  # how long it may take to stop on SIGTERM
     restart: bool = True
     reloads: bool = False  # takes SIGHUP as a wish to read its configuration again
-    essential: bool = False  # exit code 2 (usage or configuration) at its start ends everything
+    essential: bool = False  # exit code 2 (usage or configuration) of its first process ends everything; later it may get better by itself
 
 
 class Supervisor:
@@ -113,7 +113,7 @@ class Supervisor:
             if not child.restart:
                 del self._running[child.name]
                 return
-            if child.essential and code == 2:
+            if child.essential and code == 2 and running.is_first:
                 self.failure = child.name
                 return
             delay = BACKOFF_SECONDS[min(running.failures, len(BACKOFF_SECONDS) - 1)]
@@ -122,7 +122,7 @@ class Supervisor:
             running.restart_at = now + delay
         elif now >= running.restart_at:
             running.process = self._spawn(child)
-            running.started, running.restart_at = now, None
+            running.started, running.restart_at, running.is_first = now, None, False
 
     def _spawn(self, child: Child) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -143,6 +143,7 @@ class _Running:
     started: float
     failures: int = 0
     restart_at: float | None = None
+    is_first: bool = True
 
     def join(self) -> None:
         self.process.wait()

@@ -114,6 +114,17 @@ def test_an_essential_child_that_refuses_its_configuration_ends_everything() -> 
     supervisor.stop()
 
 
+def test_an_essential_child_that_once_ran_is_started_until_it_can(tmp_path: Path) -> None:
+    """A disk that is full for a while, or a port that is not given back yet, ends nothing for good."""
+    log = tmp_path / "starts"
+    supervisor = Supervisor(echo=True)
+    code = f"open({str(log)!r}, 'a').write('x\\n'); raise SystemExit(min(len(open({str(log)!r}).read()) // 2, 2))"
+    supervisor.start(python("collector", code, essential=True))
+    wait_for(lambda: len(lines(log)) >= 3, supervisor)
+    assert supervisor.failure is None
+    supervisor.stop()
+
+
 def test_a_child_that_ignores_the_stop_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     code = f"import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open({str(ready)!r}, 'w').close(); time.sleep(60)"

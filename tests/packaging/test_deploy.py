@@ -142,7 +142,8 @@ def test_the_unit_starts_a_command_that_exists_and_waits_long_enough_for_its_sto
     unit.read(DEPLOY / "auditlake.service")
     service = unit["Service"]
     assert service["ExecStart"] == "/opt/auditlake/bin/auditlake collect --config /etc/auditlake/otel-config.yaml --workers 2"
-    assert (service["KillMode"], service["RestartPreventExitStatus"]) == ("mixed", "2")
+    assert (service["KillMode"], service["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("mixed", "always", "0")
+    assert "RestartPreventExitStatus" not in service, "a full disk, a port that is taken and a wrong configuration are all exit code 2"
     assert int(service["TimeoutStopSec"]) > 10
     assert {service[name] for name in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "ProtectHome")} == {"yes"}
     assert service["ProtectSystem"] == "strict"
