@@ -65,7 +65,10 @@ class Supervised:
             self._replacing = False
             if self._stopping.is_set():
                 return
-            self.start()
+            try:
+                self.start()
+            except OSError as error:  # no memory, processes or descriptors left: the one that ended counts as ended once more
+                structlog.get_logger(__name__).error("child process cannot be started now", child=self.name, error=error.strerror)
 
     async def stop(self, grace_seconds: float) -> None:
         """Ask the process to finish its work, and end it when that takes longer than `grace_seconds`."""

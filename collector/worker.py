@@ -42,6 +42,7 @@ class Stop:
 class Reload:
     """To a worker: the configuration as it was read again, its part of it; or what is wrong with it."""
 
+    number: int
     config: Config | None
     source: str = ""
     problems: tuple[Problem, ...] = ()
@@ -49,8 +50,9 @@ class Reload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reloaded:
-    """From a worker: what became of that."""
+    """From a worker: what became of the configuration of this number."""
 
+    number: int
     accepted: bool
 
 
@@ -117,6 +119,7 @@ class Parent:
         self._pipe = pipe
         self._outgoing: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._latest: Reload | None = None
+        self._read = 0  # the number of the one that was read last; others may have come since
         self._sender = threading.Thread(target=self._send, name="to the parent", daemon=True)
         self._sender.start()
 
@@ -127,6 +130,7 @@ class Parent:
     def configuration(self) -> Config:
         """Return the configuration that came last; raises ConfigError for one that is wrong."""
         latest = self._latest
+        self._read = 0 if latest is None else latest.number
         if latest is None or latest.config is None:
             raise ConfigError("" if latest is None else latest.source, () if latest is None else latest.problems)
         return latest.config
@@ -156,7 +160,7 @@ class Parent:
 
     def reloaded(self, accepted: bool) -> None:
         """A configuration that was read again is in force, or refused."""
-        self.tell(Reloaded(accepted=accepted))
+        self.tell(Reloaded(number=self._read, accepted=accepted))
 
     def checks(self) -> Mapping[str, Check]:
         """What is over there is asked over there."""

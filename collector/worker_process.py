@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+import structlog
+
 from collector.config import Config
 from collector.health import OK
 from collector.service import Host
@@ -19,6 +21,9 @@ from collector.supervised import Supervised
 from collector.worker import STATUS_SECONDS, Reload, Status, Stop, run
 
 SILENT_SECONDS: Final = 15 * STATUS_SECONDS
+HUNG_LOOKS: Final = 60
+"""A worker that has said nothing at so many looks in a row hangs. Looks, not time: when everything was stopped for a while, nobody hung."""
+LAST_WORDS_SECONDS: Final = 1.0
 
 
 class WorkerProcess(Supervised):
@@ -47,6 +52,8 @@ class WorkerProcess(Supervised):
         self._hear = heard
         self._when_ended = ended
         self._heard_at = 0.0
+        self._silent_looks = 0
+        self._listener: threading.Thread | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -68,22 +75,38 @@ class WorkerProcess(Supervised):
         self.told = message
         self._tell(message)
 
+    def look(self) -> None:
+        """Called every second: end a process that took requests and hangs, so that the kernel gives it no more of them."""
+        if self.status is None or not self.is_alive:
+            return
+        self._silent_looks += 1
+        if self._silent_looks == HUNG_LOOKS:
+            structlog.get_logger(__name__).error("a worker hangs and is ended", worker=self.number, pid=self.pid)
+            self._process.kill()
+
     async def on_end(self) -> None:
-        """Hand on that the process ended; what it told of itself holds no longer."""
+        """Hand on that the process ended, when its last words are heard; what it told of itself holds no longer."""
+        if self._listener is not None:
+            await asyncio.to_thread(self._listener.join, LAST_WORDS_SECONDS)
         last, self.status = self.status, None
         await self._when_ended(last)
 
     def _launch(self) -> tuple[Any, Connection]:
-        self.status, self.was_ready, self.told = None, False, None
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         arguments = (self.number, self._config(), self._data, self._host, theirs, os.getpid())
         process = context.Process(target=run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
         process.start()
         theirs.close()
-        loop = asyncio.get_running_loop()
-        threading.Thread(target=self._listen, args=(ours, loop), name=f"from {self.name}", daemon=True).start()
+        self._begin(ours)
         return process, ours
+
+    def _begin(self, pipe: Connection) -> None:
+        """Forget the process before, listen to the new one."""
+        self.status, self.was_ready, self.told, self._silent_looks = None, False, None, 0
+        loop = asyncio.get_running_loop()
+        self._listener = threading.Thread(target=self._listen, args=(pipe, loop), name=f"from {self.name}", daemon=True)
+        self._listener.start()
 
     def _ask_to_stop(self) -> None:
         self._tell(Stop())
@@ -102,6 +125,6 @@ class WorkerProcess(Supervised):
         if pipe is not self._pipe:  # the last words of one that was replaced
             return
         if isinstance(message, Status):
-            self.status, self._heard_at = message, time.monotonic()
+            self.status, self._heard_at, self._silent_looks = message, time.monotonic(), 0
             self.was_ready = self.was_ready or message.ready
         self._hear(self, message)

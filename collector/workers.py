@@ -26,7 +26,7 @@ from collector.tasks import background
 from collector.totals import Totals
 from collector.upkeep import Upkeep
 from collector.web import WebServer
-from collector.worker import Failed, Reload, Reloaded, SegmentClosed, Status
+from collector.worker import STATUS_SECONDS, Failed, Reload, Reloaded, SegmentClosed, Status
 from collector.worker_process import WorkerProcess
 from storage.catalog import Catalog
 from storage.durable import FileLock
@@ -43,7 +43,8 @@ class Workers:
     def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep, stop: asyncio.Event) -> None:
         """Workers that do not come up are waited for until `stop` is set."""
         self._config = config
-        self._pending: tuple[Config, Reload] | None = None  # read again, and not yet accepted by a worker
+        self._pending: dict[int, tuple[Config, Reload]] = {}  # read again, and not yet accepted by a worker
+        self._reloads = 0
         self._data = data
         self._host = host
         self._node = node_of(config)
@@ -98,7 +99,7 @@ class Workers:
         stack.push_async_callback(self._stop_workers)
         self._start_workers()
         await self._serve_health()
-        self._tasks.append(background("reload", self._reload_when_asked()))
+        self._tasks += [background("reload", self._reload_when_asked()), background("looking after workers", self._look_after_workers())]
         await self._until_all_take_requests()
 
     def _start_workers(self) -> None:
@@ -157,26 +158,35 @@ class Workers:
             self._reload_asked.clear()
             if self._host.load is None:
                 continue
+            self._reloads += 1
             try:
                 config = await asyncio.to_thread(self._host.load)
             except ConfigError as error:
-                message = Reload(config=None, source=error.source, problems=error.problems)
+                message = Reload(number=self._reloads, config=None, source=error.source, problems=error.problems)
             except Exception as error:  # noqa: BLE001 - whatever it is, what runs goes on running; the message may hold text of the file
                 structlog.get_logger(__name__).error("the configuration is refused, what runs is kept", problems=[type(error).__name__])
                 continue
             else:
-                message = Reload(config=self._reservation.share(config, len(self._workers)))
-                self._pending = in_force(self._config, config), message
+                message = Reload(number=self._reloads, config=self._reservation.share(config, len(self._workers)))
+                self._pending[message.number] = in_force(self._config, config), message
             for worker in self._workers:
                 worker.reload(message)
+
+    async def _look_after_workers(self) -> None:
+        """End those that hang: their supervisors start them again."""
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            for worker in self._workers:
+                worker.look()
 
     def _take_over(self, config: Config, message: Reload) -> None:
         """A worker has accepted a configuration: whoever starts from now on has it; who started meanwhile is told."""
         if config.prices != self._config.prices:
             self._upkeep.use_prices(config.prices)
-        self._config, self._pending = config, None
+        self._config = config
+        self._pending = {number: later for number, later in self._pending.items() if number > message.number}
         for worker in self._workers:
-            if worker.told is not message and worker.is_alive:
+            if worker.is_alive and (worker.told is None or worker.told.number < message.number):
                 worker.reload(message)
 
     def _heard(self, worker: WorkerProcess, message: object) -> None:
@@ -184,8 +194,8 @@ class Workers:
         match message:
             case SegmentClosed():
                 self._upkeep.wake()
-            case Reloaded(accepted=True) if self._pending is not None:
-                self._take_over(*self._pending)
+            case Reloaded(number=number, accepted=True) if number in self._pending:
+                self._take_over(*self._pending[number])
             case Failed():
                 log = structlog.get_logger(__name__)
                 log.error("a worker could not start", worker=worker.number, subject=message.subject, hint=message.hint)
