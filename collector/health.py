@@ -1,6 +1,9 @@
-"""The health answer: JSON with a state per component, 503 when one is down; `/ready` for load balancers and `/metrics` for Prometheus."""
+"""The health answer: JSON with a state per component, 503 when one is down; `/ready` for load balancers, `/live` for who restarts what does
+not get better by itself, and `/metrics` for Prometheus.
+"""
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -13,6 +16,8 @@ from collector.prometheus import OPEN_METRICS, content_type, exposition
 OK: Final = "ok"
 DOWN: Final = "down"
 MIN_FREE_BYTES: Final = 64 << 20
+NOT_RESTARTED_FOR: Final = frozenset({"catalog", "disk", "sealer"})
+"""Components that are behind the acknowledgement, or need a person: a restart would only keep requests out that are taken meanwhile."""
 Check = Callable[[], str]
 """Returns "ok", "down: why", or a remark that takes nobody out of service; must not block for long, and is called in a thread."""
 
@@ -56,7 +61,7 @@ class HealthApp:
         _receive: Callable[[], Awaitable[Any]],
         send: Send,
     ) -> None:
-        """Answer GET and HEAD of the health path, of /ready and of /metrics."""
+        """Answer GET and HEAD of the health path, of /ready, /live and /metrics."""
         if scope["type"] != "http":
             return
         if scope["method"] not in {"GET", "HEAD"}:
@@ -64,10 +69,13 @@ class HealthApp:
             return
         if scope["path"] == "/ready":
             ready = self._ready()
-            await _respond(send, 200 if ready else 503, {"status": "ready" if ready else "not ready"})
+            await _respond(send, 200 if ready else 503, {"status": "ready" if ready else "not ready", "pid": os.getpid()})
+        elif scope["path"] == "/live":
+            live = _none_down(await self._states(without=NOT_RESTARTED_FOR))
+            await _respond(send, 200 if live else 503, {"status": "live" if live else "restart"})
         elif scope["path"] == self._path:
-            states = {name: await asyncio.to_thread(check) for name, check in list(self._checks.items())}
-            healthy = not any(state.startswith(DOWN) for state in states.values())
+            states = await self._states()
+            healthy = _none_down(states)
             components = {name: {"state": state} for name, state in states.items()}
             body = {"status": OK if healthy else DOWN, "components": components, **self._details()}
             await _respond(send, 200 if healthy else 503, body)
@@ -78,6 +86,13 @@ class HealthApp:
             await _send(send, 200, form.encode(), text)
         else:
             await _respond(send, 404, {"status": "unknown path"})
+
+    async def _states(self, *, without: frozenset[str] = frozenset()) -> dict[str, str]:
+        return {name: await asyncio.to_thread(check) for name, check in list(self._checks.items()) if name not in without}
+
+
+def _none_down(states: Mapping[str, str]) -> bool:
+    return not any(state.startswith(DOWN) for state in states.values())
 
 
 async def _respond(send: Send, status: int, value: Any) -> None:

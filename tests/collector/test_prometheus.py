@@ -1,13 +1,13 @@
 """/metrics: both formats by the letter of their grammars, several processes as one, and nothing that grows without bound."""
 
 import asyncio
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 import orjson
 import pytest
 
-from collector.health import HealthApp
+from collector.health import Check, HealthApp
 from collector.instruments import INSTRUMENTS, Instrument, Kind, Merge, Reading
 from collector.prometheus import OPEN_METRICS, TEXT, content_type, exposition, prometheus_name
 from collector.telemetry import Acknowledged, Telemetry
@@ -17,6 +17,7 @@ ODD = Instrument(name="auditlake.odd", kind=Kind.GAUGE, unit="{thing}", text='a 
 FREE = Instrument(name="auditlake.free", kind=Kind.GAUGE, unit="By", text="free", merge=Merge.MIN)
 LAG = Instrument(name="auditlake.late", kind=Kind.GAUGE, unit="s", text="late", merge=Merge.MAX)
 SENT = Instrument(name="auditlake.sent", kind=Kind.COUNTER, unit="1", text="sent")
+NO_CHECKS: Mapping[str, Check] = {}
 
 
 def process(*seconds: float, free: int = 7, late: float = 0.5) -> Telemetry:
@@ -113,7 +114,9 @@ def test_the_format_is_what_was_asked_for(accept: str, expected: str) -> None:
     assert content_type(accept) == expected
 
 
-def answered(path: str, accept: str, *, telemetry: Telemetry | None, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
+def answered(
+    path: str, accept: str, *, telemetry: Telemetry | None, method: str = "GET", checks: Mapping[str, Check] = NO_CHECKS
+) -> tuple[int, dict[bytes, bytes], bytes]:
     """What the health endpoint answers."""
     said: list[MutableMapping[str, Any]] = []
 
@@ -127,7 +130,7 @@ def answered(path: str, accept: str, *, telemetry: Telemetry | None, method: str
     async def send(message: MutableMapping[str, Any]) -> None:
         said.append(message)
 
-    app = HealthApp({}, ready=lambda: True, snapshots=None if telemetry is None else snapshots)
+    app = HealthApp(checks, ready=lambda: True, snapshots=None if telemetry is None else snapshots)
     asyncio.run(app({"type": "http", "method": method, "path": path, "headers": [(b"accept", accept.encode())]}, receive, send))
     return said[0]["status"], dict(said[0]["headers"]), said[1]["body"]
 
@@ -141,6 +144,15 @@ def test_the_health_endpoint_serves_them(accept: str, open_metrics: bool) -> Non
 
 def test_only_reading_is_allowed() -> None:
     assert answered("/metrics", "", telemetry=process(0.001), method="POST")[0] == 405
+
+
+@pytest.mark.parametrize(("component", "live"), [("wal", 503), ("workers", 503), ("disk", 200), ("sealer", 200), ("catalog", 200)])
+def test_a_restart_is_asked_for_where_it_helps_and_nowhere_else(component: str, live: int) -> None:
+    """A disk that becomes full or sealing that is late would keep out requests that are taken meanwhile."""
+    checks = {"receiver": lambda: "ok", component: lambda: "down: why"}
+    assert answered("/live", "", telemetry=None, checks=checks)[0] == live
+    assert answered("/live", "", telemetry=None, checks={component: lambda: "ok"})[0] == 200
+    assert answered("/", "", telemetry=None, checks=checks)[0] == 503
 
 
 def test_without_numbers_there_is_no_such_path() -> None:

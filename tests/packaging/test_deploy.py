@@ -102,7 +102,8 @@ def test_probes_ask_what_answers_and_services_reach_what_listens() -> None:
     ports = {name: int(endpoint.rpartition(":")[2]) for name, endpoint in listening.items()}
     assert {port["name"]: port["containerPort"] for port in container()["ports"]} == ports
     assert container()["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "health"}
-    assert container()["livenessProbe"]["httpGet"] == {"path": config.health_check.path, "port": "health"}
+    assert container()["startupProbe"]["httpGet"] == {"path": "/ready", "port": "health"}
+    assert container()["livenessProbe"]["httpGet"] == {"path": "/live", "port": "health"}
     services = [resource for resource in manifests() if resource["kind"] == "Service"]
     assert all(ports[port["targetPort"]] == port["port"] for service in services for port in service["spec"]["ports"])
     selectors = [
