@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 
+from collector import zombies
 from collector.config import Config, ConfigError
 from collector.errors import CollectorError
 from collector.health import DOWN, OK, Check, HealthApp
@@ -173,9 +174,11 @@ class Workers:
                 worker.reload(message)
 
     async def _look_after_workers(self) -> None:
-        """End those that hang: their supervisors start them again."""
+        """End those that hang: their supervisors start them again. What killed ones leave behind is waited for where nobody else does."""
         while True:
             await asyncio.sleep(STATUS_SECONDS)
+            if zombies.is_first():
+                zombies.collect()
             for worker in self._workers:
                 worker.look()
 
