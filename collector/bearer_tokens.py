@@ -101,6 +101,8 @@ def _token_of(text: str) -> TokenConfig:
     match parts:
         case [token]:
             return TokenConfig(token=token)
+        case [_, "sha256", _]:  # else the hash would be the token, and whoever reads the file could send
+            raise ValueError("a hash needs a tenant, or two colons before it")
         case [name, tenant, token]:
             return TokenConfig(name=name, tenant=tenant or None, token=token)
         case [name, tenant, "sha256", digits]:

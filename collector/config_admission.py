@@ -50,6 +50,8 @@ def token_hash(token: Any) -> str:
         raise ValueError("must be text: put it in quotes")
     if not _TOKEN.fullmatch(token):
         raise ValueError("must be visible ASCII characters without spaces, and not empty")
+    if token.startswith(HASH_PREFIX):
+        raise ValueError("is the hash of a token: write it as token_hash, under tokens; else whoever reads it could send with it")
     return HASH_PREFIX + hashlib.sha256(token.encode("ascii")).hexdigest()
 
 

@@ -77,7 +77,7 @@ class RetryConfig(Section):
     initial_interval: Duration = Field(1.0, ge=0.001)  # before the second attempt
     max_interval: Duration = Field(30.0, ge=0.001)  # between later attempts at most, and how long the circuit breaker stays open
     max_elapsed_time: Duration = Field(0.0, ge=0)  # of one request, then it goes to the dead letters; 0: as long as the queue keeps it
-    multiplier: float = Field(2.0, ge=1)  # how the interval grows
+    multiplier: float = Field(2.0, ge=1, le=1000)  # how the interval grows
     randomization_factor: float = Field(1.0, ge=0, le=1)  # an interval i lasts i·(1 − factor) to i·(1 + factor); 1: full jitter
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ It is written after the backend's success. What was sent and not yet noted goes 
 segment of each origin by the random number it begins with, so that one which a dying sealer puts into the queue again is known.
 """
 
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from storage.errors import StorageError
 from storage.wal import Segment
 
 NAME: Final = "cursor.json"
+_SUM: Final = "crc32"
+"""A digit that a disk changed would otherwise leave out what lies between, or send from the middle of a record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Cursor:
     """The cursor of one exporter, and its counts since it was first configured."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what was noted last; a file that is no cursor is set aside, and the queue sent from its start."""
+        """Read what was noted last; a file that is no cursor is replaced, and the queue sent from its start."""
         self._path = folder / NAME
         self._position: Position | None = None
         self._finished: dict[str, tuple[int, int]] = {}
@@ -74,6 +77,8 @@ class Cursor:
         self.save()
 
     def _load(self, noted: Any) -> None:
+        if noted.pop(_SUM, None) != _sum(noted):
+            raise ValueError("another sum")
         self.counts = Counter({str(name): int(number) for name, number in noted["counts"].items()})
         self._finished = {origin: (int(entry), int(seq)) for origin, (entry, seq) in noted["finished"].items()}
         if noted["position"] is not None:
@@ -85,6 +90,10 @@ class Cursor:
         fields = None if position is None else {name: getattr(position, name) for name in Position.__slots__}
         noted = {"position": fields, "finished": self._finished, "counts": self.counts}
         try:
-            write_file(self._path, orjson.dumps(noted))
+            write_file(self._path, orjson.dumps({**noted, _SUM: _sum(noted)}))
         except OSError as error:
             raise StorageError("note how far an exporter has come", self._path, hint=hint_for(error)) from error
+
+
+def _sum(noted: Any) -> int:
+    return zlib.crc32(orjson.dumps(noted, option=orjson.OPT_SORT_KEYS))

@@ -1,6 +1,5 @@
 """What a backend refused for good: the request as it was sent, with a JSON beside it that says why; the oldest go when it is too much."""
 
-import contextlib
 import hashlib
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +15,8 @@ from storage.wal import Segment
 
 FOLDER: Final = "dead-letters"
 MOST_TEXT_CHARS: Final = 500
+MOST_LETTERS: Final = 1000
+"""However small they are: a backend that refuses everything would fill the disk with names."""
 
 
 class Letter(NamedTuple):
@@ -27,7 +28,7 @@ class Letter(NamedTuple):
 
 
 class DeadLetters:
-    """The folder of one exporter, holding at most `max_bytes`."""
+    """The folder of one exporter, holding at most `max_bytes` in `MOST_LETTERS`."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder / FOLDER
@@ -62,11 +63,10 @@ class DeadLetters:
 
     def _trim(self) -> None:
         found = [(status.st_mtime_ns, status.st_size, path) for path in self._folder.glob("*.pb") if (status := path.stat())]
-        size_bytes = sum(size for _, size, _ in found)
+        size_bytes, letters = sum(size for _, size, _ in found), len(found)
         for _, size, path in sorted(found):
-            if size_bytes <= self._max_bytes:
+            if size_bytes <= self._max_bytes and letters <= MOST_LETTERS:
                 return
+            path.with_suffix(".json").unlink(missing_ok=True)
             path.unlink()
-            with contextlib.suppress(FileNotFoundError):
-                path.with_suffix(".json").unlink()
-            size_bytes -= size
+            size_bytes, letters = size_bytes - size, letters - 1

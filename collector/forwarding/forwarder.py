@@ -7,6 +7,7 @@ import random
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -72,6 +73,7 @@ class Forwarder:
         self._trouble = ""
         self._current: tuple[Queued, Position] | None = None
         self._refresh_at = self._tick_at = 0.0
+        self._clock = steady_clock()
         self._log = structlog.get_logger(__name__).bind(exporter=forward.id)
 
     def run(self) -> None:
@@ -162,8 +164,11 @@ class Forwarder:
             counts["rejected"] += rejected
             self._told.add("forward.rejected", self._forward.id, answer.reason, rejected)
             self._log.warning("the backend refused records, they are kept as dead letters", reason=answer.reason, records=rejected)
-            self._letters.keep(Letter(segment, request, answer), self._secrets)
             self._trouble = f"{answer.reason}: records were refused, they are in dead-letters"
+            try:
+                self._letters.keep(Letter(segment, request, answer), self._secrets)
+            except StorageError as error:  # to try again would send all that goes with it again
+                self._log.error("a dead letter could not be kept", hint=error.hint)
 
     def _gives_up(self, begun: float) -> bool:
         limit = self._retry.max_elapsed_time
@@ -209,12 +214,15 @@ class Forwarder:
             raise Interrupted
 
     def _keep_within_bounds(self) -> None:
-        low_on_disk = shutil.disk_usage(self._folder).free < MIN_FREE_BYTES
+        # what a backend takes goes by itself: on a small disk everything would be dropped else before it could be sent
+        piles_up = self._patience.failures > 0 or self._backlog.size_bytes > DISK_STEP_BYTES
+        low_on_disk = piles_up and shutil.disk_usage(self._folder).free < MIN_FREE_BYTES
+        now = self._clock()
         freed = 0
         while (queued := self._backlog.first) is not None:
             if self._backlog.size_bytes > self._queue.max_bytes:
                 reason = "queue full"
-            elif time.time() - queued.written_ns / 1e9 > self._queue.max_age:
+            elif now - queued.written_ns / 1e9 > self._queue.max_age:
                 reason = "too old"
             elif low_on_disk and freed < DISK_STEP_BYTES:
                 reason = "disk full"
@@ -252,6 +260,12 @@ class Forwarder:
         )
         with contextlib.suppress(OSError):  # health says then that nothing was said
             status.write(self._folder)
+
+
+def steady_clock() -> Callable[[], float]:
+    """Return a clock that goes on from the time that it is now, whatever the machine's is set to: nothing gets old by that."""
+    ahead = time.time() - time.monotonic()
+    return lambda: ahead + time.monotonic()
 
 
 def bounds_of(batch: QueueBatchConfig) -> Bounds:

@@ -17,6 +17,9 @@ _COMPRESSIONS: Final = {
     "": grpc.Compression.NoCompression,
 }
 
+_ANSWER_TOO_LARGE: Final = "CLIENT: Received message larger than max"
+"""What gRPC says here, not the backend, of an answer that is longer than an answer can be."""
+
 
 class GrpcSender:
     """Sends to one backend. Raises CollectorError when certificates cannot be loaded."""
@@ -35,6 +38,8 @@ class GrpcSender:
             compression = _COMPRESSIONS[self._config.compression]
             response = call(body, timeout=self._config.timeout, metadata=self._metadata, compression=compression)
         except grpc.RpcError as error:
+            if _ANSWER_TOO_LARGE in (error.details() or ""):
+                return Answer(kind=Kind.DELIVERED)  # a success is one, whatever else was said
             answer = grpc_answer(error.code(), error.details() or "", error.trailing_metadata())
             if answer.kind is Kind.RETRY:
                 self.close()  # a channel that failed waits by its own clock before it connects again: ours decides

@@ -1,10 +1,14 @@
-"""OTLP/HTTP to a backend: one request after the other over a connection that is kept."""
+"""OTLP/HTTP to a backend: one request after the other over a connection that is kept.
+
+The client bounds each single wait alone: a backend that says a byte now and then would never be done. So a request is made in a thread,
+and given up with its connection when its time is over.
+"""
 
 import gzip
 import ssl
-import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -32,16 +36,29 @@ class HttpSender:
         self._headers = {"user-agent": USER_AGENT, **headers, **fixed, **encoding}
         name = config.tls.server_name_override
         self._extensions: dict[str, Any] = {} if name is None else {"sni_hostname": name}
-        self._client = httpx.Client(verify=tls_context(config.tls), timeout=config.timeout, follow_redirects=False)
+        self._context = tls_context(config.tls)
+        self._open()
 
     def send(self, signal: Signal, body: bytes) -> Answer:
         """Send one request and return what became of it; never raises for what the network or the backend does."""
+        try:
+            return self._thread.submit(self._post, self._client, signal, body).result(self._config.timeout)
+        except TimeoutError:
+            self.close()  # ends what the thread waits for, and then the thread
+            self._open()
+            return Answer(kind=Kind.RETRY, reason="timeout")
+
+    def _open(self) -> None:
+        self._client = httpx.Client(verify=self._context, timeout=self._config.timeout, follow_redirects=False)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="post")
+
+    def _post(self, client: httpx.Client, signal: Signal, body: bytes) -> Answer:
         url = self._config.url(signal.name)
         assert url is not None  # noqa: S101 - the configuration is refused otherwise
         content = body if self._compress is None else self._compress(body)
         try:
-            with self._client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
-                said = _beginning(response, self._config.timeout)
+            with client.stream("POST", url, content=content, headers=self._headers, extensions=dict(self._extensions)) as response:
+                said = _beginning(response)
                 return http_answer(signal, response.status_code, response.headers, said, datetime.now(UTC))
         except httpx.TimeoutException:
             return Answer(kind=Kind.RETRY, reason="timeout")
@@ -51,14 +68,15 @@ class HttpSender:
     def close(self) -> None:
         """Close the connection."""
         self._client.close()
+        self._thread.shutdown(wait=False)
 
 
-def _beginning(response: httpx.Response, seconds: float) -> bytes:
-    """Return what of the body comes within these seconds, and not much of it."""
-    body, until = b"", time.monotonic() + seconds
-    for chunk in response.iter_raw(4096):
+def _beginning(response: httpx.Response) -> bytes:
+    """Return the beginning of the body."""
+    body = b""
+    for chunk in response.iter_raw():
         body += chunk
-        if len(body) >= MOST_ANSWER_BYTES or time.monotonic() > until:
+        if len(body) >= MOST_ANSWER_BYTES:
             break
     return body
 

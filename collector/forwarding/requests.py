@@ -6,6 +6,7 @@ Wins" does not apply to repeated fields): small batches are joined without being
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -13,13 +14,13 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from collector.forwarding.filters import Filter
-from collector.forwarding.splitting import halves, resources
-from collector.signals import SIGNALS, Signal
+from collector.forwarding.splitting import each_record, halves, resources
+from collector.signals import SIGNALS, Message, Signal
 from storage.wal import BatchHeader, RecordType, Segment, read_segment
 
 WINDOW_BYTES: Final = 4 << 20
 TENANT: Final = "auditlake.tenant"
-"""The first attribute in which a resource tells its tenant."""
+"""The first attribute in which a resource or a record tells its tenant."""
 
 
 class Part(NamedTuple):
@@ -133,15 +134,19 @@ def _prepared(signal: Signal, part: Part, wanted: Filter | None) -> Part:
     except DecodeError:
         return part  # what we cannot read the peer may judge
     records = part.records if wanted is None else wanted.apply(signal, message, part.tenant)
-    if part.tenant is not None:
-        for resource in resources(signal, message):
-            others = [pair for pair in resource.attributes if pair.key != TENANT]
-            del resource.attributes[:]
-            resource.attributes.extend(others)
-            resource.attributes.add(key=TENANT).value.string_value = part.tenant
+    if part.tenant is not None:  # on records, too: what these claim goes before their resource
+        for holder in chain(resources(signal, message), each_record(signal, message)):
+            _name_tenant(holder, part.tenant)
     elif records == part.records:
         return part
     return Part(message.SerializeToString(), records, part.tenant)
+
+
+def _name_tenant(holder: Message, tenant: str) -> None:
+    """Set the attribute, in place of any that has its name."""
+    for index in reversed([index for index, pair in enumerate(holder.attributes) if pair.key == TENANT]):
+        del holder.attributes[index]
+    holder.attributes.add(key=TENANT).value.string_value = tenant
 
 
 def divided(request: Outgoing, bounds: Bounds) -> Iterator[Outgoing]:

@@ -46,6 +46,18 @@ def resources(signal: Signal, message: Message) -> Iterator[Message]:
         yield group.resource
 
 
+def each_record(signal: Signal, message: Message) -> Iterator[Message]:
+    """Yield the spans, log records or data points of a request."""
+    groups, scopes, records = _GROUPS[signal.name]
+    for of_resource in getattr(message, groups):
+        for of_scope in getattr(of_resource, scopes):
+            for holder in getattr(of_scope, records):
+                if signal is METRICS:
+                    yield from data_points(holder)
+                else:
+                    yield holder
+
+
 def halves(signal: Signal, body: bytes) -> list[tuple[bytes, int]] | None:
     """Return two requests with half the records of `body` each, and how many; None when it cannot be divided."""
     try:

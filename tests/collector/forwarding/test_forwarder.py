@@ -7,8 +7,10 @@ import grpc
 import pytest
 
 from collector.config_filter import FilterConfig
+from collector.decode import Decoder
 from collector.forwarding.queue import exporter_folder
 from collector.forwarding.status import Status, state
+from storage.wal import BatchHeader
 from tests.collector.forwarding.backends import (
     ID,
     GrpcBackend,
@@ -23,7 +25,7 @@ from tests.collector.forwarding.backends import (
     sealed,
     spans,
 )
-from tests.collector.otlp_samples import logs, traces
+from tests.collector.otlp_samples import NOW_NS, logs, traces
 
 
 def test_small_batches_arrive_as_one_request_a_signal_and_the_queue_is_empty(data: Path, backend: HttpBackend) -> None:
@@ -121,6 +123,23 @@ def test_the_tenant_of_the_credentials_goes_along_in_place_of_the_claim(data: Pa
     forward_all(data, forward)
     (resource,) = [group.resource for group in backend.taken[0].message.resource_spans]
     assert {pair.key: pair.value.string_value for pair in resource.attributes} == {"service.name": "support", "auditlake.tenant": "acme"}
+
+
+@pytest.mark.parametrize("claim", ["auditlake.tenant", "tenant.id", "traceloop.association.properties.tenant"])
+def test_a_record_cannot_claim_another_tenant_at_the_backend(data: Path, backend: HttpBackend, claim: str) -> None:
+    """A second auditlake that believes records reads their attributes before those of their resource."""
+    forward = over_http(backend.url)
+    ready(data, forward)
+    claimed = traces({"name": "a"})
+    claimed.resource_spans[0].scope_spans[0].spans[0].attributes.add(key=claim).value.string_value = "victim"
+    sealed(data, batch(claimed, tenant="acme"))
+    forward_all(data, forward)
+    decoder = Decoder("n/second", 0)
+    decoder.add(
+        BatchHeader(signal="traces", tenant=None, received_ns=NOW_NS, policy_hash="p", records=1),
+        backend.taken[0].message.SerializeToString(),
+    )
+    assert decoder.tables(bytes)["spans"]["tenant"].to_pylist() == ["acme"]
 
 
 def test_signals_and_filters_of_the_pipelines_decide_what_is_forwarded(data: Path, backend: HttpBackend) -> None:
