@@ -82,6 +82,11 @@ class Supervisor:
         running = self._running.get(name)
         return running is not None and running.process.poll() is None
 
+    def pid(self, name: str) -> int | None:
+        """Return the process id of the child of this name, None when there is none."""
+        running = self._running.get(name)
+        return None if running is None else running.process.pid
+
     def stop(self) -> None:
         """Stop all children, the last started first; kills those that do not stop in time."""
         self._stopping.set()

@@ -42,8 +42,9 @@ def up(
     signal.signal(signal.SIGHUP, lambda _number, _frame: supervisor.request_stop() if terminal.gone else supervisor.request_reload())
     try:
         start_all(supervisor, loaded, config=config, data=data, dashboard=dashboard, environment={}, workers=workers)
-        typer.echo(addresses(loaded, dashboard=dashboard))
-        supervisor.watch()
+        if not supervisor.failure and not supervisor.stopping:
+            typer.echo(addresses(loaded, dashboard=dashboard))
+            supervisor.watch()
     finally:
         supervisor.stop()
     if supervisor.failure:
@@ -117,8 +118,9 @@ def _wait_until_ready(supervisor: "Supervisor", endpoint: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and not supervisor.stopping and not supervisor.failure:
         try:
-            if httpx.get(f"http://{endpoint}/ready", timeout=1.0).status_code == httpx.codes.OK:
-                return
-        except httpx.TransportError:
+            answer = httpx.get(f"http://{endpoint}/ready", timeout=1.0)
+            if answer.status_code == httpx.codes.OK and answer.json().get("pid") == supervisor.pid("collector"):
+                return  # not the answer of another collector, whose port ours cannot have
+        except (httpx.TransportError, ValueError):
             pass
         supervisor.watch(0.2)
