@@ -6,6 +6,9 @@ NPM_CI := ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=erro
 DATA ?= auditlake-data
 SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples deploy
 
+# Hundreds of processes of the tests import our modules: each would compile them anew where bytecode is not written.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run test lint bench soak smoke security build docs lock clean format
 

@@ -61,9 +61,10 @@ def scanner_command() -> Callable[[str], tuple[str, ...]]:
     def make(body: str) -> tuple[str, ...]:
         program = (
             "import os, re, signal, sys, time\n"
+            "from pathlib import Path\n"
             f"sys.path.insert(0, {str(ROOT)!r})\n"
             "from redaction import scanner\n"
-            "from redaction.conditions import Condition, compiled_gate\n"
+            "from redaction.conditions import Condition, open_gate\n"
             "from redaction.findings import Finding\n"
             "from redaction.policy import RedactionConfig\n"
             "from redaction.scan import Scanner\n"
@@ -75,7 +76,7 @@ def scanner_command() -> Callable[[str], tuple[str, ...]]:
             + "def build(policy, folder):\n"
             "    config = RedactionConfig.model_validate_json(policy)\n"
             "    scanner = Scanner(Finder(), timeout_seconds=config.presidio.timeout_ms / 1000)\n"
-            f"    return scanner, compiled_gate([Condition(expressions=(({CANDIDATE!r}, 0),))])\n"
+            f"    return scanner, open_gate([Condition(expressions=(({CANDIDATE!r}, 0),))], Path({str(CACHE)!r})).blob\n"
             "scanner.build = build\n"
             "scanner.main()\n"
         )

@@ -57,7 +57,7 @@ def test_a_failing_recognizer_says_nothing(everything_said: Callable[[], str], e
 
 def test_detection_says_nothing(everything_said: Callable[[], str]) -> None:
     """Presidio, tldextract and phonenumbers at debug level, on what they find, reject and validate."""
-    scanner = Scanner(Analyzer(RedactionConfig()), timeout_seconds=5)
+    scanner = Scanner(Analyzer(RedactionConfig(), cache_folder=cache_folder()), timeout_seconds=5)
     for text in (TEXT, TEXT.replace(" ", ""), f"account {IBAN[:-1]}ß", f"{MAIL}.notatld", f"+1{CARD}", TEXT.replace("@", "\\u0040")):
         assert not isinstance(scanner.verdict(text, ("account", "phone")), str)
     assert "canary" not in everything_said()

@@ -9,6 +9,7 @@ import tldextract
 from redaction.budget import BudgetExceeded
 from redaction.policy import RedactionConfig
 from redaction.presidio.analyzer import Analyzer
+from tests.redaction.conftest import CACHE
 
 
 def found(analyzer: Analyzer, text: str, *context: str) -> list[tuple[str, str]]:
@@ -91,22 +92,22 @@ def test_only_the_entities_of_the_policy_are_looked_for() -> None:
     """The list is exact, secrets are separate, and the threshold counts."""
     analyzer = Analyzer(RedactionConfig.model_validate({"presidio": {"entities": ["IP_ADDRESS"]}, "secrets": {"enabled": False}}))
     assert found(analyzer, "10.0.0.1 jane@example.com ghp_" + "a1" * 18) == [("IP_ADDRESS", "10.0.0.1")]
-    strict = Analyzer(RedactionConfig.model_validate({"presidio": {"score_threshold": 0.9}}))
+    strict = Analyzer(RedactionConfig.model_validate({"presidio": {"score_threshold": 0.9}, "secrets": {"enabled": False}}))
     assert found(strict, "(415) 555-0132 jane@example.com") == [("EMAIL_ADDRESS", "jane@example.com")]
     nothing = Analyzer(RedactionConfig.model_validate({"presidio": {"entities": []}, "secrets": {"enabled": False}}))
     assert found(nothing, "jane@example.com") == []
 
 
-def test_phone_regions_are_the_policys() -> None:
+def test_phone_regions_are_the_policys(analyzer: Analyzer) -> None:
     """A national number counts only where the policy says people have such numbers."""
-    german = Analyzer(RedactionConfig.model_validate({"presidio": {"phone_regions": ["DE"]}}))
+    german = Analyzer(RedactionConfig.model_validate({"presidio": {"phone_regions": ["DE"]}, "secrets": {"enabled": False}}))
     assert found(german, "030/901820-11") == [("PHONE_NUMBER", "030/901820-11")]
-    assert found(Analyzer(RedactionConfig()), "030/901820-11") == []
+    assert found(analyzer, "030/901820-11") == []
 
 
 def test_blocked_values_are_found_as_written() -> None:
     """The policy's own expressions are case-sensitive unless they say otherwise."""
-    analyzer = Analyzer(RedactionConfig(blocked_values=("Project [A-Z]+",)))
+    analyzer = Analyzer(RedactionConfig.model_validate({"blocked_values": ["Project [A-Z]+"], "secrets": {"enabled": False}}))
     assert found(analyzer, "about Project APOLLO and project apollo") == [("BLOCKED_VALUE", "Project APOLLO")]
 
 
@@ -120,7 +121,7 @@ def test_nothing_ever_goes_to_the_network(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(socket, "create_connection", forbidden)
     monkeypatch.setattr(socket, "getaddrinfo", forbidden)
     monkeypatch.setattr(tldextract.tldextract, "TLD_EXTRACTOR", tldextract.TLDExtract(cache_dir=None))
-    assert found(Analyzer(RedactionConfig()), "jane@example.co.uk") == [("EMAIL_ADDRESS", "jane@example.co.uk")]
+    assert found(Analyzer(RedactionConfig(), cache_folder=CACHE), "jane@example.co.uk") == [("EMAIL_ADDRESS", "jane@example.co.uk")]
 
 
 def test_presidio_logs_nothing(analyzer: Analyzer, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,9 +131,9 @@ def test_presidio_logs_nothing(analyzer: Analyzer, caplog: pytest.LogCaptureFixt
     assert caplog.records == []
 
 
+@pytest.mark.usefixtures("analyzer")
 def test_a_skipped_pattern_withholds_the_text() -> None:
     """Where upstream would log a regular expression's timeout and go on, the scan ends."""
-    Analyzer(RedactionConfig())
     skipped = (TimeoutError, TimeoutError(), None)
     with pytest.raises(BudgetExceeded):
         logging.getLogger("presidio-analyzer").warning("Regex pattern timed out, skipping.", exc_info=skipped)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from redaction.policy import RedactionConfig
 from redaction.redactor import Redactor
+from tests.redaction.conftest import CACHE
 
-REDACTOR = Redactor(RedactionConfig(cache_bytes=0), pseudonym_key=b"k" * 32)
+REDACTOR = Redactor(RedactionConfig(cache_bytes=0), pseudonym_key=b"k" * 32, cache_folder=CACHE)
 RANDOM = random.Random(11)
 _PEM = base64.b64encode(RANDOM.randbytes(48)).decode()
 PLANTED = (
