@@ -83,7 +83,8 @@ def seal_pending(
 ) -> int:
     """Seal all closed segments of all origins and return how many were; 0 when another process is at it.
 
-    An origin whose segment cannot be sealed waits, in order; the others go on. Raises the first `StorageError` at the end.
+    An origin whose segment cannot be sealed waits, in order; the others go on. One that is sealed and cannot be kept for forwarding stays
+    in the WAL, and what follows is sealed all the same. Raises the first `StorageError` at the end.
     """
     segments = closed_segments(data)
     if not segments:
@@ -94,6 +95,7 @@ def seal_pending(
         return 0
     sealed = 0
     failures: dict[str, StorageError] = {}
+    unkept: dict[str, StorageError] = {}
     with lock:
         for segment in closed_segments(data):
             if segment.origin not in failures:
@@ -101,10 +103,11 @@ def seal_pending(
                     _seal(data, catalog, segment, clock(), salts, prices, fs)
                 except StorageError as error:
                     failures[segment.origin] = error
-                else:
-                    sealed += 1
-    if failures:
-        raise next(iter(failures.values()))
+                    continue
+                sealed += 1
+                _let_go(data, segment, unkept, fs)
+    if failures or unkept:
+        raise next(iter((failures or unkept).values()))
     return sealed
 
 
@@ -124,8 +127,16 @@ def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts:
             trace_runs=trace_runs,
             joins=list(content.runs.joins.values()),
         )
-    keep(data, segment, fs)
-    _delete(segment, fs)
+
+
+def _let_go(data: Path, segment: Segment, unkept: dict[str, StorageError], fs: FileSystem) -> None:
+    """Delete a sealed segment once it is kept for all exporters, which get the segments of an origin in order."""
+    if segment.origin not in unkept:
+        try:
+            keep(data, segment, fs)
+            _delete(segment, fs)
+        except StorageError as error:
+            unkept[segment.origin] = error
 
 
 def _delete(segment: Segment, fs: FileSystem) -> None:

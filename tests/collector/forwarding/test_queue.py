@@ -75,6 +75,28 @@ def test_a_segment_that_cannot_be_kept_is_not_deleted(tmp_path: Path, monkeypatc
     check_lake(tmp_path)
 
 
+def test_a_queue_that_cannot_be_written_does_not_keep_records_out_of_the_lake(tmp_path: Path) -> None:
+    """They wait in the WAL for their queue, and arrive there in order."""
+    activate(tmp_path, {"otlp": TRACES})
+    queue = exporter_folder(tmp_path, "otlp") / "queue"
+    queue.rmdir()
+    queue.write_text("in the way")
+    for entry in range(3):
+        with closing(WalWriter(tmp_path, "n/collector", first_entry=entry)) as writer:
+            writer.append([spans(f"span {entry}")])
+    with closing(Catalog.open(tmp_path)) as catalog:
+        for _ in range(2):
+            with pytest.raises(StorageError, match="keep a segment for forwarding"):
+                seal_pending(tmp_path, catalog)
+        assert [entry.stored for entry in catalog.entries()] == [1, 1, 1]
+        assert len(closed_segments(tmp_path)) == 3
+        queue.unlink()
+        seal_pending(tmp_path, catalog)
+    assert sorted(path.name[-5:-4] for path in queue.iterdir()) == ["0", "1", "2"]
+    assert closed_segments(tmp_path) == []
+    check_lake(tmp_path)
+
+
 def test_keeping_twice_changes_nothing(tmp_path: Path) -> None:
     activate(tmp_path, {"otlp": TRACES})
     with closing(WalWriter(tmp_path, "n/collector")) as writer:
