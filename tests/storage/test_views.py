@@ -322,6 +322,20 @@ def test_what_a_collector_refused_is_a_security_event_of_no_run(data: Path) -> N
     assert [row["name"] for row in rows(data, "SELECT name FROM steps")] == ["security"], "what is ours is no step"
 
 
+def test_a_security_event_that_names_us_as_its_detector_says_that_it_was_sent(data: Path) -> None:
+    detector = {"auditlake.security.detector": "auditlake.collector"}
+    ours = event("security", scope_name="auditlake.collector", attributes=detector)
+    write_lake(
+        data, events=[ours, event("security", attributes=detector), event("security", attributes={"auditlake.security.detector": "ids"})]
+    )
+    found = rows(data, "SELECT detector, run_id IS NULL AS outside FROM security_events ORDER BY ALL")
+    assert [(row["detector"], row["outside"]) for row in found] == [
+        ("auditlake.collector", True),
+        ("ids", False),
+        ("sent-as:auditlake.collector", False),
+    ]
+
+
 def test_ingest_log_has_every_entry_and_sees_new_ones(data: Path) -> None:
     write_lake(data, spans=[span("a")])
     with Lake.open(data) as lake:
