@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -35,7 +36,9 @@ class OutputFormat(StrEnum):
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Data directory. Default: the path in otel-config.yaml, else ./auditlake-data."),
+    typer.Option(
+        "--data", metavar="DIR", help="Data directory. Default: the path in otel-config.yaml, else $AUDITLAKE_DATA or ./auditlake-data."
+    ),
 ]
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration. Default: ./otel-config.yaml, else built-in defaults.")
@@ -68,14 +71,14 @@ def fail(message: str, hint: str | None = None, *, code: int = EXIT_USAGE) -> No
 
 
 def data_directory(data: Path | None, config: Path | None = None) -> Path:
-    """Return the data directory: the option, else the configuration's path, else ./auditlake-data."""
+    """Return the data directory: the option, else the configuration's path, else that of the built-in configuration."""
     if data is not None:
         return data
     if config is not None or DEFAULT_CONFIG.exists():
         from cli.configuration import load_or_fail
 
         return load_or_fail(config).parquet.path
-    return DEFAULT_DATA
+    return Path(os.environ.get("AUDITLAKE_DATA") or DEFAULT_DATA)
 
 
 def print_rows(rows: "pa.Table | Sequence[Mapping[str, Any]]", output: OutputFormat, *, columns: Sequence[str] | None = None) -> None:

@@ -250,7 +250,7 @@ def _alerts(directory: Path, now_ns: int) -> Iterator[Check]:
     if evaluated:
         silent = datetime.fromtimestamp(now_ns / 1e9, UTC) - max(evaluated)
         late = silent > SILENT_INTERVALS * max(rule.interval for rule in rules)
-        finding = f"{len(rules)} rules, last evaluated {silent.total_seconds():.0f} s ago"
+        finding = f"{len(rules)} rules, last evaluated {max(0.0, silent.total_seconds()):.0f} s ago"
         remedy = "no scheduler runs: start `auditlake up` or `auditlake alerts run`" if late else ""
         yield Check(check="alerts", state="warning" if late else "ok", finding=finding, remedy=remedy)
 
