@@ -21,6 +21,7 @@ from collector.config_admission import (
     public_pages_warnings,
 )
 from collector.config_fields import host_port
+from collector.config_messages import worded
 from collector.config_model import (
     COMPONENTS,
     SIGNALS,
@@ -169,7 +170,7 @@ class _Check:
                     valid = _fields_at(model, detail["loc"][:-1])
                     self._report(where, _unknown("key", str(detail["loc"][-1]), valid))
                 else:
-                    self._report(where, detail["msg"].removeprefix("Value error, ").replace("Field required", "is required"))
+                    self._report(where, worded(detail))
             return None
 
     def _check_references(self, service: ServiceConfig) -> None:

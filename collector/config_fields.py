@@ -26,8 +26,8 @@ def host_port(endpoint: str) -> tuple[str, int]:
     if endpoint.startswith(("unix:", "/")):
         raise ValueError("sockets of files are not served: listen on a port of 127.0.0.1, such as 127.0.0.1:4318")
     host, separator, port = endpoint.rpartition(":")
-    if not separator or not port.isdigit() or int(port) > 65535:
-        raise ValueError("must be host:port, such as 127.0.0.1:4318")
+    if not separator or "/" in host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("must be host:port, such as 127.0.0.1:4318, without http://")
     return host.removeprefix("[").removesuffix("]") or "0.0.0.0", int(port)  # noqa: S104 - the Collector's meaning of ":4318"  # nosec B104
 
 

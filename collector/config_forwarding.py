@@ -82,8 +82,10 @@ def warnings(service: ServiceConfig, components: Components) -> Iterator[str]:
         if isinstance(config, ForwardingConfig) and identifier not in {forward.id for forward in named}:
             yield f"exporters.{identifier} forwards nothing: no pipeline names it"
     for signal, pipeline in service.pipelines.items():
+        forwarded = any(signal in forward.signals for forward in named)
+        if forwarded and not any(identifier.partition("/")[0] == "redaction" for identifier in pipeline.processors):
+            yield f"service.pipelines.{signal} has no redaction: what agents send is FORWARDED as it comes, secrets included"
         if filters_of(pipeline, components):
-            forwarded = any(signal in forward.signals for forward in named)
             what = "everything is stored all the same" if forwarded else "this pipeline forwards nothing, so it has no effect"
             yield f"service.pipelines.{signal}: filter decides about what is FORWARDED only: {what}"
 

@@ -18,7 +18,7 @@ from collector.config_admission import (
     exposure_warnings,
     is_anonymous_in_public,
 )
-from collector.config_fields import Duration, Endpoint, Section, UrlPath
+from collector.config_fields import Duration, Endpoint, Section, UrlPath, host_port
 
 UNSUPPORTED_COMPRESSIONS: Final = ("snappy", "x-snappy-framed", "lz4")
 
@@ -136,6 +136,13 @@ class ProtocolsConfig(Section):
     def _one_at_least(self) -> "ProtocolsConfig":
         if self.grpc is None and self.http is None:
             raise ValueError("must name grpc, http or both")
+        if (
+            self.grpc is not None
+            and self.http is not None
+            and self.grpc.endpoint == self.http.endpoint
+            and host_port(self.grpc.endpoint)[1]
+        ):
+            raise ValueError(f"grpc and http both have {self.grpc.endpoint}: give each a port of its own")
         return self
 
     def warnings(self) -> Iterator[str]:
