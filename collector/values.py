@@ -247,10 +247,16 @@ class Values:
         if special is not None and special is not _UNKNOWN:
             self.each(items, lambda item: self._leaves(item, key, item_place, mode))
             return
-        texts = [item.string_value for item in items]
         in_array = place.name == _ITEM
-        told = (labels.said_before(texts[max(0, index - 2) : index], text, in_array=in_array) for index, text in enumerate(texts))
-        self.each(list(zip(items, told, strict=True)), lambda item: self._leaves(item[0], item[1] or key, item_place, mode))
+        before: list[str] = []  # the last two, as they were sent
+
+        def clean(item: Message) -> None:
+            text = item.string_value
+            told = labels.said_before(before, text, in_array=in_array)
+            before[:] = [*before[-1:], text]
+            self._leaves(item, told or key, item_place, mode)
+
+        self.each(items, clean)
 
     def _scalar(self, value: Message, kind: str, key: str | None, place: Place) -> None:
         number = getattr(value, kind)
@@ -276,9 +282,10 @@ class Values:
 
     def _blank_spread_lines(self, value: Message, place: Place) -> None:
         """Take out the lines of a private key that is spread over the items of a list."""
-        leaves = list(texts_below(value))
-        if self._spread_lines is None or not any("PRIVATE KEY" in text for _, text in leaves):
+        # whether any text of a list of a million items has the mark: asked of its bytes, which takes no time
+        if self._spread_lines is None or b"PRIVATE KEY" not in value.SerializeToString():
             return
+        leaves = list(texts_below(value))
         for index in self._spread_lines([text for _, text in leaves]):
             leaf, text = leaves[index]
             if text.strip():
