@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,7 +44,7 @@ def demo(
     _require_sdk()
     configure_logs("demo")
     directory = data or DEFAULT_DATA
-    environment = {**RULES, **free_endpoints()}
+    environment = {**RULES, **past_proxies(os.environ), **free_endpoints()}
     os.environ.update(environment)
     loaded = parse(DEFAULT, "built-in configuration", os.environ)
     supervisor = Supervisor(echo=True)
@@ -81,6 +82,11 @@ def agents(endpoint: str, data: Path, days: int) -> list["Child"]:
     if days and not (data / HISTORY_MARK).exists():
         found.insert(0, process("backfill", "--days", str(days), "--mark", str(data / HISTORY_MARK), restart=False))
     return found
+
+
+def past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that have the sample agents reach this machine past the proxies of an environment, which do not know it."""
+    return {name: ",".join(filter(None, (environ.get(name), "127.0.0.1,localhost"))) for name in ("NO_PROXY", "no_proxy")}
 
 
 def free_endpoints() -> dict[str, str]:

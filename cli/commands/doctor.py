@@ -259,7 +259,7 @@ def _answers(endpoint: str) -> bool:
     import httpx
 
     try:
-        return "application/json" in httpx.get(f"http://{endpoint}/", timeout=2).headers.get("content-type", "")
+        return "application/json" in httpx.get(f"http://{endpoint}/", timeout=2, trust_env=False).headers.get("content-type", "")
     except httpx.HTTPError:
         return False
 

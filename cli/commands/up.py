@@ -118,7 +118,7 @@ def _wait_until_ready(supervisor: "Supervisor", endpoint: str) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and not supervisor.stopping and not supervisor.failure:
         try:
-            answer = httpx.get(f"http://{endpoint}/ready", timeout=1.0)
+            answer = httpx.get(f"http://{endpoint}/ready", timeout=1.0, trust_env=False)  # a proxy does not know us
             if answer.status_code == httpx.codes.OK and answer.json().get("pid") == supervisor.pid("collector"):
                 return  # not the answer of another collector, whose port ours cannot have
         except (httpx.TransportError, ValueError):
