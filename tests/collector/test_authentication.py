@@ -221,6 +221,22 @@ def test_apr1_is_what_openssl_and_htpasswd_compute() -> None:
     assert not password_fits(b"x" * 41, b"$apr1$ab$FiHbuuOAxqtN.GlsS4Osk.")
 
 
+def test_who_does_not_exist_is_checked_as_long_as_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time tells which names are users, where old hashes stand before new ones."""
+    asked: list[bytes] = []
+
+    def fits(_: bytes, against: bytes) -> bool:
+        asked.append(against)
+        return False
+
+    monkeypatch.setattr("collector.passwords.password_fits", fits)
+    sha = "{SHA}" + base64.b64encode(hashlib.sha1(b"x", usedforsecurity=False).digest()).decode()
+    slow = bcrypt.hashpw(b"x", bcrypt.gensalt(5)).decode()
+    quick = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
+    assert sent(basic(f"alice:{sha}\nbob:{slow}\ncarol:{quick}"), credentials("nobody", "x")) is None
+    assert asked == [slow.encode()]
+
+
 def test_a_password_longer_than_bcrypt_reads_is_cut_as_htpasswd_does() -> None:
     long = string.ascii_letters * 2
     door = basic("alice:" + bcrypt.hashpw(long[:72].encode(), bcrypt.gensalt(4)).decode())
