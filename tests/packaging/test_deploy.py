@@ -137,6 +137,17 @@ def test_compose_runs_it_read_only_and_reachable_from_this_machine_alone() -> No
     assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
+def test_a_token_that_is_withdrawn_is_withdrawn_in_what_runs() -> None:
+    """A copy of the file, or the file mounted by itself, would stay as it was at the start."""
+    tokens = load(DEPLOY / "otel-config.yaml", {}).authenticators["bearertokenauth"].filename  # type: ignore[union-attr]
+    assert str(tokens) == "/etc/auditlake/secrets/tokens"
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["collector"]
+    assert "./secrets:/etc/auditlake/secrets:ro" in compose["volumes"]
+    assert "AUDITLAKE_TOKENS" not in compose["environment"]
+    assert {"name": "tokens", "mountPath": "/etc/auditlake/secrets", "readOnly": True} in container()["volumeMounts"]
+    assert not re.search(r"^(LoadCredential|Environment=AUDITLAKE_TOKENS)", (DEPLOY / "auditlake.service").read_text(), re.MULTILINE)
+
+
 def test_the_unit_starts_a_command_that_exists_and_waits_long_enough_for_its_stop() -> None:
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
