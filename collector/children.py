@@ -50,8 +50,12 @@ class Child(Supervised):
         self._replace(idle=True)
 
     def give(self, arguments: tuple[Any, ...]) -> None:
-        """Go on with other arguments: what the process does is safe to interrupt, and is done again."""
+        """Go on with other arguments."""
         self._arguments = arguments
+        self.renew()
+
+    def renew(self) -> None:
+        """Go on in a new process: what it does is safe to interrupt, and is done again."""
         if not self._stopping.is_set() and self._process is not None:
             self._replacing = self._process.is_alive()
             self._process.kill()

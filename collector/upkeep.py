@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from collector.children import Child, compact, seal
 from collector.config import Config
 from collector.forwarding.operation import Forwarding
@@ -30,6 +32,25 @@ RELAX_SECONDS: Final = 30.0
 """Without such a segment for this long, the sealer is idle again."""
 BACKLOG_SECONDS: Final = 60.0
 """The sealer counts as down when a closed segment has waited this long."""
+HUNG_SECONDS: Final = 300.0
+"""The oldest segment stays the oldest for seconds; a sealer that works on it for so long hangs, and is started anew."""
+
+
+class Progress:
+    """Tells whether anything is sealed, by which segment is the oldest."""
+
+    def __init__(self) -> None:
+        self._oldest: Path | None = None
+        self._since = 0.0
+
+    def is_stuck(self, oldest: Path | None, now: float) -> bool:
+        """Whether this segment has been the oldest for too long; then it is asked again after as long."""
+        if oldest != self._oldest:
+            self._oldest, self._since = oldest, now
+        if oldest is None or now - self._since < HUNG_SECONDS:
+            return False
+        self._since = now
+        return True
 
 
 class Upkeep:
@@ -84,27 +105,32 @@ class Upkeep:
 
     async def _mind_the_backlog(self) -> None:
         """Give the sealer the priority that its backlog needs."""
+        progress = Progress()
         while True:
             await asyncio.sleep(self._interval)
             now = time.monotonic()
-            if await asyncio.to_thread(self._oldest_segment_seconds) > HURRY_SECONDS:
+            oldest, seconds = await asyncio.to_thread(self._oldest_segment)
+            if progress.is_stuck(oldest, now):
+                structlog.get_logger(__name__).warning("the sealer makes no progress and is started anew", seconds=round(seconds))
+                self._sealer.renew()
+            elif seconds > HURRY_SECONDS:
                 self._hurried_at = now
                 self._sealer.hurry()
             elif now - self._hurried_at > RELAX_SECONDS:
                 self._sealer.relax()
 
-    def _oldest_segment_seconds(self) -> float:
-        """Return how long the oldest closed segment has waited, 0 when none waits."""
+    def _oldest_segment(self) -> tuple[Path | None, float]:
+        """Return the oldest closed segment and how long it has waited; None and 0 when none waits."""
         with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
             for segment in closed_segments(self._data)[:1]:
-                return time.time() - segment.path.stat().st_mtime
-        return 0.0
+                return segment.path, time.time() - segment.path.stat().st_mtime
+        return None, 0.0
 
     def _sealer_state(self) -> str:
         state = self._sealer.state()
         if state != OK:
             return state
-        seconds = self._oldest_segment_seconds()
+        _, seconds = self._oldest_segment()
         if seconds > BACKLOG_SECONDS:
             return f"down: segments wait to be sealed, the oldest for {seconds:.0f} s"
         return OK
