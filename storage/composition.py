@@ -15,7 +15,7 @@ ONLY_WITH: Final = {
     "_approval_steps": "approval_state IS NOT NULL",
     "_execution_steps": "coalesce(dialect = 'execution', false)",
     "_pending_steps": "coalesce(operation = 'pending_span', false)",
-    "_agent_totals": "coalesce(step_kind IN ('agent', 'run') AND coalesce(input_tokens, output_tokens) IS NOT NULL, false)",
+    "_agent_totals": "coalesce(step_kind IN ('agent', 'run') AND coalesce(input_tokens, output_tokens, sent_cost_usd) IS NOT NULL, false)",
     "_repeated_steps": "coalesce(dialect IN ('claude-code', 'codex', 'mcp'), false)",
 }
 """What must be so of one span at least for a view to have rows: where it is so of none, the view need not be looked at."""

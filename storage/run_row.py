@@ -102,11 +102,11 @@ def _who(run_id: str, steps: Sequence[Step], tops: Sequence[Step]) -> dict[str, 
     name = _first_known(*(_first(several, "name") for several in ([s for s in spans if s["kind"] == "run"], tops, spans)))
     return {
         "run_id": run_id,
-        **{column: _least(steps, column) for column in ("session_id", "tenant", "project", "environment", "release")},
+        **{column: _of_first(steps, column) for column in ("session_id", "tenant", "project", "environment", "release")},
         "agent_name": agent,
-        "actor": _least(steps, "actor"),
+        "actor": _of_first(steps, "actor"),
         "name": name,
-        "task_type": _least(steps, "task_type"),
+        "task_type": _of_first(steps, "task_type"),
     }
 
 
@@ -268,6 +268,13 @@ def _outermost_agent(steps: Sequence[Step]) -> Step | None:
 def _first(steps: Iterable[Step], column: str) -> Any:
     """What the step says that began first, of those that say it."""
     return min((step for step in steps if step[column] is not None), key=lambda step: int(step["start_ns"]), default={column: None})[column]
+
+
+def _of_first(steps: Iterable[Step], column: str) -> Any:
+    """What its agents say, else all others, of each the first."""
+    said = ((step, step["source"] == "span" and step["kind"] in {"agent", "run"} and step["dialect"] != "otel") for step in steps)
+    told = (((not leads, step["start_ns"]), step) for step, leads in said if step[column] is not None)
+    return min(told, key=lambda pair: pair[0], default=(None, {column: None}))[1][column]
 
 
 def _last(steps: Iterable[Step], column: str, order: Callable[[Step], Any]) -> Any:

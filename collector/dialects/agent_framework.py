@@ -9,6 +9,7 @@ from typing import Final
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.record import ADOPTS, JOINS, OFFERS, Dialect, Fields, Join, LogView, SpanView
+from collector.dialects.usage import CACHE_ADDED, CONVENTION, add_cached
 from collector.dialects.values import integer, text
 
 _UNKNOWN: Final = "unknown"
@@ -65,6 +66,8 @@ def read_span(span: SpanView) -> Fields | None:
     if not span.scope.startswith(_SCOPES) and attributes.get("gen_ai.provider.name", attributes.get("gen_ai.system")) != _PROVIDER:
         return None
     fields = genai.read(span, TABLE)
+    if fields["step_kind"] == "model" and fields.get("provider") == "anthropic" and span.scope.startswith("agent_framework"):
+        _as_anthropic_counts(fields)
     first = span.name.partition(" ")[0]
     if "gen_ai.operation.name" not in attributes and first in _STEPS:
         step, fields["operation"] = _STEPS[first]
@@ -75,6 +78,12 @@ def read_span(span: SpanView) -> Fields | None:
     return fields
 
 
+def _as_anthropic_counts(fields: Fields) -> None:
+    """Add the cached tokens, which Anthropic's client in Python hands on beside the input."""
+    if CACHE_ADDED not in str(fields.get(CONVENTION)):
+        add_cached(fields)
+
+
 def read_log(record: LogView) -> Fields | None:
     """Read a log record of these frameworks about an inference."""
     return genai.read_log(record) if record.scope.startswith(_SCOPES) else None
@@ -82,7 +91,7 @@ def read_log(record: LogView) -> Fields | None:
 
 DIALECT: Final = Dialect(
     "agent-framework",
-    1,
+    2,
     read_span,
     read_log,
     recognised_by="scopes `agent_framework…`, `semantic_kernel…`, `Microsoft.SemanticKernel…`, `Microsoft.Agents…`, "

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from collector.dialects.normalise import finish_reason
 from collector.dialects.record import Fields
-from collector.dialects.values import integer, objects
+from collector.dialects.values import integer, objects, text
 
 _DEPTH: Final = 4
+_CALL_ID: Final = "tool_call_id"
 _WRAPPERS: Final = ("generations", "message", "kwargs", "output")
 _DESCRIPTIONS: Final = ("response_metadata", "generation_info", "llm_output")
 _IDS: Final = ("id", "response_id", "responseId")
@@ -43,6 +44,15 @@ def parts(answer: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
     yield answer
     for name in _WRAPPERS:
         yield from parts(answer.get(name), depth - 1)
+
+
+def of_tool(fields: Fields, answer: Any) -> None:
+    """Say of a tool's answer that is a message of LangChain's which call it answers, and whether it tells the model of a failure."""
+    for part in parts(answer):
+        if (call := text(part.get(_CALL_ID))) is not None:
+            fields.setdefault("tool_call_id", call)
+            if part.get("status") == "error":
+                fields.setdefault("outcome", "failure")
 
 
 def complete(fields: Fields, answer: Any) -> None:

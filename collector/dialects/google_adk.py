@@ -8,7 +8,7 @@ JSON beside the counts, has the total that tells which of the three it is; witho
 import re
 from typing import Any, Final
 
-from collector.dialects import genai
+from collector.dialects import genai, openinference
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import finish_reason, handed_to, operation, provider
 from collector.dialects.record import JOINS, Attributes, Dialect, Fields, Join, SpanView, no_logs
@@ -34,7 +34,8 @@ NAMES: Final[Names] = {
     "agent_name": (text, ("gen_ai.agent.name", _ADK + "agent_name")),
     "tool_call_id": (specified, ("gen_ai.tool.call.id",)),
 }
-TABLE: Final = NameTable(NAMES, COMMON)
+TABLE: Final = NameTable(NAMES, openinference.NAMES, COMMON)
+"""OpenInference's instrumentation writes its names into ADK's spans."""
 _INVOCATION: Final = _ADK + "invocation_id"
 _ANSWER: Final = _ADK + "llm_response"
 _ARGUMENTS: Final = (_ADK + "tool_call_args", "gen_ai.tool.call.arguments")
@@ -95,6 +96,8 @@ def _complete_call(span: SpanView, fields: Fields) -> None:
                 fields.setdefault(column, value)
     if isinstance(usage, dict):
         _count(usage, fields)
+    else:
+        make_inclusive(fields, integer(span.attributes.get("llm.token_count.total")))
     prefix, slash, _ = str(fields.get("model_requested", "")).partition("/")
     if slash and "provider" not in fields:  # LiteLLM's: openai/gpt-4o-mini
         fields["provider"] = provider(prefix)
@@ -123,7 +126,7 @@ def _hand_over(attributes: Attributes, fields: Fields) -> None:
 
 DIALECT: Final = Dialect(
     "google-adk",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="scope `gcp.vertex.agent`, or `gcp.vertex.agent.{invocation_id,session_id,event_id,llm_response}`",

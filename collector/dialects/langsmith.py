@@ -112,14 +112,12 @@ def _of_printed(sent: str, names: tuple[str, ...]) -> int | None:
 
 def _complete_tool(fields: Fields, attributes: Attributes, name: str) -> None:
     fields.setdefault("tool_name", text(attributes.get("gen_ai.serialized.name")) or name)
-    for part in answers.parts(parsed(attributes.get(_COMPLETION))):
-        if (call := text(part.get("tool_call_id"))) is not None:
-            fields.setdefault("tool_call_id", call)
+    answers.of_tool(fields, parsed(attributes.get(_COMPLETION)))
 
 
 DIALECT: Final = Dialect(
     "langsmith",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by=f"the attribute `{KIND}`",

@@ -49,6 +49,8 @@ _USAGE: Final = {  # column → where it stands in the usage of OpenAI's and Ant
     "reasoning_tokens": (("completion_tokens_details", "reasoning_tokens"), ("output_tokens_details", "reasoning_tokens")),
 }
 
+_OF_ANTHROPIC: Final = "cache_read_input_tokens"
+
 
 def read_span(span: SpanView) -> Fields | None:
     """Read a start marker, whoever's span it announces, and the spans of Logfire itself."""
@@ -104,7 +106,14 @@ def _complete_call(span: SpanView, fields: Fields) -> None:
             fields.setdefault(column, tokens)
     if fields["operation"] == "embeddings":
         fields.pop("output_tokens", None)
-    make_inclusive(fields, integer(_within(usage, ("total_tokens",))) or genai.total_of(span.attributes))
+    total = integer(_within(usage, ("total_tokens",))) or genai.total_of(span.attributes)
+    make_inclusive(fields, total, without_cached=_is_without_cached(fields, usage))
+
+
+def _is_without_cached(fields: Fields, usage: Any) -> bool:
+    """Return whether the input is what Anthropic counts; later versions of Logfire add the cached tokens themselves."""
+    counted = integer(_within(usage, ("input_tokens",)))
+    return counted is not None and counted == fields.get("input_tokens") and _OF_ANTHROPIC in usage
 
 
 def _answer(attributes: Attributes) -> dict[str, Any] | None:
@@ -120,7 +129,7 @@ def _within(value: Any, path: tuple[str, ...]) -> Any:
 
 DIALECT: Final = Dialect(
     "logfire",
-    1,
+    2,
     read_span,
     no_logs,
     recognised_by="scope `logfire…`; `logfire.span_type = pending_span` in any scope",

@@ -72,6 +72,8 @@ _TYPES: Final = {  # span type → step kind, operation
     "EVALUATOR": ("eval", "evaluate"),
 }
 _INPUTS, _OUTPUTS, _USAGE, _COST = "mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.chat.tokenUsage", "mlflow.llm.cost"
+_FORMAT: Final = "mlflow.message.format"
+"""Whose client was called; Anthropic's own counts are kept as it counts them."""
 _PARAMETERS: Final = "invocation_params"
 _FUNCTION: Final = "mlflow.spanFunctionName"
 _COUNTS: Final = {  # column → names in the token usage
@@ -116,7 +118,7 @@ def _complete_call(fields: Fields, attributes: Attributes) -> None:
         asked = parsed(attributes.get(name))
         if isinstance(asked, dict) and (model := text(asked.get("model"))) is not None:
             fields["model_requested"] = model
-    make_inclusive(fields, total)
+    make_inclusive(fields, total, without_cached=_unquoted(attributes.get(_FORMAT)) == "anthropic")
 
 
 def _counts(fields: Fields, attributes: Attributes) -> int | None:
@@ -135,9 +137,7 @@ def _counts(fields: Fields, attributes: Attributes) -> int | None:
 
 def _complete_tool(fields: Fields, span: SpanView) -> None:
     fields.setdefault("tool_name", _unquoted(span.attributes.get(_FUNCTION)) or span.name)
-    for part in answers.parts(parsed(span.attributes.get(_OUTPUTS))):
-        if (call := text(part.get("tool_call_id"))) is not None:
-            fields.setdefault("tool_call_id", call)
+    answers.of_tool(fields, parsed(span.attributes.get(_OUTPUTS)))
 
 
 def _complete_agent(fields: Fields, span: SpanView) -> None:
@@ -149,7 +149,7 @@ def _complete_agent(fields: Fields, span: SpanView) -> None:
 
 DIALECT: Final = Dialect(
     "mlflow",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by=f"the attribute `{TYPE}` or `{REQUEST}`",

@@ -56,7 +56,11 @@ _NODE: Final = "graph.node.id"
 _HANDOFF: Final = "handoff to "
 _METHOD: Final = re.compile(r"\.(?:a?run(?:_stream)?|a?invoke|a?kickoff|a?stream|query|__call__|_?execute_(?:core|task))$")
 """The method by which an agent was run, behind the agent in the name of its span."""
+_OF_ADK: Final = re.compile(r"^(?:agent_run \[|invoke_agent )")
+"""What stands before the agent there."""
 _CALL_ID: Final = "tool_call_id"
+_WITHOUT_CACHED: Final = frozenset({"anthropic", "aws.bedrock"})
+"""Whose counts Agno hands on as they are: the input without cached tokens."""
 _TEMPLATES: Final = ("llm.prompt_template.template", "llm.prompt_template.variables")
 
 
@@ -72,14 +76,15 @@ def read_span(span: SpanView) -> Fields | None:
     fields["operation"] = operation
     fields["step_kind"] = "run" if step == "other" and span.is_root else step
     if step == "model":
-        _complete_call(span.attributes, fields)
+        raw = span.scope.endswith(".agno") and fields.get("provider") in _WITHOUT_CACHED
+        _complete_call(span.attributes, fields, without_cached=raw)
     elif step == "agent":
         _complete_agent(span, fields)
     else:
         without_call(fields)
     _by_name(span, step, fields)
-    if step == "tool" and "tool_call_id" not in fields:
-        _answers_call(span.attributes.get("output.value"), fields)
+    if step == "tool" and _CALL_ID in str(span.attributes.get("output.value")):
+        answers.of_tool(fields, parsed(span.attributes.get("output.value")))
     if step == "policy" and "decision" not in fields:
         fields["decision"] = _verdict(span.attributes)
     elif step == "eval" and span.name:
@@ -96,22 +101,13 @@ def _by_name(span: SpanView, step: str, fields: Fields) -> None:
         node = text(span.attributes.get(_NODE))
         if node is None and span.is_root and "openai_agents" in span.scope:  # a trace of the OpenAI Agents SDK, with its agents below
             fields |= {"step_kind": "run", "operation": "invoke_workflow"}
-        elif name := node or _METHOD.sub("", span.name):
+        elif name := node or _OF_ADK.sub("", _METHOD.sub("", span.name)).rstrip("]"):
             fields["agent_name"] = name  # LangChain's agents have no other name
     elif step == "tool" and "tool_name" not in fields:
         if span.name.startswith(_HANDOFF):  # OpenAI Agents SDK
             fields |= {"step_kind": "other", "operation": "handoff", "handoff_to": text(span.name.removeprefix(_HANDOFF))}
         elif span.name:
             fields["tool_name"] = _METHOD.sub("", span.name)
-
-
-def _answers_call(answer: object, fields: Fields) -> None:
-    """Say which call a tool answered, where its answer is a message of LangChain's."""
-    if _CALL_ID not in str(answer):
-        return
-    for part in answers.parts(parsed(answer)):
-        if (call := text(part.get(_CALL_ID))) is not None:
-            fields.setdefault("tool_call_id", call)
 
 
 def _is_no_call(span: SpanView, fields: Fields) -> bool:
@@ -127,7 +123,7 @@ def _verdict(attributes: Attributes) -> str | None:
     return word if word in {"allow", "deny"} else None
 
 
-def _complete_call(attributes: Attributes, fields: Fields) -> None:
+def _complete_call(attributes: Attributes, fields: Fields, *, without_cached: bool) -> None:
     if "model_requested" not in fields:
         asked = parsed(attributes.get("llm.invocation_parameters") or attributes.get("embedding.invocation_parameters"))
         if isinstance(asked, dict) and (model := text(asked.get("model")) or text(asked.get("model_name"))):
@@ -136,7 +132,7 @@ def _complete_call(attributes: Attributes, fields: Fields) -> None:
         fields["provider"] = provider(metadata.get("ls_provider"))  # LangChain's
     if fields["operation"] == "embeddings":
         fields.pop("output_tokens", None)
-    make_inclusive(fields, integer(attributes.get("llm.token_count.total")))
+    make_inclusive(fields, integer(attributes.get("llm.token_count.total")), without_cached=without_cached)
     if "finish_reason" not in fields or "response_id" not in fields:
         answers.describe(fields, parsed(attributes.get("output.value")))
 
@@ -165,7 +161,7 @@ def from_metadata(attributes: Attributes, fields: Fields) -> None:
 
 DIALECT: Final = Dialect(
     "openinference",
-    3,
+    4,
     read_span,
     no_logs,
     recognised_by="`openinference.span.kind`",

@@ -7,9 +7,16 @@ from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.record import Dialect, Fields, SpanView, no_logs
 from collector.dialects.values import text
 
+
+def tool_outcome(value: object) -> str | None:
+    """Return how a tool's call ended; the status of its span is good also where the tool tells the model of a failure."""
+    status = text(value)
+    return "failure" if status == "error" else status
+
+
 NAMES: Final[Names] = {
     **genai.NAMES,
-    "outcome": (text, ("gen_ai.tool.status", "tool.status")),
+    "outcome": (tool_outcome, ("gen_ai.tool.status", "tool.status")),
     "resource": (text, ("gen_ai.data_source.id", "gen_ai.memory.store.id", "memory.id", "memory.store.id", "memory.namespace")),
 }
 TABLE: Final = NameTable(NAMES, COMMON)
@@ -32,7 +39,7 @@ def _is_of_memory(span: SpanView) -> bool:
 
 DIALECT: Final = Dialect(
     "strands",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by="scope `strands…`",

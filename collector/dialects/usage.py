@@ -24,11 +24,15 @@ class _Reading(NamedTuple):
     convention: str | None
 
 
-def make_inclusive(fields: Fields, total: int | None = None) -> None:
+def make_inclusive(fields: Fields, total: int | None = None, *, without_cached: bool = False) -> None:
     """Change the counts of an inference step to those of OpenTelemetry's convention, where it is certain that they are others.
 
     `total` is the sum of all tokens as it was sent. A count that is missing is calculated from it where nothing else is missing.
+    `without_cached`: the sender is known to leave cached tokens out of the input and the total, as Anthropic and Bedrock count.
     """
+    if without_cached:
+        add_cached(fields)
+        return
     sent_in, sent_out = fields.get("input_tokens"), fields.get("output_tokens")
     if total is not None and sent_in is sent_out is None:
         if fields.get("operation") == "embeddings":

@@ -1,16 +1,17 @@
 """Vercel AI SDK: OpenTelemetry's GenAI names in scope `gen_ai` (v7), `ai.*` names in scope `ai` (before).
 
-Its outer spans (`invoke_agent`, `ai.generateText`, `ai.streamText`) repeat the totals of the calls inside.
+Its outer spans (`invoke_agent`, `ai.generateText`, `ai.streamText`) repeat the totals of the calls inside. Up to v5 it hands on what the
+provider counts: of Anthropic and Bedrock the input without the cached tokens, and what v4 has no names for in `providerMetadata` alone.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from collector.dialects import genai
 from collector.dialects.names import COMMON, Names, NameTable
 from collector.dialects.normalise import finish_reason, provider
-from collector.dialects.record import Dialect, Fields, SpanView, no_logs
+from collector.dialects.record import Attributes, Dialect, Fields, SpanView, no_logs
 from collector.dialects.usage import make_inclusive
-from collector.dialects.values import integer, text
+from collector.dialects.values import integer, parsed, text
 
 OPERATION: Final = "ai.operationId"
 _METADATA: Final = "ai.telemetry.metadata."
@@ -57,6 +58,17 @@ _STEPS: Final = {  # last part of the operation → step kind, operation
     "generateObject": ("agent", "invoke_agent"),
     "streamObject": ("agent", "invoke_agent"),
 }
+_PROVIDER_METADATA: Final = "ai.response.providerMetadata"
+_WITHIN: Final = ("usage", "usageMetadata")
+_COUNTS: Final = {  # column → names in what a provider says beside the SDK's own usage
+    "cache_read_tokens": ("cacheReadInputTokens", "cachedPromptTokens", "cachedContentTokenCount", "promptCacheHitTokens"),
+    "cache_write_tokens": ("cacheCreationInputTokens", "cacheWriteInputTokens"),
+    "reasoning_tokens": ("reasoningTokens", "thoughtsTokenCount"),
+}
+_DETAILED: Final = "ai.usage.inputTokenDetails.noCacheTokens"
+"""Sent by v6, which counts cached tokens as input; its first releases are known by what the client calls itself."""
+_CLIENT, _INCLUSIVE = "ai.request.headers.user-agent", ("ai/6", "ai/7")
+_WITHOUT_CACHED: Final = ("anthropic", "bedrock")
 
 
 def read_span(span: SpanView) -> Fields | None:
@@ -75,15 +87,40 @@ def _older(span: SpanView, operation: str) -> Fields:
     step, name = _STEPS.get(last, ("run" if span.is_root else "other", last))
     fields["step_kind"], fields["operation"] = step, name
     if step == "model":
-        make_inclusive(fields, integer(span.attributes.get("ai.usage.totalTokens")))
+        _complete_call(fields, span.attributes)
     else:
         genai.without_call(fields)
     return fields
 
 
+def _complete_call(fields: Fields, attributes: Attributes) -> None:
+    said = parsed(attributes.get(_PROVIDER_METADATA))
+    told = [found for found in said.values() if isinstance(found, dict)] if isinstance(said, dict) else []
+    told += [inner for found in told for name in _WITHIN if isinstance(inner := found.get(name), dict)]
+    for column, names in _COUNTS.items():
+        counts = (integer(found.get(name)) for found in told for name in names)
+        if column not in fields and (count := next((known for known in counts if known is not None), None)) is not None:
+            fields[column] = count
+    totals = (integer(found.get("totalTokenCount")) for found in told)
+    total = integer(attributes.get("ai.usage.totalTokens")) or next((known for known in totals if known is not None), None)
+    make_inclusive(fields, total, without_cached=_is_without_cached(fields, attributes, told))
+
+
+def _is_without_cached(fields: Fields, attributes: Attributes, told: list[dict[str, Any]]) -> bool:
+    """Return whether the input is what Anthropic or Bedrock count as input."""
+    sender = str(attributes.get("ai.model.provider"))
+    if _DETAILED in attributes or not any(name in sender for name in _WITHOUT_CACHED):
+        return False
+    counts = (integer(found.get("input_tokens")) for found in told)
+    counted = next((known for known in counts if known is not None), None)
+    if counted is not None:
+        return counted == fields.get("input_tokens")
+    return not str(attributes.get(_CLIENT, "")).startswith(_INCLUSIVE)
+
+
 DIALECT: Final = Dialect(
     "vercel-ai",
-    2,
+    3,
     read_span,
     no_logs,
     recognised_by="`ai.operationId`, or scope `gen_ai`",

@@ -5,10 +5,12 @@ SELECT run_id, min(start_ns) AS first_ns, max(start_ns) AS last_ns, count(*) OVE
 FROM (
     SELECT
         run_id, start_ns, start_time AS started_at, step_kind, coalesce(step_kind = 'run', false) OR parent_span_id IS NULL AS top,
-        agent_name, dialect, tenant, release, environment, session_id, scope_name
+        agent_name, dialect, tenant, release, environment, session_id, scope_name,
+        CASE WHEN step_kind IN ('agent', 'run') AND dialect IS DISTINCT FROM 'otel'
+            THEN start_ns - 9000000000000000000 ELSE start_ns END AS who_ns
     FROM spans
     UNION ALL
-    SELECT run_id, time_ns, time, step_kind, false, agent_name, dialect, tenant, release, environment, session_id, scope_name
+    SELECT run_id, time_ns, time, step_kind, false, agent_name, dialect, tenant, release, environment, session_id, scope_name, time_ns
     FROM events
 )
 WHERE run_id IS NOT NULL AND NOT coalesce(starts_with(scope_name, 'auditlake.'), false)
@@ -20,9 +22,9 @@ HAVING bool_or(step_kind IS DISTINCT FROM 'heartbeat')
       min(agent_name) FILTER (top AND (step_kind = 'agent' OR dialect IN ('auditlake', 'execution'))),
       arg_min(agent_name, start_ns) FILTER (step_kind = 'agent'), min(agent_name) FILTER (top), min(agent_name)
   ))
-  AND ($tenant::VARCHAR IS NULL OR min(tenant) = $tenant)
-  AND ($release::VARCHAR IS NULL OR min(release) = $release)
-  AND ($environment::VARCHAR IS NULL OR min(environment) = $environment)
-  AND ($session::VARCHAR IS NULL OR min(session_id) = $session)
+  AND ($tenant::VARCHAR IS NULL OR arg_min(tenant, who_ns) = $tenant)
+  AND ($release::VARCHAR IS NULL OR arg_min(release, who_ns) = $release)
+  AND ($environment::VARCHAR IS NULL OR arg_min(environment, who_ns) = $environment)
+  AND ($session::VARCHAR IS NULL OR arg_min(session_id, who_ns) = $session)
 ORDER BY min(started_at) {order}, run_id
 LIMIT $page_size OFFSET $page_start

@@ -21,6 +21,8 @@ authorized AS (
             WHERE step_kind IN ('policy', 'approval') OR approval_state IS NOT NULL
             UNION ALL
             SELECT run_id, tool_name, action, tool_call_id FROM events WHERE step_kind IN ('policy', 'approval')
+            UNION ALL
+            SELECT run_id, tool_name, action, tool_call_id FROM internal.approval_steps -- a record may tell of several
         )
     )
     WHERE name IS NOT NULL

@@ -10,6 +10,7 @@ SELECT
     CASE WHEN s.end_ns > 0 THEN s.end_time END AS ended_at,
     CASE WHEN s.end_ns >= s.start_ns THEN (s.end_ns - s.start_ns) / 1e6 END AS duration_ms,
     CASE
+        WHEN s.step_kind = 'tool' AND s.outcome = 'failure' THEN 'error' -- its answer says so: the framework has dealt with it
         WHEN s.status_code = 2 THEN CASE WHEN s.outcome IN ('waiting', 'handed_over') THEN 'unset' ELSE 'error' END -- dialects/langgraph.py
         WHEN s.status_code = 1 THEN 'ok'
         ELSE 'unset'

@@ -5,7 +5,7 @@ SELECT
     try_cast(attributes['auditlake.queue.assigned'] AS BOOLEAN) AS assigned,
     coalesce(value, value_int) AS depth, tenant, environment, release, agent_name, agent_id
 FROM metrics
-WHERE metric_name = 'auditlake.queue.depth'
+WHERE metric_name = 'auditlake.queue.depth' AND resent IS NOT TRUE
 UNION ALL
 SELECT
     record_id, started_at, attributes['auditlake.queue.name'], try_cast(attributes['auditlake.queue.assigned'] AS BOOLEAN),

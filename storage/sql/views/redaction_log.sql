@@ -1,6 +1,6 @@
 -- redaction_log: one row a record and receipt: what redaction found in it, by which rule, under which key. Entity WITHHELD counts values
 -- that were withheld because redaction failed (rule says why), BLOCKED_KEY values that were removed for their key, KEPT what the policy
--- leaves in place. rule and key are NULL for records of schema version 1, which counted by entity alone.
+-- leaves in place. A copy of a request that was stored before was redacted as well, and is told as well. rule and key are NULL for records of schema version 1, which counted by entity alone.
 SELECT
     record_id, time, source, origin, run_id, tenant, environment, agent_name, policy_hash,
     found.entity AS entity, found.rule AS rule, found.key AS key, found.count AS findings

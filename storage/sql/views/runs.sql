@@ -9,6 +9,8 @@
 -- It failed when its run span, its root, or (below a root that is no step of an agent) its outermost agent did. stop_reason is what
 -- the agent states, else what the status and the type of the error say. planning_ms is what the agent states, else the time in steps
 -- of operation `plan`, and execution_ms the rest; NULL where neither is known.
+-- session_id, tenant, project, environment, release, actor and task_type are those of its outermost agent, else of the first record that
+-- says them: services below may have others.
 -- retries are attempts of model calls that failed and were made again, or as many as the agent states. cost_differs is true where the
 -- agent's own cost of a call is more than 1 % away from ours, NULL where there is nothing to compare.
 -- Parameters: now (TIMESTAMP) and silence_seconds (after so long without a record a run that has not ended is abandoned) of the
@@ -16,14 +18,14 @@
 WITH by_run AS (
     SELECT
         run_id,
-        min(session_id) AS session_id, min(tenant) AS tenant, min(project) AS project,
-        min(environment) AS environment, min(release) AS release,
+        arg_min(session_id, who_ns) AS session_id, arg_min(tenant, who_ns) AS tenant, arg_min(project, who_ns) AS project,
+        arg_min(environment, who_ns) AS environment, arg_min(release, who_ns) AS release,
         coalesce(
             min(agent_name) FILTER (top AND (kind = 'agent' OR dialect IN ('auditlake', 'execution'))),  -- a workflow has the service's name
             arg_min(agent_name, start_ns) FILTER (kind = 'agent'), min(agent_name) FILTER (top),
             (min({'ns': start_ns, 'name': agent_name}) FILTER (agent_name IS NOT NULL)).name  -- log records alone: who began
         ) AS agent_name,
-        min(actor) AS actor, min(task_type) AS task_type,
+        arg_min(actor, who_ns) AS actor, arg_min(task_type, who_ns) AS task_type,
         coalesce(
             arg_min(name, start_ns) FILTER (source = 'span' AND kind = 'run'),
             arg_min(name, start_ns) FILTER (top),
@@ -96,6 +98,8 @@ WITH by_run AS (
             cache_write_tokens, reasoning_tokens, cost_usd, cost_source, sent_cost_usd, cache_savings_usd, retry_count, stop_reason,
             error_type, planning_ms, execution_ms, quality_score, satisfaction, sequence, sequence_last, clock_flagged,
             source = 'span' AND (kind = 'run' OR parent_span_id IS NULL) AS top,
+            CASE WHEN source = 'span' AND kind IN ('agent', 'run') AND dialect IS DISTINCT FROM 'otel'
+                THEN start_ns - 9000000000000000000 ELSE start_ns END AS who_ns,  -- its agents before all others, of each the first
             source = 'event' AND 'run.started' IN (event_name, name) AS started,
             source = 'span' AND (kind = 'run' OR (parent_span_id IS NULL AND kind <> 'other')) AS ended,
             source = 'span' AND operation = 'plan' AND end_ns > start_ns AS planning,
