@@ -22,7 +22,7 @@ run: .venv/.runtime ## the same without samples
 	@$(BIN)/auditlake up --data $(DATA)
 
 test: lint ## format, lint, types, architecture, tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.dev ## format, lint, types and architecture only
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -17,9 +17,12 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
+from typer.testing import CliRunner
 
 from cli.demo.expectations import EXPECTATIONS
 from cli.demo.leaks import CONTROL, LEAKS
+from cli.main import application
 from tests.leak_scan import scan
 
 ROOT = Path(__file__).parents[2]
@@ -49,17 +52,11 @@ class Demo:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
     def command(self, *words: str, code: int | None = 0) -> Any:
-        """Run a reading command; returns its JSON."""
-        run = subprocess.run(
-            [sys.executable, "-m", "cli", *words, "--data", str(self.data), "--format", "json"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        """Run a reading command, in this process: it is asked again and again; returns its JSON."""
+        run = CliRunner().invoke(application(), [*words, "--data", str(self.data), "--format", "json"])
         if code is not None:
-            assert run.returncode == code, run.stderr + self.log.read_text()[-2000:]
-        return json.loads(run.stdout) if run.returncode == 0 else None
+            assert run.exit_code == code, f"{run.stderr}{run.exception!r}{self.log.read_text()[-2000:]}"
+        return json.loads(run.stdout) if run.exit_code == 0 else None
 
     def wait(self, what: str, read: Any, seconds: float) -> Any:
         """Poll until `read` returns something true."""
@@ -77,6 +74,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """The one demo of these tests, stopped with Ctrl-C at the end."""
     running = Demo(tmp_path_factory.mktemp("demo"))
     yield running
+    structlog.reset_defaults()  # commands configure logging for their process
     if running.process.poll() is None:
         running.process.kill()
         running.process.wait()

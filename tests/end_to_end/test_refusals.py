@@ -1,15 +1,19 @@
 """What cannot work is refused in one clear line with the remedy and exit 2, and nothing else is harmed."""
 
+import contextlib
+import io
 import os
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
 
 import pytest
+import structlog
 
+from cli.main import main
 from storage.wal import WalWriter
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +51,20 @@ def auditlake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "cli", *words], cwd=folder, capture_output=True, text=True, timeout=60, env=environment)
 
 
+def invoked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, for commands that start nothing."""
+    output, errors, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.chdir(folder), redirect_stdout(output), redirect_stderr(errors), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["auditlake", *words])
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            structlog.reset_defaults()
+    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+
+
 def configured(folder: Path, ports: list[int], data: str = "lake") -> None:
     """Write a configuration with these ports."""
     text = CONFIG.format(grpc=ports[0], http=ports[1], health=ports[2], data=data)
@@ -69,7 +87,7 @@ def test_a_taken_port(tmp_path: Path, ports: list[int]) -> None:
         holder.bind(("127.0.0.1", ports[1]))
         holder.listen()
         refusal(auditlake(tmp_path, "collect"), str(ports[1]), "in use")
-        refusal(auditlake(tmp_path, "validate"), str(ports[1]), "in use")
+        refusal(invoked(tmp_path, "validate"), str(ports[1]), "in use")
     assert not (tmp_path / "lake/data").exists()
 
 
@@ -87,7 +105,7 @@ def test_a_data_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     configured(tmp_path, ANY_PORTS, data="file/lake")
     refusal(auditlake(tmp_path, "collect"), "file")
-    refusal(auditlake(tmp_path, "validate"), "file", "path")
+    refusal(invoked(tmp_path, "validate"), "file", "path")
 
 
 def test_a_wrong_key_in_the_configuration(tmp_path: Path) -> None:
@@ -95,23 +113,25 @@ def test_a_wrong_key_in_the_configuration(tmp_path: Path) -> None:
     file = tmp_path / "otel-config.yaml"
     file.write_text(file.read_text().replace("endpoint:", "endpiont:", 1))
     for command in ("collect", "validate", "up", "runs"):
-        refusal(auditlake(tmp_path, command), "line 1", "endpiont", "did you mean 'endpoint'")
+        refusal(
+            auditlake(tmp_path, command) if command == "up" else invoked(tmp_path, command), "line 1", "endpiont", "did you mean 'endpoint'"
+        )
     assert not (tmp_path / "lake").exists()
 
 
 def test_a_lake_that_is_not_there(tmp_path: Path) -> None:
-    refusal(auditlake(tmp_path, "runs", "--data", "nowhere"), "nowhere")
+    refusal(invoked(tmp_path, "runs", "--data", "nowhere"), "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
-@pytest.mark.parametrize("command", ["collect", "validate"])
-def test_a_model_that_is_missing(tmp_path: Path, command: str) -> None:
+def test_a_model_that_is_missing(tmp_path: Path) -> None:
     """Known before requests are taken, with the remedy; nothing is downloaded, and nothing runs without the model instead."""
     configured(tmp_path, ANY_PORTS)
     config = tmp_path / "otel-config.yaml"
     policy = "redaction: {presidio: {nlp_engine: spacy, nlp_model: en_core_web_lg}}"
     config.write_text(config.read_text().replace("redaction: {}", policy))
-    refusal(auditlake(tmp_path, command), "cannot load the spaCy model: en_core_web_lg", "python -m spacy download en_core_web_lg")
+    for run in (auditlake(tmp_path, "collect"), invoked(tmp_path, "validate")):
+        refusal(run, "cannot load the spaCy model: en_core_web_lg", "python -m spacy download en_core_web_lg")
 
 
 def test_a_file_of_recognizers_that_presidio_refuses(tmp_path: Path) -> None:
@@ -125,4 +145,4 @@ def test_a_file_of_recognizers_that_presidio_refuses(tmp_path: Path) -> None:
     own.write_text("recognizers: [{name: Mine, supported_entity: X, patterns: [{name: p, regex: a, score: 7}]}]")
     refusal(auditlake(tmp_path, "collect", "--config", str(config)), str(own), "'Mine'", "patterns: ", "between 0 and 1")
     own.write_text("recognizers: [{name: Mine, supported_entity: X, patterns: [{name: p, regex: '(', score: 1}]}]")
-    refusal(auditlake(tmp_path, "collect", "--config", str(config)), str(own), "Mine: patterns[0].regex", "line 2")
+    refusal(invoked(tmp_path, "validate", str(config)), str(own), "Mine: patterns[0].regex", "line 2")

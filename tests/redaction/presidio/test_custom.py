@@ -52,7 +52,7 @@ def personnel(tmp_path: Path) -> RedactionConfig:
 
 def test_recognizers_of_a_file_find_what_it_says(personnel: RedactionConfig) -> None:
     """Patterns, words of every language that is named, deny lists, thresholds of their own, and Presidio's by name."""
-    analyzer = Analyzer(personnel)
+    analyzer = Analyzer(personnel, cache_folder=CACHE)
     assert found(analyzer, "E-12345, 12345") == [("EMPLOYEE_ID", "E-12345")]
     assert found(analyzer, "employee 12345") == [("EMPLOYEE_ID", "12345")]
     assert found(analyzer, "Mitarbeiter: 12345") == [("EMPLOYEE_ID", "12345")]
@@ -66,7 +66,7 @@ def test_recognizers_of_a_file_find_what_it_says(personnel: RedactionConfig) -> 
 @pytest.mark.parametrize("text", ["E-12345 mitarbeiter 12345 apollo w-9", "employee E-1234 12345 Soyuz https://x.org", "w-1"])
 def test_the_fast_path_finds_what_stock_presidio_finds(personnel: RedactionConfig, text: str) -> None:
     """The identity holds with files, and with recognizers' own thresholds."""
-    assert places(Analyzer(personnel).find(text, ())) == places(Stock(personnel).find(text, ()))
+    assert places(Analyzer(personnel, cache_folder=CACHE).find(text, ())) == places(Stock(personnel).find(text, ()))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from redaction.presidio.description import describe
 from redaction.presidio.models import Gliner, model_recognizers
 from redaction.redactor import Redactor
 from redaction.worker import ScannerPool
-from tests.redaction.conftest import KEY, ROOT
+from tests.redaction.conftest import CACHE, KEY, ROOT
 
 PATTERNS = [
     {"label": "PERSON", "pattern": [{"LOWER": "ada"}, {"LOWER": "lovelace"}]},
@@ -62,7 +62,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_finds_names_and_places(pipeline: str) -> None:
     """By default persons, places and groups; organisations on request; labels that mean nothing to us are left."""
     text = "Ada Lovelace of Acme went to Turin with a Widget, ada@example.com"
-    entities = [(each.entity, text[each.start : each.end]) for each in Analyzer(policy("spacy", pipeline)).find(text, ())]
+    entities = [
+        (each.entity, text[each.start : each.end]) for each in Analyzer(policy("spacy", pipeline), cache_folder=CACHE).find(text, ())
+    ]
     assert entities == [("PERSON", "Ada Lovelace"), ("LOCATION", "Turin"), ("EMAIL_ADDRESS", "ada@example.com")]
     only = Analyzer(policy("spacy", pipeline, entities=["ORGANIZATION"]))
     assert [(each.entity, text[each.start : each.end]) for each in only.find(text, ())] == [("ORGANIZATION", "Acme")]
@@ -83,7 +85,7 @@ def test_every_text_with_a_letter_is_looked_at(pipeline: str) -> None:
 @pytest.fixture(scope="module")
 def fast_and_stock(pipeline: str) -> tuple[Analyzer, Stock]:
     """The fast path and the oracle, each with its own model."""
-    return Analyzer(policy("spacy", pipeline)), Stock(policy("spacy", pipeline))
+    return Analyzer(policy("spacy", pipeline), cache_folder=CACHE), Stock(policy("spacy", pipeline))
 
 
 @settings(max_examples=60, deadline=None)
@@ -101,7 +103,7 @@ def test_the_fast_path_finds_what_stock_presidio_finds(fast_and_stock: tuple[Ana
 
 def test_a_long_text_is_looked_at_by_chunks(pipeline: str) -> None:
     """Wherever the name stands."""
-    redactor = Redactor(policy("spacy", pipeline), pseudonym_key=KEY)
+    redactor = Redactor(policy("spacy", pipeline), pseudonym_key=KEY, cache_folder=CACHE)
     text = "word " * 2_000 + "Ada Lovelace" + " word" * 2_000
     assert redactor.clean_now([(text, None)])[0].text == text.replace("Ada Lovelace", "<PERSON>")
 
