@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner, Result
 
 from cli.commands import alerts as command
@@ -42,10 +43,14 @@ def run(app: typer.Typer, *words: object) -> Result:
     return CliRunner().invoke(app, ["alerts", *map(str, words)])
 
 
-def test_check_of_good_files_and_of_the_configured_ones(auditlake: typer.Typer) -> None:
-    result = run(auditlake, "check", PACK, PACK.with_name("demo.yaml"))
+def test_check_of_good_files_and_of_the_configured_ones(auditlake: typer.Typer, tmp_path: Path) -> None:
+    """That the packs are good files is said in test_packs."""
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text("groups: [{name: g, rules: [{alert: A, expr: SELECT 1 AS value}]}]")
+    two.write_text("groups: [{name: g, rules: [{alert: A, expr: SELECT 1 AS value}, {alert: B, expr: SELECT 1 AS value}]}]")
+    result = run(auditlake, "check", one, two)
     assert result.exit_code == 0, result.output
-    assert [line.split(": ")[1] for line in result.stdout.splitlines()] == ["ok, 6 rules in 6 groups"] * 2
+    assert result.stdout.splitlines() == [f"{one}: ok, 1 rule in 1 group", f"{two}: ok, 2 rules in 1 group"]
     assert run(auditlake, "check").stdout.endswith("agent-ops.yaml: ok, 6 rules in 6 groups\n")
 
 
@@ -87,7 +92,10 @@ def test_eval_prints_what_would_fire(auditlake: typer.Typer, tmp_path: Path) -> 
     assert {name: row["state"] for name, row in rows.items()} == {"UnapprovedSideEffect": "firing", "HighErrorRate": "pending"}
     assert rows["UnapprovedSideEffect"]["labels"]["run_id"] == "run-1"
     assert rows["UnapprovedSideEffect"]["value"] == 1
-    later = run(auditlake, "eval", PACK, "--data", lake.data, "--at", (NOW + MINUTE).isoformat(), "--format", "json")
+    rates = tmp_path / "rates.yaml"
+    calls = [group for group in yaml.safe_load(PACK.read_text())["groups"] if group["name"] == "calls"]
+    rates.write_text(yaml.safe_dump({"groups": calls}))
+    later = run(auditlake, "eval", rates, "--data", lake.data, "--at", (NOW + MINUTE).isoformat(), "--format", "json")
     assert {row["alert"]: row["state"] for row in json.loads(later.stdout)}["HighErrorRate"] == "firing", "`for` has passed"
     assert not (lake.data / "alerts.sqlite").exists(), "nothing is remembered"
 

@@ -42,6 +42,14 @@ def found(lake: AgentLake, alert: str, *, ago: timedelta = timedelta()) -> list[
         return read_samples(RULES[alert], reader, eval_ts=NOW - ago, clean=as_it_is)
 
 
+def by(label: str, lake: AgentLake, alert: str) -> dict[str, float]:
+    """Return what the rule says of each agent, or run: cases of one rule stand beside each other in one lake."""
+    rows = found(lake, alert)
+    values = {row.labels[label]: row.value for row in rows}
+    assert len(values) == len(rows), rows
+    return values
+
+
 def value(lake: AgentLake, alert: str) -> float | None:
     rows = found(lake, alert)
     assert len(rows) <= 1, rows
@@ -65,9 +73,11 @@ def test_the_demo_has_the_same_rules_with_other_parameters() -> None:
     assert list(without_waits("demo.yaml")) == list(without_waits("agent-ops.yaml"))
 
 
-@pytest.mark.parametrize("alert", sorted(SIX))
-def test_an_empty_lake_fires_nothing(agents: AgentLake, alert: str) -> None:
-    assert found(agents, alert) == []
+def test_an_empty_lake_fires_nothing(agents: AgentLake) -> None:
+    with Lake.open(agents.seal().data, threads=1) as reader:
+        assert {alert: read_samples(rule, reader, eval_ts=NOW, clean=as_it_is) for alert, rule in RULES.items()} == {
+            alert: [] for alert in SIX
+        }
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=list(RULES))
@@ -102,15 +112,15 @@ def long_history(agents: AgentLake) -> AgentLake:
 
 def test_files_that_the_lookback_leaves_out_change_no_verdict(agents: AgentLake) -> None:
     """Each rule says the same of the whole lake, at any instant: also of runs that began before its lookback."""
-    rules = {(rule.rule.alert, rule.lookback): rule for rule in (*RULES.values(), *rules_of("demo.yaml").values())}
+    instants = [("agent-ops.yaml", 11 * MINUTE), ("agent-ops.yaml", DAY), ("demo.yaml", timedelta())]
+    cases = [(pack, rule, ago) for pack, ago in instants for rule in rules_of(pack).values()]
     fired = set()
     with Lake.open(long_history(agents).data, threads=1) as reader:
-        for rule in rules.values():
-            for ago in (timedelta(), 11 * MINUTE, DAY):
-                both = (rule, dataclasses.replace(rule, lookback=None))
-                few, whole = (read_samples(one, reader, eval_ts=NOW - ago, clean=as_it_is) for one in both)
-                assert sorted(few, key=str) == sorted(whole, key=str), (rule.rule.alert, ago)
-                fired |= {rule.rule.alert} if few else set()
+        for pack, rule, ago in cases:
+            both = (rule, dataclasses.replace(rule, lookback=None))
+            few, whole = (read_samples(one, reader, eval_ts=NOW - ago, clean=as_it_is) for one in both)
+            assert sorted(few, key=str) == sorted(whole, key=str), (pack, rule.rule.alert, ago)
+            fired |= {rule.rule.alert} if few else set()
             opened = reader.catalog.live_files("spans", from_ns=rule.from_ns(NOW.replace(tzinfo=None)))
             assert len(opened) < len(reader.catalog.live_files("spans")), "and it leaves some out"
     assert fired == SIX
@@ -119,9 +129,8 @@ def test_files_that_the_lookback_leaves_out_change_no_verdict(agents: AgentLake)
 # AgentDown
 
 
-@pytest.mark.parametrize(
-    ("silence", "interval", "fires"),
-    [
+def test_agent_down(agents: AgentLake) -> None:
+    cases = [
         (30 * MINUTE + SECOND, None, True),
         (30 * MINUTE, None, False),
         (181 * SECOND, 60.0, True),
@@ -129,11 +138,12 @@ def test_files_that_the_lookback_leaves_out_change_no_verdict(agents: AgentLake)
         (61 * SECOND, 5.0, True),
         (60 * SECOND, 5.0, False),  # never shorter than a minute
         (8 * DAY, 60.0, False),  # forgotten
-    ],
-)
-def test_agent_down(agents: AgentLake, silence: timedelta, interval: float | None, fires: bool) -> None:
-    agents.beat(silence, interval_seconds=interval)
-    assert value(agents, "AgentDown") == (silence.total_seconds() if fires else None)
+    ]
+    for silence, interval, _ in cases:
+        agents.agent = f"{silence} of {interval}"
+        agents.beat(silence, interval_seconds=interval)
+    expected = {f"{silence} of {interval}": silence.total_seconds() for silence, interval, fires in cases if fires}
+    assert by("agent_name", agents, "AgentDown") == expected
 
 
 def test_agent_down_recovers_with_the_next_beat(agents: AgentLake) -> None:
@@ -180,14 +190,17 @@ def test_agents_are_told_apart(agents: AgentLake) -> None:
 # HighErrorRate
 
 
-@pytest.mark.parametrize(("calls", "errors", "fires"), [(20, 5, True), (20, 4, False), (19, 19, False), (100, 21, True), (100, 20, False)])
-def test_high_error_rate(agents: AgentLake, calls: int, errors: int, fires: bool) -> None:
-    for number in range(calls):
-        if number % 2:
-            agents.tool(MINUTE, error=number < errors)
-        else:
-            agents.span("model", MINUTE, error=number < errors)
-    assert value(agents, "HighErrorRate") == (pytest.approx(errors / calls) if fires else None)
+def test_high_error_rate(agents: AgentLake) -> None:
+    cases = [(20, 5, True), (20, 4, False), (19, 19, False), (100, 21, True), (100, 20, False)]
+    for calls, errors, _ in cases:
+        agents.agent = run = f"{errors} of {calls}"
+        for number in range(calls):
+            if number % 2:
+                agents.tool(MINUTE, error=number < errors, run=run)
+            else:
+                agents.span("model", MINUTE, error=number < errors, run=run)
+    expected = {f"{errors} of {calls}": errors / calls for calls, errors, fires in cases if fires}
+    assert by("agent_name", agents, "HighErrorRate") == pytest.approx(expected)
 
 
 def test_errors_of_another_agent_or_time_do_not_count(agents: AgentLake) -> None:
@@ -211,11 +224,11 @@ def test_attempts_that_were_made_again_do_not_count(agents: AgentLake) -> None:
 # RunawayAgent
 
 
-@pytest.mark.parametrize(("calls", "fires"), [(5, True), (4, False)])
-def test_the_same_call_again_and_again(agents: AgentLake, calls: int, fires: bool) -> None:
-    for number in range(calls):
-        agents.tool(MINUTE, arguments={"order": 81}, tool_call_id=f"c{number}")
-    assert value(agents, "RunawayAgent") == (5 if fires else None)
+def test_the_same_call_again_and_again(agents: AgentLake) -> None:
+    for calls in (5, 4):
+        for number in range(calls):
+            agents.tool(MINUTE, arguments={"order": 81}, tool_call_id=f"c{number}", run=f"{calls} calls")
+    assert by("run_id", agents, "RunawayAgent") == {"5 calls": 5}
 
 
 def test_other_arguments_another_tool_or_run_are_no_repetition(agents: AgentLake) -> None:
@@ -233,21 +246,19 @@ def test_one_call_reported_twice_is_one(agents: AgentLake) -> None:
     assert found(agents, "RunawayAgent") == []
 
 
-@pytest.mark.parametrize(("steps", "fires"), [(201, True), (200, False)])
-def test_too_many_steps(agents: AgentLake, steps: int, fires: bool) -> None:
-    for _ in range(steps):
-        agents.span("retrieval", MINUTE)
+def test_too_many_steps(agents: AgentLake) -> None:
+    for steps in (201, 200):
+        for _ in range(steps):
+            agents.span("retrieval", MINUTE, run=f"{steps} steps")
     rows = found(agents, "RunawayAgent")
-    assert [(row.labels["reason"], row.labels["run_id"], row.value) for row in rows] == (
-        [("too many steps", "run-1", 201.0)] if fires else []
-    )
+    assert [(row.labels["reason"], row.labels["run_id"], row.value) for row in rows] == [("too many steps", "201 steps", 201.0)]
 
 
-@pytest.mark.parametrize(("tokens", "fires"), [(1_000_001, True), (1_000_000, False)])
-def test_too_many_tokens_a_minute(agents: AgentLake, tokens: int, fires: bool) -> None:
-    agents.span("model", MINUTE, input_tokens=tokens - 400_000, output_tokens=400_000)
+def test_too_many_tokens_a_minute(agents: AgentLake) -> None:
+    for tokens in (1_000_001, 1_000_000):
+        agents.span("model", MINUTE, input_tokens=tokens - 400_000, output_tokens=400_000, run=f"{tokens} tokens")
     rows = found(agents, "RunawayAgent")
-    assert [row.labels["reason"] for row in rows] == (["too many tokens a minute"] if fires else [])
+    assert [(row.labels["reason"], row.labels["run_id"]) for row in rows] == [("too many tokens a minute", "1000001 tokens")]
 
 
 def test_a_run_that_ended_its_loop_is_forgotten(agents: AgentLake) -> None:
@@ -278,22 +289,20 @@ def test_a_call_that_needs_none(agents: AgentLake) -> None:
     assert found(agents, "UnapprovedSideEffect") == []
 
 
-@pytest.mark.parametrize(
-    ("states", "fires"),
-    [
-        (["granted"], False),
-        (["requested"], True),
-        (["requested", "granted"], False),
-        (["requested", "denied"], True),
-        (["granted", "expired"], True),
-        (["denied", "granted"], False),
-    ],
-)
-def test_the_last_decision_before_the_call_counts(agents: AgentLake, states: list[str], fires: bool) -> None:
-    for number, state in enumerate(states):
-        agents.approval(10 * MINUTE - number * SECOND, state)
-    agents.tool(MINUTE, requires_approval=True)
-    assert value(agents, "UnapprovedSideEffect") == (1 if fires else None)
+def test_the_last_decision_before_the_call_counts(agents: AgentLake) -> None:
+    cases = {
+        "granted": False,
+        "requested": True,
+        "requested granted": False,
+        "requested denied": True,
+        "granted expired": True,
+        "denied granted": False,
+    }
+    for run in cases:
+        for number, state in enumerate(run.split()):
+            agents.approval(10 * MINUTE - number * SECOND, state, run=run)
+        agents.tool(MINUTE, requires_approval=True, run=run)
+    assert by("run_id", agents, "UnapprovedSideEffect") == {run: 1 for run, fires in cases.items() if fires}
 
 
 def test_an_approval_after_the_call_is_none(agents: AgentLake) -> None:
@@ -302,11 +311,11 @@ def test_an_approval_after_the_call_is_none(agents: AgentLake) -> None:
     assert value(agents, "UnapprovedSideEffect") == 1
 
 
-@pytest.mark.parametrize(("expires", "fires"), [(2 * MINUTE, True), (MINUTE, False), (-HOUR, False)])
-def test_an_expired_approval_is_none(agents: AgentLake, expires: timedelta, fires: bool) -> None:
-    agents.approval(10 * MINUTE, "granted", expires=expires)
-    agents.tool(MINUTE, requires_approval=True)
-    assert value(agents, "UnapprovedSideEffect") == (1 if fires else None)
+def test_an_expired_approval_is_none(agents: AgentLake) -> None:
+    for run, expires in {"before": 2 * MINUTE, "with it": MINUTE, "later": -HOUR}.items():
+        agents.approval(10 * MINUTE, "granted", expires=expires, run=run)
+        agents.tool(MINUTE, requires_approval=True, run=run)
+    assert by("run_id", agents, "UnapprovedSideEffect") == {"before": 1}
 
 
 def test_the_approval_of_another_action_or_run_is_none(agents: AgentLake) -> None:
@@ -356,20 +365,20 @@ def days_of_cost(lake: AgentLake, days: int, *, usual: float = 2.0, swing: float
         lake.cost(day * DAY, usual + (swing if day % 2 else -swing))
 
 
-@pytest.mark.parametrize(
-    ("days", "today", "fires"),
-    [
+def test_cost_spike(agents: AgentLake) -> None:
+    cases = [
         (16, 5.0, True),
         (16, 4.05, True),
         (16, 3.95, False),  # not twice the average
         (14, 5.0, True),
         (13, 5.0, False),  # no average yet
-    ],
-)
-def test_cost_spike(agents: AgentLake, days: int, today: float, fires: bool) -> None:
-    days_of_cost(agents, days)
-    agents.cost(HOUR, today)
-    assert value(agents, "CostSpike") == (today if fires else None)
+    ]
+    for days, today, _ in cases:
+        agents.agent = f"{today} after {days} days"
+        days_of_cost(agents, days)
+        agents.cost(HOUR, today)
+    expected = {f"{today} after {days} days": today for days, today, fires in cases if fires}
+    assert by("agent_name", agents, "CostSpike") == expected
 
 
 def test_cents_are_no_spike(agents: AgentLake) -> None:
