@@ -8,7 +8,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
@@ -146,7 +145,7 @@ def test_a_collector_whose_disk_takes_no_more_is_red_and_acknowledges_nothing(tm
         health = collector.health()
         assert health.status_code == 503
         assert health.json()["components"]["wal"]["state"].startswith("down: ")
-        wait_until(lambda: httpx.get(f"http://127.0.0.1:{collector.ports['health']}/ready").status_code == 503)
+        wait_until(lambda: not collector.ready())
         collector.kill()
     WalWriter(collector.data, "n1/collector").close()
     with closing(Catalog.open(collector.data)) as catalog:
