@@ -1,9 +1,7 @@
 """A damaged file of the lake costs its own rows and nothing else: every command answers with the rest and says which file it lacks."""
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +11,8 @@ import pytest
 
 from storage.catalog import Catalog
 from storage.layout import FileRecord
-from tests.collector_process import ROOT, CollectorProcess
+from tests.collector_process import CollectorProcess
+from tests.command_line import invoked
 from tests.lake_builder import event, model, span, write_lake
 
 RUNS = ("run-0", "run-1", "run-2", "run-3")
@@ -54,9 +53,7 @@ def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, FileR
 
 def auditlake(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a reading command for JSON."""
-    command = [sys.executable, "-m", "cli", *words, "--data", str(data), "--format", "json"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=data, capture_output=True, text=True, timeout=60, env=environment)
+    return invoked(data, *words, "--data", str(data), "--format", "json")
 
 
 def warned(run: subprocess.CompletedProcess[str], file: FileRecord) -> None:

@@ -1,20 +1,17 @@
 """What cannot work is refused in one clear line with the remedy and exit 2, and nothing else is harmed."""
 
-import contextlib
-import io
 import os
 import socket
 import subprocess
 import sys
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import pytest
-import structlog
 
-from cli.main import main
 from storage.wal import WalWriter
+from tests.command_line import invoked
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,20 +46,6 @@ def auditlake(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run([sys.executable, "-m", "cli", *words], cwd=folder, capture_output=True, text=True, timeout=60, env=environment)
-
-
-def invoked(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The same in this process, for commands that start nothing."""
-    output, errors, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.chdir(folder), redirect_stdout(output), redirect_stderr(errors), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["auditlake", *words])
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        finally:
-            structlog.reset_defaults()
-    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
 
 
 def configured(folder: Path, ports: list[int], data: str = "lake") -> None:

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
     """Two workers; the tests below use them one after the other, the last one stops them."""
     with CollectorProcess(tmp_path_factory.mktemp("workers"), workers=2) as running:
-        wait_until(lambda: httpx.get(url(running, "/ready")).status_code == 200)
+        wait_until(running.ready)
         yield running
 
 
@@ -120,7 +120,7 @@ def test_a_killed_worker_is_restarted_and_everything_acknowledged_is_stored_once
         first, second = (each["pid"] for each in workers(collector))
         os.kill(first, signal.SIGKILL)
         wait_until(lambda: workers(collector)[0]["state"].startswith("down: "))
-        assert httpx.get(url(collector, "/ready")).status_code == 200, "the other one takes what comes"
+        assert collector.ready(), "the other one takes what comes"
         assert collector.health().status_code == 503
         during = len(load.acknowledged)
         wait_until(lambda: len(load.acknowledged) > during + 500)
@@ -129,7 +129,7 @@ def test_a_killed_worker_is_restarted_and_everything_acknowledged_is_stored_once
         load.stop()
     assert workers(collector)[0]["pid"] != first
     assert workers(collector)[1]["pid"] == second, "the other one went on"
-    assert httpx.get(url(collector, "/ready")).status_code == 200
+    assert collector.ready()
     assert collector.terminate() == 0
     settle(collector.data)
     names = Counter(row["name"] for row in span_rows(collector.data, "name", "resent") if not row["resent"])
