@@ -9,11 +9,11 @@ from pathlib import Path
 import httpx
 import psutil
 import pyarrow.parquet as pq
-import pytest
 
 from storage.catalog import Catalog
 from tests.collector_process import CollectorProcess, settle, trace_of
 from tests.lake_checks import check_lake
+from tests.polling import wait_until
 
 SENDERS = 4
 SPANS = 20
@@ -150,13 +150,3 @@ def test_a_killed_sealer_is_replaced_and_health_says_so_meanwhile(tmp_path: Path
         assert collector.terminate() == 0
     settle(tmp_path / "data")
     check_lake(tmp_path / "data")
-
-
-def wait_until(condition: object, seconds: float = 30) -> None:
-    """Poll until `condition()` is true."""
-    assert callable(condition)
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("not in time")
-        time.sleep(0.05)

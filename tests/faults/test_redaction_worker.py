@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-import httpx
 import psutil
 import pytest
 
@@ -28,7 +27,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProce
     text = collector.config.read_text()
     collector.config.write_text(text.replace("redaction: {}", "redaction: {presidio: {timeout_ms: 100}}"))
     with collector:
-        wait_until(lambda: httpx.get(f"http://127.0.0.1:{collector.ports['health']}/ready").status_code == 200, seconds=90)
+        wait_until(collector.ready, seconds=90)
         yield collector
 
 
