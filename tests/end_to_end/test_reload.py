@@ -32,6 +32,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProce
     text = text.replace("\nextensions:\n", "\nextensions:\n  bearertokenauth:\n    token: first-token\n")
     collector.config.write_text(text.replace("extensions: [health_check]", "extensions: [health_check, bearertokenauth]"))
     with collector:
+        wait_until(collector.ready, seconds=120)
         yield collector
 
 
@@ -127,7 +128,7 @@ def test_a_broken_file_keeps_the_policy_and_says_so_without_going_unready(runnin
     health = running.health()
     assert (health.status_code, health.json()["components"]["redaction"]) == (200, before["components"]["redaction"])
     assert health.json()["components"]["reload"]["state"].startswith("failed: ")
-    assert httpx.get(f"http://127.0.0.1:{running.ports['health']}/ready").status_code == 200
+    assert running.ready()
     assert running.post("traces", span("after a broken file")).status_code == 200
     refused = (
         "SELECT attributes['auditlake.config.problems'] AS problems FROM events WHERE event_name = 'config.reload' AND outcome = 'refused'"
