@@ -34,17 +34,17 @@ done
 read_only /usr
 python_prefix=$("$environment/bin/python" -c 'import sys; print(sys.base_prefix)')
 case "$python_prefix" in /usr) ;; *) read_only "$python_prefix" ;; esac
-read_only "$repository"
-case "$environment" in "$repository"/*) ;; *) read_only "$environment" ;; esac
 
 mkdir -p "$root"/{proc,tmp,dev/shm,var/lib/auditlake,etc/auditlake/secrets}
+for folder in tmp dev/shm; do  # before what may lie below /tmp
+  mount -t tmpfs -o size=64m,mode=1777,noexec,nosuid,nodev tmpfs "$root/$folder"
+done
+read_only "$repository"
+case "$environment" in "$repository"/*) ;; *) read_only "$environment" ;; esac
 mount -t proc proc "$root/proc"
 for device in null zero random urandom; do
   touch "$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"
-done
-for folder in tmp dev/shm; do
-  mount -t tmpfs -o size=64m,mode=1777,noexec,nosuid,nodev tmpfs "$root/$folder"
 done
 mount -t tmpfs -o size=512m,mode=0750,uid=10001,gid=10001 tmpfs "$root/var/lib/auditlake"
 cp -P /etc/ld.so.cache "$root/etc/"

@@ -1,6 +1,7 @@
 """What holds for every test: compiled prefilters are shared between test processes and runs, nobody's home is touched, and
 properties are tried on the same examples everywhere; files that take long come first, so that no worker is left alone with one."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,3 +20,9 @@ settings.load_profile("repeatable")  # `pytest --hypothesis-profile searching` l
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put whole folders first (`make test` has xdist keep this order)."""
     items.sort(key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST))
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made, and what it imported, stays: a collection of garbage need not look at it again (0.6 s each time)."""
+    gc.collect()
+    gc.freeze()

@@ -11,7 +11,7 @@ from tests.conformance.target import CONFIG, Target, a_body
 from tests.lake_checks import check_lake
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """The server under test: of ours, its lake is whole at the end and its log has no errors."""
     url, grpc_target = os.environ.get("CONFORMANCE_HTTP_URL"), os.environ.get("CONFORMANCE_GRPC_TARGET")

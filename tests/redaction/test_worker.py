@@ -54,6 +54,21 @@ return (Finding(0, 1, "X", 1.0, "test"),) if text.startswith("x") else ()
 """
 
 
+OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _who_was_there() -> None:
+    """Other tests of this process may have left servers of theirs running."""
+    OTHERS.clear()
+    OTHERS.update(child.pid for child in psutil.Process().children())
+
+
+def children() -> list[psutil.Process]:
+    """The processes that the test has started."""
+    return [child for child in psutil.Process().children() if child.pid not in OTHERS]
+
+
 def pool(command: Sequence[str], *, timeout_ms: int = 100, workers: int = 1) -> ScannerPool:
     """A pool whose processes run `command`."""
     config = RedactionConfig.model_validate({"presidio": {"timeout_ms": timeout_ms, "workers": workers}})
@@ -120,7 +135,7 @@ def test_killing_the_process_in_the_middle_lets_nothing_pass(scanner_command: Co
                 asyncio.create_task(scanners.scan([(f"text {attempt} {call} {number}", ()) for number in range(20)])) for call in range(5)
             ]
             await asyncio.sleep(0.05)
-            for child in psutil.Process().children():
+            for child in children():
                 child.kill()
             answers += [verdict for answer in await asyncio.gather(*calls) for verdict in answer.values()]
         await scanners.close()
@@ -191,7 +206,7 @@ def test_closing_withholds_what_waits_and_ends_the_processes(scanner_command: Co
 
     waited, later = asyncio.run(run())
     assert set(waited) == set(later) == {"worker"}
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_small_call_does_not_wait_behind_a_large_one(scanner_command: Command) -> None:
@@ -311,11 +326,11 @@ def test_signals_for_the_group_do_not_end_the_process(scanner_command: Command) 
     async def run() -> Verdict:
         scanners = pool(scanner_command(NOTHING))
         await scanners.scan([("a", ())])
-        (child,) = psutil.Process().children()
+        (child,) = children()
         child.send_signal(signal.SIGINT)
         child.send_signal(signal.SIGTERM)
         verdicts = await scanners.scan([("b", ())])
-        assert [each.pid for each in psutil.Process().children()] == [child.pid]
+        assert [each.pid for each in children()] == [child.pid]
         await scanners.close()
         return verdicts["b", ()]
 
