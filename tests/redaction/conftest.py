@@ -26,7 +26,7 @@ def analyzer() -> Analyzer:
     return Analyzer(RedactionConfig(), cache_folder=CACHE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def redactor() -> Redactor:
     """A redactor with the default policy, for `clean_now` and `lookup`."""
     return Redactor(RedactionConfig(), pseudonym_key=KEY, cache_folder=CACHE)

@@ -1,8 +1,9 @@
 """Honest long texts are never withheld: prompts, logs, tables, code and numbers up to a megabyte stay within their budgets."""
 
+import gc
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ CHANCE = random.Random(20)
 PHRASE = "the agent looked up an order — naïve façade über 42 items and found that nothing is due, so please tell the customer; key facts"
 WORDS = PHRASE.split()
 SOURCE = Path(__file__).read_text()
+
+
+@pytest.fixture(autouse=True)
+def _no_garbage_of_others() -> Iterator[None]:
+    """A collection of what other tests left may take longer than a text's budget."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def prose(size: int) -> str:
