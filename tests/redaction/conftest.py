@@ -26,9 +26,9 @@ def analyzer() -> Analyzer:
     return Analyzer(RedactionConfig(), cache_folder=CACHE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def redactor() -> Redactor:
-    """A redactor with the default policy, for `clean_now` and `lookup`."""
+    """A redactor with the default policy, for `clean_now` and `lookup`; it remembers its answers, so nobody may make any up."""
     return Redactor(RedactionConfig(), pseudonym_key=KEY, cache_folder=CACHE)
 
 
