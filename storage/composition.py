@@ -5,9 +5,10 @@ hundred columns is most of what reading one run costs.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from storage.views import CREATED, DERIVED, derived_sql, qualified, read_by, view_sql
 
@@ -26,6 +27,7 @@ NOTHING: Final = {
 }
 """What stands for a view that has no rows, where it is no branch of a union."""
 
+_VARIABLE: Final = re.compile(r"getvariable\('lake'\)\.(\w+)")
 _INTERNAL: Final = re.compile(r"\binternal\.(\w+)")
 _BRANCH: Final = r"\s*UNION ALL BY NAME\s+SELECT \* FROM {}\b"
 
@@ -48,6 +50,24 @@ def composed(text: str, tables: frozenset[str], without: frozenset[str] = frozen
             waiting |= read_by(texts[name])
     parts = ",\n".join(f"{name} AS (\n{_renamed(texts[name], tables)}\n)" for name in CREATED if name in texts)
     return (f"WITH {parts}\n" if parts else "") + _renamed(text, tables)
+
+
+def with_values(text: str, values: Mapping[str, Any]) -> str:
+    """Return `text` with literals in the place of what it reads of the variable `lake`, whose fields these are."""
+    return _VARIABLE.sub(lambda found: _literal(values[found[1]]), text)
+
+
+def _literal(value: Any) -> str:
+    match value:
+        case bool() | float():
+            return str(value)
+        case int():
+            return f"({value})::BIGINT"
+        case datetime():
+            return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+        case list():
+            return f"[{', '.join(map(_literal, value))}]"
+    return "'" + str(value).replace("'", "''") + "'"
 
 
 def _left_out(text: str, without: Collection[str]) -> str:

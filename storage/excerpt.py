@@ -99,14 +99,16 @@ class Excerpt:
         """What `run_steps` gives where every record is a step and none tells what another does: in two plans that are quicker than one."""
         spans, of_spans = self._fetched(query_sql("plain_steps").format(source="span", told=""), _COPIED)
         events, of_events = self._fetched(query_sql("plain_steps").format(source="event", told="event_name, body, "), _COPIED)
-        names = [*of_spans, *(name for name in of_events if name not in of_spans), "counted", "retried", "repeated"]
-        lacking = (None,) * (len(names) - len(of_spans) - 3)
-        model = of_spans.index("kind")
-        steps = [dict(zip(names, (*row, *lacking, row[model] == "model", False, False), strict=True)) for row in spans]
+        names = [*of_spans, *(name for name in of_events if name not in of_spans)]
+        lacking = dict.fromkeys(names[len(of_spans) :])
+        steps = [dict(zip(of_spans, row, strict=True)) for row in spans]
+        for step in steps:
+            step.update(lacking)
         for row in events:
             said = dict(zip(of_events, row, strict=True))
-            said |= {"counted": said["kind"] == "model", "retried": False, "repeated": False}
             steps.append({name: said.get(name) for name in names})
+        for step in steps:
+            step.update(counted=step["kind"] == "model", retried=False, repeated=False)
         steps.sort(key=lambda step: (step["start_ns"], step["sequence"] is None, step["sequence"] or 0, step["source"] == "event"))
         return steps
 
@@ -178,15 +180,9 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     named = {trace for (trace,) in lake.few("run_traces", window, {"run_ids": names})}
     traces = sorted({*names[1:], *named} - {None})
     params = {"trace_ids": traces, "run_ids": names}
-    queries = {"span_rows": ["trace_spans"], "event_rows": ["trace_events", *(["untraced_events"] if None in named else [])]}
-
-    def copy(cursor: duckdb.DuckDBPyConnection) -> None:
-        for table, parts in queries.items():
-            text = lake.inlined(" UNION ALL ".join(query_sql(part) for part in parts))
-            used = {name: value for name, value in params.items() if f"${name}" in text}
-            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {text}", used)
-
-    with lake.holding(copy, " ".join(f"internal.{table}" for table in queries), _widened(lake, window, traces)) as cursor:
+    events = ["trace_events", *(["untraced_events"] if None in named else [])]
+    tables = {"span_rows": query_sql("trace_spans"), "event_rows": " UNION ALL ".join(query_sql(part) for part in events)}
+    with lake.holding(tables, params, _widened(lake, window, traces)) as cursor:
         try:
             _map_traces(cursor, lake.catalog.run_of_traces(traces), shared)
             yield Excerpt(final, cursor, lake.moment())

@@ -39,6 +39,8 @@ _END: Final = 2**63 - 1
 Window = tuple[int | None, int | None]
 """Unix ns, both ends included; None is open."""
 Answer = TypeVar("Answer")
+Read = Callable[[duckdb.DuckDBPyConnection, Mapping[str, Any]], Answer]
+"""What is done on a cursor; it is also told the value of the cursor's variable `lake`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ class Lake:
         `rows` leaves out all spans and log records that begin outside of it. Raises `StorageError`.
         """
 
-        def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+        def read(cursor: duckdb.DuckDBPyConnection, _: object) -> pa.Table:
             names = cursor.extract_statements(text)[0].named_parameters
             used = {name: value for name, value in (params or {}).items() if name in names}
             return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
@@ -159,11 +161,11 @@ class Lake:
         Quicker than a table, and than views, which are not defined for it.
         """
         text = query_sql(name)
-        return self._read(lambda cursor: cursor.execute(self.inlined(text), dict(params)).fetchall(), text, window, inline=True)
 
-    def inlined(self, text: str) -> str:
-        """Return `text` with the views that it reads in it, for who has begun to read: see `holding`."""
-        return composition.composed(text, frozenset(), derived=self._derived)
+        def read(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+            return cursor.execute(self._whole(text, said), dict(params)).fetchall()
+
+        return self._read(read, text, window, inline=True)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
@@ -186,7 +188,7 @@ class Lake:
         """
         checked = sandbox.check(text)
 
-        def read(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
+        def read(cursor: duckdb.DuckDBPyConnection, _: object) -> pa.Table:
             return sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
 
         return self._read(read, text, (from_ns, to_ns))
@@ -207,7 +209,7 @@ class Lake:
         As `query`, whose errors name the text here; each has `timeout_seconds` of its own. `rows` is that of `sql`.
         """
 
-        def read(cursor: duckdb.DuckDBPyConnection) -> dict[str, pa.Table]:
+        def read(cursor: duckdb.DuckDBPyConnection, _: object) -> dict[str, pa.Table]:
             for view in shared:  # the table stands before the view of its name, also within other views
                 cursor.execute(f"CREATE TEMP TABLE {view} AS SELECT * FROM {view}")  # noqa: S608  # nosec B608 - a view's name
             answers = {}
@@ -220,13 +222,19 @@ class Lake:
         return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns), rows)
 
     @contextmanager
-    def holding(self, load: Callable[[duckdb.DuckDBPyConnection], None], text: str, window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield the cursor that `load` ran on, with the temporary tables that it made of the files of `window`; `text` names their views.
+    def holding(self, tables: Mapping[str, str], params: Mapping[str, Any], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query.
 
-        `load` may run several times, and its statements are `inlined`: no view is defined for it. Raises `StorageError` where it fails;
-        what the body raises passes as it is.
+        A query has those of `params` that stand in it; no view is defined for it. Raises `StorageError` where one fails; what the body
+        raises passes as it is.
         """
-        cursor, _ = self._reading(load, text, window, (None, None), inline=True)
+
+        def make(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> None:
+            for table, text in tables.items():
+                used = {name: value for name, value in params.items() if f"${name}" in text}
+                cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said)}", used)
+
+        cursor, _ = self._reading(make, " ".join(tables.values()), window, (None, None), inline=True)
         try:
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):
@@ -235,9 +243,13 @@ class Lake:
         finally:
             cursor.close()
 
+    def _whole(self, text: str, said: Mapping[str, Any]) -> str:
+        """Return `text` with the views that it reads, and what they read of the variable, in it: quicker to plan than to look up."""
+        return composition.with_values(composition.composed(text, frozenset(), derived=self._derived), said)
+
     def _read(
         self,
-        read: Callable[[duckdb.DuckDBPyConnection], Answer],
+        read: Read[Answer],
         text: str,
         window: Window,
         rows: Window = (None, None),
@@ -250,15 +262,15 @@ class Lake:
         return answer
 
     def _reading(
-        self, read: Callable[[duckdb.DuckDBPyConnection], Answer], text: str, window: Window, rows: Window, *, inline: bool = False
+        self, read: Read[Answer], text: str, window: Window, rows: Window, *, inline: bool = False
     ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
         """The same, and the cursor that it succeeded on."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
-            cursor = self._prepare(selection.paths, rows, text, inline=inline)
+            cursor, said = self._prepare(selection.paths, rows, text, inline=inline)
             try:
-                return cursor, read(cursor)
+                return cursor, read(cursor, said)
             except duckdb.Error as error:
                 cursor.close()
                 problem = error
@@ -275,7 +287,9 @@ class Lake:
                 raise
         raise engine.explained(problem, self.data) from problem
 
-    def _prepare(self, paths: Mapping[str, list[str]], rows: Window, text: str, *, inline: bool) -> duckdb.DuckDBPyConnection:
+    def _prepare(
+        self, paths: Mapping[str, list[str]], rows: Window, text: str, *, inline: bool
+    ) -> tuple[duckdb.DuckDBPyConnection, Mapping[str, Any]]:
         if "ingest_log" in text.lower():
             self._load_entries()
         names = needed(text)
@@ -289,7 +303,7 @@ class Lake:
             if missing := [name for name in names if name not in self._defined and not inline]:
                 engine.define(self._connection, missing, self.scratch, derived=self._derived)
                 self._defined.update(missing)
-        return cursor
+        return cursor, values
 
     def _ordered(self, table: str, listed: list[str], *, inline: bool) -> list[str]:
         """The files in the order in which DuckDB is given them: it takes names and types of columns from the first."""

@@ -94,19 +94,19 @@ def run_row(run_id: str, steps: Sequence[Step], parents: Parents, *, now: dateti
 def _who(run_id: str, steps: Sequence[Step], tops: Sequence[Step]) -> dict[str, Any]:
     agents = [step for step in steps if step["kind"] == "agent"]
     spans = [step for step in steps if step["source"] == "span"]
+    leading = [step for step in spans if step["kind"] in {"agent", "run"} and step["dialect"] != "otel"]
     own = [step for step in tops if step["kind"] == "agent" or step["dialect"] in {"auditlake", "execution"}]
-    named = [(step["start_ns"], step["agent_name"]) for step in steps if step["agent_name"] is not None]
-    agent = _first_known(
-        _least(own, "agent_name"), _first(agents, "agent_name"), _least(tops, "agent_name"), min(named)[1] if named else None
-    )
+    first = next((step for step in steps if step["agent_name"] is not None), None)
+    named = () if first is None else (step for step in steps if step["start_ns"] == first["start_ns"])
+    agent = _first_known(_least(own, "agent_name"), _first(agents, "agent_name"), _least(tops, "agent_name"), _least(named, "agent_name"))
     name = _first_known(*(_first(several, "name") for several in ([s for s in spans if s["kind"] == "run"], tops, spans)))
     return {
         "run_id": run_id,
-        **{column: _of_first(steps, column) for column in ("session_id", "tenant", "project", "environment", "release")},
+        **{column: _of_first(leading, steps, column) for column in ("session_id", "tenant", "project", "environment", "release")},
         "agent_name": agent,
-        "actor": _of_first(steps, "actor"),
+        "actor": _of_first(leading, steps, "actor"),
         "name": name,
-        "task_type": _of_first(steps, "task_type"),
+        "task_type": _of_first(leading, steps, "task_type"),
     }
 
 
@@ -267,14 +267,12 @@ def _outermost_agent(steps: Sequence[Step]) -> Step | None:
 
 def _first(steps: Iterable[Step], column: str) -> Any:
     """What the step says that began first, of those that say it."""
-    return min((step for step in steps if step[column] is not None), key=lambda step: int(step["start_ns"]), default={column: None})[column]
+    return next((value for step in steps if (value := step[column]) is not None), None)
 
 
-def _of_first(steps: Iterable[Step], column: str) -> Any:
+def _of_first(leading: Iterable[Step], steps: Iterable[Step], column: str) -> Any:
     """What its agents say, else all others, of each the first."""
-    said = ((step, step["source"] == "span" and step["kind"] in {"agent", "run"} and step["dialect"] != "otel") for step in steps)
-    told = (((not leads, step["start_ns"]), step) for step, leads in said if step[column] is not None)
-    return min(told, key=lambda pair: pair[0], default=(None, {column: None}))[1][column]
+    return _first_known(_first(leading, column), _first(steps, column))
 
 
 def _last(steps: Iterable[Step], column: str, order: Callable[[Step], Any]) -> Any:

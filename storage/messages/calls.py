@@ -47,8 +47,8 @@ def calls_of(steps: Sequence[Step], reader: Reader) -> list[Call]:
 
 def _began(step: Step) -> tuple[datetime, int, int]:
     """When a step began by clocks that agree, parents before their children, then by the number that an SDK gave."""
-    skewed = timedelta(milliseconds=step.get("clock_offset_ms") or 0)
-    return step["started_at"] + skewed, step.get("depth") or 0, step.get("sequence") or 0
+    begun, offset_ms = step["started_at"], step.get("clock_offset_ms")
+    return begun + timedelta(milliseconds=offset_ms) if offset_ms else begun, step.get("depth") or 0, step.get("sequence") or 0
 
 
 def spoken(step: Step, reader: Reader) -> Spoken:

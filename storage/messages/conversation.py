@@ -4,10 +4,10 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from storage.messages.calls import Call, calls_of, spoken
 from storage.messages.contents import Spoken
@@ -23,8 +23,7 @@ _ATOMS: Final = attrgetter("atoms")
 _SYSTEM: Final = attrgetter("system")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(NamedTuple):
     """One call: what it was given that was not said before, and what it answered."""
 
     number: int  # of the run's calls, from 1
@@ -44,7 +43,7 @@ def turns(steps: Sequence[Step]) -> list[Turn]:
     told |= {id(call): heard.left_out(call) for call in calls if call.repeats}
     found = [(call, told[id(call)]) for call in calls]
     kept = [turn for call, turn in found if turn.given or turn.answered or not (call.repeats or call.handed_over)]
-    return [replace(turn, number=number) for number, turn in enumerate(kept, 1)]
+    return [turn._replace(number=number) for number, turn in enumerate(kept, 1)]
 
 
 def conversation(steps: Sequence[Step]) -> list[dict[str, Any]]:
@@ -115,7 +114,7 @@ class _Heard:
         asked = [said for said in new if said.message.role in {"user", "system"}]
         turn = _turn(call, asked, [said for said in new if said not in asked], 0)
         speaker = next((message.name for message in turn.answered if message.name), None)
-        return replace(turn, agent_name=speaker or turn.agent_name)
+        return turn._replace(agent_name=speaker or turn.agent_name)
 
 
 def _own_id(said: Said) -> object:

@@ -1,6 +1,7 @@
 """Which agents a step belongs to: by the steps around it, and by what it says of itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from storage.messages.sources import AGENT_NAMES
@@ -42,7 +43,7 @@ class Family:
         """The agents around a step, itself included; the names of those that were found on the way stay known."""
         waiting: list[Step] = []
         path: Path = ()
-        for found in (step, *self.above(step)):
+        for found in chain((step,), self.above(step)):
             if str(found["record_id"]) in self._paths:
                 path = self._paths[str(found["record_id"])]
                 break

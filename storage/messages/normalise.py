@@ -197,7 +197,8 @@ def envelope(value: Mapping[str, Any], role: str) -> list[Message]:
     for key in places:
         inner = messages_of(_flat(value[key]), role) if value.get(key) not in (None, "", [], {}) else []
         if inner and role == "assistant":
-            return [*inner[:-1], replace(inner[-1], finish_reason=inner[-1].finish_reason or finish)]
+            said = finish is None or inner[-1].finish_reason is not None
+            return inner if said else [*inner[:-1], replace(inner[-1], finish_reason=finish)]
         system += inner
     return system
 
