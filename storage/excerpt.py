@@ -97,8 +97,8 @@ class Excerpt:
 
     def _plain(self) -> list[dict[str, Any]]:
         """What `run_steps` gives where every record is a step and none tells what another does: in two plans that are quicker than one."""
-        spans, of_spans = self._fetched(query_sql("plain_steps").format(source="span", told=""), _COPIED)
-        events, of_events = self._fetched(query_sql("plain_steps").format(source="event", told="event_name, body, "), _COPIED)
+        spans, of_spans = self._fetched(query_sql("plain_steps").format(source="span"), _COPIED)
+        events, of_events = self._fetched(query_sql("plain_steps").format(source="event"), _COPIED)
         names = [*of_spans, *(name for name in of_events if name not in of_spans)]
         lacking = dict.fromkeys(names[len(of_spans) :])
         steps = [dict(zip(of_spans, row, strict=True)) for row in spans]
@@ -109,7 +109,7 @@ class Excerpt:
             steps.append({name: said.get(name) for name in names})
         for step in steps:
             step.update(counted=step["kind"] == "model", retried=False, repeated=False)
-        steps.sort(key=lambda step: (step["start_ns"], step["sequence"] is None, step["sequence"] or 0, step["source"] == "event"))
+        steps.sort(key=_place)
         return steps
 
     def _parents(self, steps: Sequence[Mapping[str, Any]]) -> Parents:
@@ -148,6 +148,15 @@ class Excerpt:
         if not _doubtful(spans, events):
             without.add("_uncounted")
         return _Traits(begun=begun, resent=resent, without=frozenset(without))
+
+
+def _place(step: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a step stands in the order of `run_steps`: what is not known comes last."""
+    is_event = step["source"] == "event"
+    sequence, span_id, end_ns = step["sequence"], step["span_id"], step["end_ns"]
+    known = ((sequence is None, sequence or 0), is_event, (span_id is None, span_id or ""), (end_ns is None, -(end_ns or 0)))
+    told = tuple((step[name] is None, step[name] or "") for name in ("event_name", "body")) if is_event else ()
+    return step["start_ns"], *known, told, step["record_id"]
 
 
 def _doubtful(spans: Sequence[tuple[Any, ...]], events: Sequence[tuple[Any, ...]]) -> bool:

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from storage.excerpt import _DOUBTS, excerpt
 from storage.lake import Lake
 from storage.run_row import ARGUMENTS
 from storage.runs import reconstruct
@@ -137,6 +138,28 @@ def test_copies_of_a_request_that_was_stored_before_change_nothing(tmp_path: Pat
     assert {(row["steps"], row["input_tokens"]) for row in rows[1:]} == {(1, 5)}
     assert found is not None
     assert found["completeness"]["duplicates"] == 12
+
+
+def test_steps_that_begin_together_have_one_order_however_they_are_read(tmp_path: Path) -> None:
+    """By their number, spans before log records, then by what they say; what is not known comes last."""
+    rng = random.Random(7)
+    spans = [
+        span(
+            f"s{place}", at=rng.choice([0, 1]), took=rng.choice([1, 2]), id=rng.choice(["a", "b", None]), sequence=rng.choice([None, 0, 1])
+        )
+        | rng.choice([{}, {"end_ns": None, "end_time": None}])
+        for place in range(40)
+    ]
+    events = [
+        event(rng.choice([None, "é", "z"]), trace="trace-1", at=rng.choice([0, 1]), body=rng.choice([None, "", "x"]), inside=None)
+        for _ in range(40)
+    ]
+    write_lake(tmp_path, spans=rng.sample(spans, 40), events=rng.sample(events, 40))
+    with Lake.open(tmp_path) as lake, excerpt(lake, "run-1") as plain, excerpt(lake, "run-1") as whole:
+        assert plain._without >= _DOUBTS
+        whole._without = frozenset()
+        assert [step["record_id"] for step in plain.steps] == [step["record_id"] for step in whole.steps]
+        assert len(plain.steps) > 50
 
 
 def test_arguments_of_calls_are_looked_for_where_the_view_does() -> None:
