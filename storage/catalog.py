@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
 
-from storage import deliveries
+from storage import catalog_log, deliveries
 from storage.catalog_tables import CATALOG_SCHEMA_VERSION, DELIVERIES, ENTRIES, FILES, JOINS, META, METADATA, RUNS, TRACE_RUNS
 from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
-from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord
+from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord, LogRecord
 
 __all__ = ["Catalog", "EntryRecord", "FileRecord", "JoinRecord"]
 
@@ -77,11 +77,13 @@ class Catalog:
         trace_runs: Mapping[str, str | None],
         joins: Sequence[JoinRecord] = (),
         withdrawn: Sequence[JoinRecord] = (),
+        log: Sequence[LogRecord] = (),
     ) -> None:
         """Enter a sealed segment with its files, in one transaction; an entry that is there already changes nothing.
 
         `runs`: run id → first and last unix ns of its rows here. `trace_runs`: trace id → run id, the newest wins; None takes
         a trace out again. `joins`: what traces share; `withdrawn`: what they were taken to share before their records were read again.
+        `log`: what the ledger's logs say of it.
         """
         with self._transaction("commit an entry") as connection:
             values = asdict(entry) | {"descriptor": orjson.dumps(entry.descriptor).decode()}
@@ -95,6 +97,7 @@ class Catalog:
             _keep_joins(connection, joins)
             for join in withdrawn:
                 connection.execute(sa.delete(JOINS).where(JOINS.c.trace_id == join.trace_id, JOINS.c.key == join.key))
+            catalog_log.append(connection, log)
 
     def settle_copies(self, origin: str, entry: int, batches: Sequence[tuple[str, int]]) -> list[bool]:
         """Return of each batch (digest, receive time) of an entry whether the lake has its request already (`storage.deliveries`).
@@ -130,6 +133,28 @@ class Catalog:
     def newest_batch_ns(self) -> int:
         """When the newest batch that is remembered was received; 0 when none is."""
         return int(self._scalar(sa.select(sa.func.max(DELIVERIES.c.received_ns))) or 0)
+
+    # what the ledger's logs hold
+
+    def append_log(self, log: Sequence[LogRecord]) -> None:
+        """Append entries to the logs of their origins, all or none."""
+        with self._transaction("append to the log") as connection:
+            catalog_log.append(connection, log)
+
+    def log_sizes(self) -> dict[str, int]:
+        """How many entries the log of each origin has."""
+        with self._reading() as connection:
+            return catalog_log.sizes(connection)
+
+    def log_records(self, origin: str, first: int, count: int) -> list[LogRecord]:
+        """At most `count` entries of an origin's log, from index `first` on."""
+        with self._reading() as connection:
+            return catalog_log.records(connection, origin, first, count)
+
+    def log_index(self, origin: str, entry: int) -> int | None:
+        """Where in its origin's log a segment stands; None for one that was sealed before there was a log."""
+        with self._reading() as connection:
+            return catalog_log.index_of(connection, origin, entry)
 
     # files
 
@@ -244,12 +269,17 @@ class Catalog:
         return [FileRecord(**row) for row in self._rows(ordered)]
 
     def _rows(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
-        with self._reporting("read the catalog"), self._engine.connect() as connection:
+        with self._reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def _scalar(self, query: sa.Select[Any]) -> Any:
-        with self._reporting("read the catalog"), self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.execute(query).scalar()
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._reporting("read the catalog"), self._engine.connect() as connection:
+            yield connection
 
     @contextmanager
     def _transaction(self, attempted: str) -> Iterator[sa.Connection]:

@@ -90,3 +90,14 @@ JOINS: Final = Table(
     Column("ns", BigInteger, nullable=False),
     Index("joins_by_key", "key"),
 )
+
+LOG: Final = Table(  # what the ledger's logs hold, in order: an entry is written here in the transaction that makes it true
+    "log",
+    METADATA,
+    Column("origin", Text, primary_key=True),
+    Column("idx", BigInteger, primary_key=True),  # from 0, without gaps
+    Column("kind", Text, nullable=False),  # segment | erasure | expiry | key
+    Column("entry", BigInteger),  # of a segment: its number
+    Column("body", Text, nullable=False),  # the entry as the log has it
+    Index("log_by_entry", "origin", "entry"),
+)

@@ -63,6 +63,16 @@ class EntryRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One entry of an origin's log, as the catalog takes it in the transaction that makes it true (`storage.ledger.log`)."""
+
+    origin: str
+    kind: str  # segment | erasure | expiry | key
+    entry: int | None  # of a segment: its number
+    body: bytes  # canonical JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JoinRecord:
     """What a trace shares with other traces of its run: it stated `key`, in a role that `collector.joins` understands."""
 

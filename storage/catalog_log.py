@@ -1,0 +1,54 @@
+"""What the ledger's logs hold, in the catalog: the queue from which `storage.ledger.log` writes the logs themselves.
+
+An entry is inserted in the transaction that makes it true, so the log never says more than the catalog, and after a crash what it lacks
+is here.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import sqlalchemy as sa
+
+from storage.catalog_tables import LOG
+from storage.layout import LogRecord
+
+_SIZES: Final = """
+WITH RECURSIVE origins (origin) AS (  -- one look a name: the table has a row for every segment ever sealed
+    SELECT min(origin) FROM log
+    UNION ALL
+    SELECT (SELECT min(origin) FROM log WHERE log.origin > origins.origin) FROM origins WHERE origin IS NOT NULL
+)
+SELECT origin, (SELECT max(idx) + 1 FROM log WHERE log.origin = origins.origin) FROM origins WHERE origin IS NOT NULL
+"""
+
+
+def append(connection: sa.Connection, log: Sequence[LogRecord]) -> None:
+    """Insert entries behind the last of their origins; the connection is in a transaction that writes."""
+    for record in log:
+        last = connection.execute(sa.select(sa.func.max(LOG.c.idx)).where(LOG.c.origin == record.origin)).scalar()
+        values = {"origin": record.origin, "kind": record.kind, "entry": record.entry, "body": record.body.decode()}
+        connection.execute(sa.insert(LOG).values(idx=0 if last is None else last + 1, **values))
+
+
+def sizes(connection: sa.Connection) -> dict[str, int]:
+    """Return the number of entries by origin; of a catalog from before the ledger none."""
+    return dict(connection.exec_driver_sql(_SIZES).tuples()) if _exists(connection) else {}
+
+
+def records(connection: sa.Connection, origin: str, first: int, count: int) -> list[LogRecord]:
+    """Return at most `count` entries of an origin from index `first` on."""
+    query = sa.select(LOG).where(LOG.c.origin == origin, LOG.c.idx >= first).order_by(LOG.c.idx).limit(count)
+    rows = connection.execute(query) if _exists(connection) else ()
+    return [LogRecord(origin=row.origin, kind=row.kind, entry=row.entry, body=row.body.encode()) for row in rows]
+
+
+def index_of(connection: sa.Connection, origin: str, entry: int) -> int | None:
+    """Return the index of a segment in its origin's log."""
+    query = sa.select(LOG.c.idx).where(LOG.c.origin == origin, LOG.c.entry == entry, LOG.c.kind == "segment")
+    found = connection.execute(query).scalar() if _exists(connection) else None
+    return None if found is None else int(found)
+
+
+def _exists(connection: sa.Connection) -> bool:
+    """Whether the catalog was opened for writing since there is a ledger."""
+    return connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'").first() is not None
