@@ -99,7 +99,9 @@ class VerifierKey:
             data = decode_base64(encoded)
             key = cls(name, data[0], data[1:])
         except (ValueError, IndexError):
-            raise NoteError("read a verifier key", text[:80], hint="expected name+id+key, as `auditlake ledger key` prints it") from None
+            raise NoteError(
+                "read a verifier key", _measure(text), hint="expected name+id+key, as `auditlake ledger key` prints it"
+            ) from None
         if _KEY_ID.fullmatch(key_id) is None or bytes.fromhex(key_id) != key.id:
             raise NoteError("read a verifier key", key.name, hint="its id is not that of the name and key: copy the whole text again")
         return key
@@ -165,7 +167,7 @@ def _line(key: VerifierKey, signature: bytes) -> str:
 def _text(body: str) -> str:
     """Return `body` when a note can hold it; a text that reads like a cosigned message is refused, so that types cannot be mixed up."""
     if not body.endswith("\n") or _CONTROL.search(body) or body.startswith("cosignature/"):
-        raise NoteError("sign a note", repr(body[:40]), hint="the text must end with a line end and have no other control characters")
+        raise NoteError("sign a note", _measure(body), hint="the text must end with a line end and have no other control characters")
     return body
 
 
@@ -184,7 +186,7 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
     except ValueError:
         data = b""
     if not line.startswith(_DASH) or len(data) < 5:
-        raise NoteError("read a signature line", repr(line[:80]), hint="expected: em dash, name, base64 of key id and signature")
+        raise NoteError("read a signature line", _measure(line), hint="expected: em dash, name, base64 of key id and signature")
     _check_name(name)
     return name, data[:4], data[4:]
 
@@ -231,22 +233,27 @@ def opened(note: str | bytes, keys: Sequence[VerifierKey]) -> Opened:
 def split(note: str | bytes) -> tuple[str, list[str]]:
     """Return the text of a note and its signature lines, which are not verified. Raises `NoteError` when it is malformed."""
     if len(note) > MAX_NOTE_BYTES:
-        raise NoteError("read a signed note", f"{len(note)} bytes", hint=f"a note has at most {MAX_NOTE_BYTES} bytes")
+        raise NoteError("read a signed note", _measure(note), hint=f"a note has at most {MAX_NOTE_BYTES} bytes")
     try:
         text = note.decode() if isinstance(note, bytes) else note.encode().decode()
     except UnicodeError:
-        raise NoteError("read a signed note", f"{len(note)} bytes", hint="it is not UTF-8") from None
+        raise NoteError("read a signed note", _measure(note), hint="it is not UTF-8") from None
     at = text.rfind("\n\n")
     lines = text[at + 2 :].split("\n")
     if at < 0 or len(lines) < 2 or lines.pop() or _CONTROL.search(text):
         raise NoteError(
-            "read a signed note", repr(text[:40]), hint="expected a text, a blank line and signature lines, and no control characters"
+            "read a signed note", _measure(text), hint="expected a text, a blank line and signature lines, and no control characters"
         )
     if len(lines) > MAX_SIGNATURES:
         raise NoteError("read a signed note", _subject(text), hint=f"a note has at most {MAX_SIGNATURES} signatures")
     for line in lines:
         _signature(line)
     return text[: at + 1], lines
+
+
+def _measure(text: str | bytes) -> str:
+    """Name a text that may be anything, also something that must not be shown."""
+    return f"a text of length {len(text)}"
 
 
 def _subject(body: str) -> str:
