@@ -101,3 +101,45 @@ LOG: Final = Table(  # what the ledger's logs hold, in order: an entry is writte
     Column("body", Text, nullable=False),  # the entry as the log has it
     Index("log_by_entry", "origin", "entry"),
 )
+
+HOLDS: Final = Table(
+    "holds",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # as the policy cleaned it
+    Column("selector", Text, nullable=False),  # JSON: which rows must stay
+    Column("released_ns", BigInteger),
+    Column("released_by", Text),
+    Column("release_reason", Text),
+)
+
+ORDERS: Final = Table(  # erasures and expiries: what was taken out of the lake, by whom and why
+    "orders",
+    METADATA,
+    Column("id", Text, primary_key=True),  # uuid
+    Column("kind", Text, nullable=False),  # erasure | expiry
+    Column("at_ns", BigInteger, nullable=False),
+    Column("subject", Text, nullable=False),  # of an erasure: actor | run | tenant, not whom; of an expiry: the rules
+    Column("fingerprint", Text, nullable=False),  # keyed: recognises the same order when it is given again
+    Column("reason", Text, nullable=False),
+    Column("ordered_by", Text, nullable=False),
+    Column("state", Text, nullable=False),  # begun: nothing is gone yet | removed: copies may be left | done
+    Column("rows", BigInteger, nullable=False),
+    Column("done_ns", BigInteger),
+    Column("remains", Text, nullable=False),  # JSON list: what could not be taken out, and why
+)
+
+REMOVALS: Final = Table(  # which rows of the entries are gone
+    "removals",
+    METADATA,
+    Column("order_id", Text, primary_key=True),
+    Column("origin", Text, primary_key=True),
+    Column("table_name", Text, primary_key=True),
+    Column("first_entry", BigInteger, primary_key=True),
+    Column("last_entry", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),  # gone from these entries together
+    Column("whole", Integer, nullable=False),  # 1: no row of the table is left in these entries
+    Index("removals_by_entry", "origin", "first_entry"),
+)
