@@ -1,8 +1,8 @@
-"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode (normalised, priced), mark copies, publish, commit,
-delete.
+"""The flow behind the acknowledgement. Read `_seal` from top to bottom: decode (normalised, priced), mark copies, publish, commit with
+what the ledger's log says of it; then the log is written from the catalog, and the segment deleted.
 
-After a crash the same code runs again: a segment is deleted last, its files are named after its entry, and the catalog takes an
-entry once. So nothing is lost and nothing is stored twice, wherever it stopped.
+After a crash the same code runs again: a segment is deleted last, its files are named after its entry, the catalog takes an entry
+once, and a log is brought to what the catalog has. So nothing is lost and nothing is stored twice, wherever it stopped.
 """
 
 import gc
@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,8 @@ from storage.catalog import Catalog
 from storage.durable import DISK, FileLock, FileSystem, hint_for
 from storage.errors import LakeLocked, StorageError
 from storage.layout import EntryRecord, FileRecord
+from storage.ledger import entries
+from storage.ledger.log import Ledger, LogWriter
 from storage.schema import SCHEMA_VERSION
 from storage.wal import Segment, closed_segments
 from storage.writer import publish_entry
@@ -38,20 +41,40 @@ LOCK: Final = "seal.lock"
 Clock = Callable[[], int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """What sealing works with."""
+
+    data: Path
+    catalog: Catalog
+    log: LogWriter | None  # None: the ledger is off
+    salts: Salts = secrets.token_bytes
+    prices: Pricer = LISTED
+    fs: FileSystem = DISK
+
+
 def run_sealer(
-    data: Path, stop: threading.Event, wake: threading.Event, *, prices: Pricer = LISTED, poll_seconds: float = POLL_SECONDS
+    data: Path,
+    stop: threading.Event,
+    wake: threading.Event,
+    *,
+    prices: Pricer = LISTED,
+    ledger: Ledger | None = None,
+    poll_seconds: float = POLL_SECONDS,
 ) -> None:
     """Seal closed segments until `stop`, and then once more: at every `wake`, and at least every `poll_seconds`.
 
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
     """
     gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles
+    ledger = ledger or Ledger()
     catalog = Catalog.open(data)
+    sealing = Sealing(data=data, catalog=catalog, log=ledger.writer(data, catalog), prices=prices)
     try:
         while True:
             stopping = stop.is_set()
             wake.clear()
-            sealed = _seal_or_log(data, catalog, prices)
+            sealed = _seal_or_tell(sealing, ledger.idle_seconds)
             if stopping:
                 return
             if sealed is None:
@@ -62,9 +85,9 @@ def run_sealer(
         catalog.close()
 
 
-def _seal_or_log(data: Path, catalog: Catalog, prices: Pricer) -> int | None:
+def _seal_or_tell(sealing: Sealing, idle_seconds: float) -> int | None:
     try:
-        return seal_pending(data, catalog, prices=prices)
+        return seal_all(sealing, time.time_ns, idle_seconds=idle_seconds)
     except StorageError as error:
         structlog.get_logger(__name__).error(
             "sealing failed, it is tried again", attempted=error.attempted, subject=error.subject, hint=error.hint
@@ -79,62 +102,102 @@ def seal_pending(
     clock: Clock = time.time_ns,
     salts: Salts = secrets.token_bytes,
     prices: Pricer = LISTED,
+    ledger: Ledger | None = None,
     fs: FileSystem = DISK,
 ) -> int:
+    """Seal what is there, once; see `seal_all`."""
+    log = (ledger or Ledger()).writer(data, catalog, fs)
+    return seal_all(Sealing(data=data, catalog=catalog, log=log, salts=salts, prices=prices, fs=fs), clock)
+
+
+def seal_all(sealing: Sealing, clock: Clock, *, idle_seconds: float | None = None) -> int:
     """Seal all closed segments of all origins and return how many were; 0 when another process is at it.
 
     An origin whose segment cannot be sealed waits, in order; the others go on. One that is sealed and cannot be kept for forwarding stays
-    in the WAL, and what follows is sealed all the same. Raises the first `StorageError` at the end.
+    in the WAL, and what follows is sealed all the same; so it is while a log cannot be written, which then waits in the catalog. Logs that
+    got no checkpoint for `idle_seconds` get one. Raises the first `StorageError` at the end.
     """
-    segments = closed_segments(data)
-    if not segments:
+    log, now_ns = sealing.log, clock()
+    idle_ns = None if idle_seconds is None else int(idle_seconds * 1e9)
+    if not (closed_segments(sealing.data) or (log and log.is_due(now_ns, idle_ns))):
         return 0
     try:
-        lock = FileLock(data / LOCK, "seal the WAL")
+        lock = FileLock(sealing.data / LOCK, "seal the WAL")
     except LakeLocked:
         return 0
-    sealed = 0
-    failures: dict[str, StorageError] = {}
-    unkept: dict[str, StorageError] = {}
     with lock:
-        for segment in closed_segments(data):
-            if segment.origin not in failures:
-                try:
-                    _seal(data, catalog, segment, clock(), salts, prices, fs)
-                except StorageError as error:
-                    failures[segment.origin] = error
-                    continue
-                sealed += 1
-                _let_go(data, segment, unkept, fs)
-    if failures or unkept:
-        raise next(iter((failures or unkept).values()))
+        failures = _Failures()
+        sealed = _seal_segments(sealing, clock, failures)
+        if log:
+            failures.logs |= log.catch_up(now_ns, idle_ns, without=failures.logs)
+    failures.tell()
     return sealed
 
 
-def _seal(data: Path, catalog: Catalog, segment: Segment, sealed_ns: int, salts: Salts, prices: Pricer, fs: FileSystem) -> None:
+@dataclass(slots=True)
+class _Failures:
+    """What went wrong, by origin; the others went on."""
+
+    segments: dict[str, StorageError] = field(default_factory=dict)
+    unkept: dict[str, StorageError] = field(default_factory=dict)
+    logs: dict[str, StorageError] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        for error in [*self.segments.values(), *self.unkept.values(), *self.logs.values()]:
+            raise error
+
+
+def _seal_segments(sealing: Sealing, clock: Clock, failures: _Failures) -> int:
+    sealed = 0
+    for segment in closed_segments(sealing.data):
+        if segment.origin not in failures.segments:
+            try:
+                _seal(sealing, segment, clock())
+            except StorageError as error:
+                failures.segments[segment.origin] = error
+                continue
+            sealed += 1
+            _write_log(sealing, segment.origin, clock(), failures.logs)
+            _let_go(sealing, segment, failures.unkept)
+    return sealed
+
+
+def _seal(sealing: Sealing, segment: Segment, sealed_ns: int) -> None:
     """Turn one segment into one entry."""
+    data, catalog, fs = sealing.data, sealing.catalog, sealing.fs
     if not catalog.has_entry(segment.origin, segment.entry):
-        content, tables = decode_segment(data, segment, salts, prices, fs)
+        content, tables = decode_segment(data, segment, sealing.salts, sealing.prices, fs)
         batches = [(each.digest, each.received_ns) for each in content.delivered]
         copies = list(compress(content.delivered, catalog.settle_copies(segment.origin, segment.entry, batches)))
         tables = marked(tables, copies)
         files = publish_entry(data, segment.origin, segment.entry, tables, sealed_ns=sealed_ns, fs=fs)
+        entry = _entry(segment, content, tables, files, sealed_ns, resent=sum(copy.rows for copy in copies))
         trace_runs = resolve(content.runs.joins.values(), catalog)
         catalog.commit_entry(
-            _entry(segment, content, tables, files, sealed_ns, resent=sum(copy.rows for copy in copies)),
+            entry,
             files,
             runs=time_spans(content.runs, trace_runs, catalog),
             trace_runs=trace_runs,
             joins=list(content.runs.joins.values()),
+            log=[entries.segment(data, entry, files)] if sealing.log else [],
         )
 
 
-def _let_go(data: Path, segment: Segment, unkept: dict[str, StorageError], fs: FileSystem) -> None:
+def _write_log(sealing: Sealing, origin: str, now_ns: int, failed: dict[str, StorageError]) -> None:
+    """Bring an origin's log to what the catalog has."""
+    if sealing.log and origin not in failed:
+        try:
+            sealing.log.advance(origin, now_ns=now_ns)
+        except StorageError as error:
+            failed[origin] = error
+
+
+def _let_go(sealing: Sealing, segment: Segment, unkept: dict[str, StorageError]) -> None:
     """Delete a sealed segment once it is kept for all exporters, which get the segments of an origin in order."""
     if segment.origin not in unkept:
         try:
-            keep(data, segment, fs)
-            _delete(segment, fs)
+            keep(sealing.data, segment, sealing.fs)
+            _delete(segment, sealing.fs)
         except StorageError as error:
             unkept[segment.origin] = error
 

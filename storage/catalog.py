@@ -151,6 +151,11 @@ class Catalog:
         with self._reading() as connection:
             return catalog_log.records(connection, origin, first, count)
 
+    def newest_in_log(self, origin: str, kind: str, below: int) -> LogRecord | None:
+        """The last entry of a kind, of those that are no segment, among the first `below` of an origin's log."""
+        with self._reading() as connection:
+            return catalog_log.newest(connection, origin, kind, below)
+
     def log_index(self, origin: str, entry: int) -> int | None:
         """Where in its origin's log a segment stands; None for one that was sealed before there was a log."""
         with self._reading() as connection:

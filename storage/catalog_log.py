@@ -5,7 +5,7 @@ is here.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -32,14 +32,25 @@ def append(connection: sa.Connection, log: Sequence[LogRecord]) -> None:
 
 def sizes(connection: sa.Connection) -> dict[str, int]:
     """Return the number of entries by origin; of a catalog from before the ledger none."""
-    return dict(connection.exec_driver_sql(_SIZES).tuples()) if _exists(connection) else {}
+    return {row[0]: row[1] for row in connection.exec_driver_sql(_SIZES)} if _exists(connection) else {}
 
 
 def records(connection: sa.Connection, origin: str, first: int, count: int) -> list[LogRecord]:
     """Return at most `count` entries of an origin from index `first` on."""
     query = sa.select(LOG).where(LOG.c.origin == origin, LOG.c.idx >= first).order_by(LOG.c.idx).limit(count)
-    rows = connection.execute(query) if _exists(connection) else ()
+    return _records(connection.execute(query)) if _exists(connection) else []
+
+
+def _records(rows: sa.CursorResult[Any]) -> list[LogRecord]:
     return [LogRecord(origin=row.origin, kind=row.kind, entry=row.entry, body=row.body.encode()) for row in rows]
+
+
+def newest(connection: sa.Connection, origin: str, kind: str, below: int) -> LogRecord | None:
+    """Return the last entry of a kind, of those that are no segment, among the first `below` of an origin."""
+    of_kind = sa.and_(LOG.c.origin == origin, LOG.c.entry.is_(None), LOG.c.kind == kind, LOG.c.idx < below)
+    query = sa.select(LOG).where(of_kind).order_by(LOG.c.idx.desc()).limit(1)
+    rows = _records(connection.execute(query)) if _exists(connection) else []
+    return rows[0] if rows else None
 
 
 def index_of(connection: sa.Connection, origin: str, entry: int) -> int | None:

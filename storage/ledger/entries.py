@@ -1,0 +1,66 @@
+"""The entries of a log: one canonical JSON document for each thing that happened in an origin. See docs/ledger.md."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from storage.layout import EntryRecord, FileRecord, LogRecord
+from storage.ledger.errors import LedgerError
+
+MAX_BYTES: Final = 65_535
+"""An entry of an entry bundle is no longer (C2SP tlog-tiles)."""
+MAX_FILES: Final = 50
+"""The files of a table are named up to this number: a segment of so many dates has them in the catalog alone."""
+
+
+def encode(origin: str, kind: str, content: Mapping[str, Any], *, entry: int | None = None) -> LogRecord:
+    """Return a log entry: JSON with sorted keys and without white space. Raises `LedgerError` when it is longer than a bundle takes."""
+    body = orjson.dumps({**content, "kind": kind}, option=orjson.OPT_SORT_KEYS)
+    if len(body) > MAX_BYTES:
+        raise LedgerError(
+            "describe what happened in the log", origin, hint=f"{len(body)} bytes are more than {MAX_BYTES}: report this defect"
+        )
+    return LogRecord(origin=origin, kind=kind, entry=entry, body=body)
+
+
+def segment(data: Path, entry: EntryRecord, files: Sequence[FileRecord]) -> LogRecord:
+    """Return what the log says of a sealed segment: its rows as they stand in the files just published, its counters, its policy.
+
+    Raises `LedgerError` when a file cannot be read.
+    """
+    names = list(dict.fromkeys(file.table_name for file in files))
+    tables = {name: _table(data, name, [file for file in files if file.table_name == name]) for name in names}
+    counters = {
+        name: getattr(entry, name)
+        for name in ("received", "stored", "rejected", "deduplicated", "quarantined", "withheld", "own", "resent")
+    }
+    content = {
+        "entry": entry.entry,
+        "sealed_ns": entry.sealed_ns,
+        "tables": tables,
+        "counters": counters,
+        "policy_hash": entry.policy_hash,
+        "schema_version": entry.descriptor.get("schema_version"),
+    }
+    return encode(entry.origin, "segment", content, entry=entry.entry)
+
+
+def _table(data: Path, name: str, files: Sequence[FileRecord]) -> dict[str, Any]:
+    from storage.ledger.leaves import file_leaves, table_root
+
+    found = file_leaves([data / file.path for file in files], name)
+    named = {"files": [{"path": file.path, "sha256": file.sha256} for file in files]} if len(files) <= MAX_FILES else {}
+    return {
+        "rows": sum(file.rows for file in files),
+        "root": table_root(found).hex(),
+        "min_ns": min(file.min_ns for file in files),
+        "max_ns": max(file.max_ns for file in files),
+        **named,
+    }
+
+
+def key_change(origin: str, *, old: str, new: str, at_ns: int) -> LogRecord:
+    """Return what the log says of a rotation: the verifier keys that signed up to here, and from here on."""
+    return encode(origin, "key", {"at_ns": at_ns, "old": old, "new": new})
