@@ -1,8 +1,9 @@
 """Derivations: what is made of sealed rows when they are read again by newer dialects and prices.
 
 Sealed rows never change. A derivation is a row of its own in the table `derivations`, published like any other: in an entry of the
-origin `<node>/rederive`, in files of the sealed row's date, in one catalog transaction. The views of rows show the newest derivation of
-a row, and in `derived_from` that they do. So a crash leaves the lake as it was, or with some rows derived: the next run does the rest.
+origin `<node>/rederive`, in files of the sealed row's date, in one catalog transaction with what that origin's log says of it. The
+views of rows show the newest derivation of a row, and in `derived_from` that they do. So a crash leaves the lake as it was, or with
+some rows derived: the next run does the rest.
 """
 
 import secrets
@@ -17,6 +18,7 @@ from storage.catalog import Catalog
 from storage.durable import DISK, FileLock, FileSystem
 from storage.lake import Lake
 from storage.layout import EntryRecord, FileRecord, JoinRecord, sealed_path
+from storage.ledger.entries import segment
 from storage.schema import DERIVATIONS, SCHEMA_VERSION
 from storage.views import query_sql
 from storage.writer import publish_entry
@@ -81,8 +83,12 @@ def read_slice(lake: Lake, part: Slice) -> pa.Table:
 class Publisher:
     """Publishes derivations as entries of one origin. One at a time in a data directory: raises `LakeLocked` while another lives."""
 
-    def __init__(self, data: Path, node: str, *, fs: FileSystem = DISK) -> None:
-        """`node` begins the origin's name. Takes away what a run that was killed published without entering it into the catalog."""
+    def __init__(self, data: Path, node: str, *, ledgered: bool = True, fs: FileSystem = DISK) -> None:
+        """`node` begins the origin's name; without `ledgered` the ledger's log says nothing of what is published.
+
+        Takes away what a run that was killed published without entering it into the catalog.
+        """
+        self._ledgered = ledgered
         self.origin = f"{node}/rederive"
         self._data = data
         self._fs = fs
@@ -107,9 +113,10 @@ class Publisher:
         joins = joins or Joins()
         table = self._numbered(rows, now_ns)
         files = publish_entry(self._data, self.origin, self._entry, {TABLE: table}, sealed_ns=now_ns, fs=self._fs)
+        entry = self._record(rows.num_rows, now_ns)
         self.catalog.commit_entry(
-            self._record(rows.num_rows, now_ns), files, runs=runs, trace_runs=joins.trace_runs or {}, joins=joins.stated,
-            withdrawn=joins.withdrawn,
+            entry, files, runs=runs, trace_runs=joins.trace_runs or {}, joins=joins.stated, withdrawn=joins.withdrawn,
+            log=[segment(self._data, entry, files)] if self._ledgered else [],
         )  # fmt: skip
         self._entry += 1
 
