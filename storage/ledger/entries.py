@@ -48,13 +48,15 @@ def segment(data: Path, entry: EntryRecord, files: Sequence[FileRecord]) -> LogR
 
 
 def _table(data: Path, name: str, files: Sequence[FileRecord]) -> dict[str, Any]:
+    from storage.ledger.fingerprint import fingerprints
     from storage.ledger.leaves import file_leaves, table_root
 
-    found = file_leaves([data / file.path for file in files], name)
+    found = file_leaves([data / file.path for file in files], name).sort_by("entry_row")
     named = {"files": [{"path": file.path, "sha256": file.sha256} for file in files]} if len(files) <= MAX_FILES else {}
     return {
         "rows": sum(file.rows for file in files),
         "root": table_root(found).hex(),
+        "fingerprints": fingerprints(found["leaf"].to_pylist()),
         "min_ns": min(file.min_ns for file in files),
         "max_ns": max(file.max_ns for file in files),
         **named,

@@ -1,0 +1,272 @@
+"""Whether a log is the one that was signed: its entries, tiles and checkpoint, and the catalog's copy of it.
+
+One pass, a bundle of 256 entries at a time, whatever the log's size. Where two copies of an entry differ, the one under the signed root
+is the true one, so that one edited file is named as what it is and costs no other verdict.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from storage.catalog import Catalog
+from storage.ledger import merkle
+from storage.ledger.errors import LedgerError
+from storage.ledger.log import Log
+from storage.ledger.tiles import TILE_WIDTH, bundle_path, tile_path
+from storage.ledger.verdicts import Finding, Verdict
+from storage.ledger.verify_trust import Claim, Signed
+
+_CACHED_BUNDLES: Final = 4
+
+
+@dataclass(slots=True, kw_only=True)
+class LogAudit:
+    """What a pass over one log found."""
+
+    log: Log
+    signed: Signed
+    size: int = 0
+    root: bytes = merkle.EMPTY_ROOT
+    sound: int = 0  # entries that a trusted root covers
+    numbers: array[int] = field(default_factory=lambda: array("q"))  # of segments, ascending
+    indexes: array[int] = field(default_factory=lambda: array("q"))  # where in the log they stand
+    tables: set[str] = field(default_factory=set)
+    others: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)  # index and entry of whatever is no segment
+    findings: list[Finding] = field(default_factory=list)
+    anchored: int = 0  # entries that a claim from outside covers
+    anchored_by: list[str] = field(default_factory=list)
+    restored: dict[int, bytes] = field(default_factory=dict)  # index → the catalog's copy of an entry whose own is altered
+    _bundles: OrderedDict[int, list[bytes]] = field(default_factory=OrderedDict)
+
+    @property
+    def origin(self) -> str:
+        """The origin's name."""
+        return self.log.origin
+
+    def index_of(self, entry: int) -> int | None:
+        """Return where in the log a segment stands."""
+        at = bisect_left(self.numbers, entry)
+        return self.indexes[at] if at < len(self.numbers) and self.numbers[at] == entry else None
+
+    def segment(self, entry: int) -> Mapping[str, Any] | None:
+        """Return what the log says of a segment; None when it has none of this number. Raises `LedgerError`."""
+        index = self.index_of(entry)
+        return None if index is None else orjson.loads(self._body(index))
+
+    def segments(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Yield number and descriptor of each segment, ascending. Raises `LedgerError`."""
+        for number, index in zip(self.numbers, self.indexes, strict=True):
+            yield number, orjson.loads(self._body(index))
+
+    def segments_below(self, size: int) -> int:
+        """Return how many segments stand among the first `size` entries."""
+        return bisect_left(self.indexes, size)
+
+    def _body(self, index: int) -> bytes:
+        if index in self.restored:
+            return self.restored[index]
+        bundle, at = divmod(index, TILE_WIDTH)
+        if bundle not in self._bundles:
+            start = bundle * TILE_WIDTH
+            self._bundles[bundle] = self.log.reader.entries(start, min(TILE_WIDTH, self.size - start))
+            if len(self._bundles) > _CACHED_BUNDLES:
+                self._bundles.popitem(last=False)
+        return self._bundles[bundle][at]
+
+
+def audit_log(log: Log, signed: Signed, catalog: Catalog, claims: Sequence[Claim]) -> LogAudit:
+    """Return what a log is worth: against its checkpoint, against what is remembered and anchored, against the catalog's copy."""
+    audit = LogAudit(log=log, signed=signed, findings=list(signed.findings))
+    head = signed.checkpoint
+    if head is None:
+        return audit
+    audit.size = head.size
+    every = [*signed.claims, *claims]
+    roots = _Roots({head.size, *(claim.size for claim in every if claim.size <= head.size)})
+    for start in range(0, head.size, TILE_WIDTH):
+        _chunk(audit, catalog, roots, start, min(TILE_WIDTH, head.size - start))
+    _judge_root(audit, roots, head.root)
+    for claim in every:
+        _judge_claim(audit, roots, claim)
+    _judge_order(audit)
+    _judge_upper_tiles(audit, roots)
+    return audit
+
+
+class _Roots:
+    """The roots at some sizes, by what the tiles say and by what the entries say."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self.sizes = sorted(sizes)
+        self.tiles: dict[int, bytes] = {0: merkle.EMPTY_ROOT}
+        self.entries: dict[int, bytes] = {0: merkle.EMPTY_ROOT}
+        self.differing: list[int] = []  # indexes of entries that are not what their tile says
+        self.copied: list[int] = []  # indexes of entries that the catalog has otherwise
+        self.uses_tiles = True
+        self._upper_tiles: list[bytes] = []  # roots of full level-0 tiles
+        self._upper_entries: list[bytes] = []
+
+    def add(self, start: int, by_tile: Sequence[bytes], by_entry: Sequence[bytes]) -> None:
+        """Take the hashes of the entries from index `start` on."""
+        for size in self.sizes:
+            if start < size <= start + len(by_tile):
+                self.tiles[size] = merkle.root([*self._upper_tiles, merkle.root(by_tile[: size - start])])
+                self.entries[size] = merkle.root([*self._upper_entries, merkle.root(by_entry[: size - start])])
+        if len(by_tile) == TILE_WIDTH:
+            self._upper_tiles.append(merkle.root(by_tile))
+            self._upper_entries.append(self._upper_tiles[-1] if by_entry == by_tile else merkle.root(by_entry))
+
+    @property
+    def upper(self) -> list[bytes]:
+        """The roots of full bundles, by the copy that the checkpoint confirms."""
+        return self._upper_tiles if self.uses_tiles else self._upper_entries
+
+    def at(self, size: int) -> bytes | None:
+        """The root of the first `size` entries, by the copy that the checkpoint confirms."""
+        return (self.tiles if self.uses_tiles else self.entries).get(size)
+
+
+def _chunk(audit: LogAudit, catalog: Catalog, roots: _Roots, start: int, count: int) -> None:
+    """One bundle: what its entries say, and where tile, bundle and catalog differ."""
+    origin, index = audit.origin, start // TILE_WIDTH
+    copies: list[bytes | None] = [record.body for record in catalog.log_records(origin, start, count)]
+    if len(copies) < count:
+        detail = f"the catalog lacks log entries {start + len(copies)} to {start + count - 1}: an older catalog was restored"
+        audit.findings.append(Finding(origin=origin, verdict=Verdict.MISSING, path="catalog.sqlite", detail=detail))
+        copies += [None] * (count - len(copies))
+    tile = bodies = None
+    try:
+        tile = audit.log.reader.hashes(0, start, count)
+    except LedgerError as error:
+        audit.findings.append(_file_finding(audit, error, tile_path(0, index), "a tile of the log"))
+    try:
+        bodies = audit.log.reader.entries(start, count)
+    except LedgerError as error:
+        audit.findings.append(_file_finding(audit, error, bundle_path(index), "a bundle of log entries"))
+    hashes = [None if copy is None else merkle.leaf_hash(copy) for copy in copies]
+    by_entry = hashes if bodies is None else [merkle.leaf_hash(body) for body in bodies]
+    by_tile = by_entry if tile is None else tile
+    known_tile = [each or bytes(merkle.HASH_BYTES) for each in by_tile]
+    known_entry = [each or bytes(merkle.HASH_BYTES) for each in by_entry]
+    for at in range(count):
+        if known_tile[at] != known_entry[at]:
+            roots.differing.append(start + at)
+        if hashes[at] is not None and hashes[at] not in {known_tile[at], known_entry[at]}:
+            roots.copied.append(start + at)
+        own = bodies[at] if bodies is not None else None
+        copy = copies[at]
+        if copy is not None and (own is None or (known_tile[at] != known_entry[at] and hashes[at] == known_tile[at])):
+            audit.restored[start + at] = copy
+        _take(audit, start + at, audit.restored.get(start + at, own))
+    roots.add(start, known_tile, known_entry)
+
+
+def _take(audit: LogAudit, index: int, body: bytes | None) -> None:
+    """Enter one log entry into the index of segments, or keep what else it is."""
+    try:
+        entry = orjson.loads(body) if body is not None else None
+        if entry is not None and entry["kind"] == "segment":
+            audit.numbers.append(int(entry["entry"]))
+            audit.indexes.append(index)
+            audit.tables.update(name for name, table in entry["tables"].items() if table["rows"])
+        elif entry is not None:
+            audit.others.append((index, entry))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        detail = f"log entry {index} is not readable"
+        audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, detail=detail))
+
+
+def _file_finding(audit: LogAudit, error: LedgerError, below: str, what: str) -> Finding:
+    gone = isinstance(error.__cause__, FileNotFoundError)
+    verdict = Verdict.MISSING if gone else Verdict.ALTERED
+    return Finding(origin=audit.origin, verdict=verdict, path=f"ledger/{audit.origin}/{below}", detail=f"{what}: {error.hint}")
+
+
+def _judge_root(audit: LogAudit, roots: _Roots, signed_root: bytes) -> None:
+    """Compare with the checkpoint, and name the entries, or tiles, that are not what was signed."""
+    origin, folder = audit.origin, f"ledger/{audit.origin}"
+    if roots.tiles.get(audit.size) == signed_root:
+        for index in roots.differing:
+            detail = f"log entry {index} is not the one that was signed"
+            path = f"{folder}/{bundle_path(index // TILE_WIDTH)}"
+            audit.findings.append(_altered(audit, index, path, detail))
+    elif roots.entries.get(audit.size) == signed_root:
+        roots.uses_tiles = False
+        audit.restored.clear()
+        for index in sorted({each // TILE_WIDTH for each in roots.differing}):
+            detail = f"the hashes of log entries {index * TILE_WIDTH} and following are not theirs"
+            audit.findings.append(Finding(origin=origin, verdict=Verdict.ALTERED, path=f"{folder}/{tile_path(0, index)}", detail=detail))
+    else:
+        first = min([*roots.differing, *roots.copied], default=None)
+        where = "" if first is None else f", the first at log entry {first}"
+        detail = f"its entries do not lead to the root that its checkpoint signs: entries were changed, removed or inserted{where}"
+        audit.findings.append(Finding(origin=origin, verdict=Verdict.ALTERED, path=folder, detail=detail))
+        return
+    audit.root = signed_root
+    audit.sound = audit.size if audit.signed.trusted else 0
+    for index in [each for each in roots.copied if each not in roots.differing]:
+        detail = f"the catalog's copy of log entry {index} is another one"
+        audit.findings.append(_altered(audit, index, "catalog.sqlite", detail))
+
+
+def _altered(audit: LogAudit, index: int, path: str, detail: str) -> Finding:
+    """A finding about one log entry, by the number of its segment, if it is one."""
+    at = bisect_left(audit.indexes, index)
+    number = audit.numbers[at] if at < len(audit.indexes) and audit.indexes[at] == index else None
+    return Finding(origin=audit.origin, verdict=Verdict.ALTERED, first=number, last=number, path=path, detail=detail)
+
+
+def _judge_claim(audit: LogAudit, roots: _Roots, claim: Claim) -> None:
+    """Hold a remembered, anchored or rotation head against the log."""
+    said = f"{claim.size} entries, says {claim.source}" if claim.outside else f"{claim.size} entries were seen before"
+    if claim.size > audit.size:
+        detail = f"its log has {audit.size} entries, {said}: its tail was cut off, or an older copy was restored"
+        audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.MISSING, detail=detail))
+    elif roots.at(claim.size) != claim.root:
+        by = claim.source if claim.outside or claim.source == "rotation" else "what was seen before"
+        detail = f"its first {claim.size} entries are not those of {by}: the log was rewritten"
+        audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, detail=detail))
+    else:
+        audit.sound = max(audit.sound, claim.size)
+        if claim.outside:
+            audit.anchored = max(audit.anchored, claim.size)
+            audit.anchored_by.append(claim.source)
+
+
+def _judge_order(audit: LogAudit) -> None:
+    """Segments of an origin are numbered without a gap."""
+    for before, after in zip(audit.numbers, audit.numbers[1:], strict=False):
+        if after <= before:
+            detail = f"segment {after} follows segment {before} in the log"
+            audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, first=after, last=after, detail=detail))
+        elif after > before + 1:
+            detail = "no segment of this number was ever put into the log"
+            audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.MISSING, first=before + 1, last=after - 1, detail=detail))
+
+
+def _judge_upper_tiles(audit: LogAudit, roots: _Roots) -> None:
+    """Tiles above level 0 repeat the roots of those below."""
+    level, below = 1, roots.upper
+    while below and audit.root != merkle.EMPTY_ROOT:
+        for start in range(0, len(below), TILE_WIDTH):
+            part = below[start : start + TILE_WIDTH]
+            path = tile_path(level, start // TILE_WIDTH)
+            try:
+                if audit.log.reader.hashes(level, start, len(part)) == part:
+                    continue
+                finding = Finding(
+                    origin=audit.origin,
+                    verdict=Verdict.ALTERED,
+                    path=f"ledger/{audit.origin}/{path}",
+                    detail="a tile of the log does not hold the roots of the tiles below it",
+                )
+            except LedgerError as error:
+                finding = _file_finding(audit, error, path, "a tile of the log")
+            audit.findings.append(finding)
+        below = [merkle.root(below[at : at + TILE_WIDTH]) for at in range(0, len(below) - len(below) % TILE_WIDTH, TILE_WIDTH)]
+        level += 1
