@@ -1,0 +1,215 @@
+"""The evidence of stored rows: the rows as they are stored, and what leads from their leaf hashes up to a signed checkpoint.
+
+`prove` and `bundle` write it down. Nothing is handed on that does not verify: rows whose entry has another root are refused here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.catalog import Catalog
+from storage.errors import StorageError
+from storage.layout import FileRecord, locate
+from storage.ledger.canonical import leaf_sql
+from storage.ledger.errors import LedgerError
+from storage.ledger.log import Log, log_folder
+from storage.ledger.merkle import leaf_hash, root, root_from_inclusion
+from storage.ledger.note import Checkpoint, split
+from storage.ledger.proof import EntryProof
+from storage.ledger.tombstones import FOLDER
+from storage.schema import TABLES
+
+_GATHER: Final = "gather evidence"
+_BUNDLE: Final = 256
+"""Entries in one file of a log."""
+_LEAVES: Final = (
+    "SELECT entry, entry_row, {leaf} AS leaf FROM read_parquet($path, hive_partitioning = false) "
+    "WHERE entry BETWEEN $first AND $last AND list_contains($entries, entry)"
+)
+
+
+class Place(NamedTuple):
+    """Where a row is: its table, and its record id in parts."""
+
+    table: str
+    origin: str
+    entry: int
+    row: int
+
+    @property
+    def record_id(self) -> str:
+        """As the views have it."""
+        return f"{self.origin}/{self.entry}/{self.row}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableEvidence:
+    """Rows of one table of one entry, and the tree that they stand in."""
+
+    rows: pa.Table  # by entry_row, in the schema of the table
+    positions: tuple[int, ...]  # of these rows in the tree
+    leaves: tuple[bytes, ...]  # of all rows of the table in the entry, those of removed ones too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryEvidence:
+    """One entry of a log, and rows that it commits to."""
+
+    origin: str
+    index: int  # in the log
+    entry: int  # the segment
+    body: bytes  # the entry as the log has it
+    proof: EntryProof
+    tables: Mapping[str, TableEvidence]
+
+
+def gather(data: Path, catalog: Catalog, places: Iterable[Place]) -> list[EntryEvidence]:
+    """Return the evidence of rows, by origin and entry, with the newest checkpoint of each log; it has been checked against it.
+
+    Raises `LedgerError` for rows that the ledger does not cover, or not as they are stored; `StorageError` where files cannot be read.
+    """
+    wanted: dict[str, dict[int, dict[str, set[int]]]] = {}
+    for place in places:
+        wanted.setdefault(place.origin, {}).setdefault(place.entry, {}).setdefault(place.table, set()).add(place.row)
+    found: list[EntryEvidence] = []
+    for origin in sorted(wanted):
+        found += _of_origin(data, catalog, origin, wanted[origin])
+    return found
+
+
+def _of_origin(data: Path, catalog: Catalog, origin: str, wanted: Mapping[int, Mapping[str, Set[int]]]) -> Iterator[EntryEvidence]:
+    log = CheckedLog(data, catalog, origin)
+    bodies = log.bodies(sorted(wanted))
+    tables = {name for parts in wanted.values() for name in parts}
+    stored = {table: _Stored.read(data, catalog, origin, table, {e: p[table] for e, p in wanted.items() if table in p}) for table in tables}
+    for entry in sorted(wanted):
+        index, body = bodies[entry]
+        stated = orjson.loads(body)["tables"]
+        parts = {}
+        for table in sorted(wanted[entry]):
+            parts[table] = stored[table].evidence(data, origin, entry, table, stated.get(table, {"rows": 0, "root": ""}))
+            if parts[table].rows.num_rows != len(wanted[entry][table]):
+                raise LedgerError(_GATHER, f"{origin}/{entry}", hint=f"rows of {table} are no longer stored: `auditlake verify` says why")
+        yield EntryEvidence(origin=origin, index=index, entry=entry, body=body, proof=log.proof(index, body), tables=parts)
+
+
+class CheckedLog:
+    """One log as its newest checkpoint has it."""
+
+    def __init__(self, data: Path, catalog: Catalog, origin: str) -> None:
+        self._origin = origin
+        self._catalog = catalog
+        self._log = Log(data, origin)
+        note = self._log.checkpoint()
+        if note is None:
+            raise LedgerError(_GATHER, origin, hint="this origin has no log yet: is `extensions.ledger` on, and did the collector seal?")
+        self._note = note
+        self._head = Checkpoint.parse(split(note)[0])
+
+    def bodies(self, entries: Sequence[int]) -> dict[int, tuple[int, bytes]]:
+        """Return index and content of the log entries of these segments. Raises `LedgerError` when one is not in the log."""
+        indexes: dict[int, int] = {}
+        for entry in entries:
+            index = self._catalog.log_index(self._origin, entry)
+            if index is None:
+                raise LedgerError(_GATHER, f"entry {entry} of {self._origin}", hint="it is from before the ledger, which does not cover it")
+            if index >= self._head.size:
+                hint = (
+                    "it is sealed, but not in a signed checkpoint yet: try again in a second; `auditlake ledger status` tells how far it is"
+                )
+                raise LedgerError(_GATHER, f"entry {entry} of {self._origin}", hint=hint)
+            indexes[entry] = index
+        groups: dict[int, list[int]] = {}
+        for index in indexes.values():
+            groups.setdefault(index // _BUNDLE, []).append(index)
+        contents: dict[int, bytes] = {}
+        for group in groups.values():
+            first = min(group)
+            contents.update(enumerate(self._log.reader.entries(first, max(group) - first + 1), first))
+        return {entry: (index, contents[index]) for entry, index in indexes.items()}
+
+    def proof(self, index: int, body: bytes) -> EntryProof:
+        """Return the proof of an entry. Raises `LedgerError` when the log is not the one of its checkpoint."""
+        hashes = self._log.reader.inclusion_proof(index, self._head.size)
+        if root_from_inclusion(leaf_hash(body), index, self._head.size, hashes) != self._head.root:
+            raise LedgerError(_GATHER, self._log.folder, hint="its files are not those of its checkpoint: `auditlake verify` says more")
+        return EntryProof(index=index, hashes=tuple(hashes), checkpoint=self._note)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """What live files hold of some entries of one table."""
+
+    rows: pa.Table
+    leaves: pa.Table
+
+    @classmethod
+    def read(cls, data: Path, catalog: Catalog, origin: str, table: str, wanted: Mapping[int, Set[int]]) -> "_Stored":
+        import duckdb
+        import pyarrow.parquet as pq
+
+        rows, leaves = [TABLES[table].empty_table()], []
+        with duckdb.connect(config={"threads": 2}) as connection:
+            for file in _holding(catalog.live_files(table), origin, wanted):
+                path = locate(data, file.path)
+                among = {entry: wanted[entry] for entry in wanted if file.min_entry <= entry <= file.max_entry}
+                limits = {"path": str(path), "first": min(among), "last": max(among), "entries": list(among)}
+                try:
+                    sql = _LEAVES.format(leaf=leaf_sql(pq.read_schema(path)))
+                    leaves.append(connection.sql(sql, params=limits).to_arrow_table())
+                    rows.append(_rows(path, table, among))
+                except (OSError, pa.ArrowException, duckdb.Error) as error:
+                    raise StorageError(_GATHER, path, hint="it cannot be read: `auditlake doctor` names damaged files") from error
+        nothing = pa.table({"entry": pa.array([], pa.int64()), "entry_row": pa.array([], pa.int64()), "leaf": pa.array([], pa.binary())})
+        return cls(rows=pa.concat_tables(rows), leaves=pa.concat_tables(leaves) if leaves else nothing)
+
+    def evidence(self, data: Path, origin: str, entry: int, table: str, stated: Mapping[str, Any]) -> TableEvidence:
+        """Raises `LedgerError` when the rows of the entry, with what stays of removed ones, do not lead to the root that is `stated`."""
+        ours = self.leaves.filter(pc.equal(self.leaves["entry"], entry))
+        leaves = dict(zip(ours["entry_row"].to_pylist(), ours["leaf"].to_pylist(), strict=True))
+        if len(leaves) < stated["rows"]:
+            leaves = {**removed(data, origin, entry, table), **leaves}
+        order = sorted(leaves)
+        hashes = [leaves[row] or b"" for row in order]
+        if len(hashes) != stated["rows"] or root(hashes).hex() != stated["root"]:
+            hint = f"its rows of {table} are not those that the log committed to: `auditlake verify --origin {origin}` says which"
+            raise LedgerError(_GATHER, f"entry {entry} of {origin}", hint=hint)
+        rows = self.rows.filter(pc.equal(self.rows["entry"], entry)).sort_by("entry_row")
+        places = {row: position for position, row in enumerate(order)}
+        return TableEvidence(rows=rows, positions=tuple(places[row] for row in rows["entry_row"].to_pylist()), leaves=tuple(hashes))
+
+
+def _holding(files: Sequence[FileRecord], origin: str, entries: Iterable[int]) -> list[FileRecord]:
+    numbers = list(entries)
+    return [file for file in files if file.origin == origin and any(file.min_entry <= entry <= file.max_entry for entry in numbers)]
+
+
+def _rows(path: Path, table: str, wanted: Mapping[int, Set[int]]) -> pa.Table:
+    """The wanted rows of a file, in the schema of today."""
+    import pyarrow.parquet as pq
+
+    numbers = sorted(set().union(*wanted.values()))
+    found = pq.read_table(path, filters=[("entry", "in", list(wanted)), ("entry_row", "in", numbers)], partitioning=None)
+    keys = zip(found["entry"].to_pylist(), found["entry_row"].to_pylist(), strict=True)
+    found = found.filter(pa.array([row in wanted[entry] for entry, row in keys], pa.bool_()))
+    columns = [
+        found[field.name].cast(field.type) if field.name in found.column_names else pa.nulls(found.num_rows, field.type)
+        for field in TABLES[table]
+    ]
+    return pa.table(columns, schema=TABLES[table])
+
+
+def removed(data: Path, origin: str, entry: int, table: str) -> dict[int, bytes]:
+    """Return the leaf hashes that stay of rows of an entry that were erased or expired, by their number; unverified."""
+    found: dict[int, bytes] = {}
+    for path in sorted((log_folder(data, origin) / FOLDER).glob("*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            fields = orjson.loads(line)
+            if fields["entry"] == entry and fields["table"] == table and fields["leaf"] is not None:
+                found[fields["row"]] = bytes.fromhex(fields["leaf"])
+    return found
