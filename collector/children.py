@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import structlog
 
+from collector.config_ledger import LedgerConfig
 from collector.price_file import PriceFile
 from collector.supervised import Supervised
 
@@ -105,13 +106,13 @@ class Child(Supervised):
         self._process.kill()
 
 
-def seal(data: Path, prices: PriceFile | None, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
-    """The sealer process."""
+def seal(data: Path, prices: PriceFile | None, ledger: LedgerConfig, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
+    """The sealer process; an environment variable that holds the ledger's key is this process's own."""
     from collector.pricing import Pricer
     from collector.sealer import run_sealer
 
     _lower_priority(idle=idle and not stop.is_set())
-    run_sealer(data, stop, wake, prices=Pricer(prices))
+    run_sealer(data, stop, wake, prices=Pricer(prices), ledger=ledger.kept(os.environ))
 
 
 def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: bool, stop: threading.Event, _wake: threading.Event) -> None:

@@ -21,6 +21,7 @@ from collector.config_admission import (
     public_pages_warnings,
 )
 from collector.config_fields import host_port
+from collector.config_ledger import LedgerConfig
 from collector.config_messages import worded
 from collector.config_model import (
     COMPONENTS,
@@ -98,6 +99,7 @@ class Config:
     forwards: tuple[forwarding.Forward, ...] = ()  # exporters that send the redacted copy onward
     limits: LimitsConfig = field(default_factory=LimitsConfig)  # how much each tenant may send
     authenticators: Mapping[str, BearerTokenAuthConfig | BasicAuthConfig] = field(default_factory=dict)  # by id, those that run
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -260,6 +262,7 @@ class _Check:
             workers=service.workers,
             limits=receiver.limits,
             authenticators=authenticators,
+            ledger=next((found for found in self._components["extensions"].values() if isinstance(found, LedgerConfig)), LedgerConfig()),
         )
 
     def _authenticators(self, identifiers: list[str]) -> dict[str, BearerTokenAuthConfig | BasicAuthConfig]:

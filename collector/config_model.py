@@ -9,6 +9,7 @@ from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
 from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
 from collector.config_filter import FilterConfig
+from collector.config_ledger import LedgerConfig
 from collector.config_receivers import OtlpReceiverConfig
 from collector.memory import memory_bytes
 from redaction.policy import RedactionConfig
@@ -140,6 +141,7 @@ COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
         "dashboard": DashboardConfig,
         "bearertokenauth": BearerTokenAuthConfig,
         "basicauth": BasicAuthConfig,
+        "ledger": LedgerConfig,
     },
 }
 """Component kinds of each section; an id is `type` or `type/name`."""

@@ -15,6 +15,7 @@ from collector.receivers import otlp_json
 from collector.sealer import seal_pending
 from collector.signals import SIGNALS
 from storage.catalog import Catalog
+from storage.ledger.log import Ledger
 from storage.wal import BatchHeader, RecordType, WalWriter
 
 ORIGIN: Final = "replay/collector"
@@ -29,4 +30,4 @@ def replay(data: Path, requests: Mapping[str, Mapping[str, Any]], *, received_ns
             header = BatchHeader(signal=signal, tenant=None, received_ns=received_ns, policy_hash="", records=0, digest="")
             writer.append([(RecordType.BATCH, header.to_bytes(), message.SerializeToString())])
     with closing(Catalog.open(data)) as catalog:
-        seal_pending(data, catalog, clock=lambda: received_ns, salts=secrets.token_bytes)
+        seal_pending(data, catalog, clock=lambda: received_ns, salts=secrets.token_bytes, ledger=Ledger(enabled=False))

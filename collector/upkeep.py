@@ -61,9 +61,10 @@ class Upkeep:
     ) -> None:
         """`sealer_seconds` is what the sealer has to finish in at a stop."""
         self._data = data
+        self._ledger = config.ledger
         self._sealer_seconds = sealer_seconds
         self._interval = config.parquet.seal_interval
-        self._sealer = Child("sealer", seal, (data, config.prices), prepare=prepare)
+        self._sealer = Child("sealer", seal, (data, config.prices, config.ledger), prepare=prepare)
         parquet = config.parquet
         self._compactor = Child("compactor", compact, (data, parquet.compact_interval, parquet.retired_grace), prepare=prepare)
         node = parquet.node or node_name(socket.gethostname())
@@ -94,7 +95,7 @@ class Upkeep:
 
     def use_prices(self, prices: PriceFile | None) -> None:
         """What is sealed from now on is priced by this file."""
-        self._sealer.give((self._data, prices))
+        self._sealer.give((self._data, prices, self._ledger))
 
     def reloaded(self, accepted: bool) -> None:
         """Nothing here depends on it: what does is handed over."""

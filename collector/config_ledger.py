@@ -1,0 +1,39 @@
+"""`extensions.ledger`: how the evidence is kept. The ledger is on without this section, and the section counts wherever it is declared."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from collector.config_fields import Duration, Section
+
+if TYPE_CHECKING:
+    from storage.ledger.log import Ledger
+
+
+class LedgerConfig(Section):
+    enabled: bool = True  # without it nothing that is stored meanwhile can be verified
+    key_file: Path | None = None  # base64 of the 32 bytes of an Ed25519 seed, mode 0600; unset: keys/ledger.key in the data directory
+    key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")  # the same in the environment variable of this name
+    idle_interval: Duration = Field(60.0, ge=1)  # after so long without anything sealed, the log is signed again: silence is provable
+
+    @field_validator("key_file")
+    @classmethod
+    def _beside_the_configuration(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        folder = (info.context or {}).get("folder")
+        return file if file is None or folder is None else folder / file
+
+    @model_validator(mode="after")
+    def _one_key(self) -> "LedgerConfig":
+        if self.key_file is not None and self.key_env is not None:
+            raise ValueError("the key is in key_file or in key_env, not in both")
+        return self
+
+    def kept(self, environ: Mapping[str, str]) -> "Ledger":
+        """Return the ledger as it is kept by this section; `environ` is where `key_env` is looked up."""
+        from storage.ledger.keys import KeySource
+        from storage.ledger.log import Ledger
+
+        source = KeySource(file=self.key_file, env=self.key_env)
+        return Ledger(enabled=self.enabled, keys=source, environ=environ, idle_seconds=self.idle_interval)
