@@ -31,7 +31,7 @@ MAX_SIGNATURES: Final = 100
 MAX_SIZE: Final = 2**63 - 1
 
 _DASH: Final = "— "
-_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
+_UNHELD: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")  # control characters, and halves of pairs, which UTF-8 has not
 _DECIMAL: Final = re.compile("0|[1-9][0-9]{0,18}")
 _KEY_ID: Final = re.compile("[0-9a-fA-F]{8}")
 
@@ -60,7 +60,7 @@ def decimal(text: str) -> int:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or _CONTROL.search(name) or any(character.isspace() for character in name):
+    if not name or "+" in name or _UNHELD.search(name) or any(character.isspace() for character in name):
         raise NoteError("use a key name", repr(name[:80]), hint="names are not empty and have no spaces, control characters or +")
 
 
@@ -166,7 +166,7 @@ def _line(key: VerifierKey, signature: bytes) -> str:
 
 def _text(body: str) -> str:
     """Return `body` when a note can hold it; a text that reads like a cosigned message is refused, so that types cannot be mixed up."""
-    if not body.endswith("\n") or _CONTROL.search(body) or body.startswith("cosignature/"):
+    if not body.endswith("\n") or _UNHELD.search(body) or body.startswith("cosignature/"):
         raise NoteError("sign a note", _measure(body), hint="the text must end with a line end and have no other control characters")
     return body
 
@@ -240,7 +240,7 @@ def split(note: str | bytes) -> tuple[str, list[str]]:
         raise NoteError("read a signed note", _measure(note), hint="it is not UTF-8") from None
     at = text.rfind("\n\n")
     lines = text[at + 2 :].split("\n")
-    if at < 0 or len(lines) < 2 or lines.pop() or _CONTROL.search(text):
+    if at < 0 or len(lines) < 2 or lines.pop() or _UNHELD.search(text):
         raise NoteError(
             "read a signed note", _measure(text), hint="expected a text, a blank line and signature lines, and no control characters"
         )

@@ -61,15 +61,15 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def decode_bundle(data: bytes) -> list[bytes]:
-    """Return the entries of a bundle. Raises `LedgerError` when the last one is cut off."""
+def decode_bundle(data: bytes, subject: Path | str = "a bundle") -> list[bytes]:
+    """Return the entries of a bundle. Raises `LedgerError`, about `subject`, when the last one is cut off."""
     entries: list[bytes] = []
     at = 0
     while at < len(data):
         start = at + 2
         at = start + int.from_bytes(data[at:start], "big")
         if start > len(data) or at > len(data):
-            raise LedgerError("read a bundle of log entries", f"entry {len(entries)} of the bundle", hint="it is cut off: restore the file")
+            raise LedgerError("read a bundle of log entries", subject, hint=f"entry {len(entries)} in it is cut off: restore the file")
         entries.append(data[start:at])
     return entries
 
@@ -94,7 +94,7 @@ class TileReader:
         found: list[bytes] = []
         for index, start, stop in _pieces(first, count):
             path = self._file(bundle_path(index), stop)
-            entries = decode_bundle(_read(path))
+            entries = decode_bundle(_read(path), path)
             width = TILE_WIDTH if path.parent.suffix != ".p" else int(path.name)
             if len(entries) != width:
                 raise LedgerError("read a bundle of log entries", path, hint=f"it holds {len(entries)} entries, not {width}: restore it")
