@@ -1,0 +1,107 @@
+"""Which rows are about a person: that name them under a key that says who, are steps of their runs, or mention them anywhere.
+
+A mention is the name as a whole word of any text of the row, in any nesting, whatever its case. What is looked at is what stands in the
+files, sealed rows and derivations alike.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from storage.catalog import Catalog
+from storage.lake import Lake
+from storage.rows import Rows
+from storage.scanning import note_found, places, scanned
+from storage.schema import TABLES
+from storage.views import query_sql
+
+LEAST_MENTION_CHARS: Final = 4
+"""Shorter names are looked for where they stand alone under a key that says who: inside of texts too many others would be hit."""
+LEAST_NUMBER_DIGITS: Final = 6
+"""The same of names that are numbers."""
+
+
+def mention(names: Sequence[str]) -> str | None:
+    """Return the expression (RE2) that finds these names as whole words, also where JSON or a URL writes them; None for short ones."""
+    long = [name for name in names if len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS)]
+    forms = [form for name in long for form in (name, orjson.dumps(name).decode()[1:-1], quote(name), quote(name, safe=""))]
+    return "(?i)" + "|".join(_word(form) for form in dict.fromkeys(forms)) if forms else None
+
+
+def _word(text: str) -> str:
+    begin = r"\b" if text[0].isascii() and text[0].isalnum() else ""
+    end = r"\b" if text[-1].isascii() and text[-1].isalnum() else ""
+    return begin + re.escape(text) + end
+
+
+def of_person(lake: Lake, catalog: Catalog, names: Sequence[str], keys: Sequence[str]) -> Rows:
+    """Return the rows that are about the person with these names; `keys` are attributes that say who. Raises `StorageError`."""
+    lowered = [name.lower() for name in names]
+    pattern = mention(names)
+    condition = "acts OR named" + (" OR regexp_matches(texts, $pattern)" if pattern else "")
+    params: dict[str, Any] = {"names": lowered, "keys": list(keys)} | ({"pattern": pattern} if pattern else {})
+    found, runs = Rows(), set[str]()
+    for file, rows in scanned(lake.data, catalog, lambda schema: _rows_sql(schema, condition), params):
+        note_found(found, file, rows)
+        for row in rows.filter(rows["acts"]).select(["run_id", "trace_id"]).to_pylist():
+            runs.update({row["run_id"], row["trace_id"]} - {None})
+    return _with_runs(lake, catalog, found, sorted(runs), lowered)
+
+
+def _with_runs(lake: Lake, catalog: Catalog, found: Rows, stated: list[str], names: list[str]) -> Rows:
+    """Add the rows of the person's runs."""
+    if stated:
+        final = catalog.run_of_traces(stated)
+        runs = sorted({*stated, *(run for run in final.values() if run)})
+        rows = lake.sql(query_sql("person_runs"), {"runs": runs, "names": names})
+        for table in TABLES:
+            found.note(table, rows.filter(pc.equal(rows["of_table"], table)))
+    return found
+
+
+def _rows_sql(schema: pa.Schema, condition: str) -> str:
+    """The rows of one file for which a condition holds that looks at `acts`, `named` and `texts`."""
+    named = [f"list_contains($names, lower({column}))" for column in ("actor", "approver") if column in schema.names]
+    acts = named[0] if "actor" in schema.names else "false"
+    for field in schema:
+        if pa.types.is_map(field.type) and pa.types.is_large_string(field.type.item_type):
+            said = "list_contains($keys, _a.key) AND list_contains($names, lower(_a.value))"
+            named.append(f"len(list_filter(map_entries({field.name}), lambda _a: {said})) > 0")
+    trace = "trace_id" if "trace_id" in schema.names else "NULL::VARCHAR"
+    texts = ", ".join(f"({text})" for field in schema if (text := _texts(field.name, field.type, 0)) is not None)
+    return f"""
+        SELECT {places(schema)}, run_id, {trace} AS trace_id, acts
+        FROM (
+            SELECT
+                *, coalesce({acts}, false) AS acts, coalesce({" OR ".join(named)}, false) AS named,
+                array_to_string(flatten([{texts}]), chr(10)) AS texts
+            FROM {{files}}
+        )
+        WHERE {condition}"""  # noqa: S608  # nosec B608 - names of columns
+
+
+def _texts(value: str, kind: pa.DataType, depth: int) -> str | None:
+    """SQL for the list of all texts in a value; None for a type that holds none."""
+    each = f"_t{depth}"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return f"[{value}]"
+    if pa.types.is_map(kind):
+        parts = [_texts(f"{each}.key", kind.key_type, depth + 1), _texts(f"{each}.value", kind.item_type, depth + 1)]
+        inner, over = _concatenated(parts), f"map_entries({value})"
+    elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        inner, over = _texts(each, kind.value_type, depth + 1), value
+    elif pa.types.is_struct(kind):
+        return _concatenated([_texts(f"{value}.{field.name}", field.type, depth) for field in kind])
+    else:
+        return None
+    return None if inner is None else f"coalesce(flatten(list_transform({over}, lambda {each}: {inner})), [])"
+
+
+def _concatenated(parts: Sequence[str | None]) -> str | None:
+    known = [part for part in parts if part is not None]
+    return None if not known else known[0] if len(known) == 1 else f"list_concat({', '.join(known)})"

@@ -1,0 +1,85 @@
+"""Which rows an order or a hold means."""
+
+from pathlib import Path
+
+import pytest
+
+from storage.errors import QueryRefused, StorageError
+from storage.selection import Selector, select
+from tests.lake_builder import START_NS, event, metric, span, write_lake
+
+ALICE = "<EMAIL_ADDRESS:00aa11bb22cc33dd>"
+KEYS = ("user.id", "session.id")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of Alice's, one of Bob's, one of both, and what is outside of runs."""
+    data = tmp_path_factory.mktemp("lake")
+    write_lake(
+        data,
+        spans=[
+            span("root", run="alice", trace="t1", actor=ALICE, tenant="acme"),
+            span("tool", run="alice", trace="t1", tenant="acme"),
+            span("root", run="bob", trace="t2", actor="bob", tenant="acme"),
+            span("mail", run="bob", trace="t2", attributes={"to": f"copy of {ALICE}"}, tenant="acme"),
+            span("ask", run="both", trace="t3", actor=ALICE.lower(), tenant="globex"),
+            span("step", run="both", trace="t3", tenant="globex"),
+            span("ask", run="both", trace="t4", actor="bob", tenant="globex"),
+            span("step", run="both", trace="t4", tenant="globex"),
+        ],
+        events=[
+            event("note", run=None, trace="t9", body=f"'{ALICE}' called"),
+            event("login", run=None, trace="t9", attributes={"session.id": ALICE}),
+            event("read", run="alice", trace="t1", scope_name="auditlake.access", tenant="acme"),
+            event("other", run=None, trace="t9", body="nobody"),
+        ],
+        metrics=[metric("calls", tenant="acme", run_id="alice"), metric("calls", at=86_400, tenant="globex")],
+        trace_runs={"t8": "alice"},
+    )
+    write_lake(data, spans=[span("joined", run="t8", trace="t8")], origin="node/other")
+    return data
+
+
+def found(data: Path, **said: object) -> set[str]:
+    """The places of a selection, as table and row; rows of the other origin with its name."""
+    selection = select(data, Selector(**said), identity_keys=KEYS)  # type: ignore[arg-type]
+    return {f"{table}/{row}" if origin == "node/collector" else f"{origin}/{row}" for table, (origin, _, row) in selection.rows.places()}
+
+
+def test_a_person_is_found_under_keys_in_runs_and_in_texts(lake: Path) -> None:
+    """Steps of a run that name nobody belong to whom the run belongs, in a run of several by trace; a mention takes its own row only."""
+    own, mentioned, joined = {"spans/0", "spans/1", "spans/4", "spans/5", "events/9", "metrics/12"}, {"spans/3", "events/8"}, {"node/other/0"}
+    assert found(lake, actors=(ALICE,)) == own | mentioned | joined
+
+
+def test_a_short_name_is_not_looked_for_inside_of_texts(lake: Path) -> None:
+    """Too many others would be hit."""
+    assert found(lake, actors=("bob",)) == {"spans/2", "spans/3", "spans/6", "spans/7"}
+
+
+def test_a_run_is_found_by_its_final_name(lake: Path) -> None:
+    """What auditlake wrote about a run stays: who read it is another matter."""
+    assert found(lake, run="alice") == {"spans/0", "spans/1", "metrics/12", "node/other/0"}
+
+
+def test_criteria_narrow_each_other(lake: Path) -> None:
+    """A tenant, a tenant and a time, a tenant and a predicate."""
+    assert found(lake, tenant="globex") == {"spans/4", "spans/5", "spans/6", "spans/7", "metrics/13"}
+    assert found(lake, tenant="globex", from_ns=START_NS + 3_600 * 10**9) == {"metrics/13"}
+    assert found(lake, tenant="globex", where="name = 'ask' -- of spans alone") == {"spans/4", "spans/6"}
+
+
+def test_what_selects_nothing_or_is_no_condition_is_refused(lake: Path) -> None:
+    """A hold that says nothing would hold everything."""
+    with pytest.raises(StorageError, match="say whose or which"):
+        select(lake, Selector())
+    with pytest.raises(QueryRefused):
+        select(lake, Selector(where="there_is_no_such_column = 1"))
+
+
+def test_a_selector_is_kept_as_text() -> None:
+    """What says nothing is left out."""
+    selector = Selector(actors=("a", "b"), from_ns=3)
+    assert Selector.from_json(selector.to_json()) == selector
+    assert selector.to_json() == '{"actors":["a","b"],"from_ns":3}'
