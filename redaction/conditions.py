@@ -63,7 +63,7 @@ def open_gate(conditions: Sequence[Condition], folder: Path | None = None) -> Ga
 
     A folder that cannot be written costs only the time to compile again. What stands in the file are the policy's expressions.
     """
-    path = folder / f"prefilter-{_identity(conditions)}" if folder is not None else None
+    path = folder / f"prefilter-{identity(conditions)}" if folder is not None else None
     if path is not None:
         try:
             return Gate(path.read_bytes())
@@ -266,7 +266,7 @@ def _places(condition: Condition) -> bytes:
 
 
 def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
-    path = folder / f"characters-{_identity(())}.json" if folder is not None else None
+    path = folder / f"characters-{identity(())}.json" if folder is not None else None
     try:
         known: Mapping[str, object] = json.loads(unsealed(path.read_bytes())) if path is not None else {}
     except (OSError, ValueError):
@@ -279,7 +279,7 @@ def _known_disagreements(folder: Path | None) -> Mapping[str, object]:
     return known
 
 
-def _identity(conditions: Sequence[Condition]) -> str:
+def identity(conditions: Sequence[Condition]) -> str:
     module = hyperscan()
     versions = [FORMAT, regex.__version__, module.__version__ if module else None, os.uname().machine]
     described = json.dumps([versions, [asdict(each) for each in conditions]])

@@ -22,6 +22,7 @@ ERROR: Final = "error"
 TOO_LARGE: Final = "too_large"
 WORKER: Final = "worker"
 VAULT: Final = "vault"
+UNSCANNED: Final = "unscanned"
 """The reasons for which a text is withheld; one that a scanner answers in place of findings."""
 
 

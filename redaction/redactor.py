@@ -16,8 +16,9 @@ from redaction.cache import Cache
 from redaction.composition import Composition, Originals, Scan, generation
 from redaction.content import Capture, Captures
 from redaction.errors import VaultError
-from redaction.findings import ERROR, VAULT, Cleaned, Verdict, withheld
+from redaction.findings import ERROR, UNSCANNED, VAULT, Cleaned, Verdict, withheld
 from redaction.keys import Handling, KeyClass
+from redaction.known_gates import recalled
 from redaction.log import warn
 from redaction.offline import forbid_downloads
 from redaction.policy import RedactionConfig, policy_hash
@@ -167,16 +168,27 @@ class Redactor:
         return self._answers(composition, items, verdicts)
 
     def clean_now(self, items: Sequence[Item], *, subject: str | None = None) -> list[Cleaned]:
-        """The same, synchronously and in this process (which loads Presidio on first use).
+        """The same, synchronously and in this process, which loads Presidio for the first text that the prefilter does not clear.
 
         In the main thread the time budget is enforced like in a scanner process; in another one only between chunks.
         """
+        self._recall()
         composition = self._asked(items, subject)
         verdicts: dict[Scan, Verdict] = {}
         if composition.missing:
             scanner = self._local_scanner()
             verdicts = {scan: scanner.verdict(*scan) for scan in composition.missing}
         return self._answers(composition, items, verdicts)
+
+    def clean_unscanned(self, items: Sequence[Item]) -> list[Cleaned]:
+        """The same without a scanner, in milliseconds: a text (or leaf of JSON) that the prefilter does not clear is withheld.
+
+        Where no earlier process left the prefilter of this policy, it is `clean_now`, which loads Presidio and leaves one.
+        """
+        if not self._recall() and self._cache_folder is not None:
+            return self.clean_now(items)
+        composition = self._asked(items, None)
+        return self._answers(composition, items, dict.fromkeys(composition.missing, UNSCANNED))
 
     def start(self) -> None:
         """Begin to load the scanner processes; returns at once."""
@@ -205,7 +217,7 @@ class Redactor:
         return composition
 
     def _answers(self, composition: Composition, items: Sequence[Item], verdicts: Mapping[Scan, Verdict]) -> list[Cleaned]:
-        reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str))
+        reasons = Counter(verdict for verdict in verdicts.values() if isinstance(verdict, str) and verdict != UNSCANNED)
         if reasons:
             warn("texts were withheld", reasons=dict(reasons))
         answers = [self._answer(composition, text, key, verdicts) for text, key in items]
@@ -234,6 +246,18 @@ class Redactor:
             return False
         composition.remember()
         return True
+
+    def _recall(self) -> bool:
+        """Take the prefilter that an earlier process left, unless there is one; whether there is one now."""
+        if self._prefilter.is_fast or self._cache_folder is None:
+            return self._prefilter.is_fast
+        known = recalled(self._config, self._cache_folder)
+        try:
+            if known is not None:
+                self._prefilter.load(known)
+        except ValueError as error:
+            warn("the compiled prefilter is made anew", error=type(error).__name__)
+        return self._prefilter.is_fast
 
     def _local_scanner(self) -> Scanner:
         with self._local_lock:

@@ -13,7 +13,8 @@ from typing import Any
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 
-from redaction.conditions import open_gate
+from redaction import known_gates
+from redaction.conditions import identity, open_gate
 from redaction.findings import Finding, Findings
 from redaction.policy import RedactionConfig
 from redaction.presidio.detectors import Detector, conditions, detectors
@@ -28,7 +29,10 @@ class Analyzer:
         """`cache_folder` keeps the compiled prefilter; without one it is compiled anew."""
         silence()
         self.detectors: tuple[Detector, ...] = detectors(config)
-        self.gate = open_gate(conditions(config, self.detectors), cache_folder)
+        looked_for = conditions(config, self.detectors)
+        self.gate = open_gate(looked_for, cache_folder)
+        if cache_folder is not None and self.gate.is_fast:
+            known_gates.remember(config, cache_folder, identity(looked_for))
         self._language = config.presidio.language
         self._threshold = config.presidio.score_threshold
         self._entities = sorted({entity for each in self.detectors for entity in each.recognizer.supported_entities})
