@@ -1,20 +1,20 @@
-"""What a command did, as an event in the lake: who, when, what, why, with what outcome (the view `access_log`).
+"""What a command or a page did, as an event in the lake: who, when, what, why, with what outcome (the view `access_log`).
 
-Events go into the WAL of the origin `<node>/access`, redacted by the policy in force; durable when `record` returns. The running
-sealer takes them from there; when none runs, `seal` does it.
+Events go into the WAL of the origin `<node>/access` (of pages `<node>/dashboard/access`), redacted by the policy in force; durable when
+`record` returns. The running sealer takes them from there; when none runs, `seal` does it.
 """
 
 import os
 import pwd
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from collector.node import node_name
-from redaction.vault import PLACEHOLDER
+from redaction.rules import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collector.config import Config
@@ -24,28 +24,39 @@ if TYPE_CHECKING:
 ACTOR: Final = "user.id"
 BEHALF: Final = "auditlake.access.on_behalf_of"
 REASON: Final = "auditlake.access.reason"
+STATEMENT: Final = "auditlake.access.statement"
+SEALED_HERE_BYTES: Final = 4 << 20
+"""A command seals what is pending when it is no more than this: the backlog of a collector that stopped is none of its business."""
 Outcome = Literal["success", "failure", "requested"]
 """It happened, it did not; `requested` is told before something that cannot be undone."""
 
 
 class AccessLog:
-    """The access events of one command."""
+    """The access events of one process."""
 
-    def __init__(self, config: "Config", data: Path, *, on_behalf_of: str | None = None) -> None:
+    def __init__(
+        self, config: "Config", data: Path, *, on_behalf_of: str | None = None, scans: bool = True, origin: str = "access"
+    ) -> None:
+        """`scans`: texts that the prefilter does not clear are given to Presidio, which takes seconds to load; otherwise pseudonyms
+        stand for them (`redaction.statement`). `origin` is the origin without the node. Raises `StorageError` or `RedactionError`.
+        """
         from cli.configuration import cache_folder
         from redaction.pseudonym import load_or_create_key
         from redaction.redactor import Redactor
         from storage.journal import Journal
 
-        self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
+        with as_owner(data):
+            self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
         self._prices = config.prices
+        self._scans = scans
+        self._stored: frozenset[str] = frozenset()
         self._redactor = Redactor(without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
         self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
-        origin = f"{config.parquet.node or node_name(socket.gethostname())}/access"
-        self._journal = Journal(data, origin, self._cleaned, self._redactor.policy_hash, time.time_ns)
+        node = config.parquet.node or node_name(socket.gethostname())
+        self._journal = Journal(data, f"{node}/{origin}", self._cleaned, self._redactor.policy_hash, time.time_ns)
 
     @property
     def actor(self) -> str:
@@ -65,8 +76,13 @@ class AccessLog:
         reason: str = "",
         code: str | None = None,
         more: "Mapping[str, AttributeValue] | None" = None,
+        name: str | None = None,
+        stored: Sequence[str] = (),
     ) -> None:
-        """Make one event durable. Raises `StorageError` when it cannot: then whatever it tells of must not happen."""
+        """Make one event durable. Raises `StorageError` when it cannot: then whatever it tells of must not happen.
+
+        The event is called `name`, or like the action. Texts in `stored` come out of the lake, so that they were cleaned before.
+        """
         from storage.journal import JournalEvent
 
         attributes: dict[str, AttributeValue] = {
@@ -79,31 +95,85 @@ class AccessLog:
             **(more or {}),
         }
         severity = 13 if outcome == "failure" else 9
-        self._journal.write([JournalEvent(name=action, time_ns=time.time_ns(), attributes=attributes, severity=severity)])
+        event = JournalEvent(name=name or action, time_ns=time.time_ns(), attributes=attributes, severity=severity)
+        self._stored = frozenset(stored)
+        with as_owner(self._data):
+            self._journal.write([event])
 
     def seal(self) -> None:
-        """Make the events visible to queries, unless a running sealer is at it. Raises `StorageError`; what was recorded stays so."""
+        """Make the events visible to queries, unless a sealer runs here. Raises `StorageError`; what was recorded stays so."""
+        from storage.durable import held_here
+        from storage.wal import closed_segments
+
+        segments = closed_segments(self._data)
+        if not segments or held_here((self._data / "wal").rglob("LOCK")):
+            return
+        with suppress(FileNotFoundError):  # somebody seals
+            if sum(segment.path.stat().st_size for segment in segments) > SEALED_HERE_BYTES:
+                return
         from collector.pricing import Pricer
         from collector.sealer import seal_pending
         from storage.catalog import Catalog
 
-        with closing(Catalog.open(self._data)) as catalog:
+        with as_owner(self._data), closing(Catalog.open(self._data)) as catalog:
             seal_pending(self._data, catalog, prices=Pricer(self._prices))
 
     def _cleaned(self, items: Sequence[tuple[str, str | None]]) -> list[str]:
         """Clean texts; a placeholder of ours is what cleaning leaves, so that it stays."""
+        if not self._scans:
+            return [self._cleaned_unscanned(text, key) for text, key in items]
         cleaned = self._redactor.clean_now(items)
-        return [text if PLACEHOLDER.fullmatch(text) else each.text for (text, _), each in zip(items, cleaned, strict=True)]
+        return [text if self._is_clean(text) else each.text for (text, _), each in zip(items, cleaned, strict=True)]
+
+    def _cleaned_unscanned(self, text: str, key: str | None) -> str:
+        from redaction.statement import cleaned_name, cleaned_statement
+
+        if self._is_clean(text):
+            return text
+        put_right = cleaned_statement if key == STATEMENT else cleaned_name
+        return put_right(text, lambda part: self._redactor.clean_unscanned([(part, key)])[0].text, self.pseudonym_key)
+
+    def _is_clean(self, text: str) -> bool:
+        return text in self._stored or PLACEHOLDER.fullmatch(text) is not None
+
+
+@contextmanager
+def as_owner(data: Path) -> Iterator[None]:
+    """Write as the owner of the data directory: the sealer, which runs as that user, has to take up and delete what is written.
+
+    Raises `StorageError` for anyone who is neither that user nor root.
+    """
+    from storage.errors import StorageError
+
+    owner, own = data.stat(), os.geteuid()
+    if owner.st_uid == own:
+        yield
+        return
+    if own != 0:
+        raise StorageError("write to the lake", data, hint=f"it belongs to {user_name(owner.st_uid)}: run this as that user")
+    group = os.getegid()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+        os.setegid(group)
 
 
 def operating_user() -> str:
     """Return the name of the user that runs this process, as the operating system knows it; whoever called sudo is named behind it."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = f"uid-{os.getuid()}"
+    name = user_name(os.getuid())
     caller = os.environ.get("SUDO_USER")
     return f"{name} (sudo: {caller})" if caller and os.getuid() == 0 else name
+
+
+def user_name(number: int) -> str:
+    """Return the name of a user of this system."""
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"uid-{number}"
 
 
 def without_vault(policy: "RedactionConfig") -> "RedactionConfig":

@@ -6,7 +6,7 @@ Grammar of the OpenTelemetry Collector: sections of components with ids `type[/n
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -95,6 +95,7 @@ class Config:
     unredacted_signals: frozenset[str]  # those whose pipeline says allow_unredacted and names no redaction
     warnings: tuple[str, ...]
     prices: PriceFile | None = None  # the user's, of processors.pricing
+    audit_reads: Literal["when_possible", "required"] = "when_possible"  # whether reads need a record
     workers: int = 1  # receiving processes that share the ports
     forwards: tuple[forwarding.Forward, ...] = ()  # exporters that send the redacted copy onward
     limits: LimitsConfig = field(default_factory=LimitsConfig)  # how much each tenant may send
@@ -259,6 +260,7 @@ class _Check:
             warnings=tuple(warnings),
             prices=None if pricing is None else load_price_file(pricing.file),
             forwards=forwarding.forwards(service, self._components),
+            audit_reads=service.audit_reads,
             workers=service.workers,
             limits=receiver.limits,
             authenticators=authenticators,

@@ -104,6 +104,7 @@ class AlertsConfig(Section):
 
 class DashboardConfig(Section):
     endpoint: Endpoint = "127.0.0.1:8501"  # host:port of the pages
+    user_header: str | None = None  # the header in which your authenticating proxy names the reader; it must overwrite a client's own
 
 
 class PipelineConfig(Section):
@@ -117,6 +118,7 @@ class ServiceConfig(Section):
     extensions: tuple[str, ...] = ()  # ids of the extensions that run
     pipelines: dict[Literal["traces", "logs", "metrics"], PipelineConfig] = Field(min_length=1)  # one a signal
     abandoned_after: Duration = Field(900.0, gt=0)  # silence after which a run without an end is abandoned
+    audit_reads: Literal["when_possible", "required"] = "when_possible"  # what cannot be recorded: is read with a warning, or is not read
     workers: int = Field(1, ge=1, le=64)  # receiving processes that share the ports (Linux); --workers goes before it
 
 

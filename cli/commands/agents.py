@@ -30,14 +30,17 @@ def agents(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Health of each agent: runs, success, durations, tools, tokens, cost, quality, heartbeat, versions."""
-    from cli.commands._lake import moment, opened
+    from cli.commands._lake import moment
+    from cli.reading import filters, reading
     from storage.agents import AgentFilter, agent_health
 
     now = datetime.now(UTC)
     begun = None if since == "all" else moment(since, "--since", now)
     wanted = AgentFilter(since=begun, until=moment(until, "--until", now), agent=agent, tenant=tenant, environment=environment)
-    with opened(data, "agents") as lake:
-        rows = agent_health(lake, wanted)
+    asked = filters(since=since, until=until, agent=agent, tenant=tenant, environment=environment)
+    with reading(data, "agents", resource="agents", statement=asked) as read:
+        rows = agent_health(read.lake, wanted)
+        read.shown(len(rows))
         if output is not OutputFormat.table:
             print_rows(rows if output is OutputFormat.json else [_flat(row) for row in rows], output)
         elif rows:

@@ -31,15 +31,16 @@ def contract(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Check a run's required fields, and a trace contract if one is given; exit 1 when something is missing."""
-    from cli.commands._lake import opened
+    from cli.reading import reading
     from storage.contract import check, load_contract
 
     wanted = None if file is None else load_contract(file)
-    with opened(data, "contract") as lake:
-        report = check(lake, one_run(lake, run_id), wanted)
-        whole = not lake.damaged
-    if report is None:
-        _unknown(run_id)
+    with reading(data, "contract", resource=run_id) as read:
+        report = check(read.lake, one_run(read.lake, run_id), wanted)
+        if report is None:
+            _unknown(run_id)
+        read.shown(len(report.gaps), resource=report.run_id, stored=[report.run_id])
+        whole = not read.lake.damaged
     rows = [asdict(gap) for gap in report.gaps]
     if output is OutputFormat.json:
         head = {"run_id": report.run_id, "contract": report.contract, "ok": report.ok, "checked": report.checked}

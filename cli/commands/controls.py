@@ -37,8 +37,9 @@ def controls(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Ask the audit controls what fails, with the records; exit 1 when one fails."""
-    from cli.commands._lake import moment, opened
+    from cli.commands._lake import moment
     from cli.commands.contract import one_run
+    from cli.reading import filters, reading
     from storage.controls import built_in, chosen, evaluate, load_controls
 
     asked: Sequence[Control] = (*built_in(), *(() if folder is None else load_controls(folder)))
@@ -48,12 +49,14 @@ def controls(
     ended = moment(until, "--until", now)
     if begun is not None and ended is not None and begun > ended:
         fail(f"--since {since} is after --until {until}", "exchange them")
-    with opened(data, "controls") as lake:
-        runs = None if run is None else [one_run(lake, text) for text in run]
+    told = filters(since=since, until=until, control=control, run=run, tenant=tenant, release=release)
+    with reading(data, "controls", resource="controls", statement=told) as read:
+        runs = None if run is None else [one_run(read.lake, text) for text in run]
         results = evaluate(
-            lake, since=begun, until=ended, run_ids=runs, tenant=tenant, release=release, controls=asked, evidence_limit=evidence
+            read.lake, since=begun, until=ended, run_ids=runs, tenant=tenant, release=release, controls=asked, evidence_limit=evidence
         )
-        whole = not lake.damaged
+        read.shown(sum(len(result.evidence) for result in results))
+        whole = not read.lake.damaged
     _print(results, output)
     if not whole or any(not result.passed for result in results):
         raise typer.Exit(EXIT_NO)

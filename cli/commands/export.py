@@ -73,13 +73,15 @@ def export(
 
 
 def _made(data: Path | None, text: str) -> "tuple[Fixture, list[str]]":
-    from cli.commands._lake import one_run, opened
+    from cli.commands._lake import one_run
+    from cli.reading import EXPORT, reading
     from storage.fixtures import make_fixture
 
-    with opened(data, "export", clock=lambda: time.time_ns() + _LATER_NS) as lake:
-        made = make_fixture(lake, one_run(lake, text))
-    if made is None:
-        fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake", code=EXIT_NO)
+    with reading(data, "export", resource=text, name=EXPORT, clock=lambda: time.time_ns() + _LATER_NS) as read:
+        made = make_fixture(read.lake, one_run(read.lake, text))
+        if made is None:
+            fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake", code=EXIT_NO)
+        read.shown(len(made.expected["steps"]), resource=made.run_id, stored=[made.run_id])
     return made, _different(made)
 
 

@@ -107,13 +107,18 @@ def _refuse_nonsense(release: str, baseline: str | None, *, shadow: bool, pair_b
 
 def _verdict(data: Path | None, question: "Question") -> "Verdict":
     """The answer; a lake that cannot say is a no."""
-    from cli.commands._lake import opened
+    from cli.reading import filters, reading
     from storage.errors import StorageError
     from storage.gate import closed, judge
 
+    scope = question.scope
+    narrowed = {"agent": scope.agent, "tenant": scope.tenant, "environment": scope.environment}
+    asked = filters(release=question.release, baseline=question.baseline, **narrowed)
     try:
-        with opened(data, "gate") as lake:
-            return judge(lake, question)
+        with reading(data, "gate", resource="gate", statement=asked) as read:
+            verdict = judge(read.lake, question)
+            read.shown(len(verdict.checks))
+            return verdict
     except StorageError as error:
         return closed(question, f"the lake cannot say: {error}")
 

@@ -22,11 +22,13 @@ def query(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Run one read-only SELECT over the lake's views."""
-    from cli.commands._lake import opened
-    from storage.sandbox import truncated_at
+    from cli.reading import reading
+    from storage.sandbox import check, truncated_at
 
-    with opened(data, "query") as lake:
-        table = lake.query(sql, timeout_seconds=timeout, max_rows=limit)
+    with reading(data, "query", statement=sql) as read:
+        tables = ", ".join(sorted(check(sql).tables))
+        table = read.lake.query(sql, timeout_seconds=timeout, max_rows=limit)
+        read.shown(table.num_rows, resource=tables)
         print_rows(table, output)
         if (cut := truncated_at(table)) is not None:
             typer.echo(f"only the first {cut} rows are shown: there are more; --limit raises the bound", err=True)

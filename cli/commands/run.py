@@ -38,13 +38,15 @@ def run(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Reconstruct one run: what happened, why it stopped, what is missing; --format json gives all of it."""
-    from cli.commands._lake import opened
+    from cli.reading import reading
     from storage.runs import reconstruct
 
-    with opened(data, "run", abandoned_after=abandoned_after) as lake:
-        found = reconstruct(lake, _one(lake, run_id))
+    with reading(data, "run", resource=run_id, abandoned_after=abandoned_after) as read:
+        found = reconstruct(read.lake, _one(read.lake, run_id))
         if found is None:
             _unknown(run_id)
+        name = str(found["run"]["run_id"])
+        read.shown(len(found["steps"]), resource=name, stored=[name])
         if output is OutputFormat.json:
             print_json(found)
         elif output is not OutputFormat.table:

@@ -38,7 +38,8 @@ def runs(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """List runs, the newest first."""
-    from cli.commands._lake import moment, opened
+    from cli.commands._lake import moment
+    from cli.reading import filters, reading
     from storage.runs import STATUSES, RunFilter, page_runs
 
     if status is not None and status not in STATUSES:
@@ -47,8 +48,10 @@ def runs(
     begun = None if since == "all" else moment(since, "--since", now)
     ended = moment(until, "--until", now)
     wanted = RunFilter(since=begun, until=ended, agent=agent, tenant=tenant, status=status, session=session, release=release, limit=limit)
-    with opened(data, "runs", abandoned_after=abandoned_after) as lake:
-        page = page_runs(lake, wanted)
+    asked = filters(since=since, until=until, agent=agent, tenant=tenant, status=status, session=session, release=release)
+    with reading(data, "runs", resource="runs", statement=asked, abandoned_after=abandoned_after) as read:
+        page = page_runs(read.lake, wanted)
+        read.shown(len(page.rows))
         print_rows([_short(row) for row in page.rows] if output is OutputFormat.table else page.rows, output)
         if page.total > len(page.rows):
             typer.echo(f"{len(page.rows)} of {page.total} runs; --limit shows more", err=True)

@@ -1,0 +1,150 @@
+"""Reads are audited: a command that shows records says in the lake who read what, before it shows anything (docs/access.md).
+
+One event a command, also when it was refused or found nothing. A lake that cannot be written is read all the same, with a warning,
+unless the configuration demands the record (`service.audit_reads: required`).
+"""
+
+import os
+import shlex
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from cli.options import fail
+
+if TYPE_CHECKING:
+    from cli.access import AccessLog, Outcome
+    from collector.config import Config
+    from storage.journal import AttributeValue
+    from storage.lake import Lake
+
+READ: Final = "lake.read"
+EXPORT: Final = "lake.export"
+ROWS: Final = "auditlake.access.rows"
+VIA: Final = "auditlake.access.via"
+CLIENT: Final = "client.address"
+UNKNOWN: Final = "lake"
+"""The resource of a read of nothing in particular."""
+
+
+class Reading:
+    """A lake that is being read by a command, and the event about it."""
+
+    def __init__(self, lake: "Lake", action: str, *, resource: str, statement: str | None, name: str = READ) -> None:
+        """`action` is the command; `resource` and `statement` are what was asked for."""
+        self.lake = lake
+        self._action = action
+        self._resource = resource
+        self._name = name
+        self._asked: dict[str, AttributeValue] = {} if statement is None else {"auditlake.access.statement": statement}
+        self._told = False
+        self._durable = False
+
+    def shown(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = ()) -> None:
+        """Record that `rows` rows are about to be shown; call it before they are. Exits with 2 when it cannot and must.
+
+        `resource` is what it was in the end; texts in `stored` come out of the lake.
+        """
+        self._record("success", resource or self._resource, {ROWS: rows}, stored=stored)
+
+    def failed(self, code: str) -> None:
+        """Record that nothing was shown, unless something was."""
+        if not self._told:
+            self._record("failure", self._resource, {}, code=code)
+
+    def seal(self) -> None:
+        """Make the event visible to queries. It is durable already, so that a failure is only told."""
+        from storage.errors import StorageError
+
+        try:
+            if self._durable:
+                self._log.seal()
+        except StorageError as error:
+            typer.echo(f"warning: the read is recorded, but not in the views yet: {error}", err=True)
+
+    def _record(
+        self,
+        outcome: "Outcome",
+        resource: str,
+        more: "Mapping[str, AttributeValue]",
+        *,
+        code: str | None = None,
+        stored: Sequence[str] = (),
+    ) -> None:
+        from redaction.errors import RedactionError
+        from storage.errors import StorageError
+
+        self._told = True
+        told = {**self._asked, **more, CLIENT: client_address(), VIA: "cli"}
+        try:
+            self._log.record(self._action, outcome=outcome, resource=resource, code=code, more=told, name=self._name, stored=stored)
+            self._durable = True
+        except (StorageError, RedactionError) as error:
+            self._unrecorded(error)
+
+    def _unrecorded(self, error: Exception) -> None:
+        if self._config.audit_reads == "required":
+            fail(f"the read cannot be recorded, so nothing is shown: {error}")
+        typer.echo(f"warning: this read is not recorded: {error}", err=True)
+
+    @cached_property
+    def _config(self) -> "Config":
+        """The configuration in force; the built-in one stands in for one with errors, which the command has named."""
+        from cli.configuration import load_config
+        from collector.config import DEFAULT, ConfigError, parse
+
+        try:
+            return load_config(None)
+        except ConfigError:
+            return parse(DEFAULT, "built-in configuration", os.environ)
+
+    @cached_property
+    def _log(self) -> "AccessLog":
+        from cli.access import AccessLog
+
+        return AccessLog(self._config, self.lake.data, scans=False)
+
+
+@contextmanager
+def reading(
+    data: Path | None,
+    command: str,
+    *,
+    resource: str = UNKNOWN,
+    statement: str | None = None,
+    name: str = READ,
+    abandoned_after: str | None = None,
+    clock: Callable[[], int] = time.time_ns,
+) -> Iterator[Reading]:
+    """Open the lake for a command as `cli.commands._lake.opened` does; the command says `shown` before it shows anything."""
+    from cli.commands._lake import opened
+    from storage.errors import QueryRefused, StorageError
+
+    with ExitStack() as at_the_end, opened(data, command, abandoned_after=abandoned_after, clock=clock) as lake:
+        read = Reading(lake, command, resource=resource, statement=statement, name=name)
+        at_the_end.callback(read.seal)
+        try:
+            yield read
+        except StorageError as error:
+            read.failed("refused" if isinstance(error, QueryRefused) else "failed")
+            raise
+        except typer.Exit:
+            read.failed("unknown")
+            raise
+
+
+def client_address() -> str:
+    """Return from where this command is used: the address of the SSH session, else this machine's name."""
+    return (os.environ.get("SSH_CONNECTION") or "").partition(" ")[0] or socket.gethostname()
+
+
+def filters(**options: str | Sequence[str] | None) -> str | None:
+    """Return options that narrow a read as one line: `--agent support --since 24h`; None when none is given."""
+    given = [(name, [value] if isinstance(value, str) else value) for name, value in options.items() if value]
+    return " ".join(f"--{name} {shlex.quote(value)}" for name, values in given for value in values) or None
