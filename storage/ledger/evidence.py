@@ -3,7 +3,7 @@
 `prove` and `bundle` write it down. Nothing is handed on that does not verify: rows whose entry has another root are refused here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,18 +15,18 @@ import pyarrow.compute as pc
 from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.layout import FileRecord, locate
+from storage.ledger.attested import Attested, best
 from storage.ledger.canonical import leaf_sql
 from storage.ledger.errors import LedgerError
 from storage.ledger.log import Log, log_folder
 from storage.ledger.merkle import leaf_hash, root, root_from_inclusion
-from storage.ledger.note import Checkpoint, split
 from storage.ledger.proof import EntryProof
+from storage.ledger.tiles import TILE_WIDTH
 from storage.ledger.tombstones import FOLDER
 from storage.schema import TABLES
 
 _GATHER: Final = "gather evidence"
-_BUNDLE: Final = 256
-"""Entries in one file of a log."""
+_NO_ROWS: Final = {"rows": 0, "root": ""}
 _LEAVES: Final = (
     "SELECT entry, entry_row, {leaf} AS leaf FROM read_parquet($path, hive_partitioning = false) "
     "WHERE entry BETWEEN $first AND $last AND list_contains($entries, entry)"
@@ -66,6 +66,7 @@ class EntryEvidence:
     body: bytes  # the entry as the log has it
     proof: EntryProof
     tables: Mapping[str, TableEvidence]
+    timestamps: Mapping[str, bytes]  # of the checkpoint (RFC 3161), by file name
 
 
 def gather(data: Path, catalog: Catalog, places: Iterable[Place]) -> list[EntryEvidence]:
@@ -84,61 +85,69 @@ def gather(data: Path, catalog: Catalog, places: Iterable[Place]) -> list[EntryE
 
 def _of_origin(data: Path, catalog: Catalog, origin: str, wanted: Mapping[int, Mapping[str, Set[int]]]) -> Iterator[EntryEvidence]:
     log = CheckedLog(data, catalog, origin)
-    bodies = log.bodies(sorted(wanted))
-    tables = {name for parts in wanted.values() for name in parts}
-    stored = {table: _Stored.read(data, catalog, origin, table, {e: p[table] for e, p in wanted.items() if table in p}) for table in tables}
+    indexes = log.indexes(wanted)
+    shown, bodies = log.shown_with(indexes.values()), log.bodies(indexes.values())
+    names = sorted({name for parts in wanted.values() for name in parts})
+    stored = {
+        name: _Stored.read(data, catalog, origin, name, {e: parts[name] for e, parts in wanted.items() if name in parts}) for name in names
+    }
     for entry in sorted(wanted):
-        index, body = bodies[entry]
+        index = indexes[entry]
+        body = bodies[index]
         stated = orjson.loads(body)["tables"]
-        parts = {}
-        for table in sorted(wanted[entry]):
-            parts[table] = stored[table].evidence(data, origin, entry, table, stated.get(table, {"rows": 0, "root": ""}))
-            if parts[table].rows.num_rows != len(wanted[entry][table]):
-                raise LedgerError(_GATHER, f"{origin}/{entry}", hint=f"rows of {table} are no longer stored: `auditlake verify` says why")
-        yield EntryEvidence(origin=origin, index=index, entry=entry, body=body, proof=log.proof(index, body), tables=parts)
+        tables = {}
+        for name, rows in sorted(wanted[entry].items()):
+            tables[name] = stored[name].evidence(data, origin, entry, name, stated.get(name, _NO_ROWS))
+            if tables[name].rows.num_rows != len(rows):
+                raise LedgerError(_GATHER, f"entry {entry} of {origin}", hint=f"rows of {name} are not stored any more: `auditlake verify`")
+        proof = log.proof(index, body, shown)
+        yield EntryEvidence(origin=origin, index=index, entry=entry, body=body, proof=proof, tables=tables, timestamps=shown.timestamps)
 
 
 class CheckedLog:
-    """One log as its newest checkpoint has it."""
+    """One log, up to the checkpoint that its entries are shown with."""
 
     def __init__(self, data: Path, catalog: Catalog, origin: str) -> None:
         self._origin = origin
         self._catalog = catalog
         self._log = Log(data, origin)
-        note = self._log.checkpoint()
-        if note is None:
-            raise LedgerError(_GATHER, origin, hint="this origin has no log yet: is `extensions.ledger` on, and did the collector seal?")
-        self._note = note
-        self._head = Checkpoint.parse(split(note)[0])
 
-    def bodies(self, entries: Sequence[int]) -> dict[int, tuple[int, bytes]]:
-        """Return index and content of the log entries of these segments. Raises `LedgerError` when one is not in the log."""
-        indexes: dict[int, int] = {}
+    def indexes(self, entries: Iterable[int]) -> dict[int, int]:
+        """Return where in the log segments stand. Raises `LedgerError` when one is from before the ledger."""
+        found = {}
         for entry in entries:
             index = self._catalog.log_index(self._origin, entry)
             if index is None:
                 raise LedgerError(_GATHER, f"entry {entry} of {self._origin}", hint="it is from before the ledger, which does not cover it")
-            if index >= self._head.size:
-                hint = (
-                    "it is sealed, but not in a signed checkpoint yet: try again in a second; `auditlake ledger status` tells how far it is"
-                )
-                raise LedgerError(_GATHER, f"entry {entry} of {self._origin}", hint=hint)
-            indexes[entry] = index
+            found[entry] = index
+        return found
+
+    def shown_with(self, indexes: Collection[int]) -> Attested:
+        """Return the checkpoint to show these log entries with. Raises `LedgerError` when none covers them yet."""
+        found = best(self._log, max(indexes) + 1)
+        if found is None:
+            hint = "they are sealed, but in no signed checkpoint yet: try again in a second; `auditlake ledger status` tells how far it is"
+            raise LedgerError(_GATHER, f"the newest records of {self._origin}", hint=hint)
+        return found
+
+    def bodies(self, indexes: Collection[int]) -> dict[int, bytes]:
+        """Return what the log has at these indexes. Raises `LedgerError`."""
         groups: dict[int, list[int]] = {}
-        for index in indexes.values():
-            groups.setdefault(index // _BUNDLE, []).append(index)
+        for index in indexes:
+            groups.setdefault(index // TILE_WIDTH, []).append(index)
         contents: dict[int, bytes] = {}
         for group in groups.values():
             first = min(group)
             contents.update(enumerate(self._log.reader.entries(first, max(group) - first + 1), first))
-        return {entry: (index, contents[index]) for entry, index in indexes.items()}
+        return contents
 
-    def proof(self, index: int, body: bytes) -> EntryProof:
-        """Return the proof of an entry. Raises `LedgerError` when the log is not the one of its checkpoint."""
-        hashes = self._log.reader.inclusion_proof(index, self._head.size)
-        if root_from_inclusion(leaf_hash(body), index, self._head.size, hashes) != self._head.root:
+    def proof(self, index: int, body: bytes, shown: Attested) -> EntryProof:
+        """Return the proof of an entry. Raises `LedgerError` when the log is not the one of the checkpoint."""
+        head = shown.checkpoint
+        hashes = self._log.reader.inclusion_proof(index, head.size)
+        if root_from_inclusion(leaf_hash(body), index, head.size, hashes) != head.root:
             raise LedgerError(_GATHER, self._log.folder, hint="its files are not those of its checkpoint: `auditlake verify` says more")
-        return EntryProof(index=index, hashes=tuple(hashes), checkpoint=self._note)
+        return EntryProof(index=index, hashes=tuple(hashes), checkpoint=shown.note)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

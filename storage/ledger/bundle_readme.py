@@ -1,0 +1,61 @@
+"""The README of an evidence bundle: for whoever opens it years later and knows nothing of this software."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+_TEXT: Final = """\
+# Evidence: the run {run_id}
+
+{rows}, exported {at} by {by} with {software}. Reason: {reason}.
+
+## Verify it
+
+    python3 -I verify.py --key KEY
+
+Python 3.9 or newer is all it takes: no network, nothing installed, nothing written; exit code 0 means that everything is as it was
+committed. KEY is the log's verifier key (or a file of them), which whoever runs the log published before; `keys.txt` has the keys that this
+bundle believes without one, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
+`verify.py` is one file that you can read first, or take from another copy of auditlake: {verifier} is the
+SHA-256 of this one. `sha256sum -c SHA256SUMS` checks the files alone.
+
+## What is in it
+
+| file | |
+|---|---|
+| `rows/*.jsonl`, `rows/*.parquet` | the records as they are stored, redacted; the same in both. JSON leaves out what is NULL |
+| `schema.json` | the type of every column, as the leaf hash of a row uses it |
+| `ledger/*/checkpoint` | the signed state of each log that the records stand in, with the cosignatures that are known |
+| `ledger/*/*.json`, `ledger/*/*.tlog-proof` | the log entries that commit to the records, each with its proof (c2sp.org/tlog-proof) |
+| `ledger/proofs.json` | for each log entry and table: the places of these records, and the hashes of the others |
+| `ledger/*/timestamps/` | where there is one: an RFC 3161 time-stamp of the checkpoint (`openssl ts -verify -data … -in …`) |
+| `keys.txt` | verifier keys of the logs |
+| `manifest.json` | what this is, who exported it and why, how many records of which tables |
+| `SHA256SUMS`, `SHA256SUMS.sig` | the digest of every file, and the exporter's signature over them, where the key was at hand |
+{more}
+## What it shows, and what not
+
+Each record is what the collector stored when it sealed the log entry, byte for byte, and has not been changed since the checkpoint was
+signed. When that was is as good as the word of who signed it: the host itself, or a witness or time-stamping authority beside it.
+
+It does not show that these are all records of the run: a record that never reached the collector, or that this export left out, is not
+here. Each log entry says how many records it commits to, so that the number of the others is known. Whoever holds the log's key
+could have signed another history; cosignatures and copies elsewhere rule that out up to the size that they cover. What stands in
+`manifest.json` and the files that are no rows, log entries or checkpoints is the exporter's word, which the signature binds.
+"""
+
+_MORE: Final = {
+    "run.json": "the run as auditlake reconstructs it from the records, with what is missing from it",
+    "policy.json": "the redaction policy in force at the export, and its hash; `policy_hash` of a record says which one it went through",
+    "prices.json": "how each priced step got its cost: tokens, source and version of the price list",
+    "prices.yaml": "the price file of the exporter",
+}
+
+
+def readme(manifest: Mapping[str, Any], names: Sequence[str], verifier: str) -> str:
+    """Return the text for a bundle with these files beside it; `verifier` is the digest of its `verify.py`."""
+    told = manifest["exported"]
+    rows = ", ".join(f"{count} {name}" for name, count in manifest["rows"].items())
+    more = "".join(f"| `{name}` | {text} |\n" for name, text in _MORE.items() if name in names)
+    reason = " ".join(told["reason"].split()) or "none given"
+    said = {"run_id": manifest["run_id"], "rows": rows, "at": told["at"], "by": told["by"], "software": told["software"]}
+    return _TEXT.format(**said, reason=reason, more=more, verifier=verifier)

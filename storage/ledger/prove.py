@@ -1,0 +1,111 @@
+"""One record's proof: a file of c2sp.org/tlog-proof@v1 whose extra data is the record and its path to the log entry.
+
+Any tool that knows the specification checks that the log has the entry; `verify.py` of a bundle checks the record too.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from storage.catalog import Catalog
+from storage.ledger.canonical import type_names
+from storage.ledger.errors import LedgerError
+from storage.ledger.evidence import CheckedLog, EntryEvidence, Place, gather, removed
+from storage.ledger.merkle import inclusion_proof
+from storage.ledger.note import encode_base64
+from storage.ledger.row_json import rows_json
+from storage.schema import TABLES
+
+_PROVE: Final = "prove the record"
+
+
+class NotProven(LedgerError):
+    """There is no such record to prove, or none any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordProof:
+    """The proof of records of one log entry."""
+
+    text: str  # the `.tlog-proof` file
+    origin: str
+    index: int  # of the entry in the log
+    checkpoint: str
+    entry: dict[str, Any]  # what the log entry says
+    records: list[dict[str, Any]]  # table, position in its tree, path to its root (base64, from the leaf's sibling upward), row
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for people and programs; `proof` is the file."""
+        said = {"origin": self.origin, "index": self.index, "entry": self.entry, "records": self.records}
+        return {**said, "checkpoint": self.checkpoint, "proof": self.text}
+
+
+def prove(data: Path, catalog: Catalog, record_id: str) -> RecordProof:
+    """Return the proof of the record `origin/entry/row`.
+
+    Raises `NotProven` when it is not stored, or was erased or expired; `LedgerError` when the ledger does not cover it or contradicts it.
+    """
+    origin, entry, row = parse_record_id(record_id)
+    return prove_places(data, catalog, [_found(data, catalog, origin, entry, row)])
+
+
+def prove_places(data: Path, catalog: Catalog, places: Iterable[Place], more: Mapping[str, Any] | None = None) -> RecordProof:
+    """Return one proof of several records of one entry; `more` stands beside them in the extra data. Raises `LedgerError`."""
+    found = gather(data, catalog, places)
+    if len(found) != 1:
+        raise LedgerError(_PROVE, f"records of {len(found)} entries", hint="one proof is of one entry: `auditlake bundle` takes any number")
+    evidence = found[0]
+    records = list(_records(evidence))
+    types = {name: _types(name, [record["row"] for record in records if record["table"] == name]) for name in evidence.tables}
+    extra = {"entry": evidence.body.decode(), "records": records, "types": types, **(more or {})}
+    text = replace(evidence.proof, extra=orjson.dumps(extra, option=orjson.OPT_SORT_KEYS)).text()
+    return RecordProof(
+        text=text,
+        origin=evidence.origin,
+        index=evidence.index,
+        checkpoint=evidence.proof.checkpoint,
+        entry=orjson.loads(evidence.body),
+        records=records,
+    )
+
+
+def parse_record_id(text: str) -> tuple[str, int, int]:
+    """Split `origin/entry/row`. Raises `NotProven` for anything else."""
+    parts = text.rsplit("/", 2)
+    if len(parts) != 3 or not parts[0] or not parts[1].isdecimal() or not parts[2].isdecimal():
+        raise NotProven(_PROVE, text[:200], hint="a record id is origin/entry/row, as in the column record_id of the views")
+    return parts[0], int(parts[1]), int(parts[2])
+
+
+def _found(data: Path, catalog: Catalog, origin: str, entry: int, row: int) -> Place:
+    """Find the table of a record: rows are numbered through all tables of an entry."""
+    if not catalog.has_entry(origin, entry):
+        raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="no such entry is sealed: is --data the right lake?")
+    log = CheckedLog(data, catalog, origin)
+    (index,) = log.indexes([entry]).values()
+    log.shown_with([index])
+    tables = orjson.loads(log.bodies([index])[index])["tables"]
+    first = 0
+    for table in (name for name in TABLES if name in tables):
+        if first <= row < first + tables[table]["rows"]:
+            if row in removed(data, origin, entry, table):
+                raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="it was erased or expired: its leaf hash is all that is left")
+            return Place(table, origin, entry, row)
+        first += tables[table]["rows"]
+    raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint=f"the entry has {first} rows")
+
+
+def _records(evidence: EntryEvidence) -> Iterable[dict[str, Any]]:
+    for table, part in evidence.tables.items():
+        for position, row in zip(part.positions, rows_json(part.rows), strict=True):
+            path = [encode_base64(each) for each in inclusion_proof(part.leaves, position)]
+            yield {"table": table, "position": position, "path": path, "row": row}
+
+
+def _types(table: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The types of the columns that are there."""
+    there = {column for row in rows for column in row}
+    return {column: kind for column, kind in type_names(TABLES[table]).items() if column in there}
