@@ -123,6 +123,13 @@ def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: boo
     run_compactor(data, stop, interval_seconds=interval_seconds, grace_seconds=grace_seconds)
 
 
+def anchor(data: Path, node: str, ledger: LedgerConfig, idle: bool, stop: threading.Event, wake: threading.Event) -> None:
+    """The process that makes checkpoints known outside."""
+    from collector.anchoring import process
+
+    process.anchor(data, node, ledger, idle, stop, wake)
+
+
 def _run(
     name: str, target: Target, arguments: tuple[Any, ...], pipe: Connection, prepare: Callable[[str], None] | None, idle: bool
 ) -> None:

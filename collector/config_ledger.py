@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from collector.config_anchors import AnchorConfig, TimestampAuthorityConfig, WitnessConfig
 from collector.config_fields import Duration, Section
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ class LedgerConfig(Section):
     key_file: Path | None = None  # base64 of the 32 bytes of an Ed25519 seed, mode 0600; unset: keys/ledger.key in the data directory
     key_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")  # the same in the environment variable of this name
     idle_interval: Duration = Field(60.0, ge=1)  # after so long without anything sealed, the log is signed again: silence is provable
+    anchors: tuple[AnchorConfig, ...] = ()  # second locations that get a copy of each checkpoint; docs/anchors.md
+    witnesses: tuple[WitnessConfig, ...] = ()  # witnesses that cosign checkpoints (c2sp.org/tlog-witness)
+    timestamp_authority: TimestampAuthorityConfig | None = None  # an authority that time-stamps checkpoints (RFC 3161)
 
     @field_validator("key_file")
     @classmethod
@@ -29,6 +33,11 @@ class LedgerConfig(Section):
         if self.key_file is not None and self.key_env is not None:
             raise ValueError("the key is in key_file or in key_env, not in both")
         return self
+
+    @property
+    def leaves_host(self) -> bool:
+        """Whether checkpoints are made known outside of this host."""
+        return self.enabled and bool(self.anchors or self.witnesses or self.timestamp_authority)
 
     def kept(self, environ: Mapping[str, str]) -> "Ledger":
         """Return the ledger as it is kept by this section; `environ` is where `key_env` is looked up."""

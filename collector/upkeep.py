@@ -1,5 +1,5 @@
-"""What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor, and a forwarder when
-there are exporters that send onward.
+"""What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor, a forwarder when
+there are exporters that send onward, and one that makes checkpoints known outside when there is somewhere to.
 
 They are processes of their own, sealer and compactor at idle priority. Who minds them here gives the sealer the priority that its
 backlog needs.
@@ -15,7 +15,8 @@ from typing import Final
 
 import structlog
 
-from collector.children import Child, compact, seal
+from collector.anchoring import board
+from collector.children import Child, anchor, compact, seal
 from collector.config import Config
 from collector.forwarding.operation import Forwarding
 from collector.health import OK, Check
@@ -26,6 +27,7 @@ from storage.wal import closed_segments
 
 SEALER_GRACE_SECONDS: Final = 6.0
 COMPACTOR_GRACE_SECONDS: Final = 1.0
+ANCHORS_GRACE_SECONDS: Final = 1.5
 HURRY_SECONDS: Final = 3.0
 """A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
 RELAX_SECONDS: Final = 30.0
@@ -69,6 +71,7 @@ class Upkeep:
         self._compactor = Child("compactor", compact, (data, parquet.compact_interval, parquet.retired_grace), prepare=prepare)
         node = parquet.node or node_name(socket.gethostname())
         self._forwarding = Forwarding(config.forwards, data=data, node=node, prepare=prepare)
+        self._anchors = Child("anchors", anchor, (data, node, config.ledger), prepare=prepare) if config.ledger.leaves_host else None
         self._hurried_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._minding: asyncio.Task[None] | None = None
@@ -76,7 +79,7 @@ class Upkeep:
     def start(self) -> None:
         """Start the processes. Raises `StorageError` when the queues of exporters cannot be prepared."""
         self._forwarding.start()
-        for child in (self._sealer, self._compactor):
+        for child in (self._sealer, self._compactor, *([] if self._anchors is None else [self._anchors])):
             child.start()
             self._tasks.append(background(child.name, child.supervise()))
         self._minding = background("backlog", self._mind_the_backlog())
@@ -88,6 +91,8 @@ class Upkeep:
         await asyncio.gather(
             self._sealer.stop(self._sealer_seconds, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS), self._forwarding.stop()
         )
+        if self._anchors is not None:  # last, for what was sealed just now
+            await self._anchors.stop(ANCHORS_GRACE_SECONDS)
 
     def wake(self) -> None:
         """A segment was closed."""
@@ -102,7 +107,8 @@ class Upkeep:
 
     def checks(self) -> Mapping[str, Check]:
         """The components of health."""
-        return {"sealer": self._sealer_state, **self._forwarding.checks()}
+        anchors = {} if self._anchors is None else {"anchors": self._anchors_state}
+        return {"sealer": self._sealer_state, **anchors, **self._forwarding.checks()}
 
     async def _mind_the_backlog(self) -> None:
         """Give the sealer the priority that its backlog needs."""
@@ -126,6 +132,11 @@ class Upkeep:
             for segment in closed_segments(self._data)[:1]:
                 return segment.path, time.time() - segment.path.stat().st_mtime
         return None, 0.0
+
+    def _anchors_state(self) -> str:
+        """The second location, witnesses and time-stamps: what is wrong with them takes nobody out of service."""
+        state = OK if self._anchors is None else self._anchors.state()
+        return board.state(self._data) if state == OK else f"degraded: {state.removeprefix('down: ')}"
 
     def _sealer_state(self) -> str:
         state = self._sealer.state()

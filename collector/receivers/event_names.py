@@ -146,6 +146,8 @@ SHORT_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "forward_exporter": ("auditlake.forward.exporter", "string"),
     "forward_reason": ("auditlake.forward.reason", "string"),
     "forward_records": ("auditlake.forward.records", "int"),
+    "anchor_kind": ("auditlake.anchor.kind", "string"),
+    "anchor_target": ("auditlake.anchor.target", "string"),
     "redaction_reason": ("auditlake.redaction.reason", "string"),
     "redaction_values": ("auditlake.redaction.values", "int"),
 }

@@ -1,0 +1,96 @@
+"""How the anchors stand: one JSON in the data directory, for health, `auditlake ledger status` and `auditlake doctor`.
+
+It is what this host says of itself. Verification asks the second location, the cosignatures and the time-stamps instead.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from collector.health import OK
+
+NAME: Final = "anchors.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One log at one target."""
+
+    kind: str  # copy, witness or timestamp
+    target: str  # the location, the witness's name, the authority's host
+    origin: str
+    digest: str = ""  # SHA-256 of the checkpoint that was published last
+    size: int = 0  # its size
+    at_ns: int = 0  # when that was; 0: never
+    trouble: str = ""  # why the last attempt failed; empty after a success
+    reason: str = ""  # the same as a word
+    failing_since_ns: int = 0  # when that began; 0 after a success
+    alarm: bool = False  # the target contradicts this log
+
+
+class Board:
+    """The standings of all logs at all targets. Threads share it."""
+
+    def __init__(self, data: Path, *, clock: Callable[[], int] = time.time_ns) -> None:
+        """`clock` gives unix ns."""
+        self._path = data / "ledger" / NAME
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._standings = {(each.kind, each.target, each.origin): each for each in standings(data)}
+
+    def keep(self, targets: set[tuple[str, str]]) -> None:
+        """Forget targets that are configured no more; `targets` are kinds and names."""
+        with self._lock:
+            self._standings = {key: each for key, each in self._standings.items() if key[:2] in targets}
+            self._write()
+
+    def standing(self, kind: str, target: str, origin: str) -> Standing:
+        """Return how a log stands at a target."""
+        with self._lock:
+            return self._standings.get((kind, target, origin), Standing(kind=kind, target=target, origin=origin))
+
+    def published(self, before: Standing, *, digest: str, size: int) -> Standing:
+        """Note that a target has a checkpoint."""
+        fresh = Standing(kind=before.kind, target=before.target, origin=before.origin, digest=digest, size=size, at_ns=self._clock())
+        return self._put(fresh)
+
+    def failed(self, before: Standing, *, trouble: str, reason: str, alarm: bool) -> Standing:
+        """Note that a target could not be reached, or refused."""
+        since = before.failing_since_ns or self._clock()
+        return self._put(replace(before, trouble=trouble, reason=reason, failing_since_ns=since, alarm=alarm))
+
+    def _put(self, standing: Standing) -> Standing:
+        with self._lock:
+            self._standings[standing.kind, standing.target, standing.origin] = standing
+            self._write()
+        return standing
+
+    def _write(self) -> None:
+        """Replace the file; what it says need not survive a crash. Raises OSError."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name(f".{NAME}.tmp")
+        temporary.write_bytes(orjson.dumps([asdict(each) for each in self._standings.values()]))
+        temporary.replace(self._path)
+
+
+def standings(data: Path) -> list[Standing]:
+    """Return what was noted last; nothing when nothing was, or it cannot be read."""
+    try:
+        return [Standing(**each) for each in orjson.loads((data / "ledger" / NAME).read_bytes())]
+    except (OSError, ValueError, TypeError):
+        return []
+
+
+def state(data: Path) -> str:
+    """Return the state of the anchors for the health check: "ok", or a remark. It never takes a collector out of service."""
+    failing = [each for each in standings(data) if each.trouble]
+    if not failing:
+        return OK
+    worst = min(failing, key=lambda each: (not each.alarm, each.failing_since_ns))
+    more = f" (and {len(failing) - 1} more)" if len(failing) > 1 else ""
+    return f"degraded: {worst.kind} {worst.target}, {worst.origin}: {worst.trouble}{more}"
