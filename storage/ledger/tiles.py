@@ -18,6 +18,8 @@ from storage.ledger.merkle import EMPTY_ROOT, HASH_BYTES
 TILE_WIDTH: Final = 256
 MAX_ENTRY_BYTES: Final = 65_535
 CACHED_TILES: Final = 64
+KEPT_BUNDLES: Final = 4
+"""Partial bundles that stay behind the newest: each repeats the entries of all before it, 255 of them would be 128 times the log."""
 
 _WIDTH: Final = re.compile("[1-9][0-9]{0,2}")
 
@@ -197,6 +199,7 @@ class TileWriter:
         for at in range(0, len(everything), TILE_WIDTH):
             bundle = everything[at : at + TILE_WIDTH]
             self._complete(bundle_path((begun + at) // TILE_WIDTH), encode_bundle(bundle), len(bundle))
+        self._drop_superseded(bundle_path(begun // TILE_WIDTH), size - begun)
 
     def _append_hashes(self, level: int, size: int, hashes: Sequence[bytes]) -> None:
         """Add hashes to a level of `size` hashes, then the roots of tiles that became full to the level above."""
@@ -210,6 +213,13 @@ class TileWriter:
                 above.append(merkle.root(tile))
         if above:
             self._append_hashes(level + 1, begun // TILE_WIDTH, above)
+
+    def _drop_superseded(self, full: str, width: int) -> None:
+        """Delete partial bundles that are narrower than `width`, that of the checkpoint in force, but for the newest of them."""
+        partial = (self._folder / full).with_name(Path(full).name + ".p")
+        widths = [int(path.name) for path in partial.iterdir() if _WIDTH.fullmatch(path.name)] if partial.is_dir() else []
+        for superseded in sorted(other for other in widths if other < width)[:-KEPT_BUNDLES]:
+            self._fs.unlink(partial / str(superseded))
 
     def _complete(self, full: str, content: bytes, width: int) -> None:
         """Write one tile or bundle unless it is there; a full one replaces its partial ones, which readers then no longer need."""

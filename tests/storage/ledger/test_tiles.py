@@ -58,6 +58,21 @@ def test_a_log_of_70000_entries_has_the_tiles_that_the_specification_names(tmp_p
         merkle.check_consistency(old, 70_000, merkle.root(LEAVES[:old]), merkle.root(LEAVES), proof)
 
 
+def test_of_partial_bundles_the_newest_stay_and_of_partial_tiles_all(tmp_path: Path) -> None:
+    """A bundle repeats the entries of the narrower ones: whoever comes with an older checkpoint reads the beginning of a wider one."""
+    written(tmp_path, *range(1, 101))
+    assert files(tmp_path / "tile/0/000.p") == {str(width) for width in range(1, 101)}
+    assert files(tmp_path / "tile/entries/000.p") == {str(width) for width in range(95, 101)}
+    assert TileReader(tmp_path).entries(0, 7) == ENTRIES[:7]
+
+
+def test_the_bundle_of_the_checkpoint_in_force_stays_however_often_an_append_dies(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    for size in range(4, 30):
+        TileWriter(tmp_path).append(3, ENTRIES[3:size])
+    assert (tmp_path / "tile/entries/000.p/3").exists()
+
+
 def test_a_log_of_256_entries_has_a_full_tile_and_a_partial_one_above(tmp_path: Path) -> None:
     written(tmp_path, 256)
     assert files(tmp_path) == {"tile/0/000", "tile/entries/000", "tile/1/000.p/1"}
