@@ -48,7 +48,7 @@ class AccessLog:
         with as_owner(data):
             self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
-        self._prices = config.prices
+        self._config = config
         self._scans = scans
         self._stored: frozenset[str] = frozenset()
         self._redactor = Redactor(without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
@@ -100,13 +100,16 @@ class AccessLog:
         with as_owner(self._data):
             self._journal.write([event])
 
-    def seal(self) -> None:
-        """Make the events visible to queries, unless a sealer runs here. Raises `StorageError`; what was recorded stays so."""
+    def seal(self, *, at_least: int = 1) -> None:
+        """Make the events visible to queries, unless a sealer runs here or fewer than `at_least` segments wait.
+
+        Raises `StorageError`; what was recorded stays so.
+        """
         from storage.durable import held_here
         from storage.wal import closed_segments
 
         segments = closed_segments(self._data)
-        if not segments or held_here((self._data / "wal").rglob("LOCK")):
+        if len(segments) < at_least or held_here((self._data / "wal").rglob("LOCK")):
             return
         with suppress(FileNotFoundError):  # somebody seals
             if sum(segment.path.stat().st_size for segment in segments) > SEALED_HERE_BYTES:
@@ -116,7 +119,7 @@ class AccessLog:
         from storage.catalog import Catalog
 
         with as_owner(self._data), closing(Catalog.open(self._data)) as catalog:
-            seal_pending(self._data, catalog, prices=Pricer(self._prices))
+            seal_pending(self._data, catalog, prices=Pricer(self._config.prices), ledger=self._config.ledger.kept(os.environ))
 
     def _cleaned(self, items: Sequence[tuple[str, str | None]]) -> list[str]:
         """Clean texts; a placeholder of ours is what cleaning leaves, so that it stays."""

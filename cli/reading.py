@@ -28,6 +28,8 @@ READ: Final = "lake.read"
 EXPORT: Final = "lake.export"
 ROWS: Final = "auditlake.access.rows"
 VIA: Final = "auditlake.access.via"
+READS_TOGETHER: Final = 8
+"""Where no sealer runs, so many reads are sealed together: it costs a command half a second."""
 CLIENT: Final = "client.address"
 UNKNOWN: Final = "lake"
 """The resource of a read of nothing in particular."""
@@ -36,12 +38,15 @@ UNKNOWN: Final = "lake"
 class Reading:
     """A lake that is being read by a command, and the event about it."""
 
-    def __init__(self, lake: "Lake", action: str, *, resource: str, statement: str | None, name: str = READ) -> None:
-        """`action` is the command; `resource` and `statement` are what was asked for."""
+    def __init__(
+        self, lake: "Lake", action: str, *, resource: str, statement: str | None, name: str = READ, reason: str | None = None
+    ) -> None:
+        """`action` is the command; `resource` and `statement` are what was asked for, and `reason` why, in somebody's own words."""
         self.lake = lake
         self._action = action
         self._resource = resource
         self._name = name
+        self._reason = reason or ""
         self._asked: dict[str, AttributeValue] = {} if statement is None else {"auditlake.access.statement": statement}
         self._told = False
         self._durable = False
@@ -58,15 +63,23 @@ class Reading:
         if not self._told:
             self._record("failure", self._resource, {}, code=code)
 
-    def seal(self) -> None:
-        """Make the event visible to queries. It is durable already, so that a failure is only told."""
+    def show_reads(self) -> None:
+        """Make all earlier reads visible to the queries of this command."""
+        self._seal(at_least=1)
+
+    def end(self) -> None:
+        """Make this read visible to queries, together with others. It is durable already."""
+        if self._durable:
+            self._seal(at_least=READS_TOGETHER)
+
+    def _seal(self, *, at_least: int) -> None:
+        from redaction.errors import RedactionError
         from storage.errors import StorageError
 
         try:
-            if self._durable:
-                self._log.seal()
-        except StorageError as error:
-            typer.echo(f"warning: the read is recorded, but not in the views yet: {error}", err=True)
+            self._log.seal(at_least=at_least)
+        except (StorageError, RedactionError) as error:
+            typer.echo(f"warning: recorded reads are not in the views yet: {error}", err=True)
 
     def _record(
         self,
@@ -83,7 +96,8 @@ class Reading:
         self._told = True
         told = {**self._asked, **more, CLIENT: client_address(), VIA: "cli"}
         try:
-            self._log.record(self._action, outcome=outcome, resource=resource, code=code, more=told, name=self._name, stored=stored)
+            asked = {"resource": resource, "reason": self._reason, "name": self._name}
+            self._log.record(self._action, outcome=outcome, code=code, more=told, stored=stored, **asked)
             self._durable = True
         except (StorageError, RedactionError) as error:
             self._unrecorded(error)
@@ -108,7 +122,7 @@ class Reading:
     def _log(self) -> "AccessLog":
         from cli.access import AccessLog
 
-        return AccessLog(self._config, self.lake.data, scans=False)
+        return AccessLog(self._config, self.lake.data, scans=bool(self._reason))
 
 
 @contextmanager
@@ -119,6 +133,7 @@ def reading(
     resource: str = UNKNOWN,
     statement: str | None = None,
     name: str = READ,
+    reason: str | None = None,
     abandoned_after: str | None = None,
     clock: Callable[[], int] = time.time_ns,
 ) -> Iterator[Reading]:
@@ -127,8 +142,8 @@ def reading(
     from storage.errors import QueryRefused, StorageError
 
     with ExitStack() as at_the_end, opened(data, command, abandoned_after=abandoned_after, clock=clock) as lake:
-        read = Reading(lake, command, resource=resource, statement=statement, name=name)
-        at_the_end.callback(read.seal)
+        read = Reading(lake, command, resource=resource, statement=statement, name=name, reason=reason)
+        at_the_end.callback(read.end)
         try:
             yield read
         except StorageError as error:

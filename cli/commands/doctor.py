@@ -200,7 +200,7 @@ def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check
     from storage.orphans import unclosed_origins
     from storage.wal import closed_segments
 
-    segments = closed_segments(directory)
+    segments = [segment for segment in closed_segments(directory) if not segment.origin.endswith("/access")]  # reads wait for each other
     oldest = min((_modified_ns(segment.path) for segment in segments), default=now_ns)
     waiting = (now_ns - oldest) / 1e9
     finding = f"{len(segments)} closed segments wait to be sealed" + (f", the oldest for {waiting:.0f} s" if segments else "")
