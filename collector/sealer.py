@@ -38,6 +38,7 @@ from storage.writer import publish_entry
 POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 5.0
 LOCK: Final = "seal.lock"
+LOCK_POLL_SECONDS: Final = 0.05
 Clock = Callable[[], int]
 
 
@@ -122,7 +123,7 @@ def seal_all(sealing: Sealing, clock: Clock, *, idle_seconds: float | None = Non
     if not (closed_segments(sealing.data) or (log and log.is_due(now_ns, idle_ns))):
         return 0
     try:
-        lock = FileLock(sealing.data / LOCK, "seal the WAL")
+        lock = seal_lock(sealing.data, "seal the WAL")
     except LakeLocked:
         return 0
     with lock:
@@ -132,6 +133,18 @@ def seal_all(sealing: Sealing, clock: Clock, *, idle_seconds: float | None = Non
             failures.logs |= log.catch_up(now_ns, idle_ns, without=failures.logs)
     failures.tell()
     return sealed
+
+
+def seal_lock(data: Path, purpose: str, *, wait_seconds: float = 0) -> FileLock:
+    """Keep others from sealing and from writing logs; a sealer at work gets so long to end. Raises `LakeLocked`."""
+    until = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return FileLock(data / LOCK, purpose)
+        except LakeLocked:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(LOCK_POLL_SECONDS)
 
 
 @dataclass(slots=True)

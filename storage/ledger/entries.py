@@ -63,6 +63,9 @@ def _table(data: Path, name: str, files: Sequence[FileRecord]) -> dict[str, Any]
     }
 
 
-def key_change(origin: str, *, old: str, new: str, at_ns: int) -> LogRecord:
-    """Return what the log says of a rotation: the verifier keys that signed up to here, and from here on."""
-    return encode(origin, "key", {"at_ns": at_ns, "old": old, "new": new})
+def key_change(origin: str, *, old: str, new: str, lost: bool, at_ns: int) -> LogRecord:
+    """Return what the log says of a rotation: the verifier keys that signed up to here, and from here on.
+
+    Both sign the checkpoint of this entry, unless the old one is `lost`: then nothing proves that the new one is of the same operator.
+    """
+    return encode(origin, "key", {"at_ns": at_ns, "old": old, "new": new, "lost": lost})

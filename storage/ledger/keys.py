@@ -34,10 +34,13 @@ class KeySource:
 class Keys:
     """The seed of one data directory, read again whenever it is asked for: a rotation is noticed."""
 
-    def __init__(self, data: Path, source: KeySource | None = None, environ: Mapping[str, str] | None = None) -> None:
-        """`environ` is where an environment variable is looked up."""
+    def __init__(
+        self, data: Path, source: KeySource | None = None, environ: Mapping[str, str] | None = None, *, following: KeySource | None = None
+    ) -> None:
+        """`environ` is where environment variables are looked up; `following` is where the next seed is, when a rotation says so."""
         self.data = data
         self.source = source or KeySource()
+        self._following = following
         self._environ = environ or {}
         self._made: dict[tuple[str, bytes], SigningKey] = {}
 
@@ -56,10 +59,24 @@ class Keys:
 
         Makes the seed on first use. Raises `LedgerError` when there is none where it should be, it is malformed, or others can read it.
         """
-        seeds = [self.seed()]
-        if self.source.env is None and self.next_file.exists():
-            seeds.append(read_seed(self.next_file))
-        return [self._signer(origin, seed) for seed in seeds]
+        keys = [self.signer(origin)]
+        if self._following is not None:
+            keys.append(Keys(self.data, self._following, self._environ).signer(origin))
+        elif self.rotates():
+            keys.append(self._signer(origin, read_seed(self.next_file)))
+        return keys
+
+    def rotates(self) -> bool:
+        """Tell whether a next seed waits beside the one in use."""
+        return self.source.env is None and self.next_file.exists()
+
+    def take_next(self, fs: FileSystem = DISK) -> None:
+        """Put the next seed in the place of the one in use, which is gone then. Raises `LedgerError`."""
+        try:
+            fs.replace(self.next_file, self.file)
+            fs.sync_directory(self.file.parent)
+        except OSError as error:
+            raise LedgerError("take the ledger's next key into use", self.file, hint=hint_for(error)) from error
 
     def signer(self, origin: str) -> "SigningKey":
         """Return an origin's signing key that is in use. Raises `LedgerError` as `signers` does."""

@@ -7,6 +7,7 @@ never taken back, and after a crash the same call does the rest. One process at 
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +17,10 @@ from storage.catalog import Catalog
 from storage.durable import DISK, FileSystem, hint_for, write_file
 from storage.errors import StorageError
 from storage.layout import LogRecord
-from storage.ledger.errors import LedgerError, NoteError
-from storage.ledger.keys import Keys, KeySource, keep_known
+from storage.ledger.errors import LedgerError
+from storage.ledger.keys import Keys, KeySource, keep_known, known_keys
 from storage.ledger.merkle import EMPTY_ROOT
-from storage.ledger.note import Checkpoint, SigningKey, opened, signed, split
+from storage.ledger.note import Checkpoint, SigningKey, VerifierKey, opened, signed, split
 from storage.ledger.tiles import TileReader, TileWriter
 
 BATCH: Final = 1024
@@ -109,6 +110,27 @@ class Ledger:
         return LogWriter(data, catalog, Keys(data, self.keys, self.environ), fs) if self.enabled else None
 
 
+def status(data: Path, catalog: Catalog) -> list[dict[str, Any]]:
+    """Return for each log its entries, those that wait in the catalog, when it was signed last and by whom. Raises `StorageError`."""
+    keys = {key.name: str(key) for key in map(VerifierKey.parse, known_keys(data))}
+    rows = []
+    for origin, total in sorted(catalog.log_sizes().items()):
+        size, at = Log(data, origin).size, signed_at(data, origin)
+        when = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z") if at else None
+        rows.append({"origin": origin, "entries": size, "waiting": total - size, "signed_at": when, "key": keys.get(origin)})
+    return rows
+
+
+def signed_at(data: Path, origin: str) -> int:
+    """Return when the newest checkpoint of a log was cosigned under a key of this lake, unix seconds; 0 when that is unknown."""
+    keys = [key.cosigner for key in map(VerifierKey.parse, known_keys(data)) if key.name == origin]
+    try:
+        note = Log(data, origin).checkpoint()
+        return max(opened(note, keys).times.values()) if note else 0
+    except LedgerError:
+        return 0
+
+
 class LogWriter:
     """Writes the logs of one data directory; the caller holds the seal lock whenever it calls, but for `behind`."""
 
@@ -121,9 +143,8 @@ class LogWriter:
         self._signed_s: dict[str, int] = {}
 
     def behind(self) -> list[str]:
-        """Return the origins whose log lacks something that the catalog has, or has more than it. Raises `StorageError`."""
-        sizes = self._catalog.log_sizes()
-        return [origin for origin, size in sizes.items() if size != self._sizes.get(origin) and size != self._size(origin)]
+        """Return the origins whose log is not as long as the catalog has it, or cannot be read. Raises `StorageError`."""
+        return [origin for origin, size in self._catalog.log_sizes().items() if self._sizes.get(origin) != size != self._readable(origin)]
 
     def advance(self, origin: str, *, now_ns: int) -> None:
         """Append to an origin's log what the catalog has and it lacks, and sign the new checkpoints.
@@ -132,6 +153,10 @@ class LogWriter:
         says, or was signed with a key that is not there; `StorageError` when the disk refuses. The log is whole then, and the same call
         continues.
         """
+        self._finish_rotation(now_ns)
+        self._append(origin, now_ns)
+
+    def _append(self, origin: str, now_ns: int) -> None:
         size, total = self._size(origin), self._catalog.log_sizes().get(origin, 0)
         if size > total:
             hint = f"the log has {size} entries, the catalog knows {total}: an older catalog was restored; restore the newer one"
@@ -147,8 +172,22 @@ class LogWriter:
             size += len(batch)
             self._publish(Checkpoint(origin, size, root), signers, now_ns, rotation=batch[-1].kind == "key")
 
+    def _finish_rotation(self, now_ns: int) -> None:
+        """Do the rest of a rotation that was committed and interrupted, before anything else is signed."""
+        if not self._keys.rotates():
+            return
+        public = self._keys.signers("next")[-1].verifier.public
+        sizes = self._catalog.log_sizes()
+        newest = [self._catalog.newest_in_log(origin, "key", size) for origin, size in sizes.items()]
+        goes_on = [change.origin for change in newest if change and VerifierKey.parse(orjson.loads(change.body)["new"]).public == public]
+        for origin in goes_on:
+            self._append(origin, now_ns)
+        if goes_on:
+            self._keys.take_next(self._fs)
+
     def stamp(self, origin: str, *, now_ns: int) -> None:
         """Sign the newest checkpoint of an origin again, at a newer time: silence is provable. Raises as `advance`."""
+        self._finish_rotation(now_ns)
         head = self._check(origin)
         self._publish(head, self._signers(origin, head.size, ()), now_ns)
 
@@ -177,11 +216,17 @@ class LogWriter:
         size = self._sizes[origin] = Log(self._data, origin).size
         return size
 
+    def _readable(self, origin: str) -> int | None:
+        """The size of a log; None when its checkpoint cannot be read, which `advance` tells."""
+        try:
+            return self._size(origin)
+        except LedgerError:
+            return None
+
     def _signed_at(self, origin: str) -> int:
         """When the newest checkpoint was cosigned, unix seconds; 0 before the first."""
         if origin not in self._signed_s:
-            note = Log(self._data, origin).checkpoint()
-            self._signed_s[origin] = 0 if note is None else cosigned_at(note, self._keys.signers(origin))
+            self._signed_s[origin] = signed_at(self._data, origin)
         return self._signed_s[origin]
 
     def _check(self, origin: str) -> Checkpoint:
@@ -191,20 +236,38 @@ class LogWriter:
         if note is None:
             return log.head()
         head = Checkpoint.parse(split(note)[0])
-        opened(note, [key.verifier for key in self._signers(origin, head.size, ())])
+        opened(note, [self._trusted(origin, head.size)])
         if head.origin != origin or log.reader.root(head.size) != head.root:
             raise LedgerError(_APPEND, log.folder, hint="its tiles are not those of its checkpoint: `auditlake verify` says more")
         return head
+
+    def _trusted(self, origin: str, size: int) -> VerifierKey:
+        """The key under which the checkpoint of this size was signed: that of the last rotation before, or the one before the next."""
+        before = self._catalog.newest_in_log(origin, "key", size)
+        if before is not None:
+            return VerifierKey.parse(orjson.loads(before.body)["new"])
+        after = self._catalog.newest_in_log(origin, "key", self._catalog.log_sizes()[origin])
+        return self._keys.signer(origin).verifier if after is None else VerifierKey.parse(orjson.loads(after.body)["old"])
 
     def _signers(self, origin: str, size: int, batch: Sequence[LogRecord]) -> list[SigningKey]:
         """The keys that sign the log when it has this batch behind its first `size` entries: the newest, at a rotation also the old."""
         keys = self._keys.signers(origin)
         if batch and batch[-1].kind == "key":
             change = orjson.loads(batch[-1].body)
-            old = [] if change.get("lost") else [_held(keys, change["old"])]
+            old = [] if change["lost"] else [_held(keys, change["old"])]
             return [*old, _held(keys, change["new"])]
-        newest = self._catalog.newest_in_log(origin, "key", size)
-        return keys[:1] if newest is None else [_held(keys, orjson.loads(newest.body)["new"])]
+        newest = self._catalog.newest_in_log(origin, "key", size) or self._loss(origin)
+        if newest is not None:
+            return [_held(keys, orjson.loads(newest.body)["new"])]
+        known = known_keys(self._data)
+        if known and VerifierKey.parse(known[-1]).public != keys[0].verifier.public:
+            raise LedgerError(_APPEND, known[-1], hint="this lake signs with that key, another one is configured: docs/ledger.md, keys")
+        return keys[:1]
+
+    def _loss(self, origin: str) -> LogRecord | None:
+        """The rotation behind everything, when the key before it was lost: what waited is signed with the new one."""
+        newest = self._catalog.newest_in_log(origin, "key", self._catalog.log_sizes()[origin])
+        return newest if newest is not None and orjson.loads(newest.body)["lost"] else None
 
     def _publish(self, head: Checkpoint, signers: Sequence[SigningKey], now_ns: int, *, rotation: bool = False) -> None:
         """Sign a checkpoint and put it in the old one's place; its tiles are durable. Those of rotations are kept."""
@@ -223,21 +286,12 @@ class LogWriter:
         self._signed_s[head.origin] = time_s
 
 
-def cosigned_at(note: str, keys: Sequence[SigningKey]) -> int:
-    """Return when one of these keys cosigned a checkpoint last, unix seconds; 0 when none did."""
-    try:
-        return max(opened(note, [key.verifier.cosigner for key in keys]).times.values())
-    except NoteError:
-        return 0
-
-
 def _held(keys: Sequence[SigningKey], text: str) -> SigningKey:
     """The key with this verifier text."""
     for key in keys:
         if str(key.verifier) == text:
             return key
-    hint = f"the log goes on with {text}, which is not the key that is configured: `extensions.ledger` says where keys are"
-    raise LedgerError(_APPEND, "signing key", hint=hint)
+    raise LedgerError(_APPEND, text, hint="the log goes on with that key, another one is configured: docs/ledger.md, keys")
 
 
 def _up_to_rotation(records: Sequence[LogRecord]) -> Sequence[LogRecord]:

@@ -1,0 +1,87 @@
+"""`auditlake ledger …`: the keys under which the ledger is signed, and where its logs stand."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
+
+if TYPE_CHECKING:
+    from storage.ledger.log import Ledger
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    ledger = typer.Typer(help="The ledger: its verifier keys, and where its logs stand.", no_args_is_help=True)
+    for command in (key, status):
+        ledger.command(command.__name__)(command)
+    app.add_typer(ledger, name="ledger")
+
+
+def key(
+    origin: Annotated[str | None, typer.Option("--origin", help="Only of this log; it may be one that is not begun yet.")] = None,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Go on with a new key in every log; the old one signs that it does.")] = False,
+    to_file: Annotated[Path | None, typer.Option("--to-file", metavar="FILE", help="The new key is in this file.")] = None,
+    to_env: Annotated[str | None, typer.Option("--to-env", metavar="NAME", help="The new key is in this variable.")] = None,
+    lost: Annotated[bool, typer.Option("--lost", help="The old key is gone: go on without its signature.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    output: FormatOption = OutputFormat.table,
+) -> None:
+    """Print the verifier key of every log, one a line: give it to whoever verifies, on another way than the data."""
+    if not rotate and (lost or to_file or to_env):
+        fail("a new key is only for --rotate", "say --rotate, or leave the other options out")
+    if to_file and to_env:
+        fail("which new key?", "give either --to-file or --to-env")
+    directory = data_directory(data, config)
+    ledger = _ledger(config)
+    keys = _rotated(directory, ledger, to_file, to_env, lost=lost) if rotate else _keys(directory, ledger, origin)
+    if not keys:
+        fail("there is no log yet", "name the one to come: --origin NODE/collector", code=EXIT_NO)
+    if output is OutputFormat.table:
+        typer.echo("\n".join(keys))
+        return
+    print_rows([{"origin": text.split("+", 1)[0], "key": text} for text in keys], output)
+
+
+def status(data: DataOption = None, config: ConfigOption = None, output: FormatOption = OutputFormat.table) -> None:
+    """Show how long each log is, when it was signed last, and what waits to be written into it. Verifies nothing: `auditlake verify`."""
+    from storage.catalog import Catalog
+    from storage.ledger.log import status as log_status
+
+    with closing(Catalog.open(data_directory(data, config), read_only=True)) as catalog:
+        rows: list[dict[str, Any]] = log_status(catalog.path.parent, catalog)
+    print_rows(rows, output)
+
+
+def _ledger(config: Path | None) -> "Ledger":
+    from cli.configuration import load_or_fail
+
+    return load_or_fail(config).ledger.kept(os.environ)
+
+
+def _keys(data: Path, ledger: "Ledger", origin: str | None) -> list[str]:
+    """The verifier keys in use, of one log or of all that there are."""
+    from storage.ledger.keys import Keys, known_keys
+
+    newest = {text.split("+", 1)[0]: text for text in known_keys(data)}
+    if origin is None:
+        return list(newest.values())
+    return [newest.get(origin) or str(Keys(data, ledger.keys, ledger.environ).signer(origin).verifier)]
+
+
+def _rotated(data: Path, ledger: "Ledger", to_file: Path | None, to_env: str | None, *, lost: bool) -> list[str]:
+    import time
+
+    from collector.sealer import seal_lock
+    from storage.catalog import Catalog
+    from storage.ledger.keys import KeySource
+    from storage.ledger.rotation import rotate
+
+    to = KeySource(file=to_file, env=to_env) if to_file or to_env else None
+    Catalog.open(data, read_only=True).close()  # there must be a lake
+    with closing(Catalog.open(data)) as catalog, seal_lock(data, "rotate the ledger's key", wait_seconds=30):
+        return [str(key) for key in rotate(data, catalog, ledger, now_ns=time.time_ns(), to=to, lost=lost)]
