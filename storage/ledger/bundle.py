@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 import pyarrow as pa
 
+from storage.catalog import Catalog
 from storage.durable import hint_for
 from storage.errors import StorageError
 from storage.excerpt import excerpt
@@ -47,6 +48,7 @@ _FACTS: Final = {"policy_hashes": "policy_hash", "price_versions": "price_versio
 class Export:
     """Who takes a run out, and what goes with it."""
 
+    run_id: str
     by: str
     reason: str
     at_ns: int
@@ -65,17 +67,15 @@ class Bundle:
     said: tuple[str, ...]  # by its verify.py
 
 
-def write_bundle(lake: "Lake", run_id: str, target: Path, export: Export, keys: Keys) -> Bundle:
-    """Write the evidence of a run to `target`, whole or not at all.
+def write_bundle(data: Path, catalog: Catalog, places: Sequence[Place], target: Path, export: Export, keys: Keys) -> Bundle:
+    """Write the evidence of rows to `target`, whole or not at all; at least one.
 
-    It is signed with the key of the run's first log where that can be read. Raises `LedgerError` when the ledger does not cover a record
-    or contradicts it, `StorageError` when something cannot be read or written.
+    It is signed with the key of the first log where that can be read. Raises `LedgerError` when the ledger does not cover a row or
+    contradicts it, `StorageError` when something cannot be read or written.
     """
-    entries = gather(lake.data, lake.catalog, places_of_run(lake, run_id))
-    if not entries:
-        raise LedgerError(_WRITE, run_id, hint="no record of this run is stored any more")
+    entries = gather(data, catalog, places)
     signer = _signer(entries[0].origin, keys)
-    files = _files(entries, run_id, export, known_keys(lake.data), is_signed=signer is not None)
+    files = _files(entries, export, known_keys(data), is_signed=signer is not None)
     files["SHA256SUMS"] = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)).encode()
     if signer is not None:
         body = f"{verify_bundle.BUNDLE}\n{hashlib.sha256(files['SHA256SUMS']).hexdigest()}\n"
@@ -119,7 +119,7 @@ def _signer(origin: str, keys: Keys) -> "SigningKey | None":
         return None
 
 
-def _files(entries: Sequence[EntryEvidence], run_id: str, export: Export, known: Sequence[str], *, is_signed: bool) -> dict[str, bytes]:
+def _files(entries: Sequence[EntryEvidence], export: Export, known: Sequence[str], *, is_signed: bool) -> dict[str, bytes]:
     """Everything in the bundle but its sums."""
     tables = {name: _rows(entries, name) for name in TABLES if any(name in entry.tables for entry in entries)}
     origins = sorted({entry.origin for entry in entries})
@@ -138,7 +138,7 @@ def _files(entries: Sequence[EntryEvidence], run_id: str, export: Export, known:
     files["keys.txt"] = "".join(f"{text}\n" for text in known if text.partition("+")[0] in origins).encode()
     manifest = {
         "format": verify_bundle.BUNDLE,
-        "run_id": run_id,
+        "run_id": export.run_id,
         "exported": {"at": _time(export.at_ns), "by": export.by, "reason": export.reason, "software": export.software},
         "signed": is_signed,
         "origins": origins,
