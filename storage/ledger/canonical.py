@@ -19,7 +19,7 @@ _COLUMN: Final = re.compile(r"[A-Za-z0-9_]+")
 _SCALARS: Final = {
     "text": ("'t'", "strlen({0})", "':'", "{0}"),
     "int": ("'i'", "{0}", "';'"),
-    "double": ("'d'", "{0}", "';'"),
+    "double": ("'d'", "CASE WHEN isnan({0}) THEN 'nan' ELSE {0}::VARCHAR END", "';'"),  # DuckDB writes the sign of a NaN
     "bool": ("CASE {0} WHEN true THEN 'b1;' WHEN false THEN 'b0;' END",),
     "time": ("'u'", "epoch_us({0})", "';'"),
     "binary": ("'x'", "octet_length({0})", "':'", "lower(hex({0}))"),
