@@ -7,14 +7,14 @@ witness whose state is lost must begin anew, under another key.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from storage.durable import DISK, FileLock, FileSystem, hint_for, make_directory, write_file
 from storage.ledger.errors import LedgerError, NoteError, ProofError
-from storage.ledger.keys import create_seed, read_seed
+from storage.ledger.keys import SEED_BYTES, create_seed, read_seed
 from storage.ledger.merkle import EMPTY_ROOT, HASH_BYTES, check_consistency
 from storage.ledger.note import ED25519, Checkpoint, SigningKey, VerifierKey, decimal, decode_base64, opened, signed, split
 
@@ -28,6 +28,7 @@ MAX_CONFLICTS: Final = 16
 
 LOCK: Final = "witness.lock"
 KEY: Final = "witness.key"
+NAME: Final = "witness.name"
 LOGS: Final = "logs"
 CONFLICTS: Final = "conflicts"
 
@@ -39,14 +40,15 @@ class Answer:
     status: int
     body: str
     content_type: str = TEXT
+    contradicts: str | None = field(default=None, compare=False)  # the log that signed something else than what was cosigned
 
 
 class _Refused(Exception):
     """A request is not granted; the text goes to the client."""
 
-    def __init__(self, status: int, message: str, content_type: str = TEXT) -> None:
+    def __init__(self, status: int, message: str, content_type: str = TEXT, *, contradicts: str | None = None) -> None:
         super().__init__(message)
-        self.answer = Answer(status=status, body=message + "\n", content_type=content_type)
+        self.answer = Answer(status=status, body=message + "\n", content_type=content_type, contradicts=contradicts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,8 @@ Logs = Mapping[str, Sequence[VerifierKey]]
 class Witness:
     """One witness: a folder that it alone uses, its key, and the logs that it knows. Threads share it."""
 
-    def __init__(self, folder: Path, name: str, logs: Logs, *, clock: Callable[[], float], fs: FileSystem = DISK) -> None:
-        """Open the folder, or begin it. `clock` gives unix seconds.
+    def __init__(self, folder: Path, name: str | None, logs: Logs, *, clock: Callable[[], float], fs: FileSystem = DISK) -> None:
+        """Open the folder, or begin it under this name. `clock` gives unix seconds.
 
         Raises `LakeLocked` when another process has it, `LedgerError` when its state is lost or its key cannot be used, `NoteError` when no
         key can have this name.
@@ -132,12 +134,13 @@ class Witness:
             raise _Refused(409, str(latest.size), SIZE)
         if latest.size == checkpoint.size and latest.root != checkpoint.root:
             self._keep(request)
-            raise _Refused(409, "this log has shown another root for this size: its history forks")
+            message = "this log has shown another root for this size: its history forks"
+            raise _Refused(409, message, contradicts=checkpoint.origin)
         try:
             check_consistency(latest.size, checkpoint.size, latest.root, checkpoint.root, request.proof)
         except ProofError:
             self._keep(request)
-            raise _Refused(422, "the consistency proof does not hold") from None
+            raise _Refused(422, "the consistency proof does not hold", contradicts=checkpoint.origin) from None
         body, lines = split(request.note)
         cosignature = self._signer.cosign(body, max(int(self._clock()), time_s))  # a clock that is set back is not told
         kept = [line for line in lines if _holds(body, line, keys)]
@@ -176,23 +179,31 @@ class Witness:
             raise LedgerError("write the witness's state", path, hint=hint_for(error)) from error
 
 
-def witness_key(folder: Path, name: str) -> SigningKey:
-    """Return the key of the witness in a folder, made on first use.
+def witness_key(folder: Path, name: str | None) -> SigningKey:
+    """Return the key of the witness in a folder, made on first use; it keeps the name that it began with.
 
-    Raises `LedgerError` when its state is lost or its key cannot be used, `NoteError` when no key can have this name.
+    Raises `LedgerError` when its state is lost, it has another name, it has none yet and none is given, or its key cannot be used;
+    `NoteError` when no key can have this name.
     """
-    path = folder / KEY
-    logs = folder / LOGS
-    if path.exists() and not logs.is_dir():
-        hint = "the state is lost: restore it; without its memory a witness must begin anew, in an empty folder and under a new key"
-        raise LedgerError("be a witness", logs, hint=hint)
+    path, logs, named = folder / KEY, folder / LOGS, folder / NAME
     try:
+        known = named.read_text(encoding="utf-8").removesuffix("\n") if named.exists() else None
+        if path.exists() and (known is None or not logs.is_dir()):
+            hint = "the state is lost: restore it; without its memory a witness must begin anew, in an empty folder and under a new key"
+            raise LedgerError("be a witness", folder, hint=hint)
+        if known is None and name is None:
+            raise LedgerError("be a witness", folder, hint="nothing is there yet: give the new witness a name, such as example.com/witness")
+        if None not in {known, name} and known != name:
+            raise LedgerError("be a witness", folder, hint=f"the witness there is {known}: leave the name out, or use another folder")
+        checked = SigningKey.from_seed(known or name or "", bytes(SEED_BYTES)).name
         make_directory(logs)
+        if known is None:
+            write_file(named, f"{checked}\n".encode())
     except OSError as error:
         raise LedgerError("be a witness", folder, hint=hint_for(error)) from None
     if not path.exists():
         create_seed(path)
-    return SigningKey.from_seed(name, read_seed(path))
+    return SigningKey.from_seed(checked, read_seed(path))
 
 
 def read_logs(text: str, subject: str) -> dict[str, tuple[VerifierKey, ...]]:

@@ -1,0 +1,90 @@
+"""`auditlake witness`: remember what others' logs have shown, and cosign only what continues it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.options import fail
+
+if TYPE_CHECKING:
+    from storage.ledger.note import VerifierKey
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("witness")(witness)
+
+
+def witness(
+    state: Annotated[Path, typer.Option("--state", metavar="DIR", help="Its memory and its key; never run two from copies of it.")] = Path(
+        "auditlake-witness"
+    ),
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Its name, such as example.com/witness; needed at the first start alone.")
+    ] = None,
+    listen: Annotated[str, typer.Option("--listen", metavar="HOST:PORT", help="Where requests are taken.")] = "127.0.0.1:7380",
+    logs: Annotated[
+        Path | None, typer.Option("--logs", metavar="FILE", help="The logs it knows: a verifier key a line; read again at SIGHUP.")
+    ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option("--log", metavar="KEY", help="Another log, by its verifier key; may be given several times.")
+    ] = None,
+    show_key: Annotated[bool, typer.Option("--show-key", help="Print the witness's verifier key, and end.")] = False,
+) -> None:
+    """Be a witness (c2sp.org/tlog-witness) of others' logs, until SIGTERM or Ctrl-C.
+
+    It cosigns a checkpoint that continues what it has cosigned before, and keeps what contradicts it.
+    """
+    import asyncio
+    import time
+
+    import structlog
+
+    from cli.logs import configure_logs
+    from collector.errors import CollectorError
+    from collector.witness_app import serve_witness
+    from storage.errors import StorageError
+    from storage.ledger.witness import Witness, witness_key
+
+    if show_key:
+        typer.echo(str(witness_key(state, name).verifier.cosigner))
+        return
+    if logs is None and not log:
+        fail("which logs?", "give their verifier keys, as their `auditlake ledger key` prints them: --log KEY, or --logs FILE")
+    configure_logs("witness")
+    told = structlog.get_logger(__name__)
+    serving = Witness(state, name, _known(logs, log or []), clock=time.time)
+
+    def reload() -> None:
+        try:
+            serving.use(_known(logs, log or []))
+            told.info("the witness knows these logs now", logs=len(_known(logs, log or [])))
+        except StorageError as error:
+            told.error("the logs stay as they were", subject=error.subject, hint=error.hint)
+
+    def ready(port: int) -> None:
+        told.info("witness ready", endpoint=f"{listen.rpartition(':')[0]}:{port}", key=str(serving.key))
+
+    try:
+        asyncio.run(serve_witness(serving, listen, reload=reload, on_ready=ready))
+    except (CollectorError, ValueError) as error:
+        fail(str(error))
+    finally:
+        serving.close()
+
+
+def _known(logs: Path | None, keys: list[str]) -> "dict[str, tuple[VerifierKey, ...]]":
+    """Return the logs of the file and of the options, by origin. Raises `LedgerError` for what is no verifier key."""
+    from storage.ledger.errors import LedgerError
+    from storage.ledger.witness import read_logs
+
+    try:
+        text = "" if logs is None else logs.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise LedgerError("read the logs of a witness", str(logs), hint=f"{why}: name a file with a verifier key a line") from None
+    found = dict(read_logs(text, str(logs)))
+    for origin, more in read_logs("\n".join(keys), "--log").items():
+        found[origin] = (*found.get(origin, ()), *more)
+    return found
