@@ -15,8 +15,10 @@ _TEXT: Final = """\
 Python 3.9 or newer is all it takes: no network, nothing installed, nothing written; exit code 0 means that everything is as it was
 committed. KEY is the log's verifier key (or a file of them), which whoever runs the log published before; `keys.txt` has the keys that this
 bundle believes without one, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
-`verify.py` is one file that you can read first, or take from another copy of auditlake: {verifier} is the
-SHA-256 of this one. `sha256sum -c SHA256SUMS` checks the files alone.
+`sha256sum -c SHA256SUMS` checks the files alone.
+
+A bundle that was forged could bring a forged `verify.py`. It is one file, for reading; `auditlake bundle --verifier` of the version named above
+prints it too. Its SHA-256 here: {verifier}
 
 ## What is in it
 

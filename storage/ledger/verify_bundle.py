@@ -25,6 +25,7 @@ import json
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -532,13 +533,19 @@ def keys_of(texts: Sequence[str]) -> list[Key]:
     return [Key(line) for line in lines]
 
 
+_NO_EVIDENCE = (
+    ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError, TypeError, ValueError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading something else than evidence can come to."""
+
+
 def verify(path: Path, keys: Sequence[Key] = (), cosigners: Sequence[Key] = ()) -> list[str]:
     """Verify a bundle or a proof; return lines to tell. Raises `Refused`, and OSError when it cannot be read."""
     try:
         if path.suffix == ".tlog-proof":
             return verify_proof(path.read_bytes().decode(), keys, cosigners)
         return Bundle(files_of(path), keys, cosigners).verify()
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, zipfile.BadZipFile) as error:
+    except _NO_EVIDENCE as error:
         raise Refused(f"it does not have the form of evidence ({type(error).__name__})") from None
 
 
