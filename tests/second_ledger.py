@@ -251,7 +251,7 @@ def written(value: Any, kind: Kind) -> bytes:
 
 
 def shortest(value: float) -> str:
-    """The shortest decimal that reads back as the same double, the nearest to it among those; in the layout that docs/ledger.md says."""
+    """The shortest decimal that reads back as the same double, of those the nearest, of two the even one; see docs/ledger.md."""
     if value != value:
         return "nan"
     sign = "-" if str(value).startswith("-") else ""
@@ -268,7 +268,7 @@ def shortest(value: float) -> str:
         below = exact // unit
         candidates = [n for n in (below, below + 1) if float(f"{n}e{exponent - length + 1}") == abs(value)]
         if candidates:
-            digits = str(min(candidates, key=lambda n: abs(n * unit - exact)))
+            digits = str(min(candidates, key=lambda n: (abs(n * unit - exact), n % 2)))
             exponent += len(digits) - length  # 9.99… may have become 10.0…
             return sign + laid_out(digits.rstrip("0"), exponent)
     raise AssertionError("seventeen digits always read back")

@@ -16,10 +16,19 @@ from storage.ledger.row_form import SALT, SALT_BYTES, FormError, form, leaf
 __all__ = ["FormError", "form", "form_sql", "leaf", "leaf_sql", "type_names"]
 
 _COLUMN: Final = re.compile(r"[A-Za-z0-9_]+")
+_MISWRITTEN: Final = tuple(sign * 2.0**exponent for exponent in (81, 91, 807) for sign in (1, -1))
+"""The powers of two that DuckDB 2.0 writes as other numbers (2^81 as 2^82, 2^807 with a letter among its digits); all others are right."""
+_DOUBLE: Final = " ".join(  # DuckDB also writes the sign of a NaN
+    [
+        "CASE WHEN isnan({0}) THEN 'nan'",
+        *(f"WHEN {{0}} = {value!r}::DOUBLE THEN '{value!r}'" for value in _MISWRITTEN),
+        "ELSE {0}::VARCHAR END",
+    ]
+)
 _SCALARS: Final = {
     "text": ("'t'", "strlen({0})", "':'", "{0}"),
     "int": ("'i'", "{0}", "';'"),
-    "double": ("'d'", "CASE WHEN isnan({0}) THEN 'nan' ELSE {0}::VARCHAR END", "';'"),  # DuckDB writes the sign of a NaN
+    "double": ("'d'", _DOUBLE, "';'"),
     "bool": ("CASE {0} WHEN true THEN 'b1;' WHEN false THEN 'b0;' END",),
     "time": ("'u'", "epoch_us({0})", "';'"),
     "binary": ("'x'", "octet_length({0})", "':'", "lower(hex({0}))"),
