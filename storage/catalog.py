@@ -7,7 +7,7 @@ transaction with `synchronous=FULL`, so a commit that returned survives a power 
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Self
@@ -250,6 +250,24 @@ class Catalog:
         for chunk in _chunks(keys):
             rows += self._rows(sa.select(JOINS).where(JOINS.c.key.in_(chunk)))
         return [JoinRecord(**row) for row in rows]
+
+    # for the modules of storage that keep tables of their own in it
+
+    def changing(self, attempted: str) -> AbstractContextManager[sa.Connection]:
+        """One transaction that writes; `attempted` names it in the `StorageError` of a failure."""
+        return self._transaction(attempted)
+
+    def read(self, query: sa.Select[Any]) -> list[dict[str, Any]]:
+        """The rows of a query."""
+        return self._rows(query)
+
+    def wipe(self) -> bool:
+        """Leave no trace of what was deleted in the file; false while a reader holds on to what was there before: call again then."""
+        with self._reporting("wipe what was deleted"), closing(self._engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("VACUUM")
+            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     # the connection
 

@@ -344,7 +344,9 @@ class Lake:
 
     def _set_aside(self, selection: _Selection, *, thorough: bool) -> None:
         """Look for the file that a query failed on; quick first, as most often compaction only moved it."""
-        found = damage_in(self.data, [file for files in selection.files.values() for file in files], thorough=thorough)
+        live = {file.path for file in self._catalog.live_files()}  # others were removed by an order or a rule meanwhile
+        listed = (file for files in selection.files.values() for file in files)
+        found = damage_in(self.data, [file for file in listed if file.path in live], thorough=thorough)
         for damage in found:
             structlog.get_logger(__name__).warning("lake.file_left_out", path=damage.path, reason=damage.reason, rows=damage.rows)
         with self._lock:

@@ -62,7 +62,7 @@ def merge_files(
     schema = union(name, [columns for _, columns in inputs])
     writer = ParquetFileWriter(output, schema, rows=rows, fs=fs)
     try:
-        for table in _row_groups([path for path, _ in inputs], schema):
+        for table in row_groups([path for path, _ in inputs], schema):
             if stopping():
                 raise Stopped
             writer.write(sort_rows(name, table))
@@ -80,7 +80,7 @@ def union(name: str, schemas: Sequence[pa.Schema]) -> pa.Schema:
     return pa.schema([*ordered, *(field for column, field in present.items() if column not in known.names)])
 
 
-def _row_groups(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
+def row_groups(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows of all files in order, as tables that make one row group each."""
     held: list[pa.RecordBatch] = []
     rows = size = 0

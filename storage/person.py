@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from storage.catalog import Catalog
 from storage.lake import Lake
 from storage.rows import Rows
-from storage.scanning import note_found, places, scanned
+from storage.scanning import Scanner, note_found, places
 from storage.schema import TABLES
 from storage.views import query_sql
 
@@ -39,14 +39,14 @@ def _word(text: str) -> str:
     return begin + re.escape(text) + end
 
 
-def of_person(lake: Lake, catalog: Catalog, names: Sequence[str], keys: Sequence[str]) -> Rows:
+def of_person(lake: Lake, catalog: Catalog, scanner: Scanner, names: Sequence[str], keys: Sequence[str]) -> Rows:
     """Return the rows that are about the person with these names; `keys` are attributes that say who. Raises `StorageError`."""
     lowered = [name.lower() for name in names]
     pattern = mention(names)
     condition = "acts OR named" + (" OR regexp_matches(texts, $pattern)" if pattern else "")
     params: dict[str, Any] = {"names": lowered, "keys": list(keys)} | ({"pattern": pattern} if pattern else {})
     found, runs = Rows(), set[str]()
-    for file, rows in scanned(lake.data, catalog, lambda schema: _rows_sql(schema, condition), params):
+    for file, rows in scanner.rows(lambda schema: _rows_sql(schema, condition), params):
         note_found(found, file, rows)
         for row in rows.filter(rows["acts"]).select(["run_id", "trace_id"]).to_pylist():
             runs.update({row["run_id"], row["trace_id"]} - {None})

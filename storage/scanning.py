@@ -1,6 +1,6 @@
 """Looking through the files of the lake one by one: for what stands in them, whatever views make of it.
 
-A file that cannot be read is left out here: whoever removes rows has to name it.
+A file that cannot be read is left out, and remembered: whoever removes rows has to name it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,33 +18,38 @@ from storage.rows import Rows
 
 _LIMITS: Final[dict[str, str | bool | int | float | list[str]]] = {"memory_limit": "512MiB", "threads": 2}
 _SEALED: Final = {"of_table": "VARCHAR", "of_origin": "VARCHAR", "of_entry": "BIGINT", "of_row": "BIGINT"}
-Query = Callable[[pa.Schema], str | None]
-"""SQL for a file with these columns, in which `{files}` stands for its rows; None for a file that need not be looked at."""
+Query = Callable[[pa.Schema], str]
+"""SQL for a file with these columns, in which `{files}` stands for its rows."""
 
 
-def scanned(
-    data: Path, catalog: Catalog, query: Query, params: Mapping[str, Any], *, table: str | None = None
-) -> Iterator[tuple[FileRecord, pa.Table]]:
-    """Yield each live file (of a table) that has rows in the answer to the query, with that answer.
+class Scanner:
+    """One look through the lake; `unreadable` are the live paths of the files in which nobody could look."""
 
-    A parameter that the query does not name is ignored. Raises `StorageError` when memory runs out.
-    """
-    with duckdb.connect(config=_LIMITS) as connection:
-        for file in catalog.live_files(table):
-            path = locate(data, file.path)
-            try:
-                sql = query(pq.read_schema(path))
-                if sql is None:
+    def __init__(self, data: Path, catalog: Catalog) -> None:
+        self.unreadable: set[str] = set()
+        self._data = data
+        self._catalog = catalog
+
+    def rows(self, query: Query, params: Mapping[str, Any], *, table: str | None = None) -> Iterator[tuple[FileRecord, pa.Table]]:
+        """Yield each live file (of a table) that has rows in the answer to the query, with that answer.
+
+        A parameter that the query does not name is ignored. Raises `StorageError` when memory runs out.
+        """
+        with duckdb.connect(config=_LIMITS) as connection:
+            for file in self._catalog.live_files(table):
+                path = locate(self._data, file.path)
+                try:
+                    sql = query(pq.read_schema(path))
+                    used = {name: value for name, value in params.items() if f"${name}" in sql}
+                    said = sql.replace("{files}", "read_parquet($path, hive_partitioning = false)")
+                    rows: pa.Table = connection.sql(said, params={"path": str(path), **used}).to_arrow_table()
+                except duckdb.OutOfMemoryException as error:
+                    raise StorageError("look through the lake", file.path, hint="out of memory: stop other readers, try again") from error
+                except (OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):
+                    self.unreadable.add(file.path)
                     continue
-                used = {name: value for name, value in params.items() if f"${name}" in sql}
-                said = sql.replace("{files}", "read_parquet($path, hive_partitioning = false)")
-                rows: pa.Table = connection.sql(said, params={"path": str(path), **used}).to_arrow_table()
-            except duckdb.OutOfMemoryException as error:
-                raise StorageError("look through the lake", file.path, hint="out of memory: stop other readers and try again") from error
-            except (OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):
-                continue
-            if rows.num_rows:
-                yield file, rows
+                if rows.num_rows:
+                    yield file, rows
 
 
 def places(schema: pa.Schema) -> str:
@@ -61,9 +66,9 @@ def note_found(found: Rows, file: FileRecord, rows: pa.Table) -> None:
             found.add(row["of_table"], row["of_origin"], row["of_entry"], row["of_row"])
 
 
-def add_derivations(data: Path, catalog: Catalog, found: Rows) -> None:
+def add_derivations(scanner: Scanner, found: Rows) -> None:
     """Put the derivations of the rows of a set into it."""
-    for file, rows in scanned(data, catalog, lambda schema: f"SELECT {places(schema)} FROM {{files}}", {}, table="derivations"):  # noqa: S608  # nosec B608
+    for file, rows in scanner.rows(lambda schema: f"SELECT {places(schema)} FROM {{files}}", {}, table="derivations"):  # noqa: S608  # nosec B608
         for row in rows.to_pylist():
             if found.has(row["of_table"], (row["of_origin"], row["of_entry"], row["of_row"])):
                 found.add(file.table_name, row["origin"], row["entry"], row["entry_row"])

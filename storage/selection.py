@@ -18,7 +18,7 @@ from storage.errors import QueryRefused, StorageError
 from storage.lake import Lake
 from storage.person import of_person
 from storage.rows import Rows
-from storage.scanning import add_derivations, note_found, places, scanned
+from storage.scanning import Scanner, add_derivations, note_found, places
 from storage.schema import TIME_NS
 
 _NOT_OWN: Final = "NOT coalesce(starts_with(scope_name, 'auditlake.'), false)"
@@ -73,20 +73,21 @@ def select(data: Path, selector: Selector, *, identity_keys: Sequence[str] = ())
     if selector.is_empty:
         raise StorageError("select rows", "nothing", hint="say whose or which: a run, a tenant, an actor, a time or a predicate")
     with Lake.open(data) as lake, closing(Catalog.open(data, read_only=True)) as catalog:
-        found = _found(lake, catalog, selector, identity_keys)
-        add_derivations(data, catalog, found)
-        return Selection(rows=found, damaged=tuple(sorted(damage.path for damage in lake.damaged)))
+        scanner = Scanner(data, catalog)
+        found = _found(lake, catalog, scanner, selector, identity_keys)
+        add_derivations(scanner, found)
+        return Selection(rows=found, damaged=tuple(sorted({*scanner.unreadable, *(damage.path for damage in lake.damaged)})))
 
 
-def _found(lake: Lake, catalog: Catalog, selector: Selector, keys: Sequence[str]) -> Rows:
+def _found(lake: Lake, catalog: Catalog, scanner: Scanner, selector: Selector, keys: Sequence[str]) -> Rows:
     """The rows that are in the set of each criterion."""
     sets: list[Rows] = []
     if selector.actors:
-        sets.append(of_person(lake, catalog, selector.actors, keys))
+        sets.append(of_person(lake, catalog, scanner, selector.actors, keys))
     if selector.run is not None:
-        sets.append(_of_run(lake, catalog, selector.run))
+        sets.append(_of_run(lake, scanner, selector.run))
     if selector.tenant is not None:
-        sets.append(_stored(lake.data, catalog, ("tenant",), selector.tenant))
+        sets.append(_stored(scanner, ("tenant",), selector.tenant))
     if selector.from_ns is not None or selector.to_ns is not None:
         sets.append(_of_time(lake, selector.from_ns, selector.to_ns))
     if selector.where is not None:
@@ -104,15 +105,15 @@ def _common(sets: list[Rows]) -> Rows:
     return found
 
 
-def _of_run(lake: Lake, catalog: Catalog, run: str) -> Rows:
-    found = _stored(lake.data, catalog, ("run_id", "trace_id"), run)
+def _of_run(lake: Lake, scanner: Scanner, run: str) -> Rows:
+    found = _stored(scanner, ("run_id", "trace_id"), run)
     for view in ("spans", "events"):  # a data point knows its run, or has none
         sql = f"SELECT origin, entry, entry_row FROM {view} WHERE (run_id = $run OR sent_run_id = $run) AND {_NOT_OWN}"  # noqa: S608  # nosec B608 - a view's name
         found.note(view, lake.sql(sql, {"run": run}))
     return found
 
 
-def _stored(data: Path, catalog: Catalog, columns: Sequence[str], value: str) -> Rows:
+def _stored(scanner: Scanner, columns: Sequence[str], value: str) -> Rows:
     """The rows that have the value in one of the columns, as files have them."""
 
     def query(schema: pa.Schema) -> str:
@@ -121,7 +122,7 @@ def _stored(data: Path, catalog: Catalog, columns: Sequence[str], value: str) ->
         return f"SELECT {places(schema)} FROM {{files}} WHERE ({named}){own}"  # noqa: S608  # nosec B608 - names of columns
 
     found = Rows()
-    for file, rows in scanned(data, catalog, query, {"value": value}):
+    for file, rows in scanner.rows(query, {"value": value}):
         note_found(found, file, rows)
     return found
 

@@ -1,0 +1,53 @@
+"""What lies beside the lake and may hold rows that were erased: damaged bytes of the WAL and batches that no decoder understood.
+
+Nobody can tell their rows apart, so a file goes whole: when it names whom the order is about, and when it is of an entry of which rows were
+erased.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from storage.durable import DISK, FileSystem
+
+_NAME: Final = re.compile(r"(?P<origin>.+)-(?P<entry>\d{12,})-.*\.bin")
+_LEAST: Final = 4  # characters of a name that is looked for in bytes
+
+
+def quarantined(data: Path, entries: Collection[tuple[str, int]], names: Sequence[str]) -> list[Path]:
+    """Return the quarantined files that may hold what was erased."""
+    needles = [needle for name in names for needle in _needles(name)]
+    found = []
+    for path in sorted((data / "quarantine").glob("*.bin")):
+        named = _NAME.fullmatch(path.name)
+        of_entry = named is not None and (named["origin"].replace("~", "/"), int(named["entry"])) in entries
+        if of_entry or _holds(path, needles):
+            found.append(path)
+    return found
+
+
+def remove_quarantined(paths: Sequence[Path], fs: FileSystem = DISK) -> None:
+    """Delete quarantined files with what says why they are there, durably. Raises OSError."""
+    for path in paths:
+        for each in (path, path.with_suffix(".json")):
+            if each.exists():
+                fs.unlink(each)
+    for folder in {path.parent for path in paths}:
+        fs.sync_directory(folder)
+
+
+def _needles(name: str) -> list[bytes]:
+    """A name as it stands in OTLP: ids are bytes there."""
+    if len(name) < _LEAST:
+        return []
+    plain = [name.lower().encode("utf-8", "surrogatepass")]
+    return [*plain, bytes.fromhex(name)] if re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{16}", name) else plain
+
+
+def _holds(path: Path, needles: Sequence[bytes]) -> bool:
+    if not needles:
+        return False
+    content = path.read_bytes()
+    lowered = content.lower()
+    return any(needle in lowered or needle in content for needle in needles)
