@@ -17,7 +17,7 @@ committed. KEY is the log's verifier key (or a file of them), which whoever runs
 bundle believes without one, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
 `sha256sum -c SHA256SUMS` checks the files alone.
 
-A bundle that was forged could bring a forged `verify.py`. It is one file, for reading; `auditlake bundle --verifier` of the version named above
+A forged bundle could bring a forged `verify.py`. It is one file, for reading; `auditlake bundle --verifier` of the version named above
 prints it too. Its SHA-256 here: {verifier}
 
 ## What is in it
