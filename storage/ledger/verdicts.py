@@ -118,20 +118,28 @@ class Report:
 
 
 def ranges(findings: Iterable[Finding]) -> list[Finding]:
-    """Merge findings of neighbouring entries that say the same; what is not of single entries comes first, then by entry."""
-    ordered = sorted(findings, key=lambda each: (each.first is not None, each.first or 0, each.last or 0, each.verdict))
+    """Merge findings of neighbouring entries about the same file and table into one, which names the first bad record.
+
+    What is not of single entries comes first, the others by entry.
+    """
+
+    def alike(finding: Finding) -> tuple[str, ...]:
+        return tuple(str(part) for part in (finding.verdict, finding.table, finding.path, finding.order, finding.anchored))
+
     merged: list[Finding] = []
-    for finding in ordered:
+    counts: list[int] = []
+    for finding in sorted(findings, key=lambda each: (*alike(each), each.first or 0, each.last or 0)):
         last = merged[-1] if merged else None
-        if last is not None and _continues(last, finding):
-            merged[-1] = replace(last, last=finding.last, rows=last.rows + finding.rows)
+        if last is not None and alike(last) == alike(finding) and _continues(last, finding):
+            merged[-1] = replace(last, last=max(last.last or 0, finding.last or 0), rows=last.rows + finding.rows)
+            counts[-1] += 1
         else:
             merged.append(finding)
-    return merged
+            counts.append(1)
+    said = [replace(each, detail=f"{each.detail}; {count} entries alike") if count > 1 else each
+            for each, count in zip(merged, counts, strict=True)]  # fmt: skip
+    return sorted(said, key=lambda each: (each.first is not None, each.first or 0, each.last or 0))
 
 
 def _continues(last: Finding, finding: Finding) -> bool:
-    if last.last is None or finding.first is None or last.record_id or finding.record_id:
-        return False
-    same = replace(finding, first=last.first, last=last.last, rows=last.rows) == last
-    return same and finding.first <= last.last + 1
+    return last.last is not None and finding.first is not None and finding.first <= last.last + 1

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final
 
 import orjson
@@ -33,8 +34,8 @@ class LogAudit:
     size: int = 0
     root: bytes = merkle.EMPTY_ROOT
     sound: int = 0  # entries that a trusted root covers
-    numbers: array[int] = field(default_factory=lambda: array("q"))  # of segments, ascending
-    indexes: array[int] = field(default_factory=lambda: array("q"))  # where in the log they stand
+    numbers: "array[int]" = field(default_factory=lambda: array("q"))  # of segments, ascending
+    indexes: "array[int]" = field(default_factory=lambda: array("q"))  # where in the log they stand
     tables: set[str] = field(default_factory=set)
     others: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)  # index and entry of whatever is no segment
     findings: list[Finding] = field(default_factory=list)
@@ -93,7 +94,7 @@ def audit_log(log: Log, signed: Signed, catalog: Catalog, claims: Sequence[Claim
     _judge_root(audit, roots, head.root)
     for claim in every:
         _judge_claim(audit, roots, claim)
-    _judge_order(audit)
+    _judge_order(audit, catalog)
     _judge_upper_tiles(audit, roots)
     return audit
 
@@ -238,15 +239,19 @@ def _judge_claim(audit: LogAudit, roots: _Roots, claim: Claim) -> None:
             audit.anchored_by.append(claim.source)
 
 
-def _judge_order(audit: LogAudit) -> None:
-    """Segments of an origin are numbered without a gap."""
-    for before, after in zip(audit.numbers, audit.numbers[1:], strict=False):
+def _judge_order(audit: LogAudit, catalog: Catalog) -> None:
+    """Segments of an origin are numbered without a gap; what was sealed while the ledger was off is in the catalog."""
+    for before, after in pairwise(audit.numbers):
         if after <= before:
             detail = f"segment {after} follows segment {before} in the log"
             audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, first=after, last=after, detail=detail))
         elif after > before + 1:
-            detail = "no segment of this number was ever put into the log"
-            audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.MISSING, first=before + 1, last=after - 1, detail=detail))
+            detail = "no segment of this number was ever sealed"
+            audit.findings += [
+                Finding(origin=audit.origin, verdict=Verdict.MISSING, first=number, last=number, detail=detail)
+                for number in range(before + 1, after)
+                if not catalog.has_entry(audit.origin, number)
+            ]
 
 
 def _judge_upper_tiles(audit: LogAudit, roots: _Roots) -> None:
