@@ -15,6 +15,7 @@ from storage.catalog import Catalog, EntryRecord, FileRecord
 from storage.layout import retired
 from storage.schema import TABLES, TIME_NS
 from storage.wal import closed_segments
+from tests.ledger_checks import ledger_problems
 
 RowsOf = Counter[tuple[str, int]]  # (origin, entry) → rows in live files
 
@@ -32,15 +33,17 @@ def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
     """Every broken invariant of the lake, one line each."""
     with closing(Catalog.open(data, read_only=True)) as catalog:
         live, set_aside, gone, entries = catalog.live_files(), catalog.damaged_files(), catalog.retired_files(), catalog.entries()
-    problems: list[str] = []
-    intact: list[FileRecord] = []
-    for record in live:
-        found = list(_file_problems(data, record))
-        problems += found
-        intact += [] if found else [record]
+        problems: list[str] = []
+        intact: list[FileRecord] = []
+        for record in live:
+            found = list(_file_problems(data, record))
+            problems += found
+            intact += [] if found else [record]
+        broken = [*set_aside, *(file for file in live if file not in intact)]
+        problems += ledger_problems(data, catalog, intact, broken, settled=settled)
     rows, copies = _rows_of_entries(data, intact), _rows_of_entries(data, intact, resent=True)
     problems += _duplicates(data, intact)
-    problems += _entry_problems(entries, rows, [*set_aside, *(file for file in live if file not in intact)])
+    problems += _entry_problems(entries, rows, broken)
     problems += [
         f"entry {each.entry} of {each.origin}: {each.resent} rows resent, {copies[each.origin, each.entry]} in live files"
         for each in entries

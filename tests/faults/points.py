@@ -17,6 +17,7 @@ from collector.pipeline import Pipeline
 from collector.redact import Walker
 from storage.catalog import Catalog
 from storage.durable import DISK
+from storage.ledger.log import LogWriter
 
 BEFORE: Final = "before"
 AFTER: Final = "after"
@@ -62,6 +63,24 @@ POINTS: Final = (
     Point("publish", "sync_directory lake folder"),
     Point("catalog", "Catalog.commit_entry"),
     Point("catalog", "in the transaction"),
+    Point("log", "LogWriter.advance"),
+    Point("log", "open bundle"),
+    Point("log", "write bundle", (BEFORE, TORN)),
+    Point("log", "sync bundle"),
+    Point("log", "replace bundle by bundle"),
+    Point("log", "open tile"),
+    Point("log", "write tile", (BEFORE, TORN)),
+    Point("log", "sync tile"),
+    Point("log", "replace tile by tile"),
+    Point("log", "sync_directory log folder"),
+    Point("checkpoint", "open public keys"),
+    Point("checkpoint", "write public keys", (BEFORE, TORN)),
+    Point("checkpoint", "sync public keys"),
+    Point("checkpoint", "replace public keys by public keys"),
+    Point("checkpoint", "open checkpoint"),
+    Point("checkpoint", "write checkpoint", (BEFORE, TORN)),
+    Point("checkpoint", "sync checkpoint"),
+    Point("checkpoint", "replace checkpoint by checkpoint"),
     Point("delete", "unlink closed segment"),
     Point("merge", "open merged file"),
     Point("merge", "write merged file", (BEFORE, TORN)),
@@ -83,6 +102,7 @@ _HOOKS: Final[tuple[tuple[Any, str, str], ...]] = (
     (Catalog, "settle_copies", "Catalog.settle_copies"),
     (Catalog, "commit_entry", "Catalog.commit_entry"),
     (storage.catalog, "_upsert_runs", "in the transaction"),
+    (LogWriter, "advance", "LogWriter.advance"),
     (Catalog, "swap", "Catalog.swap"),
     (Catalog, "forget", "Catalog.forget"),
 )
@@ -179,6 +199,12 @@ class ToldDisk:
                 return "retired file"
             case ("quarantine", *_):
                 return "quarantine file"
+            case ("ledger", *_, "entries", _, _):
+                return "bundle"
+            case ("ledger", *_, "tile", _, _, _):
+                return "tile"
+            case ("ledger", *_, name):
+                return "checkpoint" if name.startswith("checkpoint") else "public keys"
         return "live file"
 
     def _folder(self, path: Path) -> str:
@@ -193,4 +219,6 @@ class ToldDisk:
                 return "lake folder"
             case ("quarantine",):
                 return "quarantine folder"
+            case ("ledger", *_):
+                return "log folder"
         return "data folder"
