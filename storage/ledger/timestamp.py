@@ -96,9 +96,17 @@ def verify(
         _check_chain(signer, signed.certificates, roots, info.time)
     except (DerError, _Wrong) as error:
         raise TimestampError(ATTEMPTED, subject, hint=str(error)) from None
-    except (ValueError, IndexError, OverflowError):
+    except (ValueError, IndexError, OverflowError, *_foreign_errors()):
         raise TimestampError(ATTEMPTED, subject, hint="it is not a time-stamp of RFC 3161") from None
     return Timestamp(time=info.time, authority=signer.subject.rfc4514_string(), policy=info.policy, serial=info.serial)
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """What the library raises for certificates that are malformed or of a kind that it does not know."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType
+
+    return (UnsupportedAlgorithm, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType)
 
 
 class _Wrong(Exception):
