@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from storage.ledger import der
+from storage.ledger.certificates import ChainError, check_chain
 from storage.ledger.der import DerError, Element
 from storage.ledger.errors import LedgerError
 
@@ -93,8 +94,8 @@ def verify(
         info = _Info(signed.content)
         info.check(document, nonce)
         signer = signed.verified_signer()
-        _check_chain(signer, signed.certificates, roots, info.time)
-    except (DerError, _Wrong) as error:
+        check_chain(signer, signed.certificates, roots, info.time)
+    except (DerError, _Wrong, ChainError) as error:
         raise TimestampError(ATTEMPTED, subject, hint=str(error)) from None
     except (ValueError, IndexError, OverflowError, *_foreign_errors()):
         raise TimestampError(ATTEMPTED, subject, hint="it is not a time-stamp of RFC 3161") from None
@@ -257,54 +258,3 @@ def _check_signature(signer: "Certificate", algorithm: Sequence[Element], digest
             key.verify(signature, message)
         case _:
             raise _Wrong("the kind of its key is not taken")
-
-
-def _check_chain(signer: "Certificate", others: "Sequence[Certificate]", roots: "Sequence[Certificate]", time: datetime) -> None:
-    """Raise `_Wrong` unless the signer is for time-stamping alone and leads to a root, each certificate valid at `time`."""
-    from cryptography.x509 import ExtendedKeyUsage, ExtensionNotFound
-    from cryptography.x509.oid import ExtendedKeyUsageOID
-
-    try:
-        usage = signer.extensions.get_extension_for_class(ExtendedKeyUsage)
-    except ExtensionNotFound:
-        raise _Wrong("its certificate is not for time-stamping") from None
-    if list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING] or not usage.critical:
-        raise _Wrong("its certificate is not for time-stamping alone")
-    if not _leads_to(signer, others, roots, time, 0):
-        raise _Wrong("its certificate does not lead to a trusted root that is valid at its time: check ca_file")
-
-
-MOST_INTERMEDIATES: Final = 5
-
-
-def _leads_to(
-    certificate: "Certificate", others: "Sequence[Certificate]", roots: "Sequence[Certificate]", time: datetime, below: int
-) -> bool:
-    """Say whether a chain leads from a certificate to a root. `below` counts the certificate authorities under it."""
-    if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-        return False
-    if certificate in roots:
-        return True
-    for issuer in (*roots, *others):
-        if issuer != certificate and _issued(certificate, issuer, below):
-            rest = [each for each in others if each != issuer]
-            if below <= MOST_INTERMEDIATES and _leads_to(issuer, rest, roots, time, below + 1):
-                return True
-    return False
-
-
-def _issued(certificate: "Certificate", issuer: "Certificate", below: int) -> bool:
-    """Say whether a certificate authority signed a certificate, and may: `below` authorities stand between it and the end."""
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.x509 import BasicConstraints, ExtensionNotFound, KeyUsage
-
-    try:
-        certificate.verify_directly_issued_by(issuer)
-        constraints = issuer.extensions.get_extension_for_class(BasicConstraints).value
-        if not constraints.ca or (constraints.path_length is not None and below > constraints.path_length):
-            return False
-        return issuer.extensions.get_extension_for_class(KeyUsage).value.key_cert_sign
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    except ExtensionNotFound as missing:  # a root may leave out what its key is for
-        return missing.oid == KeyUsage.oid
