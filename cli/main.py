@@ -10,8 +10,8 @@ from typing import Final
 import typer
 
 COMMANDS: Final = (
-    "up", "demo", "collect", "validate", "doctor", "runs", "run", "query", "contract", "controls", "gate", "agents", "export", "bundle",
-    "prove", "rederive", "redact", "vault", "ledger", "witness", "alerts", "dashboard",
+    "up", "demo", "collect", "validate", "doctor", "runs", "run", "query", "contract", "controls", "gate", "agents", "verify", "export",
+    "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "alerts", "dashboard",
 )  # fmt: skip
 """In the order of `auditlake --help`; each is `cli/commands/<name>.py` with `register(app)`."""
 
