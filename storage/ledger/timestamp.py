@@ -95,19 +95,20 @@ def verify(
         info.check(document, nonce)
         signer = signed.verified_signer()
         check_chain(signer, signed.certificates, roots, info.time)
+        return Timestamp(time=info.time, authority=signer.subject.rfc4514_string(), policy=info.policy, serial=info.serial)
     except (DerError, _Wrong, ChainError) as error:
         raise TimestampError(ATTEMPTED, subject, hint=str(error)) from None
-    except (ValueError, IndexError, OverflowError, *_foreign_errors()):
+    except _malformed():
         raise TimestampError(ATTEMPTED, subject, hint="it is not a time-stamp of RFC 3161") from None
-    return Timestamp(time=info.time, authority=signer.subject.rfc4514_string(), policy=info.policy, serial=info.serial)
 
 
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    """What the library raises for certificates that are malformed or of a kind that it does not know."""
+def _malformed() -> tuple[type[Exception], ...]:
+    """What comes of fields that are missing, and of certificates that are malformed or of a kind that the library does not know."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509 import DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType
 
-    return (UnsupportedAlgorithm, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType)
+    kinds = (UnsupportedAlgorithm, DuplicateExtension, InvalidVersion, UnsupportedGeneralNameType)
+    return (ValueError, IndexError, OverflowError, *kinds)
 
 
 class _Wrong(Exception):
