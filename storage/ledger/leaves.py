@@ -1,7 +1,7 @@
 """The leaf hashes of stored rows, computed from the Parquet files themselves: what is hashed is what a reader gets.
 
-DuckDB makes the canonical forms, OpenSSL hashes them. What a file's footer says about its own values is not believed: a column that is
-NULL throughout by the statistics is looked at before it is left out, and DuckDB plans without them.
+DuckDB makes the canonical forms, OpenSSL hashes them. DuckDB believes the statistics in a footer: it reads NULL where they say that every
+value is, and other readers see what is stored. So whatever a footer says is NULL is decoded by Arrow, which does not ask it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,19 @@ from functools import cache
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from storage.errors import about
 from storage.ledger.canonical import form_sql, type_names
 from storage.ledger.errors import LedgerError
+from storage.ledger.footer import Nulls, column_of, null_claims, null_columns
 from storage.ledger.merkle import root
 from storage.ledger.row_form import SALT, SALT_BYTES
 from storage.schema import TABLES
-
-if TYPE_CHECKING:
-    import duckdb
 
 LEAVES: Final = pa.schema([("origin", pa.large_string()), ("entry", pa.int64()), ("entry_row", pa.int64()), ("leaf", pa.binary(32))])
 BATCH_ROWS: Final = 8192
@@ -101,22 +100,13 @@ class LeafReader:
     def _of_files(self, files: Sequence["_File"], table: str) -> Iterator[pa.RecordBatch]:
         import duckdb
 
-        source = self._connection.read_parquet([str(file.path) for file in files], hive_partitioning=False, union_by_name=True)
+        paths = [str(file.path) for file in files]
         try:
-            for batch in source.project(self._projection(source, files)).to_arrow_reader(BATCH_ROWS):
+            source = self._connection.read_parquet(paths, hive_partitioning=False, union_by_name=True)
+            for batch in source.project(_projection(files)).to_arrow_reader(BATCH_ROWS):
                 yield pa.RecordBatch.from_arrays([*batch.columns[:3], hashed(batch.column(3))], schema=LEAVES)
         except (OSError, pa.ArrowException, duckdb.Error) as error:
             raise self._unreadable(files, table) from error
-
-    def _projection(self, source: "duckdb.DuckDBPyRelation", files: Sequence["_File"]) -> str:
-        """SQL for the columns of `LEAVES`, the last one still unhashed."""
-        claimed = sorted(frozenset.intersection(*(file.empty for file in files)) - PLACE)
-        (counted,) = source.aggregate(", ".join(f'count("{name}")' for name in claimed)).fetchall() if claimed else [()]
-        empty = {name for name, values in zip(claimed, counted, strict=True) if not values}
-        filled = frozenset.intersection(*(file.filled for file in files))
-        form = form_sql(files[0].schema, set(files[0].schema.names) - empty, filled=filled)
-        prefixed = f"CASE WHEN octet_length({SALT}) = {SALT_BYTES} THEN '\\x00'::BLOB || {SALT} || encode({form}) END"
-        return f"origin, entry::BIGINT, entry_row::BIGINT, {prefixed} AS leaf"
 
     def _unreadable(self, files: Sequence["_File"], table: str) -> LedgerError:
         """The error that names the first file, of those read together, that cannot be read alone."""
@@ -131,39 +121,40 @@ class LeafReader:
         return _unreadable(files[0].path, table)
 
 
+def _projection(files: Sequence["_File"]) -> str:
+    """SQL for the columns of `LEAVES`, the last one still unhashed."""
+    empty = set.intersection(*(file.empty for file in files))
+    filled = set.intersection(*(file.filled for file in files))
+    form = form_sql(files[0].schema, set(files[0].schema.names) - empty, filled=filled)
+    prefixed = f"CASE WHEN octet_length({SALT}) = {SALT_BYTES} THEN '\\x00'::BLOB || {SALT} || encode({form}) END"
+    return f"origin, entry::BIGINT, entry_row::BIGINT, {prefixed} AS leaf"
+
+
 class _File:
-    """What the footer of a file says: its columns, and about which of them it claims that every value, or none, is NULL."""
+    """What the footer of a file says: its columns, and which of them are NULL in every row, or in none."""
 
     def __init__(self, path: Path, table: str) -> None:
+        """Raises `LedgerError` when the file cannot be read, is not of the table, or says NULL of what has a value."""
         self.path = path
         try:
             with pq.ParquetFile(path) as parquet:
                 self.schema: pa.Schema = parquet.schema_arrow.remove_metadata()
-                self.empty, self.filled = _claims(parquet.metadata)
+                self.types = tuple(checked_types(path, self.schema, table).items())
+                names = set(self.schema.names)
+                self.empty, self.filled = names - PLACE, names
+                for number in range(parquet.metadata.num_row_groups):
+                    claims = null_claims(parquet.metadata.row_group(number))
+                    said = [leaf for leaf, claim in claims.items() if claim is Nulls.ALL]
+                    self.empty = self.empty & null_columns(parquet, number, said, path)
+                    self.filled = self.filled - {column_of(leaf) for leaf, claim in claims.items() if claim is not Nulls.NONE}
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(path, table) from error
-        self.types = tuple(checked_types(path, self.schema, table).items())
-
-
-def _claims(metadata: pq.FileMetaData) -> tuple[frozenset[str], frozenset[str]]:
-    """The columns without a value, and those without a NULL, by the statistics of all row groups."""
-    names, valued, holed = set(), set(), set()
-    for group in (metadata.row_group(number) for number in range(metadata.num_row_groups)):
-        for chunk in (group.column(number) for number in range(group.num_columns)):
-            name = chunk.path_in_schema.partition(".")[0]
-            statistics = chunk.statistics
-            nulls = statistics.null_count if statistics is not None and statistics.has_null_count else None
-            names.add(name)
-            if nulls != chunk.num_values:
-                valued.add(name)
-            if nulls != 0:
-                holed.add(name)
-    return frozenset(names - valued), frozenset(names - holed)
 
 
 def checked_types(path: Path, schema: pa.Schema, table: str) -> dict[str, str]:
     """Return `type_names`; raises `LedgerError` when a column of the table has another type, or the ledger's columns are missing."""
-    found, expected = type_names(schema), _types_of(table)
+    with about(str(path)):
+        found, expected = type_names(schema), _types_of(table)
     for name in sorted(expected.keys() & (found.keys() | PLACE)):
         if found.get(name) != expected[name]:
             hint = f"its column {name} is {found.get(name, 'missing')} and not {expected[name]}: restore it from a backup"

@@ -1,0 +1,231 @@
+"""Leaf hashes of stored files: the same through Parquet and compaction, of what a reader gets, and never of what a footer claims."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from storage.catalog import Catalog
+from storage.compactor import compact
+from storage.ledger import merkle
+from storage.ledger.canonical import leaf, type_names
+from storage.ledger.errors import LedgerError
+from storage.ledger.leaves import LEAVES, LeafReader, file_leaves, table_root
+from storage.schema import SPANS, TABLES
+from storage.writer import publish_entry
+from tests.failing_disk import SECOND_NS, entry_record
+from tests.lake_rows import DAY_NS, NOON_NS, span_rows
+from tests.storage.ledger import adversarial_rows
+
+ORIGIN = "n/collector"
+Place = tuple[str, int, int]
+
+
+def committed(table: str, rows: list[dict[str, Any]]) -> dict[Place, bytes]:
+    """What the standard library makes of rows that were never stored."""
+    types = type_names(TABLES[table])
+    return {(row["origin"], row["entry"], row["entry_row"]): leaf(row, types) for row in rows}
+
+
+def found(leaves: pa.Table) -> dict[Place, bytes | None]:
+    assert leaves.schema == LEAVES
+    places = zip(*(leaves[name].to_pylist() for name in ("origin", "entry", "entry_row")), strict=True)
+    return dict(zip(places, leaves["leaf"].to_pylist(), strict=True))
+
+
+def live(data: Path, table: str) -> list[Path]:
+    with closing(Catalog.open(data, read_only=True)) as catalog:
+        return [data / file.path for file in catalog.live_files(table)]
+
+
+def written(path: Path, rows: pa.Table, **options: Any) -> Path:
+    pq.write_table(rows, path, **options)
+    return path
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_leaf_is_the_same_through_parquet_and_two_compactions(table: str, tmp_path: Path) -> None:
+    rows = []
+    with closing(Catalog.open(tmp_path)) as catalog:
+        for entry in range(4):
+            made = adversarial_rows.rows(table, 25, seed=entry, entry=entry)
+            sealed_ns = NOON_NS + entry * 40 * SECOND_NS
+            files = publish_entry(tmp_path, ORIGIN, entry, {table: adversarial_rows.arrow(table, made)}, sealed_ns=sealed_ns)
+            catalog.commit_entry(entry_record(entry, len(made), sealed_ns=sealed_ns), files, runs={}, trace_runs={})
+            rows += made
+    expected = committed(table, rows)
+    assert len(live(tmp_path, table)) > 4  # an entry's rows are of several dates
+    assert found(file_leaves(live(tmp_path, table), table)) == expected
+    for now_ns in (NOON_NS + 300 * SECOND_NS, NOON_NS + 2 * DAY_NS):
+        assert compact(tmp_path, now_ns=now_ns).merged
+        assert found(file_leaves(live(tmp_path, table), table)) == expected
+
+
+def test_order_row_groups_encodings_and_widths_of_a_file_do_not_matter(tmp_path: Path) -> None:
+    rows = adversarial_rows.rows("spans", 60)
+    stored = adversarial_rows.arrow("spans", rows)
+    narrow = pa.schema([field.with_type(pa.string()) if field.type == pa.large_string() else field for field in SPANS])
+    paths = [
+        written(tmp_path / "groups.parquet", stored.take(list(reversed(range(60)))), row_group_size=7),
+        written(tmp_path / "columns.parquet", stored.select(sorted(SPANS.names, reverse=True)), compression="none", use_dictionary=False),
+        written(tmp_path / "narrow.parquet", stored.cast(narrow), write_statistics=False, data_page_version="2.0", compression="gzip"),
+    ]
+    for path in paths:
+        assert found(file_leaves([path], "spans")) == committed("spans", rows)
+
+
+def test_files_of_different_schema_versions_are_read_together(tmp_path: Path) -> None:
+    """A column that a file never had is NULL; one that this version does not know is committed all the same."""
+    rows = [row | {"resent": None, "handoff_to": None} for row in adversarial_rows.rows("spans", 20)]
+    stored = adversarial_rows.arrow("spans", rows)
+    newer = stored.append_column("of_tomorrow", pa.array(["x"] * 20, pa.large_string()))
+    paths = [
+        written(tmp_path / "older.parquet", stored.drop_columns(["resent", "handoff_to"])),
+        written(tmp_path / "newer.parquet", newer.set_column(newer.schema.get_field_index("entry"), "entry", pa.array([1] * 20))),
+    ]
+    types = type_names(newer.schema)
+    later = {(row["origin"], 1, row["entry_row"]): leaf(row | {"entry": 1, "of_tomorrow": "x"}, types) for row in rows}
+    assert found(file_leaves(paths, "spans")) == committed("spans", rows) | later
+
+
+@pytest.mark.parametrize("value", [[], None])
+def test_a_column_of_nothing_but_empty_maps_is_not_one_of_nothing_but_null(value: list[Any] | None, tmp_path: Path) -> None:
+    """Statistics count both as NULL."""
+    rows = [row | {"scope_attributes": value, "links": value, "events": value} for row in adversarial_rows.rows("spans", 10)]
+    path = written(tmp_path / "a.parquet", adversarial_rows.arrow("spans", rows))
+    assert found(file_leaves([path], "spans")) == committed("spans", rows)
+
+
+def with_null_count(path: Path, column: str, *, said: int) -> None:
+    """Have the footer of a file of one row group claim another number of NULLs for a column of text, of 0 to 63."""
+    content = bytearray(path.read_bytes())
+    group = pq.read_metadata(path).row_group(0)
+    index = [group.column(number).path_in_schema for number in range(group.num_columns)].index(column)
+    before = nulls_of(path, index)
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    for place in range(footer, len(content) - 8):
+        if content[place] == before * 2:  # a zigzag varint of one byte
+            content[place] = said * 2
+            path.write_bytes(content)
+            if readable(path) and nulls_of(path, index) == said:
+                return
+            content[place] = before * 2
+    raise AssertionError("the statistics were not found in the footer")
+
+
+def nulls_of(path: Path, index: int) -> int:
+    return int(pq.read_metadata(path).row_group(0).column(index).statistics.null_count)
+
+
+def readable(path: Path) -> bool:
+    try:
+        return pq.read_table(path).num_rows > 0 and pq.read_metadata(path).row_group(0).num_columns > 0
+    except (OSError, pa.ArrowException, AttributeError):
+        return False
+
+
+def test_a_value_that_the_footer_denies_is_found(tmp_path: Path) -> None:
+    """DuckDB reads NULL there and pyarrow the value, so that whoever edits both could add an approver whom some readers see."""
+    columns = [name for name in SPANS.names if not pa.types.is_nested(SPANS.field(name).type)]
+    forged = [row | {"approver": "mallory" if number == 7 else None} for number, row in enumerate(span_rows(50))]
+    path = written(tmp_path / "a.parquet", pa.Table.from_pylist(forged, schema=SPANS).select(columns))
+    with_null_count(path, "approver", said=50)
+    assert duckdb.sql(f"SELECT count(approver) FROM '{path}'").fetchall() == [(0,)]
+    assert pq.read_table(path)["approver"].to_pylist()[7] == "mallory"
+    with pytest.raises(LedgerError, match="approver is NULL where it has a value"):
+        file_leaves([path], "spans")
+
+
+def test_a_value_within_a_list_that_the_footer_denies_is_found(tmp_path: Path) -> None:
+    link = {"trace_id": "a", "span_id": None, "trace_state": None, "flags": None, "attributes": [], "dropped_attributes_count": None}
+    forged = [row | {"links": [link | {"trace_state": "x" if number == 7 else None}]} for number, row in enumerate(span_rows(50))]
+    path = written(tmp_path / "a.parquet", pa.Table.from_pylist(forged, schema=SPANS))
+    with_null_count(path, "links.list.element.trace_state", said=50)
+    with pytest.raises(LedgerError, match="links is NULL where it has a value"):
+        file_leaves([path], "spans")
+
+
+def test_a_null_that_the_footer_denies_is_not_the_committed_row(tmp_path: Path) -> None:
+    columns = [name for name in SPANS.names if not pa.types.is_nested(SPANS.field(name).type)]
+    honest = [{name: row.get(name) for name in columns} | {"approver": "alice"} for row in span_rows(50)]
+    forged = [row | {"approver": None if number == 7 else "alice"} for number, row in enumerate(honest)]
+    path = written(tmp_path / "a.parquet", pa.Table.from_pylist(forged, schema=SPANS).select(columns))
+    with_null_count(path, "approver", said=0)
+    leaves, expected = found(file_leaves([path], "spans")), committed("spans", honest)
+    assert [place for place in expected if leaves[place] != expected[place]] == [(ORIGIN, 0, 7)]
+
+
+def test_rows_without_a_proper_salt_have_no_leaf_and_no_root(tmp_path: Path) -> None:
+    rows = adversarial_rows.rows("spans", 5)
+    stored = pa.Table.from_pylist(rows, schema=SPANS)
+    salts = pa.array([None, b"", b"short", bytes(17), rows[4]["salt"]], pa.binary())
+    leaves = file_leaves([written(tmp_path / "a.parquet", stored.set_column(SPANS.get_field_index("salt"), "salt", salts))], "spans")
+    assert found(leaves) == {(ORIGIN, 0, number): None for number in range(4)} | committed("spans", rows[4:])
+    with pytest.raises(LedgerError, match="salt"):
+        table_root(leaves)
+
+
+def test_the_root_of_an_entry_is_over_its_leaves_in_the_order_of_entry_row(tmp_path: Path) -> None:
+    """Whichever files they are in."""
+    rows = adversarial_rows.rows("events", 30)
+    stored = adversarial_rows.arrow("events", rows)
+    paths = [written(tmp_path / "a.parquet", stored.slice(10)), written(tmp_path / "b.parquet", stored.slice(0, 10))]
+    assert table_root(file_leaves(paths, "events")) == merkle.root(list(committed("events", rows).values()))
+
+
+def test_no_files_have_no_leaves_and_the_root_of_nothing() -> None:
+    assert file_leaves([], "spans").num_rows == 0
+    assert table_root(file_leaves([], "spans")) == merkle.EMPTY_ROOT
+
+
+def test_a_file_without_rows_has_no_leaves(tmp_path: Path) -> None:
+    assert found(file_leaves([written(tmp_path / "a.parquet", SPANS.empty_table())], "spans")) == {}
+
+
+def test_rows_come_in_batches_whatever_the_size_of_the_file(tmp_path: Path) -> None:
+    stored = pa.Table.from_pylist(span_rows(10), schema=SPANS)
+    many = pa.concat_tables([stored] * 2_000)
+    with LeafReader(threads=1) as reader:
+        sizes = [batch.num_rows for batch in reader.batches([written(tmp_path / "a.parquet", many)], "spans")]
+    assert sum(sizes) == 20_000
+    assert max(sizes) < 20_000
+
+
+def broken(path: Path, how: str) -> None:
+    stored = pa.Table.from_pylist(span_rows(50), schema=SPANS)
+    changed: Mapping[str, pa.Table] = {
+        "another type": stored.set_column(SPANS.get_field_index("model"), "model", pa.array(range(50))),
+        "fields renamed": stored.set_column(
+            SPANS.get_field_index("links"), "links", stored["links"].cast(pa.list_(pa.struct([(name * 2, kind) for name, kind in LINK])))
+        ),
+        "without salt": stored.drop_columns(["salt"]),
+        "no such name": stored.append_column("a=i1;b", pa.array(range(50))),
+        "no such type": stored.append_column("tomorrow", pa.array([None] * 50, pa.decimal128(5, 2))),
+    }
+    if how != "missing":
+        pq.write_table(changed.get(how, stored), path)
+    if how == "not Parquet":
+        path.write_bytes(b"PAR1")
+    if how == "a page overwritten":
+        content = bytearray(path.read_bytes())
+        content[4:60] = b"\xff" * 56
+        path.write_bytes(content)
+
+
+LINK = [(field.name, field.type) for field in SPANS.field("links").type.value_type]
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["missing", "not Parquet", "a page overwritten", "another type", "fields renamed", "without salt", "no such name", "no such type"],
+)
+def test_a_file_that_is_no_table_of_the_lake_is_an_error_that_names_it(how: str, tmp_path: Path) -> None:
+    sound = written(tmp_path / "sound.parquet", pa.Table.from_pylist(span_rows(5), schema=SPANS))
+    broken(tmp_path / "broken.parquet", how)
+    with pytest.raises(LedgerError, match=r"broken\.parquet"):
+        file_leaves([sound, tmp_path / "broken.parquet"], "spans")
