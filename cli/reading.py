@@ -5,7 +5,6 @@ unless the configuration demands the record (`service.audit_reads: required`).
 """
 
 import os
-import shlex
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,6 +159,6 @@ def client_address() -> str:
 
 
 def filters(**options: str | Sequence[str] | None) -> str | None:
-    """Return options that narrow a read as one line: `--agent support --since 24h`; None when none is given."""
+    """Return options that narrow a read as one line: `--agent 'support' --since '24h'`; None when none is given."""
     given = [(name, [value] if isinstance(value, str) else value) for name, value in options.items() if value]
-    return " ".join(f"--{name} {shlex.quote(value)}" for name, values in given for value in values) or None
+    return " ".join(f"--{name} {value!r}" for name, values in given for value in values) or None

@@ -5,13 +5,14 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 import streamlit as st
 
-from dashboards import reads, units
+from dashboards import reads, units, visits
 from dashboards.views import overview, run, runs
 from dashboards.views.context import Context
 from storage.errors import StorageError
@@ -24,16 +25,41 @@ _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
 )
 
 
-def main(data: Path, *, abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS, clock: Callable[[], int] = time.time_ns) -> None:
-    """Show the page that the address asks for. Called once a script run, by the streamlit main script."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How page views are recorded (`dashboards.visits`)."""
+
+    record: visits.Record
+    required: bool
+    user_header: str | None
+
+
+def main(
+    data: Path,
+    *,
+    abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS,
+    clock: Callable[[], int] = time.time_ns,
+    audit: Callable[[], Audit] | None = None,
+) -> None:
+    """Show the page that the address asks for. Called once a script run, by the streamlit main script; `audit` once a process."""
     st.set_page_config(page_title="auditlake", page_icon=str(files("dashboards").joinpath("icon.svg")), layout="wide")
     links: dict[str, st.Page] = {}
     context = Context(data=str(data), clock=clock, links=links)
     reads.judge_silence(context.data, abandoned_after_seconds)
+    if audit is not None:
+        recording = _audit(context.data, audit)
+        visits.begin(recording.record, required=recording.required, user_header=recording.user_header)
     for path, title, icon, show in _PAGES:
         links[path] = st.Page(_named(partial(_guarded, show, context), path), title=title, icon=icon, url_path=path)
     home = st.Page(_named(lambda: st.switch_page(links["overview"]), "home"), title="auditlake", default=True, visibility="hidden")
     st.navigation([home, *links.values()], position="top").run()
+
+
+@st.cache_resource(show_spinner=False)
+def _audit(data: str, _open: Callable[[], Audit]) -> Audit:
+    """Of a data directory, for all sessions."""
+    del data
+    return _open()
 
 
 def _named(show: Callable[[], None], name: str) -> Callable[[], None]:

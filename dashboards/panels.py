@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from dashboards import visits
 from dashboards.design import Theme
 from dashboards.reads import Answer
 
@@ -40,8 +41,9 @@ def show_sql(*answers: Answer, key: str) -> None:
 
 def download_rows(rows: Sequence[Mapping[str, Any]], *, key: str) -> None:
     """A button that hands the rows out as CSV; the file is made when it is asked for."""
+    made = visits.leaving(_later(rows), key, rows=len(rows))
     st.download_button(
-        f"Download {len(rows):,} rows as CSV", data=_later(rows), file_name=f"{key}.csv", mime="text/csv", key=f"csv-{key}",
+        f"Download {len(rows):,} rows as CSV", data=made, file_name=f"{key}.csv", mime="text/csv", key=f"csv-{key}",
         icon=":material/download:", on_click="ignore", disabled=not rows,
     )  # fmt: skip
 

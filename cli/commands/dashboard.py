@@ -43,13 +43,21 @@ def dashboard(
     sys.stderr.flush()
     directory = data_directory(data, config).absolute()
     search = os.pathsep.join(part for part in (str(PACKAGES), os.environ.get("PYTHONPATH", "")) if part)
-    arguments = command(directory, address, number, allowed_hosts=allowed_host or (), abandoned_after_seconds=_silence(config))
+    arguments = command(
+        directory, address, number, allowed_hosts=allowed_host or (), abandoned_after_seconds=_silence(config), config=config
+    )
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the server's own banner; what goes wrong goes to stderr
     os.execve(arguments[0], arguments, {**os.environ, "PYTHONPATH": search})  # noqa: S606 - an absolute path and arguments of our own  # nosec B606
 
 
 def command(
-    data: Path, host: str, port: int, *, allowed_hosts: Sequence[str] = (), abandoned_after_seconds: float | None = None
+    data: Path,
+    host: str,
+    port: int,
+    *,
+    allowed_hosts: Sequence[str] = (),
+    abandoned_after_seconds: float | None = None,
+    config: Path | None = None,
 ) -> list[str]:
     """Return the server's command line: no telemetry, no file watcher, nothing fetched from anywhere, both themes.
 
@@ -71,10 +79,10 @@ def command(
         "runner.magicEnabled": "false",
         "logger.level": "warning",
     }
-    silence = [] if abandoned_after_seconds is None else [str(abandoned_after_seconds)]
+    more = [] if abandoned_after_seconds is None else [str(abandoned_after_seconds), *([] if config is None else [str(config.absolute())])]
     names = [*LOOPBACK, *allowed_hosts] if host in LOOPBACK else list(allowed_hosts)
     flags = [f"--{name}={value}" for name, value in options.items()] + [f"--server.allowedHosts={name}" for name in names]
-    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags, *theme_flags(), "--", str(data), *silence]
+    return [sys.executable, "-m", "streamlit", "run", str(SCRIPT), *flags, *theme_flags(), "--", str(data), *more]
 
 
 def url(host: str, port: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboards import health
+from dashboards import health, visits
 from dashboards.panels import escape
 from dashboards.views import overview_data
 from dashboards.views import overview_panels as panels
@@ -36,6 +36,8 @@ def _body(context: Context, name: str | None) -> None:
     seen = load(context, window)
     st.session_state["overview_seen"] = True
     waiting.empty()
+    answers = (seen.runs, seen.freshness, seen.ingest, seen.audit, seen.agents, seen.alerts)
+    visits.saw("overview", rows=sum(len(answer.rows) for answer in answers), filters={"range": window.name})
     if seen.nothing:
         _first_steps()
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import reads, units, verdict, waterfall
+from dashboards import reads, units, verdict, visits, waterfall
 from dashboards.design import BADGES, SIGNS, kind_look
 from dashboards.panels import empty, escape, panel
 from dashboards.views import run_evidence, run_workbench
@@ -29,9 +29,11 @@ def page(context: Context) -> None:
     found = reads.run(context.data, run_id) if len(run_id) <= ID_LENGTH else None
     waiting.empty()
     if found is None:
+        visits.saw("run", resource=run_id[:ID_LENGTH], rows=0, found=False)
         _unknown(run_id)
         _ask(context)
         return
+    visits.saw("run", resource=str(found["run"]["run_id"]), rows=len(found["steps"]))
     live = found["run"]["status"] == "running"
     st.fragment(_body, run_every=REFRESH_SECONDS if live else None)(context, run_id)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import units, verdict
+from dashboards import units, verdict, visits
 from dashboards.panels import escape
 
 ENTITIES_SHOWN = 4
@@ -49,7 +49,7 @@ def download(found: dict[str, Any], key: str) -> None:
     """The reconstruction with its content as JSON, made when it is asked for."""
     st.download_button(
         "Download JSON",
-        data=_json(found),
+        data=visits.leaving(_json(found), str(found["run"]["run_id"]), rows=len(found["steps"])),
         file_name=f"run-{_safe(found['run']['run_id'])}.json",
         mime="application/json",
         icon=":material/download:",

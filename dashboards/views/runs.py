@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from dashboards import reads, units
+from dashboards import reads, units, visits
 from dashboards.design import BADGES, SIGNS
 from dashboards.panels import download_rows, empty, show_sql
 from dashboards.reads import Answer
@@ -86,6 +86,7 @@ def _list(context: Context, window: Window, chosen: dict[str, Any], sort: str, s
         number = 1
         answer = _page(context, window, chosen, sort, size, number)
     total = answer.first.get("total", 0)
+    visits.saw("runs", rows=len(answer.rows), filters={"range": window.name, **chosen, "sort": sort, "page": number})
     if not answer.rows:
         with place.container(border=True):
             if any(value is not None for value in chosen.values()):
