@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog import Catalog, EntryRecord, FileRecord
+from storage.catalog_removals import Removal, removals
 from storage.layout import retired
 from storage.schema import TABLES, TIME_NS
 from storage.wal import closed_segments
@@ -41,13 +42,14 @@ def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
             intact += [] if found else [record]
         broken = [*set_aside, *(file for file in live if file not in intact)]
         problems += ledger_problems(data, catalog, intact, broken, settled=settled)
+        removed = removals(catalog)
     rows, copies = _rows_of_entries(data, intact), _rows_of_entries(data, intact, resent=True)
     problems += _duplicates(data, intact)
-    problems += _entry_problems(entries, rows, broken)
+    problems += _entry_problems(entries, rows, broken, removed)
     problems += [
         f"entry {each.entry} of {each.origin}: {each.resent} rows resent, {copies[each.origin, each.entry]} in live files"
         for each in entries
-        if not set_aside and each.resent != copies[each.origin, each.entry]
+        if not set_aside and not _gone(removed, each) and each.resent != copies[each.origin, each.entry]
     ]
     problems += _number_gaps(data, entries)
     problems += _strays(data, {file.path for file in [*live, *set_aside]})
@@ -111,14 +113,23 @@ def _duplicates(data: Path, files: list[FileRecord]) -> Iterator[str]:
             yield f"record {row['origin']}/{row['entry']}/{row['entry_row']}: stored {row['count_all']} times"
 
 
-def _entry_problems(entries: list[EntryRecord], rows: RowsOf, missing: list[FileRecord]) -> Iterator[str]:
-    """Every record that was received is accounted for, and every one that was stored is in a live file."""
+def _gone(removed: list[Removal], entry: EntryRecord) -> list[Removal]:
+    """What orders and rules took from an entry."""
+    return [each for each in removed if each.origin == entry.origin and each.first <= entry.entry <= each.last]
+
+
+def _entry_problems(entries: list[EntryRecord], rows: RowsOf, missing: list[FileRecord], removed: list[Removal]) -> Iterator[str]:
+    """Every record that was received is accounted for, and every one that was stored is in a live file or was removed by order."""
     for entry in entries:
         name = f"entry {entry.entry} of {entry.origin}"
         if entry.received != entry.stored + entry.rejected + entry.deduplicated + entry.quarantined:
             yield f"{name}: received {entry.received} is not stored + rejected + deduplicated + quarantined"
-        expected, found = entry.stored + entry.own, rows.pop((entry.origin, entry.entry), 0)
-        may_lack = any(file.origin == entry.origin and file.min_entry <= entry.entry <= file.max_entry for file in missing)
+        gone = _gone(removed, entry)
+        expected = entry.stored + entry.own - sum(each.rows for each in gone if each.first == each.last)
+        found = rows.pop((entry.origin, entry.entry), 0)
+        may_lack = any(each.first < each.last for each in gone) or any(
+            file.origin == entry.origin and file.min_entry <= entry.entry <= file.max_entry for file in missing
+        )
         if found > expected or (found < expected and not may_lack):
             yield f"{name}: {expected} rows stored (own included), {found} in live files"
     yield from (f"entry {entry} of {origin}: {count} rows, but it is not in the catalog" for (origin, entry), count in rows.items())
