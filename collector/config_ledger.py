@@ -10,7 +10,7 @@ from collector.config_anchors import AnchorConfig, TimestampAuthorityConfig, Wit
 from collector.config_fields import Duration, Section
 
 if TYPE_CHECKING:
-    from storage.ledger.log import Ledger
+    from storage.ledger.log_writer import Ledger
 
 
 class LedgerConfig(Section):
@@ -42,7 +42,7 @@ class LedgerConfig(Section):
     def kept(self, environ: Mapping[str, str]) -> "Ledger":
         """Return the ledger as it is kept by this section; `environ` is where `key_env` is looked up."""
         from storage.ledger.keys import KeySource
-        from storage.ledger.log import Ledger
+        from storage.ledger.log_writer import Ledger
 
         source = KeySource(file=self.key_file, env=self.key_env)
         return Ledger(enabled=self.enabled, keys=source, environ=environ, idle_seconds=self.idle_interval)

@@ -6,12 +6,13 @@ a restart is named.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
 from collector.config import Config, ConfigError
+from collector.config_hash import config_hash
 from collector.errors import CollectorError
 from collector.health import OK
 from collector.policies import Policies, Policy
@@ -30,6 +31,7 @@ _AT_RESTART: Final = {
     "signals": "service.pipelines",
     "workers": "service.workers",
     "forwards": "exporters and filters that forward",
+    "ledger": "extensions.ledger",
 }
 """What a reload leaves as it is: the attribute of `Config`, and what people call it."""
 
@@ -47,6 +49,8 @@ class Outcome:
     new_hash: str | None  # None: refused
     problems: int = 0
     at_restart: tuple[str, ...] = ()
+    old_config: str = field(default="", compare=False)  # hash of the whole configuration as it was read before
+    new_config: str = field(default="", compare=False)  # and now; empty: refused
 
 
 class Reloader:
@@ -69,6 +73,7 @@ class Reloader:
         again and returns what puts them into force, or raises CollectorError; `tell` writes the outcome into the lake.
         """
         self._running = running
+        self._config_hash = config_hash(running)
         self._load = load
         self._open_policy = open_policy
         self._policies = policies
@@ -123,13 +128,16 @@ class Reloader:
             log.warning("changed in the configuration, and taken over at the next start only", sections=list(at_restart))
         for warning in config.warnings:
             log.warning(warning)
-        self._tell(Outcome(old_hash=old_hash, new_hash=new_hash, at_restart=at_restart))
+        old_config, self._config_hash = self._config_hash, config_hash(config)
+        whole = {"old_config": old_config, "new_config": self._config_hash}
+        self._tell(Outcome(old_hash=old_hash, new_hash=new_hash, at_restart=at_restart, **whole))
 
     def _refuse(self, problems: list[str]) -> None:
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         self._state = f"failed: {count}, see the log of the collector; what ran before goes on"
         structlog.get_logger(__name__).error("the configuration is refused, what runs is kept", problems=problems)
-        self._tell(Outcome(old_hash=self._policies.current.policy_hash, new_hash=None, problems=len(problems)))
+        kept = self._policies.current.policy_hash
+        self._tell(Outcome(old_hash=kept, new_hash=None, problems=len(problems), old_config=self._config_hash))
 
 
 def _policy_of(config: Config) -> tuple[object, ...]:

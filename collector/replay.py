@@ -15,7 +15,7 @@ from collector.receivers import otlp_json
 from collector.sealer import seal_pending
 from collector.signals import SIGNALS
 from storage.catalog import Catalog
-from storage.ledger.log import Ledger
+from storage.ledger.log_writer import Ledger
 from storage.wal import BatchHeader, RecordType, WalWriter
 
 ORIGIN: Final = "replay/collector"

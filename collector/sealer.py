@@ -30,7 +30,7 @@ from storage.durable import DISK, FileLock, FileSystem, hint_for
 from storage.errors import LakeLocked, StorageError
 from storage.layout import EntryRecord, FileRecord
 from storage.ledger import entries
-from storage.ledger.log import Ledger, LogWriter
+from storage.ledger.log_writer import Ledger, LogWriter
 from storage.schema import SCHEMA_VERSION
 from storage.wal import Segment, closed_segments
 from storage.writer import publish_entry

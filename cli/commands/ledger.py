@@ -10,7 +10,11 @@ import typer
 from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
 
 if TYPE_CHECKING:
-    from storage.ledger.log import Ledger
+    from storage.ledger.log_writer import Ledger
+
+
+WAIT_SECONDS = 30.0
+"""How long a sealer at work may take to end."""
 
 
 def register(app: typer.Typer) -> None:
@@ -83,5 +87,5 @@ def _rotated(data: Path, ledger: "Ledger", to_file: Path | None, to_env: str | N
 
     to = KeySource(file=to_file, env=to_env) if to_file or to_env else None
     Catalog.open(data, read_only=True).close()  # there must be a lake
-    with closing(Catalog.open(data)) as catalog, seal_lock(data, "rotate the ledger's key", wait_seconds=30):
+    with closing(Catalog.open(data)) as catalog, seal_lock(data, "rotate the ledger's key", wait_seconds=WAIT_SECONDS):
         return [str(key) for key in rotate(data, catalog, ledger, now_ns=time.time_ns(), to=to, lost=lost)]

@@ -1,12 +1,6 @@
-"""The logs of a data directory: one an origin, in `<data>/ledger/<origin>/`, written from what the catalog holds.
+"""The logs of a data directory as they stand: one an origin, in `<data>/ledger/<origin>/`. Nothing is verified here."""
 
-The catalog takes an entry in the transaction that makes it true; `LogWriter.advance` then appends what a log lacks: tiles and bundles
-first, durably, and only then the checkpoint that covers them, atomically. So a checkpoint never covers rows that are not durable and is
-never taken back, and after a crash the same call does the rest. One process at a time advances: who holds the seal lock.
-"""
-
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -14,21 +8,15 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog import Catalog
-from storage.durable import DISK, FileSystem, hint_for, write_file
-from storage.errors import StorageError
-from storage.layout import LogRecord
+from storage.durable import hint_for
 from storage.ledger.errors import LedgerError
-from storage.ledger.keys import Keys, KeySource, keep_known, known_keys
+from storage.ledger.keys import known_keys
 from storage.ledger.merkle import EMPTY_ROOT
-from storage.ledger.note import Checkpoint, SigningKey, VerifierKey, opened, signed, split
-from storage.ledger.tiles import TileReader, TileWriter
+from storage.ledger.note import Checkpoint, VerifierKey, opened, split
+from storage.ledger.tiles import TileReader
 
-BATCH: Final = 1024
-"""Entries that are appended under one checkpoint: what is behind after a long outage needs bounded memory."""
-STAMPED: Final = 64
-"""Origins that get a checkpoint while idle, those that were used last: a host whose name changes leaves many behind."""
-_SECOND_NS: Final = 1_000_000_000
-_APPEND: Final = "append to the ledger"
+_BATCH: Final = 1024
+"""Entries that are read at once."""
 
 
 def log_folder(data: Path, origin: str) -> Path:
@@ -81,33 +69,14 @@ class Log:
     def entries(self, first: int = 0, count: int | None = None) -> Iterator[dict[str, Any]]:
         """Yield entries from index `first` on, all that the checkpoint covers unless `count` says fewer. Raises `LedgerError`."""
         end = self.size if count is None else first + count
-        for at in range(first, end, BATCH):
-            for body in self.reader.entries(at, min(BATCH, end - at)):
+        for at in range(first, end, _BATCH):
+            for body in self.reader.entries(at, min(_BATCH, end - at)):
                 yield orjson.loads(body)
 
 
 def segment_index(catalog: Catalog, origin: str, entry: int) -> int | None:
     """Return where in its origin's log a segment stands; None for one from before the ledger."""
     return catalog.log_index(origin, entry)
-
-
-def advance(data: Path, catalog: Catalog, origin: str, keys: Keys, *, now_ns: int, fs: FileSystem = DISK) -> None:
-    """Append to an origin's log what the catalog has and it lacks; see `LogWriter.advance`. The caller holds the seal lock."""
-    LogWriter(data, catalog, keys, fs).advance(origin, now_ns=now_ns)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
-    """How a data directory keeps its ledger; the default is what runs without configuration."""
-
-    enabled: bool = True
-    keys: KeySource = field(default_factory=KeySource)
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)  # where a key may be
-    idle_seconds: float = 60.0
-
-    def writer(self, data: Path, catalog: Catalog, fs: FileSystem = DISK) -> "LogWriter | None":
-        """Return what writes the logs of `data`; None when the ledger is off."""
-        return LogWriter(data, catalog, Keys(data, self.keys, self.environ), fs) if self.enabled else None
 
 
 def status(data: Path, catalog: Catalog) -> list[dict[str, Any]]:
@@ -129,174 +98,3 @@ def signed_at(data: Path, origin: str) -> int:
         return max(opened(note, keys).times.values()) if note else 0
     except LedgerError:
         return 0
-
-
-class LogWriter:
-    """Writes the logs of one data directory; the caller holds the seal lock whenever it calls, but for `behind`."""
-
-    def __init__(self, data: Path, catalog: Catalog, keys: Keys, fs: FileSystem = DISK) -> None:
-        self._data = data
-        self._catalog = catalog
-        self._keys = keys
-        self._fs = fs
-        self._sizes: dict[str, int] = {}  # of logs as they were seen last: none ever gets shorter
-        self._signed_s: dict[str, int] = {}
-
-    def behind(self) -> list[str]:
-        """Return the origins whose log is not as long as the catalog has it, or cannot be read. Raises `StorageError`."""
-        return [origin for origin, size in self._catalog.log_sizes().items() if self._sizes.get(origin) != size != self._readable(origin)]
-
-    def advance(self, origin: str, *, now_ns: int) -> None:
-        """Append to an origin's log what the catalog has and it lacks, and sign the new checkpoints.
-
-        Does nothing when nothing is lacking. Raises `LedgerError` when the log holds more than the catalog, is not what its checkpoint
-        says, or was signed with a key that is not there; `StorageError` when the disk refuses. The log is whole then, and the same call
-        continues.
-        """
-        self._finish_rotation(now_ns)
-        self._append(origin, now_ns)
-
-    def _append(self, origin: str, now_ns: int) -> None:
-        size, total = self._size(origin), self._catalog.log_sizes().get(origin, 0)
-        if size > total:
-            hint = f"the log has {size} entries, the catalog knows {total}: an older catalog was restored; restore the newer one"
-            raise LedgerError(_APPEND, log_folder(self._data, origin), hint=hint)
-        if size < total:
-            self._check(origin)
-        while size < total:
-            batch = _up_to_rotation(self._catalog.log_records(origin, size, BATCH))
-            if not batch:
-                raise LedgerError(_APPEND, origin, hint=f"the catalog has no entry {size}: restore it from a backup")
-            signers = self._signers(origin, size, batch)
-            root = TileWriter(log_folder(self._data, origin), self._fs).append(size, [record.body for record in batch])
-            size += len(batch)
-            self._publish(Checkpoint(origin, size, root), signers, now_ns, rotation=batch[-1].kind == "key")
-
-    def _finish_rotation(self, now_ns: int) -> None:
-        """Do the rest of a rotation that was committed and interrupted, before anything else is signed."""
-        if not self._keys.rotates():
-            return
-        public = self._keys.signers("next")[-1].verifier.public
-        sizes = self._catalog.log_sizes()
-        newest = [self._catalog.newest_in_log(origin, "key", size) for origin, size in sizes.items()]
-        goes_on = [change.origin for change in newest if change and VerifierKey.parse(orjson.loads(change.body)["new"]).public == public]
-        for origin in goes_on:
-            self._append(origin, now_ns)
-        if goes_on:
-            self._keys.take_next(self._fs)
-
-    def stamp(self, origin: str, *, now_ns: int) -> None:
-        """Sign the newest checkpoint of an origin again, at a newer time: silence is provable. Raises as `advance`."""
-        self._finish_rotation(now_ns)
-        head = self._check(origin)
-        self._publish(head, self._signers(origin, head.size, ()), now_ns)
-
-    def is_due(self, now_ns: int, idle_ns: int | None) -> bool:
-        """Tell whether `catch_up` has something to do; the lock is not needed."""
-        return bool(self.behind()) or (idle_ns is not None and bool(self._idle(now_ns, idle_ns)))
-
-    def catch_up(self, now_ns: int, idle_ns: int | None, *, without: Collection[str] = ()) -> dict[str, StorageError]:
-        """Advance every log that is behind, and stamp those that were idle for so long; return what failed, by origin."""
-        failed: dict[str, StorageError] = {}
-        for work, found in ((self.advance, self.behind()), (self.stamp, () if idle_ns is None else self._idle(now_ns, idle_ns))):
-            for origin in found:
-                try:
-                    if origin not in failed and origin not in without:
-                        work(origin, now_ns=now_ns)
-                except StorageError as error:
-                    failed[origin] = error
-        return failed
-
-    def _idle(self, now_ns: int, idle_ns: int) -> list[str]:
-        """The origins that got no checkpoint for so long."""
-        recent = sorted(self._sizes, key=self._signed_at, reverse=True)[:STAMPED]
-        return [origin for origin in recent if self._sizes[origin] and now_ns - self._signed_at(origin) * _SECOND_NS >= idle_ns]
-
-    def _size(self, origin: str) -> int:
-        size = self._sizes[origin] = Log(self._data, origin).size
-        return size
-
-    def _readable(self, origin: str) -> int | None:
-        """The size of a log; None when its checkpoint cannot be read, which `advance` tells."""
-        try:
-            return self._size(origin)
-        except LedgerError:
-            return None
-
-    def _signed_at(self, origin: str) -> int:
-        """When the newest checkpoint was cosigned, unix seconds; 0 before the first."""
-        if origin not in self._signed_s:
-            self._signed_s[origin] = signed_at(self._data, origin)
-        return self._signed_s[origin]
-
-    def _check(self, origin: str) -> Checkpoint:
-        """Refuse to sign on top of a log that is not the one that was signed: whoever changed it would get our signature."""
-        log = Log(self._data, origin)
-        note = log.checkpoint()
-        if note is None:
-            return log.head()
-        head = Checkpoint.parse(split(note)[0])
-        opened(note, [self._trusted(origin, head.size)])
-        if head.origin != origin or log.reader.root(head.size) != head.root:
-            raise LedgerError(_APPEND, log.folder, hint="its tiles are not those of its checkpoint: `auditlake verify` says more")
-        return head
-
-    def _trusted(self, origin: str, size: int) -> VerifierKey:
-        """The key under which the checkpoint of this size was signed: that of the last rotation before, or the one before the next."""
-        before = self._catalog.newest_in_log(origin, "key", size)
-        if before is not None:
-            return VerifierKey.parse(orjson.loads(before.body)["new"])
-        after = self._catalog.newest_in_log(origin, "key", self._catalog.log_sizes()[origin])
-        return self._keys.signer(origin).verifier if after is None else VerifierKey.parse(orjson.loads(after.body)["old"])
-
-    def _signers(self, origin: str, size: int, batch: Sequence[LogRecord]) -> list[SigningKey]:
-        """The keys that sign the log when it has this batch behind its first `size` entries: the newest, at a rotation also the old."""
-        keys = self._keys.signers(origin)
-        if batch and batch[-1].kind == "key":
-            change = orjson.loads(batch[-1].body)
-            old = [] if change["lost"] else [_held(keys, change["old"])]
-            return [*old, _held(keys, change["new"])]
-        newest = self._catalog.newest_in_log(origin, "key", size) or self._loss(origin)
-        if newest is not None:
-            return [_held(keys, orjson.loads(newest.body)["new"])]
-        known = known_keys(self._data)
-        if known and VerifierKey.parse(known[-1]).public != keys[0].verifier.public:
-            raise LedgerError(_APPEND, known[-1], hint="this lake signs with that key, another one is configured: docs/ledger.md, keys")
-        return keys[:1]
-
-    def _loss(self, origin: str) -> LogRecord | None:
-        """The rotation behind everything, when the key before it was lost: what waited is signed with the new one."""
-        newest = self._catalog.newest_in_log(origin, "key", self._catalog.log_sizes()[origin])
-        return newest if newest is not None and orjson.loads(newest.body)["lost"] else None
-
-    def _publish(self, head: Checkpoint, signers: Sequence[SigningKey], now_ns: int, *, rotation: bool = False) -> None:
-        """Sign a checkpoint and put it in the old one's place; its tiles are durable. Those of rotations are kept."""
-        folder = log_folder(self._data, head.origin)
-        time_s = max(now_ns // _SECOND_NS, self._signed_at(head.origin))  # a clock that goes back takes nothing back
-        body = head.body()
-        note = signed(body, [line for key in signers for line in (key.sign(body), key.cosign(body, time_s))]).encode()
-        keep_known(self._data, [key.verifier for key in signers], self._fs)
-        try:
-            if rotation:
-                write_file(folder / "rotations" / str(head.size), note, self._fs)
-            write_file(folder / "checkpoint", note, self._fs)
-        except OSError as error:
-            raise LedgerError("publish a checkpoint", folder / "checkpoint", hint=hint_for(error)) from error
-        self._sizes[head.origin] = head.size
-        self._signed_s[head.origin] = time_s
-
-
-def _held(keys: Sequence[SigningKey], text: str) -> SigningKey:
-    """The key with this verifier text."""
-    for key in keys:
-        if str(key.verifier) == text:
-            return key
-    raise LedgerError(_APPEND, text, hint="the log goes on with that key, another one is configured: docs/ledger.md, keys")
-
-
-def _up_to_rotation(records: Sequence[LogRecord]) -> Sequence[LogRecord]:
-    """The records up to the first rotation, which ends what the old key signs."""
-    for at, record in enumerate(records, 1):
-        if record.kind == "key":
-            return records[:at]
-    return records

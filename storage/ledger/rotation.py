@@ -11,7 +11,7 @@ from storage.durable import DISK, FileSystem
 from storage.ledger.entries import key_change
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys, KeySource, create_seed, known_keys
-from storage.ledger.log import Ledger, LogWriter
+from storage.ledger.log_writer import Ledger, LogWriter
 from storage.ledger.note import VerifierKey
 
 _ROTATE = "rotate the ledger's key"
@@ -37,7 +37,7 @@ def rotate(
         keys.signers("old")
         create_seed(keys.next_file)
     origins = sorted(catalog.log_sizes())
-    pairs = [keys.signers(origin) for origin in origins]
+    pairs = [(writer.in_use(origin), keys.signers(origin)[-1]) for origin in origins]
     if any(old.verifier == new.verifier for old, new in pairs):
         raise LedgerError(_ROTATE, str(to), hint="the new key is the one in use: make another one")
     catalog.append_log(

@@ -17,7 +17,7 @@ from collector.pipeline import Pipeline
 from collector.redact import Walker
 from storage.catalog import Catalog
 from storage.durable import DISK
-from storage.ledger.log import LogWriter
+from storage.ledger.log_writer import LogWriter
 
 BEFORE: Final = "before"
 AFTER: Final = "after"

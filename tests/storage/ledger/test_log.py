@@ -1,48 +1,23 @@
 """The logs are written from the catalog: what a checkpoint covers is durable, a crash anywhere is only a delay, keys rotate in the open."""
 
-from contextlib import closing, suppress
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
 from storage.catalog import Catalog
-from storage.errors import StorageError
-from storage.layout import LogRecord
 from storage.ledger.errors import LedgerError, NoteError
-from storage.ledger.keys import Keys, KeySource, create_seed, known_keys
-from storage.ledger.log import Ledger, Log, LogWriter, advance, origins, signed_at, status
-from storage.ledger.note import Checkpoint, VerifierKey, opened
-from storage.ledger.rotation import rotate
+from storage.ledger.keys import Keys, known_keys
+from storage.ledger.log import Log, origins, signed_at, status
+from storage.ledger.log_writer import Ledger, LogWriter
+from storage.ledger.note import VerifierKey
 from tests.failing_disk import Crash, FailingDisk
-
-ORIGIN = "node/collector"
-SECOND_NS = 1_000_000_000
-NOW_NS = 1_795_262_400 * SECOND_NS
-CALLS = 200
-"""More calls of the file system than any of these works makes."""
+from tests.storage.ledger.log_records import CALLS, NOW_NS, ORIGIN, SECOND_NS, advance, head_of, records
 
 
 @pytest.fixture
 def catalog(tmp_path):
     with closing(Catalog.open(tmp_path)) as opened_catalog:
         yield opened_catalog
-
-
-def records(first: int, count: int, origin: str = ORIGIN) -> list[LogRecord]:
-    bodies = [b'{"entry":%d,"kind":"segment"}' % entry for entry in range(first, first + count)]
-    return [LogRecord(origin=origin, kind="segment", entry=first + at, body=body) for at, body in enumerate(bodies)]
-
-
-def head_of(data: Path, origin: str = ORIGIN) -> Checkpoint:
-    """What the newest checkpoint says, its signature verified by the key in use, its root by the tiles."""
-    log = Log(data, origin)
-    note = log.checkpoint()
-    assert note is not None
-    keys = [VerifierKey.parse(text) for text in known_keys(data) if text.startswith(f"{origin}+")]
-    head = Checkpoint.parse(opened(note, keys).body)
-    assert head == log.head()
-    assert log.reader.root(head.size) == head.root
-    return head
 
 
 def test_the_log_has_what_the_catalog_has_and_a_checkpoint_over_it(tmp_path, catalog):
@@ -178,145 +153,3 @@ def test_a_clock_that_goes_back_takes_no_time_back(tmp_path, catalog):
 
 def test_a_ledger_that_is_off_writes_nothing(tmp_path, catalog):
     assert Ledger(enabled=False).writer(tmp_path, catalog) is None
-
-
-# keys
-
-
-def test_the_key_is_made_once_and_is_its_owners(tmp_path):
-    keys = Keys(tmp_path)
-    first = keys.signer(ORIGIN).verifier
-    assert keys.file.stat().st_mode & 0o777 == 0o600
-    assert Keys(tmp_path).signer(ORIGIN).verifier == first
-
-
-def test_a_key_that_others_can_read_is_refused(tmp_path):
-    keys = Keys(tmp_path)
-    keys.seed()
-    keys.file.chmod(0o644)
-    with pytest.raises(LedgerError, match="chmod 600"):
-        keys.seed()
-
-
-def test_a_damaged_key_is_refused_and_not_shown(tmp_path):
-    keys = Keys(tmp_path)
-    keys.seed()
-    secret = keys.file.read_text()[:20]
-    keys.file.write_text(secret)
-    with pytest.raises(LedgerError, match="not base64 of 32 bytes") as caught:
-        keys.seed()
-    assert secret not in str(caught.value)
-
-
-def test_a_key_from_the_environment_signs_as_the_same_key_in_a_file(tmp_path):
-    create_seed(tmp_path / "one")
-    text = (tmp_path / "one").read_text()
-    from_file = Keys(tmp_path, KeySource(file=tmp_path / "one"))
-    from_environment = Keys(tmp_path, KeySource(env="LEDGER_KEY"), {"LEDGER_KEY": text})
-    assert from_file.signer(ORIGIN).verifier == from_environment.signer(ORIGIN).verifier
-    with pytest.raises(LedgerError, match="LEDGER_KEY"):
-        Keys(tmp_path, KeySource(env="LEDGER_KEY"), {}).seed()
-
-
-def test_no_second_key_is_made_for_a_lake_that_signed_with_another(tmp_path, catalog):
-    catalog.append_log(records(0, 1))
-    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-    Keys(tmp_path).file.unlink()
-    catalog.append_log(records(1, 1))
-    with pytest.raises(LedgerError, match="restore it"):
-        advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-
-
-@pytest.mark.parametrize("origin", [ORIGIN, "node/new"])
-def test_another_key_than_that_of_the_lake_signs_nothing(tmp_path, catalog, origin):
-    """Also for a log that is not begun: one lake has one key."""
-    catalog.append_log(records(0, 1))
-    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-    catalog.append_log(records(1, 1, origin))
-    create_seed(tmp_path / "other")
-    with pytest.raises(LedgerError):
-        advance(tmp_path, catalog, origin, Keys(tmp_path, KeySource(file=tmp_path / "other")), now_ns=NOW_NS)
-
-
-# rotation
-
-
-def test_both_keys_sign_a_rotation_and_the_new_one_what_follows(tmp_path, catalog):
-    catalog.append_log([*records(0, 2), *records(0, 1, "node/access")])
-    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
-    old = Keys(tmp_path).signer(ORIGIN).verifier
-    rotated = rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS)
-    new = Keys(tmp_path).signer(ORIGIN).verifier
-    assert {key.name: key for key in rotated}[ORIGIN] == new != old
-    assert not Keys(tmp_path).rotates()
-    change = Log(tmp_path, ORIGIN).entry(2)
-    assert (change["kind"], change["old"], change["new"], change["lost"]) == ("key", str(old), str(new), False)
-    kept = (tmp_path / "ledger" / ORIGIN / "rotations" / "3").read_text()
-    assert kept == Log(tmp_path, ORIGIN).checkpoint()
-    assert set(opened(kept, [old, new]).by) == {old, new}
-    catalog.append_log(records(2, 1))
-    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-    newest = Log(tmp_path, ORIGIN).checkpoint()
-    assert newest is not None
-    assert opened(newest, [old, new]).by == (new,)
-    assert head_of(tmp_path).size == 4
-
-
-def test_a_crash_in_a_rotation_is_ended_by_the_next_who_writes(tmp_path):
-    """Whatever was done: every log goes on with one key, the old one until the catalog names the new one."""
-    for at in range(0, CALLS, 3):  # a file is written in five calls: each of them is hit
-        data = tmp_path / str(at)
-        with closing(Catalog.open(data)) as catalog:
-            catalog.append_log([*records(0, 2), *records(0, 1, "node/access")])
-            LogWriter(data, catalog, Keys(data)).catch_up(NOW_NS, None)
-            disk = FailingDisk(at, crash=True)
-            with suppress(Crash):
-                rotate(data, catalog, Ledger(), now_ns=NOW_NS, fs=disk)
-            catalog.append_log([*records(2, 1), *records(0, 1, "node/begun-later")])
-            assert LogWriter(data, catalog, Keys(data)).catch_up(NOW_NS, None) == {}
-            publics = {VerifierKey.parse(row["key"]).public for row in status(data, catalog)}
-            assert publics == {Keys(data).signer(ORIGIN).verifier.public}
-            assert not Keys(data).rotates()
-            assert {row["waiting"] for row in status(data, catalog)} == {0}
-        if not disk.failed:
-            return
-    pytest.fail("more calls than expected")
-
-
-def test_a_rotation_to_a_key_of_the_operators_goes_on_with_it(tmp_path, catalog):
-    catalog.append_log(records(0, 1))
-    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
-    create_seed(tmp_path / "theirs")
-    theirs = KeySource(file=tmp_path / "theirs")
-    rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs)
-    catalog.append_log(records(1, 1))
-    with pytest.raises(LedgerError, match="another one is configured"):
-        advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path, theirs), now_ns=NOW_NS)
-    assert head_of(tmp_path).size == 3
-    with pytest.raises(LedgerError, match="the new key is the one in use"):
-        rotate(tmp_path, catalog, Ledger(keys=theirs), now_ns=NOW_NS, to=theirs)
-
-
-def test_a_lost_key_is_followed_by_one_that_it_did_not_sign(tmp_path, catalog):
-    """What the old key signed stays; the log says that the new one came without it."""
-    catalog.append_log(records(0, 2))
-    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
-    old = Keys(tmp_path).signer(ORIGIN).verifier
-    with pytest.raises(LedgerError, match="nothing was lost"):
-        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, lost=True)
-    Keys(tmp_path).file.unlink()
-    catalog.append_log([*records(2, 1), *records(0, 1, "node/access")])
-    rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, lost=True)
-    new = Keys(tmp_path).signer(ORIGIN).verifier
-    assert Log(tmp_path, ORIGIN).entry(3)["lost"] is True
-    assert opened((tmp_path / "ledger" / ORIGIN / "rotations" / "4").read_text(), [old, new]).by == (new,)
-    assert head_of(tmp_path, "node/access").size == 1
-    catalog.append_log(records(3, 1))
-    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
-    assert head_of(tmp_path).size == 5
-
-
-def test_a_key_in_the_environment_needs_a_place_for_its_follower(tmp_path, catalog):
-    with pytest.raises(StorageError, match="--to-env or --to-file"):
-        rotate(tmp_path, catalog, Ledger(keys=KeySource(env="LEDGER_KEY")), now_ns=NOW_NS)
