@@ -1,24 +1,21 @@
 """A second implementation of the ledger's formats, which the tests hold ours against: standard library and `cryptography` alone.
 
 Written from RFC 6962, RFC 9162, the C2SP specifications and docs/ledger.md, and on purpose in another way than `storage.ledger`: trees by
-recursion, verification by the bits of the index, floats by exact rational arithmetic. It shares no code with ours and must not.
+recursion, verification by the bits of the index. The form of rows is in `tests.second_form`. Neither shares code with ours, and must not.
 """
 
 import base64
-import datetime
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-Kind = str | tuple[Any, ...]
-"""`scalar`, `("map", key, value)`, `("list", element)` or `("struct", (("name", kind), …))`."""
+from tests.second_form import Kind, row_leaf
 
 
 class Refused(Exception):
@@ -210,99 +207,50 @@ def check_log(folder: Path, verifier_keys: Iterable[str]) -> tuple[str, list[dic
     return origin, [json.loads(entry) for entry in entries]
 
 
-# --- docs/ledger.md, "Row commitment"
+# --- docs/ledger.md, from rows to logs
+
+Place = tuple[str, str, int]
+"""Origin, table, entry."""
 
 
-def row_leaf(row: dict[str, Any], kinds: dict[str, Kind]) -> bytes:
-    return sha256(b"\x00", row["salt"], canonical(row, kinds))
+def removed(folder: Path, origin: str, entries: list[dict[str, Any]]) -> tuple[dict[Place, list[tuple[int, bytes]]], set[Place]]:
+    """The leaves of tombstones that a log names, and the places of which it says that no row is left."""
+    buried: dict[Place, list[tuple[int, bytes]]] = {}
+    expired: set[Place] = set()
+    for entry in entries:
+        if named := entry.get("tombstones"):
+            content = (folder / named["path"]).read_bytes()
+            if sha256(content).hex() != named["sha256"]:
+                raise Refused(f"the tombstones of {entry['order']} are not those that the log names")
+            for stone in map(json.loads, content.splitlines()):
+                buried.setdefault((origin, stone["table"], stone["entry"]), []).append((stone["row"], bytes.fromhex(stone["leaf"])))
+        if entry["kind"] == "expiry":
+            expired |= {(origin, table, n) for table, pairs in entry["entries"].items() for a, b in pairs for n in range(a, b + 1)}
+    return buried, expired
 
 
-def canonical(row: dict[str, Any], kinds: dict[str, Kind]) -> bytes:
-    """The canonical form of a row; maps are lists of pairs, structs dictionaries, times naive datetimes."""
-    present = [name for name in row if name != "salt" and row[name] is not None]
-    return b"".join(name.encode() + b"=" + written(row[name], kinds[name]) for name in sorted(present, key=str.encode))
+def check_lake(ledger: Path, verifier_keys: Sequence[str], rows: Iterable[tuple[str, dict[str, Any], dict[str, Kind]]]) -> int:
+    """Hold all rows of a lake (table, row, kinds of its columns) against all of its logs; returns how many are proven.
 
-
-def written(value: Any, kind: Kind) -> bytes:
-    if value is None:
-        return b"n;"
-    match kind:
-        case ("map", key, item):
-            return b"m%d;" % len(value) + b"".join(written(k, key) + written(v, item) for k, v in value)
-        case ("list", element):
-            return b"l%d;" % len(value) + b"".join(written(each, element) for each in value)
-        case ("struct", fields):
-            return b"s%d;" % len(fields) + b"".join(written(value[name], field) for name, field in fields)
-    match value:
-        case bool():
-            return b"b1;" if value else b"b0;"
-        case int():
-            return b"i" + str(value).encode() + b";"
-        case float():
-            return b"d" + shortest(value).encode() + b";"
-        case str():
-            return b"t%d:" % len(value.encode()) + value.encode()
-        case bytes():
-            return b"x%d:" % len(value) + value.hex().encode()
-        case datetime.datetime():
-            passed = value - datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - stored times are naive UTC
-            return b"u%d;" % ((passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds)
-    raise Refused(f"no canonical form of {type(value)}")
-
-
-def shortest(value: float) -> str:
-    """The shortest decimal that reads back as the same double, of those the nearest, of two the even one; see docs/ledger.md."""
-    if value != value:
-        return "nan"
-    sign = "-" if str(value).startswith("-") else ""
-    if value in {float("inf"), float("-inf")}:
-        return sign + "inf"
-    if value == 0:
-        return sign + "0.0"
-    exact = abs(Fraction(value))
-    exponent = len(str(exact.numerator)) - len(str(exact.denominator))
-    exponent -= exact < Fraction(10) ** exponent
-    exponent += exact >= Fraction(10) ** (exponent + 1)
-    for length in range(1, 18):
-        unit = Fraction(10) ** (exponent - length + 1)
-        below = exact // unit
-        candidates = [n for n in (below, below + 1) if float(f"{n}e{exponent - length + 1}") == abs(value)]
-        if candidates:
-            digits = str(min(candidates, key=lambda n: (abs(n * unit - exact), n % 2)))
-            exponent += len(digits) - length  # 9.99… may have become 10.0…
-            return sign + laid_out(digits.rstrip("0"), exponent)
-    raise AssertionError("seventeen digits always read back")
-
-
-def laid_out(digits: str, exponent: int) -> str:
-    if not -4 <= exponent < 16:
-        point = f".{digits[1:]}" if digits[1:] else ""
-        return f"{digits[0]}{point}e{'-' if exponent < 0 else '+'}{abs(exponent):02}"
-    if exponent < 0:
-        return "0." + "0" * (-exponent - 1) + digits
-    digits = digits.ljust(exponent + 1, "0")
-    return f"{digits[: exponent + 1]}.{digits[exponent + 1 :] or '0'}"
-
-
-def check_rows(origin: str, entries: list[dict[str, Any]], rows: Callable[[str], Iterable[tuple[dict[str, Any], dict[str, Kind]]]]) -> int:
-    """Hold the rows of each table against the segments of one log; returns how many rows are proven.
-
-    `rows` gives the stored rows of a table with the kinds of their columns. Rows of no segment and segments without their rows are
-    refused. Erased and expired rows are not looked at here.
+    Tombstones stand for their rows. Refused are rows that no log knows or that differ, and segments that are not whole.
     """
-    segments = {entry["entry"]: entry["tables"] for entry in entries if entry["kind"] == "segment"}
+    leaves: dict[Place, list[tuple[int, bytes]]] = {}
     proven = 0
-    for table in sorted({name for tables in segments.values() for name in tables}):
-        leaves: dict[int, list[tuple[int, bytes]]] = {}
-        for row, kinds in rows(table):
-            if row["origin"] == origin:
-                leaves.setdefault(row["entry"], []).append((row["entry_row"], row_leaf(row, kinds)))
-        for entry in leaves:
-            if table not in segments.get(entry, {}):
-                raise Refused(f"{origin}/{entry} has rows of {table} that the log does not know")
-        for entry, tables in segments.items():
-            in_order = [leaf for _, leaf in sorted(leaves.get(entry, []))]
-            if table in tables and (len(in_order), mth(in_order).hex()) != (tables[table]["rows"], tables[table]["root"]):
-                raise Refused(f"the rows of {table} in {origin}/{entry} are not those that were sealed")
-            proven += len(in_order)
+    for table, row, kinds in rows:
+        leaves.setdefault((row["origin"], table, row["entry"]), []).append((row["entry_row"], row_leaf(row, kinds)))
+        proven += 1
+    for note in sorted(ledger.rglob("checkpoint")):
+        origin, entries = check_log(note.parent, verifier_keys)
+        if origin != note.parent.relative_to(ledger).as_posix():
+            raise Refused(f"a log of {origin} is where another one should be")
+        buried, expired = removed(note.parent, origin, entries)
+        for segment in (entry for entry in entries if entry["kind"] == "segment"):
+            for table, sealed in segment["tables"].items():
+                place = (origin, table, segment["entry"])
+                found = leaves.pop(place, []) if place not in expired else []
+                in_order = [leaf for _, leaf in sorted(found + buried.get(place, []))]
+                if place not in expired and (len(in_order), mth(in_order).hex()) != (sealed["rows"], sealed["root"]):
+                    raise Refused(f"the rows of {table} in {origin}/{segment['entry']} are not those that were sealed")
+    if leaves:
+        raise Refused(f"{min(leaves)} has rows that no log knows")
     return proven

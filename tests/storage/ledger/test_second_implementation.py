@@ -1,64 +1,39 @@
-"""Ours and the second implementation agree: on every row of sealed and compacted lakes, on rows that nobody sends, on the example of the
-documentation; and the second one, which knows nothing of our code, refuses a lake that was changed."""
+"""Ours and the second implementation agree: on every row of sealed and compacted lakes, of which some was erased; and the second one,
+which knows nothing of our code, refuses a lake that was changed."""
 
-import base64
-import json
-import re
 import shutil
-import struct
 import time
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from collector.sealer import seal_pending
+from storage.catalog import Catalog
 from storage.compactor import compact
 from storage.durable import DISK
+from storage.erasure import Hooks, Wanted, erase
 from storage.ledger import row_form
-from storage.ledger.canonical import form_sql, type_names
+from storage.ledger.canonical import type_names
 from storage.ledger.leaves import file_leaves
 from storage.ledger.log import Log
 from storage.ledger.note import VerifierKey
 from storage.ledger.proof import EntryProof
 from storage.schema import TABLES
-from tests import second_ledger
+from storage.selection import Selector
+from tests import second_form, second_ledger
 from tests.collector.otlp_samples import complete_messages
 from tests.sealed_lake import Request, seal
-from tests.second_ledger import Kind, Refused
-from tests.storage.ledger import adversarial_rows
+from tests.second_ledger import Refused
+from tests.storage.ledger.parquet_rows import stored
 
 ORIGIN = "node/collector"
 CAPTURES = Path(__file__).parents[2] / "captures"
-PAGE = Path(__file__).parents[3] / "docs" / "ledger.md"
-DOUBLE = st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack("<d", bits.to_bytes(8, "little"))[0])
 HOUR_NS = 3_600 * 1_000_000_000
-
-
-def kind_of(arrow: pa.DataType) -> Kind:
-    """What the second implementation has to know of a column, from the schema that the Parquet file itself carries."""
-    if pa.types.is_map(arrow):
-        return ("map", kind_of(arrow.key_type), kind_of(arrow.item_type))
-    if pa.types.is_list(arrow) or pa.types.is_large_list(arrow):
-        return ("list", kind_of(arrow.value_type))
-    if pa.types.is_struct(arrow):
-        return ("struct", tuple((field.name, kind_of(field.type)) for field in arrow))
-    return "scalar"
-
-
-def stored(data: Path, table: str) -> Iterator[tuple[dict[str, Any], dict[str, Kind]]]:
-    """The rows of a table as any Parquet reader gives them."""
-    for path in sorted((data / "data" / table).glob("date=*/*.parquet")):
-        found = pq.read_table(path, partitioning=None)
-        kinds = {field.name: kind_of(field.type) for field in found.schema}
-        for row in found.to_pylist():
-            yield row, kinds
 
 
 def requests() -> list[list[Request]]:
@@ -100,8 +75,8 @@ def verifier_keys(data: Path) -> list[str]:
 
 def proven(data: Path) -> int:
     """Check everything with the second implementation alone; returns how many rows it proved."""
-    origin, entries = second_ledger.check_log(data / "ledger" / ORIGIN, verifier_keys(data))
-    return second_ledger.check_rows(origin, entries, lambda table: stored(data, table))
+    rows = ((table, row, kinds) for table in TABLES for row, kinds in stored(data, table))
+    return second_ledger.check_lake(data / "ledger", verifier_keys(data), rows)
 
 
 def test_it_proves_every_row_of_a_lake_fresh_and_compacted(sealed: Path, compacted: Path) -> None:
@@ -120,98 +95,9 @@ def test_forms_and_leaves_of_stored_rows_are_the_same_in_all_three(lake: Path) -
         by_sql = {(row["entry"], row["entry_row"]): row["leaf"] for row in file_leaves(files, table).to_pylist()}
         types = type_names(schema)
         for row, kinds in stored(lake, table):
-            assert row_form.form(row, types) == second_ledger.canonical(row, kinds)
-            assert by_sql.pop((row["entry"], row["entry_row"])) == second_ledger.row_leaf(row, kinds)
+            assert row_form.form(row, types) == second_form.canonical(row, kinds)
+            assert by_sql.pop((row["entry"], row["entry_row"])) == second_form.row_leaf(row, kinds)
         assert not by_sql
-
-
-@pytest.mark.parametrize("table", TABLES)
-def test_forms_of_rows_of_every_column_type_null_and_extreme_are_the_same(table: str) -> None:
-    schema, types = TABLES[table], type_names(TABLES[table])
-    kinds = {field.name: kind_of(field.type) for field in schema}
-    for row in adversarial_rows.arrow(table, adversarial_rows.rows(table, 100, seed=1)).to_pylist():
-        assert row_form.form(row, types) == second_ledger.canonical(row, kinds)
-        assert row_form.leaf(row, types) == second_ledger.row_leaf(row, kinds)
-
-
-VALUES: dict[str, tuple[str, Kind, st.SearchStrategy[Any]]] = {
-    "text": ("text", "scalar", st.text()),
-    "int": ("int", "scalar", st.integers(-(2**63), 2**64 - 1)),
-    "double": ("double", "scalar", DOUBLE),
-    "bool": ("bool", "scalar", st.booleans()),
-    "time": ("time", "scalar", st.datetimes()),
-    "binary": ("binary", "scalar", st.binary()),
-}
-
-
-@st.composite
-def nested(draw: st.DrawFn, depth: int = 2) -> tuple[str, Kind, st.SearchStrategy[Any]]:
-    """A type by our name, by the kind of the second implementation, and its values."""
-    shape = draw(st.sampled_from(["scalar", "map", "list", "struct"] if depth else ["scalar"]))
-    if shape == "scalar":
-        return VALUES[draw(st.sampled_from(sorted(VALUES)))]
-    name, kind, values = draw(nested(depth - 1))
-    maybe = st.none() | values
-    if shape == "list":
-        return f"list<{name}>", ("list", kind), st.lists(maybe, max_size=3)
-    if shape == "map":
-        return f"map<text,{name}>", ("map", "scalar", kind), st.lists(st.tuples(st.text(max_size=3), maybe), max_size=3)
-    other, other_kind, other_values = draw(nested(depth - 1))
-    fields = st.fixed_dictionaries({"b": maybe, "a": st.none() | other_values})
-    return f"struct<b:{name},a:{other}>", ("struct", (("b", kind), ("a", other_kind))), fields
-
-
-@given(st.data())
-def test_forms_of_rows_that_nobody_sends_are_the_same(data: st.DataObject) -> None:
-    columns = data.draw(
-        st.dictionaries(st.from_regex(r"\A[a-z_][a-z0-9_]{0,5}\Z").filter(lambda name: name != "salt"), nested(), max_size=4)
-    )
-    row = {name: data.draw(st.none() | values) for name, (_, _, values) in columns.items()} | {
-        "salt": data.draw(st.binary(min_size=16, max_size=16))
-    }
-    types = {name: kind for name, (kind, _, _) in columns.items()}
-    kinds = {name: kind for name, (_, kind, _) in columns.items()}
-    assert row_form.form(row, types) == second_ledger.canonical(row, kinds)
-    assert row_form.leaf(row, types) == second_ledger.row_leaf(row, kinds)
-
-
-def test_doubles_are_written_alike_by_rational_arithmetic_and_by_python() -> None:
-    """Powers of two, where the shortest decimal is not always the rounded one, with their neighbours; the ends of each layout; a tie."""
-    powers = [2.0**exponent for exponent in range(-1074, 1024)]
-    bits = [struct.unpack("<q", struct.pack("<d", value))[0] for value in powers]
-    near = [struct.unpack("<d", struct.pack("<q", number + step))[0] for number in bits[1::7] for step in (-1, 1)]
-    ends = [
-        1e15,
-        1e16,
-        9999999999999998.0,
-        1e-4,
-        1e-5,
-        0.00012,
-        123456.789,
-        5e-324,
-        1.7976931348623157e308,
-        0.1 + 0.2,
-        100.0,
-        2251799813685247.75,
-    ]
-    for value in [*powers, *near, *ends, 0.0, float("inf"), float("nan")]:
-        assert second_ledger.shortest(value) == repr(value)
-        assert value != value or second_ledger.shortest(-value) == repr(-value)
-
-
-def test_duckdb_writes_every_power_of_two_and_ties_as_the_form_says() -> None:
-    """DuckDB itself writes three powers of two as other numbers: a verifier that used SQL alone would take 2^81 for 2^82."""
-    values = [sign * 2.0**exponent for exponent in range(-1074, 1024) for sign in (1, -1)]
-    values += [number + part for number in range(2**51 - 500, 2**51) for part in (0.25, 0.75)]
-    schema = pa.schema([("value", pa.float64()), ("values", pa.list_(pa.float64()))])
-    table = pa.table({"value": values, "values": [[value] for value in values]}, schema)
-    forms = duckdb.from_arrow(table).project(form_sql(schema)).fetchall()
-    assert forms == [(f"value=d{value!r};values=l1;d{value!r};",) for value in values]
-
-
-@given(DOUBLE)
-def test_doubles_of_any_bits_are_written_alike(value: float) -> None:
-    assert second_ledger.shortest(value) == repr(value)
 
 
 def test_our_proofs_of_entries_convince_the_second_implementation(sealed: Path) -> None:
@@ -278,35 +164,24 @@ def test_it_refuses_a_lake_in_which_something_was_changed(lake: Path, another_ke
         proven(data)
 
 
+def test_what_was_erased_is_told_by_tombstones_and_everything_else_is_proven(lake: Path, tmp_path: Path) -> None:
+    """Erased rows are gone, their leaves stand in for them; without the tombstones nothing of those entries would hold."""
+    data = tmp_path / "lake"
+    shutil.copytree(lake, data)
+    wanted = Wanted(selector=Selector(where="tool_name IS NOT NULL"), subject="run", fingerprint="f", reason="r", by="b")
+    erased = erase(data, wanted, now_ns=time.time_ns(), hooks=Hooks())
+    with closing(Catalog.open(data)) as catalog:
+        seal_pending(data, catalog)
+    assert 0 < erased.rows < proven(lake)
+    assert proven(data) == proven(lake) - erased.rows
+    (stones,) = (data / "ledger" / ORIGIN / "tombstones").iterdir()
+    stones.write_bytes(stones.read_bytes().replace(b'"row":', b'"row" :', 1))
+    with pytest.raises(Refused, match="tombstones"):
+        proven(data)
+
+
 def test_rows_rewritten_in_another_order_are_the_same_rows(lake: Path, tmp_path: Path) -> None:
     data = tmp_path / "lake"
     shutil.copytree(lake, data)
     rewritten(lambda table: table.take(list(range(len(table) - 1, -1, -1))))(data)
     assert proven(data) == proven(lake)
-
-
-def example(name: str) -> Any:
-    found = re.search(rf"<!-- example: {name} -->\n\n```\w*\n(.*?)\n```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None, name
-    return found[1]
-
-
-def test_the_example_row_of_the_documentation_has_the_form_and_the_leaf_that_it_says() -> None:
-    row = json.loads(example("row"))
-    row["salt"] = bytes.fromhex(row["salt"])
-    form = example("form").encode()
-    assert row_form.form(row, type_names(TABLES["spans"])) == form
-    assert row_form.leaf(row, type_names(TABLES["spans"])).hex() == example("leaf")
-    as_parquet = row | {"start_time": datetime(1970, 1, 1) + timedelta(microseconds=row["start_time"])}  # noqa: DTZ001
-    kinds = {field.name: kind_of(field.type) for field in TABLES["spans"]}
-    assert second_ledger.canonical(as_parquet, kinds) == form
-    assert second_ledger.row_leaf(as_parquet, kinds).hex() == example("leaf")
-
-
-def test_the_example_key_of_the_documentation_is_that_of_its_seed() -> None:
-    from storage.ledger.note import SigningKey
-
-    name, seed = ORIGIN, bytes(range(32))
-    key = SigningKey.from_seed(name, seed).verifier
-    assert example("key").split("\n") == [str(key), str(key.cosigner)]
-    assert base64.b64decode(str(key).split("+", 2)[2])[1:] == key.public
