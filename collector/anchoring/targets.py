@@ -9,9 +9,9 @@ from collector.config_anchors import AnchorConfig, TimestampAuthorityConfig, Wit
 from collector.config_ledger import LedgerConfig
 from storage.ledger.anchors import Anchor
 from storage.ledger.cosigning import push
-from storage.ledger.keys import known_keys
-from storage.ledger.log import Log
-from storage.ledger.note import VerifierKey, opened
+from storage.ledger.errors import LedgerError
+from storage.ledger.log import Log, signed_at
+from storage.ledger.note import VerifierKey
 from storage.ledger.stamping import stamp
 from storage.ledger.timestamp import load_roots
 
@@ -46,8 +46,11 @@ class Copies:
 
     def publish(self, log: Log, note: str) -> None:
         """Write a copy of the checkpoint, under the time at which it was signed."""
-        keys = [VerifierKey.parse(text).cosigner for text in known_keys(self._data)]
-        self._anchor.publish(log.origin, note, time_s=max(opened(note, keys).times.values()))
+        time_s = signed_at(self._data, log.origin)
+        if not time_s:
+            hint = "no key in ledger/keys.txt cosigned its checkpoint: `auditlake verify` says more"
+            raise LedgerError("copy a checkpoint to the second location", log.origin, hint=hint)
+        self._anchor.publish(log.origin, note, time_s=time_s)
 
 
 class Cosignatures:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _NAME: Final = re.compile(r"(\d{20})-(\d{10})-([0-9a-f]{64})")
+_AWS_ERROR: Final = re.compile(r"AWS Error ([A-Z_]+)")
 _WRITE: Final = "copy a checkpoint to the second location"
 _READ: Final = "read the checkpoints at the second location"
 
@@ -133,7 +134,7 @@ class Anchor:
         from pyarrow.fs import FileSystem as ArrowFileSystem
 
         try:
-            store, prefix = ArrowFileSystem.from_uri(self._location)
+            store, prefix = ArrowFileSystem.from_uri(_whole_objects(self._location))
         except (pa.ArrowException, ValueError) as error:
             hint = f"{type(error).__name__}: name a folder, or a URL such as s3://bucket/prefix?region=eu-central-1"
             raise LedgerError("open the second location", self.name, hint=hint) from None
@@ -191,7 +192,17 @@ class Anchor:
 
     def _hint(self, error: OSError) -> str:
         """Say what failed: the errors of object stores have no number, and a text that may hold addresses with credentials."""
-        return hint_for(error) if error.errno is not None else f"{type(error).__name__}: check its address, credentials and permissions"
+        if error.errno is not None:
+            return hint_for(error).replace("data directory", "folder")
+        code = _AWS_ERROR.search(str(error))
+        return f"{code[1] if code else type(error).__name__}: check its address, credentials and permissions"
+
+
+def _whole_objects(location: str) -> str:
+    """Have S3 objects written by one request each, which needs no more than the right to put them."""
+    if not location.startswith("s3://") or "allow_delayed_open" in location:
+        return location
+    return f"{location}{'&' if '?' in location else '?'}allow_delayed_open=true"
 
 
 class Witnessed:
