@@ -61,7 +61,7 @@ def prove_places(data: Path, catalog: Catalog, places: Iterable[Place], more: Ma
     records = list(_records(evidence))
     types = {name: _types(name, [record["row"] for record in records if record["table"] == name]) for name in evidence.tables}
     extra = {"entry": evidence.body.decode(), "records": records, "types": types, **(more or {})}
-    text = replace(evidence.proof, extra=orjson.dumps(extra, option=orjson.OPT_SORT_KEYS)).text()
+    text = replace(evidence.proof, extra=orjson.dumps(extra)).text()  # maps keep their order: it is part of the canonical form
     return RecordProof(
         text=text,
         origin=evidence.origin,

@@ -159,7 +159,7 @@ def opened(note: str, keys: Sequence[Key], what: str) -> tuple[str, dict[str, in
             seconds, data = int.from_bytes(data[4:12], "big"), data[8:]
             message = b"cosignature/v1\ntime %d\n" % seconds + message
         need(ed25519_verifies(key.public, message, data[4:]), f"the signature of {key.name} on {what} is wrong")
-        signers[key.text] = seconds
+        signers[key.text] = max(seconds, signers.get(key.text, 0))
     return body, signers
 
 
