@@ -17,6 +17,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import DatabaseError
 
+from alerts.changes import Changes
 from alerts.delivery import Courier
 from alerts.errors import AlertsError, RuleFileError
 from alerts.groups import Context, GroupRunner
@@ -87,7 +88,8 @@ def run_scheduler(
         )
         journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
         couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal), LogReceiver()], clock, stack)
-        _loop(context, groups, load, couriers, reload or threading.Event(), clock)
+        changes = Changes(journal=journal, files=rules, clock=clock)
+        _loop(context, groups, load, couriers, reload or threading.Event(), clock, changes)
 
 
 def _loop(
@@ -97,6 +99,7 @@ def _loop(
     couriers: Sequence[Courier],
     reload: threading.Event,
     clock: Callable[[], datetime],
+    changes: Changes,
 ) -> None:
     log = structlog.get_logger(__name__)
     runner = GroupRunner(context, groups)
@@ -106,7 +109,7 @@ def _loop(
     while not context.stop.is_set():
         if reload.is_set():
             reload.clear()
-            runner = _reloaded(runner, context, load)
+            runner = _reloaded(runner, context, load, changes)
         try:
             committed = runner.tick(clock())
             if committed:
@@ -147,13 +150,15 @@ class _DamageWatch:
         self._known = left_out
 
 
-def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence[LoadedGroup]]) -> GroupRunner:
+def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence[LoadedGroup]], changes: Changes) -> GroupRunner:
     log = structlog.get_logger(__name__)
     try:
         groups = load()
     except RuleFileError as error:
         log.error("the rule files are refused, the rules that run are kept", problems=[str(problem) for problem in error.problems])
+        changes.refused(len(error.problems))
         return runner
+    changes.taken()
     log.info("rules loaded again", groups=len(groups))
     return GroupRunner(context, groups)
 

@@ -43,6 +43,9 @@ def reload_event(outcome: Outcome) -> OwnEvent:
     }
     if outcome.new_hash is not None:
         attributes["auditlake.config.policy_hash.new"] = outcome.new_hash
+    for name, value in (("old", outcome.old_config), ("new", outcome.new_config)):
+        if value:
+            attributes[f"auditlake.config.hash.{name}"] = value
     if outcome.problems:
         attributes["auditlake.config.problems"] = outcome.problems
     if outcome.at_restart:

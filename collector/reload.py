@@ -129,8 +129,8 @@ class Reloader:
         for warning in config.warnings:
             log.warning(warning)
         old_config, self._config_hash = self._config_hash, config_hash(config)
-        whole = {"old_config": old_config, "new_config": self._config_hash}
-        self._tell(Outcome(old_hash=old_hash, new_hash=new_hash, at_restart=at_restart, **whole))
+        new_config = self._config_hash
+        self._tell(Outcome(old_hash=old_hash, new_hash=new_hash, at_restart=at_restart, old_config=old_config, new_config=new_config))
 
     def _refuse(self, problems: list[str]) -> None:
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"

@@ -22,6 +22,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from collector.committer import Committer
 from collector.config import Config
+from collector.config_hash import remember
 from collector.forwarding.readings import ForwardReadings
 from collector.gauges import LakeGauges, of_process, of_queue, of_redaction
 from collector.health import OK, Check, HealthApp, disk
@@ -238,6 +239,9 @@ class Collector:
 
     def _tell(self, outcome: Outcome) -> None:
         self._reporter.reloaded(outcome)
+        if outcome.new_config:
+            with contextlib.suppress(StorageError):  # the next start tells the change once more
+                remember(self._data, "collector", outcome.new_config)
         self._behind.reloaded(outcome.new_hash is not None)
 
     def _wal_state(self) -> str:

@@ -102,6 +102,7 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
     from alerts.binding import expression_check
     from alerts.scheduler import run_scheduler
     from cli.configuration import load_or_fail, rule_files
+    from cli.configuration_log import tell_configuration
     from cli.logs import configure_logs
     from collector.node import node_name
 
@@ -111,11 +112,13 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
         fail("the configuration enables no alerts", "add the extension `alerts`, and name it in service.extensions")
     directory = data or loaded.parquet.path
     stop, reload = _signals()
+    files = rule_files(loaded, config)
+    tell_configuration(loaded, directory, "alerts", files=files)
     clean, policy_hash = _cleaning(loaded, directory)
     with expression_check() as check_sql:
         run_scheduler(
             data=directory,
-            rules=rule_files(loaded, config),
+            rules=files,
             interval_seconds=loaded.alerts.interval,
             abandoned_after_seconds=loaded.abandoned_after_seconds,
             receivers=_receivers(loaded),

@@ -19,6 +19,7 @@ def collect(config: ConfigOption = None, data: DataOption = None, workers: Worke
     import structlog
 
     from cli.configuration import cache_folder, load_config, load_or_fail, with_workers
+    from cli.configuration_log import tell_configuration
     from cli.logs import configure_logs
     from cli.terminal import Terminal
     from collector.config import Config
@@ -38,7 +39,9 @@ def collect(config: ConfigOption = None, data: DataOption = None, workers: Worke
         return with_workers(load_config(config), workers)
 
     host = Host(prepare_child=configure_logs, environ=os.environ, cache_folder=cache_folder(), load=load_again)
+    directory = data or loaded.parquet.path
     try:
-        asyncio.run(serve(loaded, data=data or loaded.parquet.path, host=host))
+        tell_configuration(loaded, directory, "collector")
+        asyncio.run(serve(loaded, data=directory, host=host))
     except (StorageError, CollectorError) as error:
         fail(str(error))
