@@ -62,6 +62,10 @@ class WitnessClient:
         except NoAnswer as error:
             raise NotCosigned("unreachable", self._name, hint=str(error)) from None
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
 
 class AuthorityClient:
     """Posts to a time-stamping authority (RFC 3161, section 3.4)."""
@@ -81,3 +85,7 @@ class AuthorityClient:
                 "have a checkpoint time-stamped", self.host, hint=f"it answered {reply.status}: is this its RFC 3161 address?"
             )
         return reply.body
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()

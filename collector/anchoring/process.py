@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -51,17 +52,17 @@ def anchor(data: Path, node: str, ledger: LedgerConfig, _idle: bool, stop: threa
 
 def run(data: Path, target: Target, board: Board, tell: Tell, stop: threading.Event) -> None:
     """Publish to one target, again and again whatever happens: the others do not suffer."""
-    while True:
-        stopping = stop.is_set()
-        try:
-            publish_all(data, target, board, tell)
-        except Exception as error:  # noqa: BLE001 - the boundary of a target: a defect in one must not end the others
-            structlog.get_logger(__name__).error(
-                "anchoring met a defect, it is tried again", target=target.name, error=type(error).__name__, where=where(error)
-            )
-        if stopping:
-            return
-        stop.wait(target.interval_seconds)
+    with closing(target):
+        while True:
+            stopping = stop.is_set()
+            try:
+                publish_all(data, target, board, tell)
+            except Exception as error:  # noqa: BLE001 - the boundary of a target: a defect in one must not end the others
+                log = structlog.get_logger(__name__).bind(target=target.name)
+                log.error("anchoring met a defect, it is tried again", error=type(error).__name__, where=where(error))
+            if stopping:
+                return
+            stop.wait(target.interval_seconds)
 
 
 def publish_all(data: Path, target: Target, board: Board, tell: Tell) -> None:

@@ -32,6 +32,10 @@ class Target(Protocol):
         """Make the newest checkpoint of a log, `note`, known there. Raises `LedgerError`."""
         ...
 
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
 
 class Copies:
     """A second location."""
@@ -52,6 +56,9 @@ class Copies:
             raise LedgerError("copy a checkpoint to the second location", log.origin, hint=hint)
         self._anchor.publish(log.origin, note, time_s=time_s)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
 
 class Cosignatures:
     """A witness."""
@@ -69,6 +76,10 @@ class Cosignatures:
         del note  # a newer one is as good
         push(log, self._key, self._post)
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._post.close()
+
 
 class Timestamps:
     """A time-stamping authority."""
@@ -85,6 +96,10 @@ class Timestamps:
         """Have the checkpoint time-stamped, unless one of its size is."""
         del note
         stamp(log, self._ask, load_roots(self._ca_file), nonce=secrets.randbits(NONCE_BITS))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._ask.close()
 
 
 def targets(config: LedgerConfig, data: Path) -> list[Target]:
