@@ -16,13 +16,16 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from collector.config_ledger import LedgerConfig
 from collector.price_file import PriceFile
 from collector.supervised import Supervised
+
+if TYPE_CHECKING:
+    from collector.config_retention import Retaining
 
 STARTED_SECONDS: Final = 10.0
 """After this long a child has imported what it needs, which it does at normal priority."""
@@ -115,11 +118,23 @@ def seal(data: Path, prices: PriceFile | None, ledger: LedgerConfig, idle: bool,
     run_sealer(data, stop, wake, prices=Pricer(prices), ledger=ledger.kept(os.environ))
 
 
-def compact(data: Path, interval_seconds: float, grace_seconds: float, idle: bool, stop: threading.Event, _wake: threading.Event) -> None:
-    """The compactor process."""
+def compact(
+    data: Path,
+    interval_seconds: float,
+    grace_seconds: float,
+    retention: "Retaining | None",
+    idle: bool,
+    stop: threading.Event,
+    _wake: threading.Event,
+) -> None:
+    """The compactor process; it also removes what expired, beside its merges."""
     from storage.compactor import run_compactor
 
     _lower_priority(idle=idle)
+    if retention is not None:
+        from collector.retaining import run_retention
+
+        threading.Thread(target=run_retention, args=(data, retention, stop), name="retention", daemon=True).start()
     run_compactor(data, stop, interval_seconds=interval_seconds, grace_seconds=grace_seconds)
 
 

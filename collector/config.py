@@ -36,6 +36,7 @@ from collector.config_model import (
     ServiceConfig,
 )
 from collector.config_receivers import OtlpReceiverConfig, ProtocolsConfig
+from collector.config_retention import RetentionConfig, idle_retention_warnings
 from collector.config_source import ConfigError, KeyPath, Problem, Source, nearest, read
 from collector.price_file import PriceFile, load_price_file
 from redaction.policy import RedactionConfig
@@ -101,6 +102,7 @@ class Config:
     limits: LimitsConfig = field(default_factory=LimitsConfig)  # how much each tenant may send
     authenticators: Mapping[str, BearerTokenAuthConfig | BasicAuthConfig] = field(default_factory=dict)  # by id, those that run
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)  # without rules everything is kept
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -242,6 +244,8 @@ class _Check:
         missing = [signal for signal in SIGNALS if signal not in service.pipelines]
         warnings += [f"service.pipelines has no {signal}: such requests are answered with 404 / UNIMPLEMENTED" for signal in missing]
         warnings += forwarding.warnings(service, self._components)
+        retention = one("extensions", RetentionConfig)
+        warnings += idle_retention_warnings(self._components["extensions"].values(), retention)
         return Config(
             otlp=receiver.protocols,
             redaction=one("processors", RedactionConfig) or RedactionConfig(),
@@ -264,6 +268,7 @@ class _Check:
             workers=service.workers,
             limits=receiver.limits,
             authenticators=authenticators,
+            retention=retention or RetentionConfig(),
             ledger=next((found for found in self._components["extensions"].values() if isinstance(found, LedgerConfig)), LedgerConfig()),
         )
 

@@ -11,6 +11,7 @@ from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Secti
 from collector.config_filter import FilterConfig
 from collector.config_ledger import LedgerConfig
 from collector.config_receivers import OtlpReceiverConfig
+from collector.config_retention import RetentionConfig
 from collector.memory import memory_bytes
 from redaction.policy import RedactionConfig
 
@@ -144,6 +145,7 @@ COMPONENTS: dict[str, dict[str, type[BaseModel]]] = {
         "bearertokenauth": BearerTokenAuthConfig,
         "basicauth": BasicAuthConfig,
         "ledger": LedgerConfig,
+        "retention": RetentionConfig,
     },
 }
 """Component kinds of each section; an id is `type` or `type/name`."""

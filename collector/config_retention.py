@@ -1,8 +1,10 @@
 """`extensions.retention`: how long rows are kept, and which backups outlive an erasure."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from collector.config_fields import Duration, Section
 from storage.retention_rules import RetentionRule
@@ -38,3 +40,22 @@ class RetentionConfig(Section):
     def as_rules(self) -> tuple[RetentionRule, ...]:
         """Return the rules as storage takes them."""
         return tuple(RetentionRule(table=rule.table, tenant=rule.tenant, keep_seconds=rule.keep) for rule in self.rules)
+
+    def retaining(self, identity_keys: tuple[str, ...]) -> "Retaining | None":
+        """Return what a running collector does about it; None when everything is kept."""
+        return Retaining(rules=self.as_rules, interval_seconds=self.interval, identity_keys=identity_keys) if self.rules else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retaining:
+    """What is kept for how long, how often it is looked for what expired, and the attributes by which holds find people."""
+
+    rules: tuple[RetentionRule, ...]
+    interval_seconds: float
+    identity_keys: tuple[str, ...]
+
+
+def idle_retention_warnings(declared: Iterable[BaseModel], enabled: RetentionConfig | None) -> list[str]:
+    """Return a warning when rules are written down that nobody follows."""
+    idle = enabled is None and any(isinstance(each, RetentionConfig) and each.rules for each in declared)
+    return ["extensions.retention has no effect: service.extensions does not name it, so everything is kept"] if idle else []
