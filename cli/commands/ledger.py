@@ -52,13 +52,23 @@ def key(
 
 
 def status(data: DataOption = None, config: ConfigOption = None, output: FormatOption = OutputFormat.table) -> None:
-    """Show how long each log is, when it was signed last, and what waits to be written into it. Verifies nothing: `auditlake verify`."""
+    """Show how long each log is, what waits to be written, when it was signed last, and how much of it is known outside of this host.
+
+    Verifies nothing: `auditlake verify`.
+    """
+    from collector.anchoring.board import standings
     from storage.catalog import Catalog
     from storage.ledger.log import status as log_status
 
     with closing(Catalog.open(data_directory(data, config), read_only=True)) as catalog:
         rows: list[dict[str, Any]] = log_status(catalog.path.parent, catalog)
+        known = standings(catalog.path.parent)
+    for row in rows:
+        row["anchored"] = max((each.size for each in known if each.origin == row["origin"]), default=0)
     print_rows(rows, output)
+    for each in known:
+        if each.trouble:
+            typer.echo(f"warning: {each.kind} {each.target}, {each.origin}: {each.trouble}", err=True)
 
 
 def _ledger(config: Path | None) -> "Ledger":
