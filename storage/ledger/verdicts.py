@@ -1,5 +1,6 @@
 """What verification says: a verdict for each range of entries of an origin, and for what stands beside them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -20,6 +21,7 @@ class Verdict(StrEnum):
 
 BROKEN: Final = frozenset({Verdict.ALTERED, Verdict.MISSING, Verdict.EXTRA})
 """The verdicts that make verification fail."""
+_NUMBER: Final = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,8 @@ def ranges(findings: Iterable[Finding]) -> list[Finding]:
     """
 
     def alike(finding: Finding) -> tuple[str, ...]:
-        return tuple(str(part) for part in (finding.verdict, finding.table, finding.path, finding.order, finding.anchored))
+        said = _NUMBER.sub("#", finding.detail)
+        return tuple(str(part) for part in (finding.verdict, finding.table, finding.path, finding.order, finding.anchored, said))
 
     merged: list[Finding] = []
     counts: list[int] = []

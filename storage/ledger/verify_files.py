@@ -98,10 +98,7 @@ class FileReader:
         try:
             with path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest == known:
-                rows = _ordered(_columns(path, ["entry", "entry_row"]))
-                return FileRows(record=record, digest=digest, rows=rows, known=True, findings=tuple(_record_findings(record, rows)))
-            return _looked_at(path, record, digest)
+            return _looked_at(path, record, digest, known=digest == known)
         except FileNotFoundError as error:
             raise Gone(record.path) from error
         except (OSError, pa.ArrowException, KeyError, ValueError) as error:
@@ -156,16 +153,16 @@ def _unreadable(record: FileRecord, why: str) -> FileRows:
     return FileRows(record=record, findings=(finding,))
 
 
-def _looked_at(path: Path, record: FileRecord, digest: str) -> FileRows:
+def _looked_at(path: Path, record: FileRecord, digest: str, *, known: bool) -> FileRows:
     """What a file says of its rows, against what the catalog says of the file."""
     columns = _columns(path, ["origin", "entry", "entry_row", TIME_NS[record.table_name], "received_ns", "clock_flagged"])
     rows = _ordered(columns.select(["entry", "entry_row"]))
     findings = [*_record_findings(record, rows), *_origin_findings(record, columns), *_time_findings(record, columns)]
+    findings += [] if known else _unexplained(path, record)
     note = None
     if digest != record.sha256:
-        findings += _unexplained(path, record)
         note = f"{record.path} is not the file that was published: it was rewritten, or the catalog's digest of it was changed"
-    return FileRows(record=record, digest=digest, rows=rows, findings=tuple(findings), note=note)
+    return FileRows(record=record, digest=digest, rows=rows, known=known, findings=tuple(findings), note=note)
 
 
 def _columns(path: Path, names: list[str]) -> pa.Table:
