@@ -47,6 +47,8 @@ def type_names(schema: pa.Schema) -> dict[str, str]:
 def type_name(column: str, kind: pa.DataType) -> str:
     """Return the name of one type; raises `LedgerError` about `column` when the canonical form does not know it."""
     types = pa.types
+    if types.is_dictionary(kind):
+        return type_name(column, kind.value_type)
     if types.is_map(kind):
         return f"map<{type_name(column, kind.key_type)},{type_name(column, kind.item_type)}>"
     if types.is_list(kind) or types.is_large_list(kind):

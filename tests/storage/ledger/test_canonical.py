@@ -1,4 +1,4 @@
-"""The canonical form of rows: DuckDB's SQL and the standard library's Python say the same, and a form is of one row only."""
+"""The canonical form of rows: DuckDB's SQL, Arrow's kernels and the standard library say the same, and a form is of one row only."""
 
 import hashlib
 import random
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from storage.ledger.canonical import FormError, form, form_sql, leaf, leaf_sql, type_names
 from storage.ledger.errors import LedgerError
+from storage.ledger.kernels import salted_forms
 from storage.schema import TABLES
 from tests.storage.ledger import adversarial_rows
 
@@ -58,6 +59,27 @@ def test_sql_and_python_agree_on_rows_of_every_type_null_and_extreme(table: str,
     assert [form(row, types) for row in stored.to_pylist()] == forms  # as Arrow gives them back: times are datetimes
     assert {len(text) for text in forms} != {0}
     assert len(set(forms)) == len(rows)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_kernels_and_python_agree_on_any_part_of_a_table(table: str) -> None:
+    """Arrays may begin anywhere within their buffers, and lists end anywhere within their elements."""
+    rows = adversarial_rows.rows(table, 120, seed=2)
+    stored = adversarial_rows.arrow(table, rows).combine_chunks().to_batches()[0]
+    types = type_names(TABLES[table])
+    expected = [b"\x00" + row["salt"] + form(row, types) for row in rows]
+    for begun, count in ((0, 120), (13, 57), (119, 1), (60, 0), *((number, 1) for number in range(0, 120, 7))):
+        assert salted_forms(stored.slice(begun, count)).to_pylist() == expected[begun : begun + count]
+
+
+def test_kernels_take_columns_that_are_dictionaries() -> None:
+    rows = adversarial_rows.rows("events", 50)
+    stored = adversarial_rows.arrow("events", rows)
+    texts = [pa.types.is_large_string(field.type) for field in stored.schema]
+    columns = [column.dictionary_encode() if text else column for column, text in zip(stored.columns, texts, strict=True)]
+    (encoded,) = pa.table(columns, names=stored.schema.names).combine_chunks().to_batches()
+    assert type_names(encoded.schema) == type_names(stored.schema)
+    assert salted_forms(encoded).to_pylist() == salted_forms(stored.combine_chunks().to_batches()[0]).to_pylist()
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -118,6 +140,14 @@ def test_nan_is_one_value_whatever_its_sign_and_payload(connection: Any) -> None
     )
 
 
+SALT = bytes(16)
+
+
+def salted(stored: pa.Table) -> pa.RecordBatch:
+    column = pa.array([SALT] * stored.num_rows, pa.binary(16))
+    return stored.append_column("salt", column).combine_chunks().to_batches()[0]
+
+
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 MAPS = st.none() | st.dictionaries(ANY_TEXT, st.none() | ANY_TEXT, max_size=3).map(lambda pairs: list(pairs.items()))
 RECEIPTS = st.tuples(*[st.none() | ANY_TEXT] * 3, st.none() | st.integers(-5, 5)).map(
@@ -136,11 +166,13 @@ ROWS = st.fixed_dictionaries({
 
 @settings(max_examples=60, deadline=None)
 @given(rows=st.lists(ROWS, min_size=1, max_size=20))
-def test_whatever_the_values_sql_and_python_agree(rows: list[dict[str, Any]]) -> None:
+def test_whatever_the_values_sql_kernels_and_python_agree(rows: list[dict[str, Any]]) -> None:
     kinds = pa.schema([TABLES["spans"].field(name) for name in rows[0]])
     stored = pa.Table.from_pylist(rows, schema=kinds)
     with duckdb.connect(config={"threads": 1}) as connection:
-        assert [text.encode() for text in evaluated(connection, form_sql(kinds), stored)] == [form(row, type_names(kinds)) for row in rows]
+        forms = [form(row, type_names(kinds)) for row in rows]
+        assert [text.encode() for text in evaluated(connection, form_sql(kinds), stored)] == forms
+    assert salted_forms(salted(stored)).to_pylist() == [b"\x00" + SALT + text for text in forms]
 
 
 @settings(max_examples=60, deadline=None)

@@ -32,6 +32,12 @@ def committed(table: str, rows: list[dict[str, Any]]) -> dict[Place, bytes]:
     return {(row["origin"], row["entry"], row["entry_row"]): leaf(row, types) for row in rows}
 
 
+def hashed(paths: list[Path], table: str, *, queried: bool) -> dict[Place, bytes | None]:
+    """The leaves of files by one of the two engines."""
+    with LeafReader(threads=1, query_rows=0 if queried else 10**9) as reader:
+        return found(pa.Table.from_batches(reader.batches(paths, table), LEAVES))
+
+
 def found(leaves: pa.Table) -> dict[Place, bytes | None]:
     assert leaves.schema == LEAVES
     places = zip(*(leaves[name].to_pylist() for name in ("origin", "entry", "entry_row")), strict=True)
@@ -60,10 +66,11 @@ def test_a_leaf_is_the_same_through_parquet_and_two_compactions(table: str, tmp_
             rows += made
     expected = committed(table, rows)
     assert len(live(tmp_path, table)) > 4  # an entry's rows are of several dates
-    assert found(file_leaves(live(tmp_path, table), table)) == expected
+    assert hashed(live(tmp_path, table), table, queried=False) == expected
     for now_ns in (NOON_NS + 300 * SECOND_NS, NOON_NS + 2 * DAY_NS):
         assert compact(tmp_path, now_ns=now_ns).merged
-        assert found(file_leaves(live(tmp_path, table), table)) == expected
+        assert hashed(live(tmp_path, table), table, queried=True) == expected
+        assert hashed(live(tmp_path, table), table, queried=False) == expected
 
 
 def test_order_row_groups_encodings_and_widths_of_a_file_do_not_matter(tmp_path: Path) -> None:
@@ -76,10 +83,12 @@ def test_order_row_groups_encodings_and_widths_of_a_file_do_not_matter(tmp_path:
         written(tmp_path / "narrow.parquet", stored.cast(narrow), write_statistics=False, data_page_version="2.0", compression="gzip"),
     ]
     for path in paths:
-        assert found(file_leaves([path], "spans")) == committed("spans", rows)
+        for queried in (True, False):
+            assert hashed([path], "spans", queried=queried) == committed("spans", rows)
 
 
-def test_files_of_different_schema_versions_are_read_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("queried", [True, False])
+def test_files_of_different_schema_versions_are_read_together(queried: bool, tmp_path: Path) -> None:
     """A column that a file never had is NULL; one that this version does not know is committed all the same."""
     rows = [row | {"resent": None, "handoff_to": None} for row in adversarial_rows.rows("spans", 20)]
     stored = adversarial_rows.arrow("spans", rows)
@@ -90,15 +99,16 @@ def test_files_of_different_schema_versions_are_read_together(tmp_path: Path) ->
     ]
     types = type_names(newer.schema)
     later = {(row["origin"], 1, row["entry_row"]): leaf(row | {"entry": 1, "of_tomorrow": "x"}, types) for row in rows}
-    assert found(file_leaves(paths, "spans")) == committed("spans", rows) | later
+    assert hashed(paths, "spans", queried=queried) == committed("spans", rows) | later
 
 
+@pytest.mark.parametrize("queried", [True, False])
 @pytest.mark.parametrize("value", [[], None])
-def test_a_column_of_nothing_but_empty_maps_is_not_one_of_nothing_but_null(value: list[Any] | None, tmp_path: Path) -> None:
+def test_a_column_of_nothing_but_empty_maps_is_not_one_of_nothing_but_null(value: list[Any] | None, queried: bool, tmp_path: Path) -> None:
     """Statistics count both as NULL."""
     rows = [row | {"scope_attributes": value, "links": value, "events": value} for row in adversarial_rows.rows("spans", 10)]
     path = written(tmp_path / "a.parquet", adversarial_rows.arrow("spans", rows))
-    assert found(file_leaves([path], "spans")) == committed("spans", rows)
+    assert hashed([path], "spans", queried=queried) == committed("spans", rows)
 
 
 def with_null_count(path: Path, column: str, *, said: int) -> None:
@@ -150,24 +160,26 @@ def test_a_value_within_a_list_that_the_footer_denies_is_found(tmp_path: Path) -
         file_leaves([path], "spans")
 
 
-def test_a_null_that_the_footer_denies_is_not_the_committed_row(tmp_path: Path) -> None:
+@pytest.mark.parametrize("queried", [True, False])
+def test_a_null_that_the_footer_denies_is_not_the_committed_row(queried: bool, tmp_path: Path) -> None:
     columns = [name for name in SPANS.names if not pa.types.is_nested(SPANS.field(name).type)]
     honest = [{name: row.get(name) for name in columns} | {"approver": "alice"} for row in span_rows(50)]
     forged = [row | {"approver": None if number == 7 else "alice"} for number, row in enumerate(honest)]
     path = written(tmp_path / "a.parquet", pa.Table.from_pylist(forged, schema=SPANS).select(columns))
     with_null_count(path, "approver", said=0)
-    leaves, expected = found(file_leaves([path], "spans")), committed("spans", honest)
+    leaves, expected = hashed([path], "spans", queried=queried), committed("spans", honest)
     assert [place for place in expected if leaves[place] != expected[place]] == [(ORIGIN, 0, 7)]
 
 
-def test_rows_without_a_proper_salt_have_no_leaf_and_no_root(tmp_path: Path) -> None:
+@pytest.mark.parametrize("queried", [True, False])
+def test_rows_without_a_proper_salt_have_no_leaf_and_no_root(queried: bool, tmp_path: Path) -> None:
     rows = adversarial_rows.rows("spans", 5)
     stored = pa.Table.from_pylist(rows, schema=SPANS)
     salts = pa.array([None, b"", b"short", bytes(17), rows[4]["salt"]], pa.binary())
-    leaves = file_leaves([written(tmp_path / "a.parquet", stored.set_column(SPANS.get_field_index("salt"), "salt", salts))], "spans")
-    assert found(leaves) == {(ORIGIN, 0, number): None for number in range(4)} | committed("spans", rows[4:])
+    path = written(tmp_path / "a.parquet", stored.set_column(SPANS.get_field_index("salt"), "salt", salts))
+    assert hashed([path], "spans", queried=queried) == {(ORIGIN, 0, number): None for number in range(4)} | committed("spans", rows[4:])
     with pytest.raises(LedgerError, match="salt"):
-        table_root(leaves)
+        table_root(file_leaves([path], "spans"))
 
 
 def test_the_root_of_an_entry_is_over_its_leaves_in_the_order_of_entry_row(tmp_path: Path) -> None:
@@ -190,10 +202,19 @@ def test_a_file_without_rows_has_no_leaves(tmp_path: Path) -> None:
 def test_rows_come_in_batches_whatever_the_size_of_the_file(tmp_path: Path) -> None:
     stored = pa.Table.from_pylist(span_rows(10), schema=SPANS)
     many = pa.concat_tables([stored] * 2_000)
-    with LeafReader(threads=1) as reader:
-        sizes = [batch.num_rows for batch in reader.batches([written(tmp_path / "a.parquet", many)], "spans")]
-    assert sum(sizes) == 20_000
-    assert max(sizes) < 20_000
+    path = written(tmp_path / "a.parquet", many)
+    for query_rows in (0, 10**9):
+        with LeafReader(threads=1, query_rows=query_rows) as reader:
+            sizes = [batch.num_rows for batch in reader.batches([path], "spans")]
+        assert sum(sizes) == 20_000
+        assert max(sizes) < 20_000
+
+
+def test_the_footer_of_a_file_that_this_process_wrote_is_believed(tmp_path: Path) -> None:
+    """Columns that it calls NULL are not decoded, those of empty lists are."""
+    rows = [row | {"approver": None, "links": [], "redactions": None} for row in adversarial_rows.rows("spans", 20)]
+    path = written(tmp_path / "a.parquet", adversarial_rows.arrow("spans", rows))
+    assert found(file_leaves([path], "spans", believed=True)) == committed("spans", rows)
 
 
 def broken(path: Path, how: str) -> None:
