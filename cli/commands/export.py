@@ -1,4 +1,4 @@
-"""`auditlake export --fixture RUN`: a stored run as a test: OTLP requests to send again, and what they must be reconstructed to."""
+"""`auditlake export`: a stored run as a test (OTLP requests and what they must be reconstructed to), or audit events for a SIEM."""
 
 import json
 import re
@@ -36,17 +36,37 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    fixture: Annotated[str, typer.Option("--fixture", metavar="RUN", help="Run id, one of its traces, or a beginning that no other has.")],
+    fixture: Annotated[
+        str | None, typer.Option("--fixture", metavar="RUN", help="A run as a test: its id, one of its traces, or a beginning of it.")
+    ] = None,
+    ocsf: Annotated[bool, typer.Option("--ocsf", help="Audit events as OCSF 1.9, JSON lines for a SIEM.")] = False,
     data: DataOption = None,
+    since: Annotated[str | None, typer.Option("--since", help="Of --ocsf: events from this time on, 24h, 2026-11-21T12:00:00Z.")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Of --ocsf: events up to this time.")] = None,
+    tenant: Annotated[str | None, typer.Option("--tenant", help="Of --ocsf: events of this tenant.")] = None,
     folder: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="Where to write the files. Default: ./fixture-RUN.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The folder of a fixture (default: ./fixture-RUN), or the file of events (default: stdout).",
+        ),
     ] = None,
     output: Annotated[
         FixtureFormat | None,
         typer.Option("--format", help="To standard output, no files: the requests as OTLP JSON lines, or the expected reconstruction."),
     ] = None,
 ) -> None:
-    """Write a stored run as a test fixture: OTLP JSON requests, the expected reconstruction, and how to replay it."""
+    """Write a stored run as a test fixture (OTLP requests, expected reconstruction, how to replay it), or audit events for a SIEM."""
+    if ocsf and not fixture and output is None:
+        from cli.ocsf import export_ocsf
+
+        count = export_ocsf(data, folder, since=since, until=until, tenant=tenant)
+        typer.echo(f"{count} events" + ("" if folder is None else f" in {folder}"), err=True)
+        return
+    if fixture is None or ocsf or since or until or tenant:
+        fail("what to export?", "give --fixture RUN, or --ocsf with --since, --until and --tenant as you like")
     found, different = _made(data, fixture)
     hidden_keys = any(_HIDDEN_KEY.search(json.dumps(body, ensure_ascii=False)) for body in found.requests.values())
     if output is FixtureFormat.otlp_json:
