@@ -45,7 +45,7 @@ class AccessLog:
         from redaction.redactor import Redactor
         from storage.journal import Journal
 
-        with as_owner(data):
+        with owned(data, "keys"):
             self.pseudonym_key = load_or_create_key(data / "keys" / "pseudonym.key")
         self._data = data
         self._config = config
@@ -97,7 +97,7 @@ class AccessLog:
         severity = 13 if outcome == "failure" else 9
         event = JournalEvent(name=name or action, time_ns=time.time_ns(), attributes=attributes, severity=severity)
         self._stored = frozenset(stored)
-        with as_owner(self._data):
+        with owned(self._data, "wal"):
             self._journal.write([event])
 
     def seal(self, *, at_least: int = 1) -> None:
@@ -118,7 +118,7 @@ class AccessLog:
         from collector.sealer import seal_pending
         from storage.catalog import Catalog
 
-        with as_owner(self._data), closing(Catalog.open(self._data)) as catalog:
+        with owned(self._data, "."), closing(Catalog.open(self._data)) as catalog:
             seal_pending(self._data, catalog, prices=Pricer(self._config.prices), ledger=self._config.ledger.kept(os.environ))
 
     def _cleaned(self, items: Sequence[tuple[str, str | None]]) -> list[str]:
@@ -141,27 +141,29 @@ class AccessLog:
 
 
 @contextmanager
-def as_owner(data: Path) -> Iterator[None]:
-    """Write as the owner of the data directory: the sealer, which runs as that user, has to take up and delete what is written.
+def owned(data: Path, *folders: str) -> Iterator[None]:
+    """Give what is written below these folders of a data directory to its owner: the sealer, which runs as that user, takes it up.
 
     Raises `StorageError` for anyone who is neither that user nor root.
     """
     from storage.errors import StorageError
 
     owner, own = data.stat(), os.geteuid()
-    if owner.st_uid == own:
-        yield
-        return
-    if own != 0:
+    if own not in {owner.st_uid, 0}:
         raise StorageError("write to the lake", data, hint=f"it belongs to {user_name(owner.st_uid)}: run this as that user")
-    group = os.getegid()
-    os.setegid(owner.st_gid)
-    os.seteuid(owner.st_uid)
     try:
         yield
     finally:
-        os.seteuid(own)
-        os.setegid(group)
+        if own != owner.st_uid:
+            for folder, _, files in (found for each in folders for found in os.walk(data / each)):
+                for name in ("", *files):
+                    _give(Path(folder, name), own, owner)
+
+
+def _give(path: Path, own: int, owner: os.stat_result) -> None:
+    with suppress(FileNotFoundError):  # somebody seals
+        if path.lstat().st_uid == own:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def operating_user() -> str:
