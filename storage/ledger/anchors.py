@@ -2,7 +2,7 @@
 
 Whoever owns this host owns its key and can sign any history. What has left the host stays: a rewritten log contradicts it, and what it
 covers counts as anchored. A copy is a file of its own for each checkpoint, never written again, so that the second location can refuse
-changes (object lock, an append-only folder) and the collector needs no right to read or delete there:
+changes (object lock, a server that takes new names alone) and the collector needs no right to read or delete there:
 
     <location>/<origin>/<date>/<size>-<time>-<root>         size 20 digits, time unix seconds 10 digits, root in hex
 
@@ -148,7 +148,7 @@ class Anchor:
             stream.write(content)
 
     def _create(self, path: Path, content: bytes) -> None:
-        """Write a new file under its own name: an append-only folder takes no renaming."""
+        """Write a new file under its own name: a folder that takes new names alone takes no renaming."""
         make_directory(path.parent, self._fs)
         try:
             descriptor = self._fs.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)

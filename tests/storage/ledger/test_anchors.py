@@ -58,7 +58,7 @@ def test_the_same_copy_twice_is_one(tmp_path: Path, log: WrittenLog) -> None:
 
 
 def test_what_stands_there_is_never_replaced_deleted_or_renamed(tmp_path: Path, log: WrittenLog) -> None:
-    """An append-only folder (chattr +a) and a store with object lock take new names alone."""
+    """A store with object lock, or a server that is strict, takes new names alone."""
     disk = FailingDisk(0, operations=("replace", "unlink", "truncate"))
     anchor, note = Anchor(str(tmp_path / "elsewhere"), disk), log.grow(3)
     anchor.publish(ORIGIN, note, time_s=NOW_S)
