@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 import structlog
@@ -28,17 +29,26 @@ class Writer(Protocol):
     """What is needed of `storage.wal.WalWriter`."""
 
     @property
+    def entry(self) -> int: ...
+    @property
     def size_bytes(self) -> int: ...
     def append(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> None: ...
     def rotate(self) -> Segment | None: ...
     def close(self) -> None: ...
 
 
+class Place(NamedTuple):
+    """Where a batch is durable: the entry that its segment becomes, and its receive time, which no other batch of the entry has."""
+
+    entry: int
+    received_ns: int
+
+
 class _Waiting(NamedTuple):
     header: BatchHeader
     header_bytes: bytes
     payload: bytes
-    done: asyncio.Future[None]
+    done: asyncio.Future[Place]
 
 
 class Committer:
@@ -55,10 +65,11 @@ class Committer:
         self._work = asyncio.Event()
         self._closing = False
         self._counts = _Counts()
+        self._times: set[int] = set()  # receive times of the batches in the current segment
         self.failure: str | None = None
 
-    def submit(self, header: BatchHeader, payload: bytes, *, audit: bool = False) -> asyncio.Future[None]:
-        """Queue a batch; the future is done when it is durable and fails with Unavailable when it cannot become so.
+    def submit(self, header: BatchHeader, payload: bytes, *, audit: bool = False) -> asyncio.Future[Place]:
+        """Queue a batch; the future is done when it is durable, says where, and fails with Unavailable when it cannot become so.
 
         Raises Unavailable at once when nothing is accepted any more, TooLarge for a batch that no WAL record can hold.
         """
@@ -67,7 +78,7 @@ class Committer:
         header_bytes = header.to_bytes()
         if record_bytes(header_bytes, payload) > MAX_PAYLOAD_BYTES:
             raise TooLarge("the request is larger than a record of the WAL can be: send smaller batches")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_retrieve)
         (self._audit if audit else self._bulk).append(_Waiting(header, header_bytes, payload, done))
         self._work.set()
@@ -170,13 +181,25 @@ class Committer:
     async def _append(self, waiting: Sequence[_Waiting]) -> None:
         if not waiting:
             return
+        waiting = [self._distinct(batch) for batch in waiting]
         records = [(RecordType.BATCH, batch.header_bytes, batch.payload) for batch in waiting]
         self._segment_since = self._clock() if self._segment_since is None else self._segment_since
         await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.append, records)
         for batch in waiting:
             self._counts.received += 0 if batch.header.own else batch.header.records
             if not batch.done.done():
-                batch.done.set_result(None)
+                batch.done.set_result(Place(self._writer.entry, batch.header.received_ns))
+
+    def _distinct(self, batch: _Waiting) -> _Waiting:
+        """Give a batch a receive time of its own: by it and the entry a receipt finds its rows."""
+        received_ns = batch.header.received_ns
+        while received_ns in self._times:
+            received_ns += 1
+        self._times.add(received_ns)
+        if received_ns == batch.header.received_ns:
+            return batch
+        header = replace(batch.header, received_ns=received_ns)
+        return batch._replace(header=header, header_bytes=header.to_bytes())
 
     async def _rotate(self) -> None:
         """Close the segment for all who asked so far; who asks meanwhile waits for the next."""
@@ -190,6 +213,7 @@ class Committer:
 
         segment = await asyncio.get_running_loop().run_in_executor(self._thread, close_segment)
         self._segment_since = None
+        self._times.clear()
         del self._rotations[: len(rotations)]
         for rotation in rotations:
             if not rotation.done():  # who asked may be gone
@@ -218,7 +242,7 @@ class _Counts:
         return Counters(received=self.received, rejected=rejected, deduplicated=self.deduplicated, reasons=self._reasons)
 
 
-def _retrieve(done: asyncio.Future[None]) -> None:
+def _retrieve(done: asyncio.Future[Place]) -> None:
     """Mark a failure as seen: the sender may be gone, and then nobody else looks."""
     if not done.cancelled():
         done.exception()

@@ -18,11 +18,12 @@ from collector.errors import CollectorError, Refused, Unavailable
 from collector.health import HealthApp
 from collector.instruments import CONNECTIONS, IN_FLIGHT, RECEIVING, RECEIVING_PLACES, Reading
 from collector.pipeline import Pipeline
+from collector.receipts import Answer
 from collector.receivers.events import BodyEncoding
 from collector.receivers.grpc import GrpcLimits, GrpcReceiver, open_server
 from collector.receivers.http import HttpLimits, HttpReceiver
 from collector.sender import ANONYMOUS, Sender
-from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
+from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
 from collector.tasks import background
 from collector.web import WebServer, bind, max_connections, port_error
 
@@ -50,7 +51,7 @@ class Gate:
         """Whether requests are taken."""
         return self.pipeline is not None
 
-    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Answer:
         """As `Pipeline.export`; raises Unavailable while closed."""
         if self.pipeline is None:
             raise Unavailable("the collector is starting or stopping: send again later")

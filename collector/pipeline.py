@@ -12,13 +12,15 @@ from collector.detached import detached
 from collector.errors import Refused
 from collector.findings import Findings
 from collector.policies import Policies
+from collector.receipts import Answer, Receipts
 from collector.receivers.encoding import response_message
 from collector.receivers.events import BodyEncoding
 from collector.request import Request, read_request
-from collector.resends import Resends
+from collector.resends import Resends, Stored
 from collector.sender import ANONYMOUS, Sender
-from collector.signals import Message, Signal
+from collector.signals import Signal
 from collector.telemetry import Acknowledged, Telemetry
+from storage.layout import Delivery
 from storage.wal import BatchHeader
 
 UNREDACTED = "unredacted"  # the policy hash of records whose pipeline says allow_unredacted
@@ -34,19 +36,24 @@ class Pipeline:
         committer: Committer,
         resends: Resends,
         telemetry: Telemetry,
+        origin: str = "",
+        receipts: Receipts | None = None,
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        """`origin` is whose WAL the committer writes; `receipts` None: senders get none."""
+        self._origin = origin
+        self._receipts = receipts
         self._policies = policies
         self._committer = committer
         self._resends = resends
         self._telemetry = telemetry
         self._time_ns = time_ns
 
-    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Message:
-        """Take one request and return its success message once all of it is durable; raises Refused when none of it was taken."""
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Answer:
+        """Take one request; return its success message and receipt once all of it is durable. Raises Refused when none of it was taken."""
         begun, received_ns = time.perf_counter(), self._time_ns()
         request = await read_request(signal, encoding, body, sender, received_ns, self._resends)
-        redaction_seconds = await self._store_once(request) if (admitted := request.admitted).records else None
+        stored = await self._store_once(request) if (admitted := request.admitted).records else None
         self._committer.count_rejected(admitted.rejected)
         self._telemetry.acknowledged(
             Acknowledged(
@@ -55,32 +62,30 @@ class Pipeline:
                 records=admitted.records,
                 rejected=admitted.rejected,
                 size_bytes=len(body),
-                redaction_seconds=redaction_seconds,
+                redaction_seconds=None if stored is None else stored.redaction_seconds,
                 seconds=time.perf_counter() - begun,
             )
         )
-        return response_message(signal, sum(admitted.rejected.values()), admitted.message)
+        receipt = await self._receipts.issue(stored.at, admitted.records, body) if self._receipts and stored else None
+        return Answer(response_message(signal, sum(admitted.rejected.values()), admitted.message), receipt)
 
     def refused(self, error: Refused) -> None:
         """Count a request that was not taken."""
         self._telemetry.refused(error.reason, error.peer if error.sender_name == ANONYMOUS.name else error.sender_name)
 
-    async def _store_once(self, request: Request) -> float | None:
-        """Store a request, unless the same is being stored or was within the window: then wait for that.
-
-        Returns the seconds of redaction, None when nothing had to be redacted.
-        """
+    async def _store_once(self, request: Request) -> Stored:
+        """Store a request, unless the same is being stored or was within the window: then wait for that, and redact nothing."""
         commit = self._resends.first_commit(request.identity)
         if commit is not None:
-            await asyncio.shield(commit)
+            stored = await asyncio.shield(commit)
             self._committer.count_deduplicated(request.admitted.records)
             self._telemetry.deduplicated(request.admitted.records)
-            return None
+            return stored._replace(redaction_seconds=None)
         storing = detached(self._store(request))
         self._resends.expect(request.identity, storing)
         return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written
 
-    async def _store(self, request: Request) -> float:
+    async def _store(self, request: Request) -> Stored:
         """Redact, under the policy in force now, and append to the WAL; done when that is durable."""
         begun = time.perf_counter()
         with self._policies.lease() as policy:
@@ -99,5 +104,5 @@ class Pipeline:
             redactions=findings.by_record,
             digest=(request.identity or b"").hex(),
         )
-        await self._committer.submit(header, request.message.SerializeToString(), audit=request.audit)
-        return seconds
+        place = await self._committer.submit(header, request.message.SerializeToString(), audit=request.audit)
+        return Stored(Delivery(self._origin, *place), seconds)

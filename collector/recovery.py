@@ -3,19 +3,28 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from collector.resends import WINDOW_SECONDS
 from storage.catalog import Catalog
 from storage.errors import StorageError
+from storage.layout import Delivery
 from storage.wal import BatchHeader, RecordType, Segment, closed_segments, read_segment
 
 _SLACK_SECONDS: Final = 60
 """How much earlier a request may be received than it is written."""
 
 
-def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[bytes, float]]:
-    """Yield (digest, age in seconds) of the requests that any collector of this lake took in the last resend window it was up.
+class Known(NamedTuple):
+    """A request that was stored."""
+
+    digest: bytes
+    age_seconds: float
+    stored: Delivery
+
+
+def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[Known]:
+    """Yield the requests that any collector of this lake took in the last resend window it was up.
 
     The window ends with the newest request, not at `now_ns`: a sender that waited while the collector was down resends what came before,
     and a clock that was set forward meanwhile makes nothing older. A receive time in the future counts as now. Segments are read before the
@@ -23,21 +32,21 @@ def recent_digests(data: Path, catalog: Catalog, now_ns: int) -> Iterator[tuple[
     not known: the sealer marks a copy of that (`collector.copies`).
     """
     found = [pair for pair in _of_segments(data) if pair[0]]
-    end_ns = min(now_ns, max(catalog.newest_batch_ns(), *(received_ns for _, received_ns in found), 0))
+    end_ns = min(now_ns, max(catalog.newest_batch_ns(), *(stored.received_ns for _, stored in found), 0))
     since_ns = end_ns - WINDOW_SECONDS * 1_000_000_000
-    for digest, received_ns in (*found, *catalog.recent_batches(None, since_ns).items()):
-        if received_ns >= since_ns:
-            yield bytes.fromhex(digest), max(0.0, (end_ns - received_ns) / 1e9)
+    for digest, stored in (*found, *catalog.recent_batches(None, since_ns).items()):
+        if stored.received_ns >= since_ns:
+            yield Known(bytes.fromhex(digest), max(0.0, (end_ns - stored.received_ns) / 1e9), stored)
 
 
-def _of_segments(data: Path) -> Iterator[tuple[str, int]]:
+def _of_segments(data: Path) -> Iterator[tuple[str, Delivery]]:
     for segment in _written_lately(data):
         try:
             for record in read_segment(segment, data / "quarantine"):
                 if record.type == RecordType.BATCH:
                     header = BatchHeader.from_bytes(record.header)
                     if not header.own:
-                        yield header.digest, header.received_ns
+                        yield header.digest, Delivery(segment.origin, segment.entry, header.received_ns)
         except (StorageError, ValueError, KeyError, TypeError):
             continue  # sealed meanwhile, or damaged: the sealer reports it
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from collector.committer import Committer
+from collector.committer import Committer, Place
 from collector.errors import Unavailable
 from collector.gauges import LakeGauges
 from collector.mishaps import Mishaps
@@ -84,10 +84,10 @@ class Reporter:
         if taken is not None:
             self._write(METRICS, *taken)
 
-    def _events(self, events: Sequence[OwnEvent]) -> asyncio.Future[None] | None:
+    def _events(self, events: Sequence[OwnEvent]) -> asyncio.Future[Place] | None:
         return self._write(LOGS, payload(self._node, events, time.time_ns()), len(events)) if events else None
 
-    def _write(self, signal: Signal, message: bytes, records: int) -> asyncio.Future[None] | None:
+    def _write(self, signal: Signal, message: bytes, records: int) -> asyncio.Future[Place] | None:
         header = BatchHeader(
             signal=signal.name,
             tenant=None,

@@ -11,34 +11,46 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from collector.signals import LOGS, Message, Signal
+from storage.layout import Delivery
 
 WINDOW_SECONDS: Final = 600
 _BUCKET_SECONDS: Final = 60
+_SHIFT: Final = 1 << 64  # an entry and a receive time in one number
 MAX_DIGESTS: Final = 1_000_000
-"""About 110 bytes each; under a load that exceeds it the window shortens, oldest first."""
+"""About 130 bytes each; under a load that exceeds it the window shortens, oldest first."""
 _BUCKETS_AT_LEAST: Final = 16
 """What is forgotten at once is at most this part of all, also when a million requests come within a minute."""
 
 EVENT_ID: Final = "log.record.uid"
 """What OpenTelemetry calls the id that a sender gives to a log record."""
 
-Commit = asyncio.Future[Any]
+
+class Stored(NamedTuple):
+    """A request that is durable."""
+
+    at: Delivery
+    redaction_seconds: float | None = None  # what redacting it took; None when it was redacted long ago
+
+
+Commit = asyncio.Future[Stored]
 
 
 class Resends:
     """The digests of recent requests. Not thread-safe, except `identity`: it belongs to the event loop.
 
-    `key` keys the digests. `clock` is monotonic, in seconds: a wall clock that jumps must not change the window.
+    `key` keys the digests. `origin` is whose requests these are, mostly: what it stored is remembered in little room. `clock` is
+    monotonic, in seconds: a wall clock that jumps must not change the window.
     """
 
-    def __init__(self, key: bytes, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, key: bytes, *, origin: str = "", clock: Callable[[], float] = time.monotonic) -> None:
         self._key = key
         self._clock = clock
         self._in_commit: dict[bytes, Commit] = {}
-        self._buckets: deque[tuple[int, set[bytes]]] = deque()  # (minute, digests), oldest first
+        self._buckets: deque[tuple[int, dict[bytes, Delivery | int]]] = deque()  # (minute, digest → where it is), oldest first
+        self._origin = origin
 
     def identity(self, signal: Signal, message: Message, tenant: str | None = None) -> bytes | None:
         """Return the 16 bytes that identify a request as it was sent; None for one that must be stored however often it comes.
@@ -55,18 +67,19 @@ class Resends:
         return digest.digest()
 
     def first_commit(self, identity: bytes | None) -> Commit | None:
-        """Return the commit of an earlier identical request (done when it is durable), or None when there was none."""
+        """Return the commit of an earlier identical request (done when it is durable, says where), or None when there was none."""
         if identity is None:
             return None
         pending = self._in_commit.get(identity)
         if pending is not None:
             return pending
         self._forget()
-        if any(identity in digests for _, digests in self._buckets):
-            done: Commit = asyncio.get_running_loop().create_future()
-            done.set_result(None)
-            return done
-        return None
+        stored = next((digests[identity] for _, digests in self._buckets if identity in digests), None)
+        if stored is None:
+            return None
+        done: Commit = asyncio.get_running_loop().create_future()
+        done.set_result(Stored(stored if isinstance(stored, Delivery) else Delivery(self._origin, *divmod(stored, _SHIFT))))
+        return done
 
     def expect(self, identity: bytes | None, commit: Commit) -> None:
         """Remember a request while it is being stored, and afterwards only if that succeeded."""
@@ -77,17 +90,18 @@ class Resends:
         def settle(finished: Commit) -> None:
             del self._in_commit[identity]
             if not finished.cancelled() and finished.exception() is None:
-                self.remember(identity)
+                self.remember(identity, finished.result().at)
 
         commit.add_done_callback(settle)
 
-    def remember(self, identity: bytes, *, age_seconds: float = 0.0) -> None:
+    def remember(self, identity: bytes, stored: Delivery, *, age_seconds: float = 0.0) -> None:
         """Remember what was committed `age_seconds` ago, oldest first; forgets what left the window."""
         minute = int((self._clock() - age_seconds) // _BUCKET_SECONDS)
         full = bool(self._buckets) and len(self._buckets[-1][1]) >= max(1, MAX_DIGESTS // _BUCKETS_AT_LEAST)
         if not self._buckets or full or self._buckets[-1][0] < minute:
-            self._buckets.append((minute, set()))
-        self._buckets[-1][1].add(identity)
+            self._buckets.append((minute, {}))
+        ours = stored.origin == self._origin and stored.received_ns < _SHIFT
+        self._buckets[-1][1][identity] = stored.entry * _SHIFT + stored.received_ns if ours else stored
         self._forget()
 
     def _forget(self) -> None:

@@ -33,7 +33,8 @@ from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
 from collector.policies import Policies
 from collector.price_file import PriceFile
-from collector.recovery import recent_digests
+from collector.receipts import Receipts
+from collector.recovery import Known, recent_digests
 from collector.reload import Load, Outcome, Reloader
 from collector.reporter import Reporter
 from collector.resends import Resends
@@ -42,6 +43,7 @@ from collector.telemetry import Telemetry
 from collector.timed_writer import TimedWriter
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
+from storage.ledger.keys import Keys
 from storage.orphans import close_orphans
 from storage.wal import WalWriter
 
@@ -122,9 +124,9 @@ class Collector:
         writer = await asyncio.to_thread(self._open_wal)
         stack.callback(writer.close)
         opener = await asyncio.to_thread(PolicyOpener, self._data, environ=self._host.environ, cache_folder=self._host.cache_folder)
-        resends = Resends(opener.key("resends"))
-        for identity, age_seconds in await asyncio.to_thread(self._recent_digests):
-            resends.remember(identity, age_seconds=age_seconds)
+        resends = Resends(opener.key("resends"), origin=self.origin)
+        for identity, age_seconds, stored in await asyncio.to_thread(self._recent_digests):
+            resends.remember(identity, stored, age_seconds=age_seconds)
         loads_more = self._config.redaction.presidio.loads_more  # models and files may be missing: that is known before ports are open
         first = opener.open(self._config) if loads_more else asyncio.to_thread(opener.start, self._config)
         self._policies = Policies(await first)
@@ -141,7 +143,15 @@ class Collector:
         self._watch(telemetry, lake)
         background("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
-        pipeline = Pipeline(policies=self._policies, committer=self._committer, resends=resends, telemetry=telemetry)
+        receipts = await asyncio.to_thread(self._receipts)
+        pipeline = Pipeline(
+            policies=self._policies,
+            committer=self._committer,
+            resends=resends,
+            telemetry=telemetry,
+            origin=self.origin,
+            receipts=receipts,
+        )
         self._reloader = Reloader(
             self._config,
             load=self._host.load,
@@ -191,8 +201,13 @@ class Collector:
             close_left_over(self._data, self._catalog)
         return writer
 
-    def _recent_digests(self) -> list[tuple[bytes, float]]:
-        return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known[1])
+    def _recent_digests(self) -> list[Known]:
+        return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known.age_seconds)
+
+    def _receipts(self) -> Receipts | None:
+        """What signs receipts; nothing does without the ledger that they are about."""
+        ledger = self._config.ledger.kept(self._host.environ)
+        return Receipts(Keys(self._data, ledger.keys, ledger.environ)) if ledger.enabled else None
 
     async def _rotate_regularly(self) -> None:
         """Close a segment every seal interval if anything is in it, earlier when it grows large, and wake the sealer."""

@@ -18,6 +18,11 @@ class TimedWriter:
         self.close = writer.close
 
     @property
+    def entry(self) -> int:
+        """As the writer's."""
+        return self._writer.entry
+
+    @property
     def size_bytes(self) -> int:
         """As the writer's."""
         return self._writer.size_bytes

@@ -22,7 +22,7 @@ from storage import catalog_log, deliveries
 from storage.catalog_tables import CATALOG_SCHEMA_VERSION, DELIVERIES, ENTRIES, FILES, JOINS, META, METADATA, RUNS, TRACE_RUNS
 from storage.durable import hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
-from storage.layout import LEVELS, EntryRecord, FileRecord, JoinRecord, LogRecord
+from storage.layout import LEVELS, Delivery, EntryRecord, FileRecord, JoinRecord, LogRecord
 
 __all__ = ["Catalog", "EntryRecord", "FileRecord", "JoinRecord"]
 
@@ -124,11 +124,12 @@ class Catalog:
         rows = self._rows(query if origin is None else query.where(ENTRIES.c.origin == origin))
         return [EntryRecord(**{**row, "descriptor": orjson.loads(row["descriptor"])}) for row in rows]
 
-    def recent_batches(self, origin: str | None, since_ns: int) -> dict[str, int]:
-        """Digests of the batches that an origin (None: any) received at `since_ns` or later, and when it did last."""
-        query = sa.select(DELIVERIES.c.digest, DELIVERIES.c.received_ns).where(DELIVERIES.c.received_ns >= since_ns)
+    def recent_batches(self, origin: str | None, since_ns: int) -> dict[str, Delivery]:
+        """Digests of the batches that an origin (None: any) received at `since_ns` or later, and where that is which came last."""
+        query = sa.select(DELIVERIES).where(DELIVERIES.c.received_ns >= since_ns)
         query = query if origin is None else query.where(DELIVERIES.c.origin == origin)
-        return {row["digest"]: row["received_ns"] for row in self._rows(query.order_by(DELIVERIES.c.received_ns))}
+        rows = self._rows(query.order_by(DELIVERIES.c.received_ns))
+        return {row["digest"]: Delivery(row["origin"], row["entry"], row["received_ns"]) for row in rows}
 
     def newest_batch_ns(self) -> int:
         """When the newest batch that is remembered was received; 0 when none is."""

@@ -7,7 +7,7 @@ path below `data/.staging` and `data/.retired` is where it is before it is publi
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 LEVELS: Final = ("second", "minute", "hour", "day")
 """A file's level: how much sealing time it holds. Level 0 is what one seal wrote."""
@@ -80,6 +80,14 @@ class JoinRecord:
     key: str
     role: str
     ns: int  # the earliest time at which it did
+
+
+class Delivery(NamedTuple):
+    """Where a request is: an entry of an origin, whose rows of this receive time are its records."""
+
+    origin: str
+    entry: int
+    received_ns: int
 
 
 def turn_name(holder: str, from_ns: int) -> str:

@@ -73,6 +73,10 @@ class FakeWriter:
         self.closed = False
 
     @property
+    def entry(self) -> int:
+        return self.rotations
+
+    @property
     def size_bytes(self) -> int:
         return sum(len(payload) for records in self.appends for _, _, payload in records)
 

@@ -22,6 +22,7 @@ from collector.detached import detached
 from collector.errors import Malformed, Overloaded, Refused, TooLarge, TooSlow
 from collector.lines import Lines
 from collector.quotas import UNLIMITED, Quotas
+from collector.receipts import HEADER
 from collector.receivers.compression import Body, compression_of
 from collector.receivers.encoding import Encoding
 from collector.receivers.http import Exporter
@@ -111,7 +112,10 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
                     raise Overloaded("too many calls are under way: send again later")
                 if self._doorkeeper is not None:
                     sender = await self._doorkeeper.sender(authorization_of(context.invocation_metadata()))
-                return await self._export(signal, messages, sender)
+                response, receipt = await self._export(signal, messages, sender)
+                if receipt is not None:
+                    context.set_trailing_metadata(((HEADER, receipt),))
+                return response
             except Refused as error:
                 error.sender_name, error.peer = sender.name, peer_of(context.peer())
                 error.__traceback__ = None  # its frames hold the message, which is reserved no longer
@@ -126,7 +130,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         handler: Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]] = export
         return grpc.stream_unary_rpc_method_handler(handler)  # senders see no difference; it leaves the reading to us
 
-    async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> bytes:
+    async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> tuple[bytes, str | None]:
         """A sender that goes away gives back its place, or ends its wait for one; what had arrived by then is stored."""
         largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
         async with contextlib.AsyncExitStack() as held:
@@ -137,7 +141,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
             arrived = _Arrived(signal, sender, message, min(largest, self._limits.message_bytes), reservation, held.pop_all())
             return await asyncio.shield(detached(self._store(arrived)))
 
-    async def _store(self, arrived: "_Arrived") -> bytes:
+    async def _store(self, arrived: "_Arrived") -> tuple[bytes, str | None]:
         signal, sender, message, largest, reservation, held = arrived
         async with held:
             body = await self._inflate(message, reservation.grow_to, largest)
@@ -145,7 +149,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
                 self._quotas.settle(sender, 0, len(body))
             await reserve_parsed(reservation, Encoding.PROTOBUF, body)
             response = await self._exporter.export(signal, Encoding.PROTOBUF, body, sender)
-        return bytes(response.SerializeToString())
+        return bytes(response.message.SerializeToString()), response.receipt
 
     @contextlib.asynccontextmanager
     async def _place(self, sender: Sender) -> AsyncIterator[None]:

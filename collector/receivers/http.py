@@ -17,15 +17,17 @@ from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, MemoryLim
 from collector.authentication import Doorkeeper, authorization_of
 from collector.errors import Malformed, MethodNotAllowed, Refused, TooLarge, TooSlow, Unauthenticated, UnknownPath, UnsupportedMedia
 from collector.quotas import Quotas
+from collector.receipts import HEADER, Answer
 from collector.receivers.compression import CODINGS, Body
 from collector.receivers.encoding import Encoding, encode_response, encode_status, encoding_of
 from collector.receivers.events import MAX_BYTES as MAX_EVENTS_BYTES
 from collector.receivers.events import BodyEncoding, events_encoding_of
 from collector.receivers.weight import reserve_parsed
 from collector.sender import ANONYMOUS, Sender
-from collector.signals import Message, Signal
+from collector.signals import Signal
 from collector.status import answer, retry_seconds, status_message, where
 
+_RECEIPT = HEADER.encode()
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -34,7 +36,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Exporter(Protocol):
     """What a receiver hands requests to: `collector.pipeline.Pipeline`."""
 
-    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ...) -> Message: ...
+    async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ...) -> Answer: ...
     def refused(self, error: Refused) -> None: ...
 
 
@@ -106,7 +108,8 @@ class HttpReceiver:
                     self._quotas.settle(sender, _announced_bytes(headers), len(body))
                 await reserve_parsed(reservation, body_encoding, body)
                 response = await self._exporter.export(signal, body_encoding, body, sender)
-            await _respond(send, 200, encoding, encode_response(signal, response, encoding))
+            receipt = [] if response.receipt is None else [(_RECEIPT, response.receipt.encode())]
+            await _respond(send, 200, encoding, encode_response(signal, response.message, encoding), receipt)
         except _SenderGone:
             return
         except Refused as error:

@@ -42,6 +42,7 @@ class Keys:
         self.source = source or KeySource()
         self._following = following
         self._environ = environ or {}
+        self._read: tuple[tuple[int, int, int], bytes] | None = None  # what the file was when it was read, and its seed
         self._made: dict[tuple[str, bytes], SigningKey] = {}
 
     @property
@@ -90,9 +91,15 @@ class Keys:
                 hint = "the environment variable is not set: start with the variable that extensions.ledger.key_env names"
                 raise LedgerError(_LOAD, self.source.env, hint=hint)
             return parse_seed(text, self.source.env)
-        if not self.file.exists():
+        try:
+            found = self.file.stat()
+        except FileNotFoundError:
             self._first()
-        return read_seed(self.file)
+            found = self.file.stat()
+        state = (found.st_mtime_ns, found.st_ino, found.st_mode)
+        if self._read is None or self._read[0] != state:
+            self._read = state, read_seed(self.file)
+        return self._read[1]
 
     def _first(self) -> None:
         """Make the first seed of this lake; a lake that signed with another one needs that one."""

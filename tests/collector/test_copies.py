@@ -172,7 +172,7 @@ def test_what_version_0_1_remembered_is_taken_over(data, catalog):
         connection.exec_driver_sql("CREATE TABLE batches (origin TEXT, digest TEXT, received_ns BIGINT, PRIMARY KEY (origin, digest))")
         connection.exec_driver_sql("INSERT INTO batches VALUES ('n/a', 'd', ?)", (NOW_NS,))
     with closing(Catalog.open(data)) as upgraded:
-        assert upgraded.recent_batches("n/a", 0) == {"other": NOW_NS, "d": NOW_NS}
+        assert upgraded.recent_batches("n/a", 0).keys() == {"other", "d"}
         write(data, "n/b", ("d", 1, ["copy"]))
         seal_pending(data, upgraded)
         assert marks(data) == {"n/a/sealed": False, "n/b/copy": True}

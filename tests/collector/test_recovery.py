@@ -26,7 +26,7 @@ def write(data: Path, digest: str, received_ns: int, *, written_ns: int | None =
 
 def known(data: Path, now_ns: int) -> dict[str, float]:
     with closing(Catalog.open(data)) as catalog:
-        return {digest.hex(): age for digest, age in recent_digests(data, catalog, now_ns)}
+        return {digest.hex(): age for digest, age, _ in recent_digests(data, catalog, now_ns)}
 
 
 def test_the_window_is_the_last_one_in_which_requests_came(tmp_path: Path) -> None:

@@ -164,8 +164,8 @@ async def _send(folder: Folder, writer: WalWriter, names: Sequence[str], reached
     committing = asyncio.create_task(committer.run())
     resends = Resends(KEY)
     with closing(Catalog.open(folder.data)) as catalog:
-        for identity, age_seconds in recent_digests(folder.data, catalog, NOW_NS):
-            resends.remember(identity, age_seconds=age_seconds)
+        for identity, age_seconds, stored_at in recent_digests(folder.data, catalog, NOW_NS):
+            resends.remember(identity, stored_at, age_seconds=age_seconds)
     pipeline = Pipeline(
         policies=Policies(fake_policy(FakeCleaner())),
         committer=committer,

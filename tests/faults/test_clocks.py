@@ -44,8 +44,8 @@ class Collector:
         self.committer = Committer(WalWriter(self.data, ORIGIN), clock=lambda: self.monotonic)
         self.committing = asyncio.create_task(self.committer.run())
         resends = Resends(KEY, clock=lambda: self.monotonic)
-        for identity, age_seconds in recent_digests(self.data, self.catalog, self.wall_ns):
-            resends.remember(identity, age_seconds=age_seconds)
+        for identity, age_seconds, stored in recent_digests(self.data, self.catalog, self.wall_ns):
+            resends.remember(identity, stored, age_seconds=age_seconds)
         self.pipeline = Pipeline(
             policies=Policies(fake_policy(FakeCleaner())),
             committer=self.committer,

@@ -126,14 +126,18 @@ def test_runs_widen_and_the_newest_join_wins(catalog: Catalog) -> None:
 def test_batches_are_remembered_for_their_window(catalog: Catalog) -> None:
     """Digests of an origin are found while a resend is plausible, then dropped; not those of an entry that is not sealed yet."""
     catalog.settle_copies(ORIGIN, 0, [("a", 10), ("b", 20)])
-    assert catalog.recent_batches(ORIGIN, 15) == {"b": 20}
-    assert catalog.recent_batches(None, 0) == {"a": 10, "b": 20}
-    assert catalog.recent_batches("n/alerts", 0) == {}
+
+    def batches(origin: str | None, since_ns: int) -> dict[str, int]:
+        return {digest: stored.received_ns for digest, stored in catalog.recent_batches(origin, since_ns).items()}
+
+    assert batches(ORIGIN, 15) == {"b": 20}
+    assert batches(None, 0) == {"a": 10, "b": 20}
+    assert batches("n/alerts", 0) == {}
     catalog.settle_copies(ORIGIN, 1, [("c", KEPT_NS + 15)])
-    assert catalog.recent_batches(ORIGIN, 0) == {"a": 10, "b": 20, "c": KEPT_NS + 15}
+    assert batches(ORIGIN, 0) == {"a": 10, "b": 20, "c": KEPT_NS + 15}
     commit(catalog, 0)
     catalog.settle_copies(ORIGIN, 2, [("d", KEPT_NS + 15)])
-    assert catalog.recent_batches(ORIGIN, 0) == {"b": 20, "c": KEPT_NS + 15, "d": KEPT_NS + 15}
+    assert batches(ORIGIN, 0) == {"b": 20, "c": KEPT_NS + 15, "d": KEPT_NS + 15}
 
 
 def test_swap_needs_all_its_inputs_live(catalog: Catalog) -> None:

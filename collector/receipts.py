@@ -1,0 +1,41 @@
+"""The receipt that goes with an acknowledgement: which entry of the ledger will hold the records of this request."""
+
+import asyncio
+import hashlib
+from typing import Final, NamedTuple
+
+from collector.signals import Message
+from storage.layout import Delivery
+from storage.ledger.keys import Keys
+from storage.ledger.receipt import issue
+
+HEADER: Final = "auditlake-receipt"
+"""Header of an OTLP/HTTP answer, key in the trailing metadata of an OTLP/gRPC one."""
+IN_LOOP_BYTES: Final = 256 << 10
+"""What is hashed without leaving the event loop: a tenth of a millisecond."""
+
+
+class Answer(NamedTuple):
+    """What a sender is told: the success message, and the receipt of what was stored."""
+
+    message: Message
+    receipt: str | None
+
+
+class Receipts:
+    """Issues the receipts of one collector. Belongs to its event loop."""
+
+    def __init__(self, keys: Keys) -> None:
+        """Raises `LedgerError` when there is no key to sign with."""
+        self._keys = keys
+        keys.seed()
+
+    async def issue(self, stored: Delivery, records: int, body: bytes) -> str:
+        """Return the receipt for records that are durable in an entry. Raises `LedgerError` when the key went away meanwhile."""
+        digest = _digest(body) if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(_digest, body)
+        key = self._keys.signer(stored.origin)
+        return issue(key, entry=stored.entry, received_ns=stored.received_ns, records=records, digest=digest)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
