@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from storage.ledger.ocsf import ACTIVITIES, Event, attested, fingerprint, jcs, ocsf_event, ocsf_events
 
 _UNKNOWN = """severity_number event_name body scope_name scope_version trace_id span_id run_id session_id tenant environment release
-agent_name agent_id agent_version actor action resource outcome reason_code tool_name decision policy_version approver approval_state provider model
+agent_name agent_id
+agent_version actor action resource outcome reason_code tool_name decision policy_version approver approval_state provider model
 policy_hash"""
 NOTHING: dict[str, Any] = dict.fromkeys(_UNKNOWN.split())
 ROW = NOTHING | {
