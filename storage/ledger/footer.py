@@ -41,6 +41,7 @@ class Footer:
         Raises `LedgerError` when the file cannot be read, is not of the table, or has a value where its footer says NULL.
         """
         self.path = path
+        self.table = table
         try:
             with pq.ParquetFile(path) as parquet:
                 self.rows: int = parquet.metadata.num_rows

@@ -82,22 +82,22 @@ class LeafReader:
 
     def batches(self, paths: Sequence[Path], table: str, *, believed: bool = False) -> Iterator[pa.RecordBatch]:
         """Yield the rows of `file_leaves` in batches; memory holds about a row group. Raises `LedgerError` as it does."""
-        import duckdb
-
         for path in paths:
             footer = Footer(path, table, believed=believed)
-            try:
-                yield from self._queried(footer) if footer.rows >= self._query_rows else _read(footer)
-            except (OSError, pa.ArrowException, duckdb.Error) as error:
-                raise unreadable(path, table) from error
+            yield from self._queried(footer) if footer.rows >= self._query_rows else _read(footer)
 
     def _queried(self, footer: Footer) -> Iterator[pa.RecordBatch]:
         """The leaves by DuckDB."""
+        import duckdb
+
         form = form_sql(footer.schema, set(footer.schema.names) - footer.null, filled=footer.filled)
         salted = f"CASE WHEN octet_length({SALT}) = {SALT_BYTES} THEN '\\x00'::BLOB || {SALT} || encode({form}) END"
-        source = self._connected().read_parquet(str(footer.path), hive_partitioning=False)
-        for batch in source.project(f"origin, entry::BIGINT, entry_row::BIGINT, {salted}").to_arrow_reader(BATCH_ROWS):
-            yield pa.RecordBatch.from_arrays([*batch.columns[:3], _hashed(batch.column(3))], schema=LEAVES)
+        try:
+            source = self._connected().read_parquet(str(footer.path), hive_partitioning=False)
+            for batch in source.project(f"origin, entry::BIGINT, entry_row::BIGINT, {salted}").to_arrow_reader(BATCH_ROWS):
+                yield pa.RecordBatch.from_arrays([*batch.columns[:3], _hashed(batch.column(3))], schema=LEAVES)
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
+            raise unreadable(footer.path, footer.table) from error
 
     def _connected(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
@@ -112,10 +112,13 @@ class LeafReader:
 def _read(footer: Footer) -> Iterator[pa.RecordBatch]:
     """The leaves by Arrow's kernels."""
     names = [name for name in footer.schema.names if name not in footer.null]
-    with pq.ParquetFile(footer.path, read_dictionary=sorted(footer.repeated)) as parquet:
-        for rows in parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-            places = [rows.column(name).cast(LEAVES.field(name).type) for name in LEAVES.names[:3]]
-            yield pa.RecordBatch.from_arrays([*places, _hashed(salted_forms(rows))], schema=LEAVES)
+    try:
+        with pq.ParquetFile(footer.path, read_dictionary=sorted(footer.repeated)) as parquet:
+            for rows in parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
+                places = [rows.column(name).cast(LEAVES.field(name).type) for name in LEAVES.names[:3]]
+                yield pa.RecordBatch.from_arrays([*places, _hashed(salted_forms(rows))], schema=LEAVES)
+    except (OSError, pa.ArrowException) as error:
+        raise unreadable(footer.path, footer.table) from error
 
 
 def _hashed(texts: pa.Array) -> pa.Array:

@@ -164,7 +164,7 @@ ROWS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rows=st.lists(ROWS, min_size=1, max_size=20))
 def test_whatever_the_values_sql_kernels_and_python_agree(rows: list[dict[str, Any]]) -> None:
     kinds = pa.schema([TABLES["spans"].field(name) for name in rows[0]])
