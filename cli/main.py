@@ -11,7 +11,7 @@ import typer
 
 COMMANDS: Final = (
     "up", "demo", "collect", "validate", "doctor", "runs", "run", "query", "contract", "controls", "gate", "agents", "verify", "export",
-    "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "alerts", "dashboard",
+    "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "retention", "hold", "erase", "alerts", "dashboard",
 )  # fmt: skip
 """In the order of `auditlake --help`; each is `cli/commands/<name>.py` with `register(app)`."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from storage.durable import DISK, FileSystem
+from storage.person import STORED
 
 _NAME: Final = re.compile(r"(?P<origin>.+)-(?P<entry>\d{12,})-.*\.bin")
 _LEAST: Final = 4  # characters of a name that is looked for in bytes
@@ -39,6 +40,8 @@ def remove_quarantined(paths: Sequence[Path], fs: FileSystem = DISK) -> None:
 
 def _needles(name: str) -> list[bytes]:
     """A name as it stands in OTLP: ids are bytes there."""
+    if stored := STORED.fullmatch(name):
+        return [stored["digits"].encode()]
     if len(name) < _LEAST:
         return []
     plain = [name.lower().encode("utf-8", "surrogatepass")]

@@ -20,6 +20,8 @@ from storage.scanning import Scanner, note_found, places
 from storage.schema import TABLES
 from storage.views import query_sql
 
+STORED: Final = re.compile(r"<[A-Z][A-Z0-9_]*:(?:v1:)?(?P<digits>[0-9a-f]{16,})>")
+"""What stands for an original: a pseudonym, a hash, a reference of the vault."""
 LEAST_MENTION_CHARS: Final = 4
 """Shorter names are looked for where they stand alone under a key that says who: inside of texts too many others would be hit."""
 LEAST_NUMBER_DIGITS: Final = 6
@@ -27,9 +29,16 @@ LEAST_NUMBER_DIGITS: Final = 6
 
 
 def mention(names: Sequence[str]) -> str | None:
-    """Return the expression (RE2) that finds these names as whole words, also where JSON or a URL writes them; None for short ones."""
-    long = [name for name in names if len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS)]
-    forms = [form for name in long for form in (name, orjson.dumps(name).decode()[1:-1], quote(name), quote(name, safe=""))]
+    """Return the expression (RE2) that finds these names as whole words, also where JSON or a URL writes them; None for short ones.
+
+    Of what stands for an original its digits are looked for: no other text has them.
+    """
+    forms: list[str] = []
+    for name in names:
+        if stored := STORED.fullmatch(name):
+            forms.append(stored["digits"])
+        elif len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS):
+            forms += [name, orjson.dumps(name).decode()[1:-1], quote(name), quote(name, safe="")]
     return "(?i)" + "|".join(_word(form) for form in dict.fromkeys(forms)) if forms else None
 
 
