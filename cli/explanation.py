@@ -36,7 +36,7 @@ def explanation(found: Row) -> list[Line]:
         *_errors(steps),
         ("approvals", *_approvals(steps)),
         ("policy", *_policy(steps)),
-        ("integrity", _integrity(found["integrity"]), False),
+        ("integrity", _integrity(found["integrity"]), found["integrity"]["state"] == "failed"),
     ]
     return [line for line in lines if line[1]]
 
@@ -196,7 +196,7 @@ def _policy(steps: Sequence[Row]) -> tuple[str, bool]:
 
 def _integrity(integrity: Row) -> str:
     origins = [f"{origin['origin']} entries {_range(origin['entries'])}" for origin in integrity["origins"]]
-    return f"{integrity['state']} ({', '.join(origins)})"
+    return f"{integrity['state']} ({', '.join(origins)}): {integrity['statement']}"
 
 
 def _range(numbers: Sequence[int]) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "xdg")
+os.environ["XDG_STATE_HOME"] = os.environ["XDG_CACHE_HOME"]
 
 FIRST = ("end_to_end", "faults", "browser", "alerts", "conformance")
 

@@ -1,6 +1,7 @@
 """`auditlake run ID`: one run, reconstructed: explained on one screen, as a tree, or everything as JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -39,10 +40,11 @@ def run(
 ) -> None:
     """Reconstruct one run: what happened, why it stopped, what is missing; --format json gives all of it."""
     from cli.reading import reading
+    from storage.ledger.verify_state import default_path
     from storage.runs import reconstruct
 
     with reading(data, "run", resource=run_id, abandoned_after=abandoned_after) as read:
-        found = reconstruct(read.lake, _one(read.lake, run_id))
+        found = reconstruct(read.lake, _one(read.lake, run_id), states=[default_path(read.lake.data, os.environ)])
         if found is None:
             _unknown(run_id)
         name = str(found["run"]["run_id"])

@@ -11,6 +11,13 @@ from dashboards import units, verdict, visits
 from dashboards.panels import escape
 
 ENTITIES_SHOWN = 4
+INTEGRITY = {
+    "verified": (":green[:material/verified:]", "Integrity: verified"),
+    "failed": (":red[:material/gpp_bad:]", "Integrity: verification failed"),
+    "partly": (":orange[:material/encrypted_off:]", "Integrity: not all verified yet"),
+    "unverified": (":orange[:material/encrypted_off:]", "Integrity: not verified yet"),
+}
+"""By what the last verification of the ledger came to: its icon and title."""
 
 
 def strip(found: dict[str, Any]) -> None:
@@ -23,7 +30,9 @@ def strip(found: dict[str, Any]) -> None:
     _fact(columns[1], ":material/visibility_off:", "Redaction", _redacted(found))
     held = [f"{escape(origin)} entry {numbers}" for origin, numbers in verdict.entries(found["integrity"])]
     where = f"Its records are in {'; '.join(held)}." if held else "No entry is known."
-    _fact(columns[2], ":orange[:material/encrypted_off:]", "Integrity: not verified yet", where)
+    sign, title = INTEGRITY[found["integrity"]["state"]]
+    statement = str(found["integrity"]["statement"])
+    _fact(columns[2], sign, title, f"{where} {escape(statement[:1].upper() + statement[1:])}.")
     if said_too := verdict.remarks(found):
         with st.container(border=True):
             st.markdown("  \n".join(f":small[:material/info: {escape(each)}]" for each in said_too))

@@ -118,6 +118,11 @@ def _spoken(said: Mapping[str, Any]) -> Spoken:
     return Spoken(**{**said, "bad": tuple((each[0], each[1], each[2], each[3]) for each in said["bad"])})
 
 
+def self_check_path(data: Path) -> Path:
+    """Return where the collector's self-check remembers: beside the data, for whoever reads the lake."""
+    return data / "verify.json"
+
+
 def default_path(data: Path, environ: Mapping[str, str]) -> Path:
     """Return where the user's state about a lake is: below XDG_STATE_HOME, else ~/.local/state, by the lake's place.
 
@@ -129,4 +134,4 @@ def default_path(data: Path, environ: Mapping[str, str]) -> Path:
     if wanted.is_absolute():  # others have to be ignored (XDG Base Directory Specification)
         return wanted / "auditlake" / name
     home = environ.get("HOME", "")
-    return Path(home) / ".local" / "state" / "auditlake" / name if Path(home).is_absolute() else place / "verify.json"
+    return Path(home) / ".local" / "state" / "auditlake" / name if Path(home).is_absolute() else place / "verify-by-hand.json"

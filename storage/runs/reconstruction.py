@@ -5,9 +5,10 @@ and what cannot be known is None.
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from storage.excerpt import excerpt
@@ -16,17 +17,19 @@ from storage.messages import conversation
 from storage.runs import story
 from storage.runs.completeness import completeness
 from storage.runs.delegation import graph
+from storage.runs.integrity import integrity
 from storage.runs.repetition import loops
 
 _MARGIN_NS: Final = 3600 * 1_000_000_000
 
 
-def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
+def reconstruct(lake: Lake, run_id: str, *, states: Sequence[Path] = ()) -> dict[str, Any] | None:
     """Return everything about a run; None if unknown. `run_id` may be a trace of the run. Raises `StorageError`.
 
     `run` (row of the view), `steps` (ordered tree), `completeness`, `loops`, `graph`, `messages` (each once), `integrity`. Steps come
     parents first; each has the columns of the view `steps`, `depth` (0 at the top), `parent_record_id` (None at the top), `orphan` and
-    `clock_offset_ms` (None unless its clock is off). Times are naive UTC datetimes, maps are dictionaries.
+    `clock_offset_ms` (None unless its clock is off). Times are naive UTC datetimes, maps are dictionaries. `states`: files of verifiers
+    that may know of the integrity of the records, beside the self-check's.
     """
     with _no_collection(), excerpt(lake, run_id) as found:
         run = found.run
@@ -36,7 +39,7 @@ def reconstruct(lake: Lake, run_id: str) -> dict[str, Any] | None:
         duplicates = found.duplicates
         whole = completeness(run, steps, anomalies=anomalies, dropped=_dropped(lake, run), duplicates=duplicates)
         parts = {"loops": loops(steps), "graph": graph(steps), "messages": conversation(steps)}
-    return {"run": run, "steps": steps, "completeness": whole, **parts, "integrity": _integrity(steps)}
+    return {"run": run, "steps": steps, "completeness": whole, **parts, "integrity": integrity(steps, lake.data, states)}
 
 
 @contextmanager
@@ -55,19 +58,6 @@ def _dropped(lake: Lake, run: Mapping[str, Any]) -> dict[str, int]:
     window = (_unix_ns(run["started_at"]), _unix_ns(run["last_at"]) + _MARGIN_NS)
     params = {"agent_name": run["agent_name"], "from_time": run["started_at"], "to_time": run["last_at"]}
     return {signal: dropped for signal, dropped in lake.few("dropped_records", window, params) if dropped}
-
-
-def _integrity(steps: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Where the run's records stand, and that nobody has verified them: there is no ledger to verify them against."""
-    entries: dict[str, set[int]] = {}
-    for step in steps:
-        entries.setdefault(str(step["origin"]), set()).add(int(step["entry"]))
-    return {
-        "verified": None,
-        "state": "unverified",
-        "statement": "these records were not checked against a tamper-evident log: their integrity is not proven",
-        "origins": [{"origin": origin, "entries": sorted(numbers)} for origin, numbers in sorted(entries.items())],
-    }
 
 
 def _unix_ns(moment: datetime) -> int:
