@@ -19,7 +19,7 @@ from storage.durable import DISK
 from storage.erasure import Hooks, Wanted, erase
 from storage.ledger import row_form
 from storage.ledger.canonical import type_names
-from storage.ledger.leaves import file_leaves
+from storage.ledger.leaves import LeafReader
 from storage.ledger.log import Log
 from storage.ledger.note import VerifierKey
 from storage.ledger.proof import EntryProof
@@ -86,18 +86,25 @@ def test_it_proves_every_row_of_a_lake_fresh_and_compacted(sealed: Path, compact
     assert len(list(compacted.glob("data/*/date=*/*.parquet"))) < len(list(sealed.glob("data/*/date=*/*.parquet")))
 
 
-def test_forms_and_leaves_of_stored_rows_are_the_same_in_all_three(lake: Path) -> None:
-    """SQL over the Parquet files, our function of the standard library, and the second implementation."""
+def leaves(files: list[Path], table: str, *, query_rows: int) -> dict[tuple[int, int], bytes]:
+    with LeafReader(threads=1, query_rows=query_rows) as reader:
+        rows = [row for batch in reader.batches(files, table) for row in batch.to_pylist()]
+    return {(row["entry"], row["entry_row"]): row["leaf"] for row in rows}
+
+
+def test_forms_and_leaves_of_stored_rows_are_the_same_in_all_four(lake: Path) -> None:
+    """DuckDB and Arrow's kernels over the Parquet files, our function of the standard library, and the second implementation."""
     for table, schema in TABLES.items():
         files = sorted((lake / "data" / table).glob("date=*/*.parquet"))
         if not files:
             continue
-        by_sql = {(row["entry"], row["entry_row"]): row["leaf"] for row in file_leaves(files, table).to_pylist()}
+        by_query, by_kernels = (leaves(files, table, query_rows=rows) for rows in (0, 1_000_000))
+        assert by_query == by_kernels
         types = type_names(schema)
         for row, kinds in stored(lake, table):
             assert row_form.form(row, types) == second_form.canonical(row, kinds)
-            assert by_sql.pop((row["entry"], row["entry_row"])) == second_form.row_leaf(row, kinds)
-        assert not by_sql
+            assert by_query.pop((row["entry"], row["entry_row"])) == second_form.row_leaf(row, kinds)
+        assert not by_query
 
 
 def test_our_proofs_of_entries_convince_the_second_implementation(sealed: Path) -> None:
