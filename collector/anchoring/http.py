@@ -1,7 +1,7 @@
 """Requests to witnesses and time-stamping authorities: bounded answers, no redirects, errors that show neither credentials nor content."""
 
 import time
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -24,16 +24,26 @@ class Client:
 
     def __init__(self, url: str, content_type: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._url = url
-        self._content_type = content_type
+        self._headers = {"content-type": content_type}
         self._timeout_seconds = timeout_seconds
         self._http = httpx.Client(timeout=timeout_seconds, follow_redirects=False, headers={"user-agent": USER_AGENT})
 
     def post(self, body: bytes) -> Reply:
         """Return the answer, whatever its status. Raises `NoAnswer`."""
+        return self._answered("POST", content=body, headers=self._headers)
+
+    def get(self) -> Reply:
+        """Return what stands there, whatever its status. Raises `NoAnswer`."""
+        return self._answered("GET")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _answered(self, method: str, **fields: Any) -> Reply:
         deadline = time.monotonic() + self._timeout_seconds
         try:
-            headers = {"content-type": self._content_type}
-            with self._http.stream("POST", self._url, content=body, headers=headers) as response:
+            with self._http.stream(method, self._url, **fields) as response:
                 said = b""
                 for chunk in response.iter_bytes():
                     said += chunk
@@ -43,9 +53,20 @@ class Client:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswer(f"no answer ({type(error).__name__}): is the address right, and can it be reached?") from None
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+
+def fetched(url: str, name: str) -> bytes | None:
+    """Return the checkpoint that a witness shows; None when it has none. Raises `LedgerError`."""
+    client = Client(url, "text/plain")
+    try:
+        reply = client.get()
+    except NoAnswer as error:
+        raise LedgerError("ask a witness what it has cosigned", name, hint=str(error)) from None
+    finally:
+        client.close()
+    if reply.status not in {200, 404}:
+        hint = f"it answered {reply.status}: not every witness shows its checkpoints"
+        raise LedgerError("ask a witness what it has cosigned", name, hint=hint)
+    return reply.body if reply.status == 200 else None
 
 
 class WitnessClient:

@@ -1,4 +1,4 @@
-"""A web server that answers every POST as a test says."""
+"""A web server that answers every request as a test says."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,8 +15,14 @@ def answering(answer: Answering) -> Iterator[str]:
     """Serve and yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._say(b"")
+
         def do_POST(self) -> None:
-            status, kind, body = answer(self.rfile.read(int(self.headers["content-length"])))
+            self._say(self.rfile.read(int(self.headers["content-length"])))
+
+        def _say(self, asked: bytes) -> None:
+            status, kind, body = answer(asked)
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("location", "/elsewhere")
