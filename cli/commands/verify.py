@@ -15,7 +15,7 @@ from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputF
 
 if TYPE_CHECKING:
     from collector.config import Config
-    from storage.ledger.anchors import Places
+    from storage.ledger.anchors import Places, Source
     from storage.ledger.verdicts import Finding, Report
     from storage.ledger.verify import Progress
     from storage.ledger.verify_state import State
@@ -50,6 +50,9 @@ def verify(
     witness_key: Annotated[
         list[str] | None, typer.Option("--witness-key", metavar="KEY", help="The verifier key of a witness, beside the configured ones.")
     ] = None,
+    ask_witnesses: Annotated[
+        bool, typer.Option("--ask-witnesses", help="Also ask the configured witnesses, over the network, what they have cosigned.")
+    ] = False,
     require_anchored: Annotated[
         bool, typer.Option("--require-anchored", help="Exit with 1 also when no checkpoint outside of the lake covers all entries.")
     ] = False,
@@ -69,7 +72,7 @@ def verify(
     from storage.ledger.verify import verify as run
     from storage.ledger.verify_state import State, default_path
 
-    directory = data_directory(data, config)
+    directory, loaded = data_directory(data, config), load_or_fail(config)
     begun = moment(since, "--since", datetime.now(UTC))
     memory = State.load(state or default_path(directory, os.environ))
     options = Options(
@@ -77,7 +80,7 @@ def verify(
         origins=tuple(origin or ()),
         since_ns=None if begun is None else int(begun.replace(tzinfo=UTC).timestamp() * 1e9),
         keys=tuple(each for text in key or () for each in _keys(text)),
-        sources=tuple(sources(directory, _places(load_or_fail(config), anchor or (), witness_key or ()))),
+        sources=(*sources(directory, _places(loaded, anchor or (), witness_key or ())), *(_asked(loaded) if ask_witnesses else ())),
         jobs=jobs or os.cpu_count() or 1,
     )
     with _progress() as progress:
@@ -127,6 +130,14 @@ def _places(config: "Config", anchors: Sequence[str], witness_keys: Sequence[str
         witnesses=tuple(dict.fromkeys(keys)),
         authority_file=None if authority is None else authority.ca_file,
     )
+
+
+def _asked(config: "Config") -> "list[Source]":
+    """The configured witnesses themselves: what stands beside the logs may have been taken back with them."""
+    from collector.anchoring.asked import AskedWitness
+    from storage.ledger.note import VerifierKey
+
+    return [AskedWitness(each.url, VerifierKey.parse(each.key)) for each in config.ledger.witnesses]
 
 
 @contextmanager
