@@ -30,6 +30,7 @@ class Receipt:
     attempts: int  # requests that were sent
     run_id: str | None
     trace_id: str | None
+    signed: str | None = None  # the collector's signed receipt, for `auditlake prove --receipt`; None: spooled, or it keeps no ledger
 
     @property
     def latency_ms(self) -> float:
@@ -80,6 +81,7 @@ def audit(
         attempts=result.attempts,
         run_id=run_of_log(record),
         trace_id=trace.format_trace_id(trace_id) if trace_id else None,
+        signed=result.receipt,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from auditlake._errors import ConfigurationError
-from auditlake._transport import REJECTED, RESPONSES, Outcome, Signal
+from auditlake._transport import RECEIPT, REJECTED, RESPONSES, Outcome, Signal
 
 _METHODS: Final = {
     "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
@@ -53,12 +53,13 @@ class GrpcTransport:
         """Send one request and wait for its answer."""
         call = self._connected().unary_unary(_METHODS[signal], request_serializer=bytes, response_deserializer=RESPONSES[signal].FromString)
         try:
-            answer = call(payload, timeout=timeout_seconds, metadata=self._metadata)
+            answer, made = call.with_call(payload, timeout=timeout_seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             status = str(error.code().name)
             hint = _HINTS.get(status, "read the collector's log for the reason")
             return Outcome(delivered=False, retryable=status in _RETRYABLE, reason=status, hint=hint)
-        return Outcome(delivered=True, rejected=int(getattr(answer.partial_success, REJECTED[signal])))
+        receipt = next((value for key, value in made.trailing_metadata() or () if key == RECEIPT), None)
+        return Outcome(delivered=True, rejected=int(getattr(answer.partial_success, REJECTED[signal])), receipt=receipt)
 
     def reset(self) -> None:
         """Forget the channel: one inherited by a fork cannot be used."""

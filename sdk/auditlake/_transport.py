@@ -30,6 +30,8 @@ RESPONSES: Final[dict[str, Any]] = {
 }
 REJECTED: Final = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics": "rejected_data_points"}
 
+RECEIPT: Final = "auditlake-receipt"
+"""The header, or the key in gRPC's trailing metadata, in which the collector gives its receipt."""
 _RETRYABLE_STATUS: Final = frozenset({429, 502, 503, 504})
 _HINTS: Final = {
     400: "the collector could not read the request: check that the endpoint speaks OTLP",
@@ -55,6 +57,7 @@ class Outcome:
     hint: str = ""  # the remedy
     retry_after_seconds: float | None = None
     attempts: int = 1
+    receipt: str | None = None  # what the collector signed, when it keeps a ledger
 
 
 class Transport(Protocol):
@@ -141,7 +144,7 @@ class HttpTransport:
             raise
         self._give_back(connection, keep=not response.will_close)
         if response.status == http.client.OK:
-            return delivered(signal, body)
+            return delivered(signal, body, receipt=response.getheader(RECEIPT))
         return Outcome(
             delivered=False,
             retryable=response.status in _RETRYABLE_STATUS,
@@ -163,13 +166,13 @@ class HttpTransport:
         return http.client.HTTPConnection(self._host, self._port)
 
 
-def delivered(signal: Signal, body: bytes) -> Outcome:
+def delivered(signal: Signal, body: bytes, *, receipt: str | None = None) -> Outcome:
     """Return the outcome of an answer 200: its `partial_success` says what was refused (OTLP 1.11, "Partial Success")."""
     try:
         answer = RESPONSES[signal].FromString(body)
     except DecodeError:
         return Outcome(delivered=False, reason="unreadable answer", hint="check that the endpoint speaks OTLP")
-    return Outcome(delivered=True, rejected=int(getattr(answer.partial_success, REJECTED[signal])))
+    return Outcome(delivered=True, rejected=int(getattr(answer.partial_success, REJECTED[signal])), receipt=receipt)
 
 
 def _unreachable(error: Exception) -> Outcome:

@@ -13,6 +13,7 @@ from collector.health import HealthApp
 from collector.listening import Listeners
 from collector.pipeline import Pipeline
 from collector.policies import Policies
+from collector.receipts import Receipts
 from collector.resends import Resends
 from collector.signals import TRACES, Signal
 from collector.telemetry import Telemetry
@@ -23,6 +24,7 @@ from tests.fakes import FakeCleaner, FakeWriter
 PROTOBUF = {"content-type": "application/x-protobuf"}
 LIMIT_BYTES = 1 << 20
 KEY = b"k" * 32
+ORIGIN = "node/collector"
 
 CONFIG = """
 receivers:
@@ -52,10 +54,11 @@ def config(text: str = CONFIG) -> Config:
 class Served:
     """Receivers over a WAL in memory, in a thread with its own event loop."""
 
-    def __init__(self, text: str = CONFIG, writer: Any = None) -> None:
+    def __init__(self, text: str = CONFIG, writer: Any = None, receipts: Receipts | None = None) -> None:
         self.writer = writer or FakeWriter()
         self.health = {"wal": "ok"}
         self._text = text
+        self._receipts = receipts
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         self._thread.start()
@@ -71,8 +74,10 @@ class Served:
         pipeline = Pipeline(
             policies=Policies(fake_policy(cleaner)),
             committer=committer,
-            resends=Resends(KEY),
+            resends=Resends(KEY, origin=ORIGIN),
             telemetry=self.telemetry,
+            origin=ORIGIN,
+            receipts=self._receipts,
         )
         task = asyncio.create_task(committer.run())
         health = HealthApp({name: lambda name=name: self.health[name] for name in self.health}, ready=lambda: self.listeners.gate.is_open)
