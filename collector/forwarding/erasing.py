@@ -118,7 +118,7 @@ def _changes(piece: WalRecord | DamagedRange, next_row: dict[str, int], gone: Nu
             del holder[index]
         size = len(piece.header) + len(piece.payload)
         payload = message.SerializeToString() if len(erased) < len(records) else b""
-        smaller = replace(header, records=max(0, header.records - len(erased)), redactions={}, digest="").to_bytes()
+        smaller = replace(header, records=len(records) - len(erased), redactions={}, digest="").to_bytes()
         padded = smaller + b" " * (size - len(smaller) - len(payload))
         yield piece.end - MIN_RECORD_BYTES - size, encode(piece.seq, [(RecordType(piece.type), padded, payload)])
 
