@@ -91,14 +91,8 @@ def publishing(data: Path) -> Iterator[tuple[str, float, str]]:
 
 
 def second(data: Path, catalog: Catalog, number: int, spans: pa.Table) -> tuple[float, float]:
-    """Publish and commit one second; the rows differ in time, entry and random columns, so that they compress as real ones do."""
-    rows = spans
-    for name in ("start_ns", "end_ns", "received_ns"):
-        rows = replaced(rows, name, pc.add(rows[name], number * SECOND_NS))
-    rows = replaced(rows, "entry", pa.array([number] * len(rows), pa.int64()))
-    rows = replaced(rows, "salt", pa.array([os.urandom(16) for _ in range(len(rows))], pa.binary(16)))
-    for name, size in (("trace_id", 16), ("span_id", 8)):
-        rows = replaced(rows, name, pa.array([os.urandom(size).hex() for _ in range(len(rows))], pa.large_string()))
+    """Publish and commit one second."""
+    rows = renewed(spans, number)
     sealed_ns = NOON_NS + number * SECOND_NS
     start = time.perf_counter()
     files = publish_entry(data, "bench/collector", number, {"spans": rows}, sealed_ns=sealed_ns)
@@ -123,6 +117,18 @@ def second(data: Path, catalog: Catalog, number: int, spans: pa.Table) -> tuple[
     runs = {f"run-{number}-{run}": (sealed_ns, sealed_ns) for run in range(3)}
     catalog.commit_entry(entry, files, runs=runs, trace_runs={})
     return published - start, time.perf_counter() - published
+
+
+def renewed(spans: pa.Table, number: int) -> pa.Table:
+    """The rows as those of another second: they differ in time, entry and random columns, so that they compress as real ones do."""
+    rows = spans
+    for name in ("start_ns", "end_ns", "received_ns"):
+        rows = replaced(rows, name, pc.add(rows[name], number * SECOND_NS))
+    rows = replaced(rows, "entry", pa.array([number] * len(rows), pa.int64()))
+    rows = replaced(rows, "salt", pa.array([os.urandom(16) for _ in range(len(rows))], pa.binary(16)))
+    for name, size in (("trace_id", 16), ("span_id", 8)):
+        rows = replaced(rows, name, pa.array([os.urandom(size).hex() for _ in range(len(rows))], pa.large_string()))
+    return rows
 
 
 def replaced(rows: pa.Table, name: str, column: pa.Array) -> pa.Table:

@@ -1,0 +1,140 @@
+"""What evidence costs: `python -m benchmarks.ledger` prints one line a measure. Takes about a minute.
+
+Agent spans of about 800 bytes are sealed second by second, compacted, and verified. The share of stored bytes counts everything that is
+there for evidence alone: salts, the logs, and the catalog's copy of them. Processor time is of this process, all threads; rows a second
+are of two threads on whatever else the machine does.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.storage import SECOND_NS, renewed
+from storage.catalog import Catalog
+from storage.compactor import compact
+from storage.ledger import entries
+from storage.ledger.leaves import LeafReader
+from storage.ledger.log_writer import Ledger, LogWriter
+from storage.ledger.verify import Options, verify
+from storage.ledger.verify_state import State
+from storage.writer import publish_entry
+from tests.failing_disk import entry_record
+from tests.lake_rows import DAY_NS, NOON_NS, span_rows, table_of
+
+ORIGIN: Final = "bench/collector"
+SPANS: Final = 5_000
+SEALS: Final = 60
+Measure = tuple[str, float, str]
+
+
+def main() -> None:
+    """Print name, value and unit of each measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, value, unit in measures(Path(folder)):
+            print(f"{name:<66}{value:>14,.3f} {unit}", flush=True)
+
+
+def measures(data: Path) -> Iterator[Measure]:
+    """Each measure's name, value and unit; `data` is an empty folder on the disk that is measured."""
+    (data / "few").mkdir()
+    yield from sealing(data / "few", "3 spans", spans=3, seals=20)
+    lake = data / "many"
+    lake.mkdir()
+    yield from sealing(lake, f"{SPANS:,} spans", spans=SPANS, seals=SEALS)
+    yield from sizes(lake, "one-second files")
+    yield from verification(lake, data / "fresh.json", "one-second files")
+    compact(lake, now_ns=NOON_NS + 2 * DAY_NS)
+    yield from sizes(lake, "compacted")
+    yield from verification(lake, data / "compacted.json", "compacted")
+    yield from engines(lake)
+
+
+def sealing(data: Path, what: str, *, spans: int, seals: int) -> Iterator[Measure]:
+    """What a seal costs, and what of it is for the ledger."""
+    first = table_of("spans", span_rows(spans, origin=ORIGIN))
+    spent = {"publish": 0.0, "hash": 0.0, "log": 0.0}
+    with closing(Catalog.open(data)) as catalog:
+        writer = Ledger().writer(data, catalog)
+        for number in range(seals):
+            rows = renewed(first, number)
+            for step, seconds in sealed(data, catalog, writer, number, rows).items():
+                spent[step] += seconds / seals
+    yield f"seal {what}: publish", spent["publish"] * 1e3, "ms"
+    yield f"seal {what}: hash the rows", spent["hash"] * 1e3, "ms"
+    yield f"seal {what}: append to the log, sign", spent["log"] * 1e3, "ms"
+    if spans == SPANS:
+        yield "sealing, the ledger's share: per span", (spent["hash"] + spent["log"]) / spans * 1e6, "us"
+
+
+def sealed(data: Path, catalog: Catalog, writer: LogWriter | None, number: int, rows: pa.Table) -> dict[str, float]:
+    """Seal one second; the processor's seconds of publishing and hashing, and the clock's of the log, which waits for the disk."""
+    sealed_ns = NOON_NS + number * SECOND_NS
+    begun = time.process_time()
+    files = publish_entry(data, ORIGIN, number, {"spans": rows}, sealed_ns=sealed_ns)
+    published = time.process_time()
+    record = entry_record(number, len(rows), origin=ORIGIN, sealed_ns=sealed_ns)
+    described = entries.segment(data, record, files)
+    hashed = time.process_time()
+    catalog.commit_entry(record, files, runs={}, trace_runs={}, log=[described])
+    committed = time.perf_counter()
+    if writer:
+        writer.advance(ORIGIN, now_ns=sealed_ns)
+    return {"publish": published - begun, "hash": hashed - published, "log": time.perf_counter() - committed}
+
+
+def sizes(data: Path, what: str) -> Iterator[Measure]:
+    """What is stored for evidence alone."""
+    stored = salts = 0
+    for path in live(data):
+        stored += path.stat().st_size
+        groups = (pq.read_metadata(path).row_group(number) for number in range(pq.read_metadata(path).num_row_groups))
+        chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+        salts += sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema == "salt")
+    logs = sum(path.stat().st_size for path in (data / "ledger").rglob("*") if path.is_file())
+    with closing(Catalog.open(data, read_only=True)) as catalog:
+        copies = sum(len(record.body) for record in catalog.log_records(ORIGIN, 0, SEALS))
+    yield f"stored, {what}", stored / SPANS / SEALS, "B/span"
+    yield f"of it salts, {what}", salts / SPANS / SEALS, "B/span"
+    yield f"logs and the catalog's copy of them, {what}", (logs + copies) / SPANS / SEALS, "B/span"
+    yield f"evidence, of stored bytes, {what}", 100 * (salts + logs + copies) / (stored + logs + copies), "%"
+
+
+def verification(data: Path, memory: Path, what: str) -> Iterator[Measure]:
+    """`auditlake verify`, every row and then, remembering that, every file."""
+    stored = sum(path.stat().st_size for path in live(data))
+    for quick in (False, True):
+        begun, spent = time.perf_counter(), time.process_time()
+        report = verify(data, Options(quick=quick), State.load(memory))
+        wall, spent = time.perf_counter() - begun, time.process_time() - spent
+        assert report.rows == SPANS * SEALS
+        assert not any(finding.broken for origin in report.origins for finding in origin.findings)
+        if quick:
+            yield f"verify, quick, {what}", stored / wall / 1e6, "MB/s"
+            yield f"verify, quick, {what}, of one core", stored / spent / 1e6, "MB/s"
+        else:
+            yield f"verify, deep, {what}", report.rows / wall, "rows/s"
+            yield f"verify, deep, {what}, of one core", report.rows / spent, "rows/s"
+
+
+def engines(data: Path) -> Iterator[Measure]:
+    """Hashing alone, by Arrow's kernels and by a query, in one thread."""
+    for engine, query_rows in (("kernels", 10**9), ("a query", 0)):
+        begun = time.process_time()
+        with LeafReader(threads=1, query_rows=query_rows) as reader:
+            rows = sum(batch.num_rows for batch in reader.batches(live(data), "spans"))
+        yield f"hash rows of files by {engine}, of one core", rows / (time.process_time() - begun), "rows/s"
+
+
+def live(data: Path) -> list[Path]:
+    with closing(Catalog.open(data, read_only=True)) as catalog:
+        return [data / file.path for file in catalog.live_files()]
+
+
+if __name__ == "__main__":
+    main()
