@@ -1,4 +1,4 @@
-"""The ledger's keys: one seed a data directory, from which every origin has an Ed25519 key of its own.
+"""The ledger's keys: one Ed25519 seed a data directory, under whose public half every origin signs with its own name.
 
 The seed is 32 random bytes, base64, in `<data>/keys/ledger.key` (made on first use, readable by the owner alone), in a file of the
 operator's, or in an environment variable. While a rotation is under way the next one stands beside the file, as `<file>.next`. Losing
@@ -7,8 +7,6 @@ the seed never makes unverifiable what was signed; whoever has it can sign in th
 
 import base64
 import binascii
-import hashlib
-import hmac
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,16 +113,8 @@ class Keys:
 
         made = self._made.get((origin, seed))
         if made is None:
-            made = self._made[origin, seed] = SigningKey.from_seed(origin, origin_seed(seed, origin))
+            made = self._made[origin, seed] = SigningKey.from_seed(origin, seed)
         return made
-
-
-def origin_seed(seed: bytes, origin: str) -> bytes:
-    """Return the Ed25519 seed of one origin: HMAC-SHA-256 of its name under the directory's seed.
-
-    A cosignature does not say who made it, so tlog-cosignature wants a key of its own for each name that cosigns.
-    """
-    return hmac.new(seed, f"auditlake ledger {origin}".encode(), hashlib.sha256).digest()
 
 
 def load_signer(data: Path, origin: str, source: KeySource | None = None, environ: Mapping[str, str] | None = None) -> "SigningKey":
