@@ -2,16 +2,19 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from storage.catalog import Catalog
 from storage.ledger.cosigning import NotCosigned, Reply, newest, note_path, push
 from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.keys import known_keys
 from storage.ledger.log import Log
+from storage.ledger.log_writer import Ledger
 from storage.ledger.note import VerifierKey, opened
+from storage.ledger.rotation import rotate
 from storage.ledger.witness import Logs, Witness
 from tests.sealed_flows import span, spans_request
 from tests.sealed_lake import seal
@@ -211,3 +214,20 @@ def test_two_lakes_witness_each_other(tmp_path: Path, begin: Open) -> None:
         push(Log(rewritten, "red/collector"), witnesses["blue"].key, Line(witnesses["blue"]))
     assert refused.value.reason == "forked"
     assert push(logs["red"], witnesses["blue"].key, Line(witnesses["blue"])) is not None, "the true one goes on"
+
+
+def test_the_checkpoint_of_a_rotation_is_taken_by_a_witness_that_knows_the_old_key(tmp_path: Path, begin: Open) -> None:
+    """It is signed by both keys; from the next one on the witness must know the new key."""
+    data, origin = seal(tmp_path / "lake", [REQUEST]), ORIGIN
+    log, old = Log(data, origin), [VerifierKey.parse(text) for text in known_keys(data)]
+    witness = begin("example.com/w", {origin: old})
+    push(log, witness.key, Line(witness))
+    with closing(Catalog.open(data)) as catalog:
+        rotate(data, catalog, Ledger(), now_ns=(NOW_S + 5) * 1_000_000_000)
+    assert push(log, witness.key, Line(witness)) is not None
+    seal(data, [REQUEST])
+    with pytest.raises(NotCosigned) as refused:
+        push(log, witness.key, Line(witness))
+    assert refused.value.reason == "unknown_key"
+    witness.use({origin: [VerifierKey.parse(text) for text in known_keys(data)]})
+    assert push(log, witness.key, Line(witness)) is not None
