@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from collector.config_ledger import LedgerConfig
+from collector.config_ledger import Checking, LedgerConfig
 from collector.price_file import PriceFile
 from collector.supervised import Supervised
 
@@ -123,11 +123,12 @@ def compact(
     interval_seconds: float,
     grace_seconds: float,
     retention: "Retaining | None",
+    checking: Checking | None,
     idle: bool,
     stop: threading.Event,
     _wake: threading.Event,
 ) -> None:
-    """The compactor process; it also removes what expired, beside its merges."""
+    """The compactor process; beside its merges it removes what expired, and verifies the lake now and then."""
     from storage.compactor import run_compactor
 
     _lower_priority(idle=idle)
@@ -135,6 +136,10 @@ def compact(
         from collector.retaining import run_retention
 
         threading.Thread(target=run_retention, args=(data, retention, stop), name="retention", daemon=True).start()
+    if checking is not None:
+        from collector.self_check import run_self_checks
+
+        threading.Thread(target=run_self_checks, args=(data, checking, stop), name="self-check", daemon=True).start()
     run_compactor(data, stop, interval_seconds=interval_seconds, grace_seconds=grace_seconds)
 
 

@@ -69,9 +69,9 @@ class Upkeep:
         self._sealer = Child("sealer", seal, (data, config.prices, config.ledger), prepare=prepare)
         parquet = config.parquet
         retaining = config.retention.retaining(config.redaction.identity_keys)
-        compaction = (data, parquet.compact_interval, parquet.retired_grace, retaining)
-        self._compactor = Child("compactor", compact, compaction, prepare=prepare)
         node = parquet.node or node_name(socket.gethostname())
+        compaction = (data, parquet.compact_interval, parquet.retired_grace, retaining, config.ledger.checking(node))
+        self._compactor = Child("compactor", compact, compaction, prepare=prepare)
         self._forwarding = Forwarding(config.forwards, data=data, node=node, prepare=prepare)
         self._anchors = Child("anchors", anchor, (data, node, config.ledger), prepare=prepare) if config.ledger.leaves_host else None
         self._hurried_at = 0.0

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -115,21 +116,16 @@ def _keys(text: str) -> list[str]:
 
 def _places(config: "Config", anchors: Sequence[str], witness_keys: Sequence[str]) -> "Places":
     """Where heads of logs are known outside: the configured places, and those of the command line."""
-    from storage.ledger.anchors import Places
     from storage.ledger.errors import NoteError
     from storage.ledger.note import VerifierKey
 
-    ledger = config.ledger
+    configured = config.ledger.places
     try:
-        keys = [VerifierKey.parse(text) for text in (*(witness.key for witness in ledger.witnesses), *witness_keys)]
+        keys = [VerifierKey.parse(text) for text in witness_keys]
     except NoteError as error:
         fail(f"--witness-key: {error.subject} is no verifier key", error.hint)
-    authority = ledger.timestamp_authority
-    return Places(
-        copies=(*(each.path for each in ledger.anchors), *anchors),
-        witnesses=tuple(dict.fromkeys(keys)),
-        authority_file=None if authority is None else authority.ca_file,
-    )
+    witnesses = tuple(dict.fromkeys((*configured.witnesses, *keys)))
+    return replace(configured, copies=(*configured.copies, *anchors), witnesses=witnesses)
 
 
 def _asked(config: "Config") -> "list[Source]":
