@@ -177,7 +177,7 @@ class LogWriter:
         if newest is not None:
             return [_held(keys, orjson.loads(newest.body)["new"])]
         known = known_keys(self._data)
-        if known and VerifierKey.parse(known[-1]).public != keys[0].verifier.public:
+        if known and known[-1] != str(self._keys.signer(VerifierKey.parse(known[-1]).name).verifier):
             raise LedgerError(_APPEND, known[-1], hint="this lake signs with that key, another one is configured: docs/ledger.md, keys")
         return keys[:1]
 
