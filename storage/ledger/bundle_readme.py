@@ -10,11 +10,11 @@ _TEXT: Final = """\
 
 ## Verify it
 
-    python3 -I verify.py --key KEY
+    python3 -I verify.py --key KEYS
 
 Python 3.9 or newer is all it takes: no network, nothing installed, nothing written; exit code 0 means that everything is as it was
-committed. KEY is the log's verifier key (or a file of them), which whoever runs the log published before; `keys.txt` has the keys that this
-bundle believes without one, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
+committed. KEYS is a file with the verifier keys of the logs, one a line, which whoever runs them published before; `keys.txt` has those
+that this bundle believes without it, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
 `sha256sum -c SHA256SUMS` checks the files alone.
 
 A forged bundle could bring a forged `verify.py`. It is one file, for reading; `auditlake bundle --verifier` of the version named above

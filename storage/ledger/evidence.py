@@ -96,9 +96,9 @@ def _of_origin(data: Path, catalog: Catalog, origin: str, wanted: Mapping[int, M
         body = bodies[index]
         stated = orjson.loads(body)["tables"]
         tables = {}
-        for name, rows in sorted(wanted[entry].items()):
+        for name in (table for table in TABLES if table in wanted[entry]):
             tables[name] = stored[name].evidence(data, origin, entry, name, stated.get(name, _NO_ROWS))
-            if tables[name].rows.num_rows != len(rows):
+            if tables[name].rows.num_rows != len(wanted[entry][name]):
                 raise LedgerError(_GATHER, f"entry {entry} of {origin}", hint=f"rows of {name} are not stored any more: `auditlake verify`")
         proof = log.proof(index, body, shown)
         yield EntryEvidence(origin=origin, index=index, entry=entry, body=body, proof=proof, tables=tables, timestamps=shown.timestamps)

@@ -3,7 +3,7 @@
 Any tool that knows the specification checks that the log has the entry; `verify.py` of a bundle checks the record too.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,11 +11,14 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog import Catalog
+from storage.errors import StorageError
+from storage.layout import locate
 from storage.ledger.canonical import type_names
 from storage.ledger.errors import LedgerError
 from storage.ledger.evidence import CheckedLog, EntryEvidence, Place, gather, removed
 from storage.ledger.merkle import inclusion_proof
-from storage.ledger.note import encode_base64
+from storage.ledger.note import VerifierKey, encode_base64
+from storage.ledger.receipt import Receipt
 from storage.ledger.row_json import rows_json
 from storage.schema import TABLES
 
@@ -70,6 +73,51 @@ def prove_places(data: Path, catalog: Catalog, places: Iterable[Place], more: Ma
         entry=orjson.loads(evidence.body),
         records=records,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiptProof:
+    """What became of a request that was acknowledged."""
+
+    receipt: Receipt
+    proof: RecordProof  # of the records that are stored
+
+
+def prove_receipt(data: Path, catalog: Catalog, text: str, keys: Sequence[VerifierKey]) -> ReceiptProof:
+    """Return the proof of the records that a receipt of this lake is for; the receipt stands in its extra data.
+
+    Raises `NoteError` when the text is no receipt, or none of `keys` signed it; `NotProven` while the records are not sealed, and when none
+    is stored any more; `LedgerError` when the ledger does not cover them or contradicts them.
+    """
+    receipt = Receipt.parse(text)
+    receipt.signed_by(keys)
+    if not catalog.has_entry(receipt.origin, receipt.entry):
+        last = catalog.last_entry(receipt.origin)
+        hint = "its records are durable, and not sealed yet: try again in a second"
+        if last is not None and last >= receipt.entry:
+            hint = "its records were acknowledged, and the entry that must hold them is missing: run `auditlake verify`"
+        raise NotProven(_PROVE, f"the receipt for entry {receipt.entry} of {receipt.origin}", hint=hint)
+    places = list(_received(data, catalog, receipt))
+    if not places:
+        hint = "none of its records is stored: they were erased, expired or are missing; `auditlake verify` says which"
+        raise NotProven(_PROVE, f"the receipt for entry {receipt.entry} of {receipt.origin}", hint=hint)
+    return ReceiptProof(receipt=receipt, proof=prove_places(data, catalog, places, {"receipt": receipt.text()}))
+
+
+def _received(data: Path, catalog: Catalog, receipt: Receipt) -> Iterable[Place]:
+    """The rows of an entry with the receive time of a request."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    asked = [("entry", "=", receipt.entry), ("received_ns", "=", receipt.received_ns)]
+    for file in catalog.live_files():
+        if file.origin == receipt.origin and file.min_entry <= receipt.entry <= file.max_entry:
+            path = locate(data, file.path)
+            try:
+                rows = pq.read_table(path, columns=["entry_row"], filters=asked, partitioning=None)
+            except (OSError, pa.ArrowException) as error:
+                raise StorageError(_PROVE, path, hint="it cannot be read: `auditlake doctor` names damaged files") from error
+            yield from (Place(file.table_name, receipt.origin, receipt.entry, row) for row in rows["entry_row"].to_pylist())
 
 
 def parse_record_id(text: str) -> tuple[str, int, int]:

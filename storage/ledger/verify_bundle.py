@@ -386,8 +386,7 @@ class Bundle:
         self.check_sums()
         self.manifest = self.json("manifest.json")
         need(self.manifest["format"] == BUNDLE, f"manifest.json is not of {BUNDLE}")
-        listed, trusted = [Key(line) for line in self.text("keys.txt").split()], {key.public for key in keys}
-        self.keys = [*keys, *(key for key in listed if not keys or key.public in trusted)]
+        self.keys = keys or [Key(line) for line in self.text("keys.txt").split()]
         self.believed = "your keys" if keys else "the keys in this bundle"
 
     def verify(self) -> list[str]:
@@ -488,6 +487,23 @@ class Bundle:
             need(found.hex() == entry["tables"][table]["root"], f"rows of {table} are not those that {what} committed to")
 
 
+RECEIPT = b"auditlake receipt v1\n"
+
+
+def check_receipt(text: str, rows: Sequence[Mapping[str, Any]], keys: Sequence[Key], origin: str) -> str:
+    """Hold the receipt of a request against rows of the entry that it names; returns what to tell."""
+    padded = text.translate({ord("-"): "+", ord("_"): "/"}) + "=" * (-len(text) % 4)
+    receipt = parsed(unbase64(padded, "the receipt"), "the receipt")
+    signature = unbase64(receipt.pop("sig"), "the receipt")
+    message = RECEIPT + json.dumps(receipt, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    signed = any(key.name == origin and ed25519_verifies(key.public, message, signature) for key in keys)
+    need(signed and receipt["origin"] == origin, "no known key of the log signed the receipt")
+    place = {(receipt["entry"], receipt["received_ns"])}
+    need({(row["entry"], row["received_ns"]) for row in rows} == place, "the rows are not of the request that the receipt is for")
+    need(len(rows) <= receipt["records"], "there are more rows than the receipt is for")
+    return f"receipt for {receipt['records']} records of the request with SHA-256 {receipt['digest']}: {len(rows)} are here"
+
+
 def verify_proof(text: str, keys: Sequence[Key], cosigners: Sequence[Key]) -> list[str]:
     """Check a `.tlog-proof` file that has its records as extra data; return what to tell. Raises `Refused`."""
     proof = Proof(text, "the proof")
@@ -505,6 +521,8 @@ def verify_proof(text: str, keys: Sequence[Key], cosigners: Sequence[Key]) -> li
         need(found.hex() == entry["tables"][table]["root"], f"the row {name} is not what {what} committed to")
         said.append(f"{name}: a row of {table}")
     need(len(set(said)) == len(said) > 0, "the proof is of no record, or of one twice")
+    if "receipt" in evidence:
+        said.append(check_receipt(evidence["receipt"], [record["row"] for record in evidence["records"]], keys, checkpoint.origin))
     return [*said, checkpoint.told(cosigners), "VALID: as it was committed, by your keys"]
 
 

@@ -14,12 +14,13 @@ from collector.sealer import seal_pending
 from storage.catalog import Catalog
 from storage.lake import Lake
 from storage.ledger import verify_bundle
-from storage.ledger.keys import known_keys
+from storage.ledger.keys import Keys, known_keys
 from storage.ledger.ocsf import fingerprint
+from storage.ledger.receipt import issue
 from tests.command_line import invoked
 from tests.lake_builder import span, write_lake
 from tests.sealed_flows import logs_request, record
-from tests.sealed_lake import seal
+from tests.sealed_lake import RECEIVED_NS, seal
 from tests.storage.ledger import evidence_files
 from tests.storage.ledger.evidence_files import FROM, RUN
 
@@ -101,6 +102,25 @@ def test_a_record_that_is_not_there_exits_with_1(data: Path, tmp_path: Path) -> 
     assert invoked(tmp_path, "prove", "node/collector/0/0", "--data", str(data), "--format", "csv").returncode == 2
     refused = invoked(tmp_path, "prove", "node/collector/0/0", "--data", str(data), "-o", str(tmp_path / "no" / "x"))
     assert (refused.returncode, "cannot be written" in refused.stderr) == (2, True)
+
+
+def test_a_receipt_is_turned_into_a_proof(data: Path, tmp_path: Path) -> None:
+    def receipt(**changes: int) -> str:
+        stated = {"entry": 1, "received_ns": RECEIVED_NS, "records": 4} | changes
+        return issue(Keys(data).signer("node/collector"), digest="0" * 64, **stated)
+
+    done = invoked(tmp_path, "prove", "--receipt", receipt(), "--data", str(data), "-o", "r.tlog-proof")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "row 0 of spans, row 1 of spans, row 0 of events, row 1 of events in log entry 1 of node/collector\n"
+    said = verify_bundle.verify(tmp_path / "r.tlog-proof", [verify_bundle.Key(text) for text in known_keys(data)])
+    assert said[4].startswith("receipt for 4 records")
+    lacking = invoked(tmp_path, "prove", "--receipt", receipt(records=6), "--data", str(data))
+    assert (lacking.returncode, lacking.stdout[:22]) == (1, "c2sp.org/tlog-proof@v1")
+    assert "2 of the records that the receipt is for are not stored" in lacking.stderr
+    unsealed = invoked(tmp_path, "prove", "--receipt", receipt(entry=5), "--data", str(data))
+    assert (unsealed.returncode, "not sealed yet" in unsealed.stderr) == (1, True)
+    assert invoked(tmp_path, "prove", "--receipt", "x", "--data", str(data)).returncode == 1
+    assert invoked(tmp_path, "prove", "--data", str(data)).returncode == 2
 
 
 def test_audit_events_go_out_as_ocsf_bound_to_each_other(tmp_path: Path) -> None:

@@ -10,15 +10,17 @@ import orjson
 import pytest
 
 from storage.catalog import Catalog
-from storage.ledger.errors import LedgerError
+from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.evidence import Place
 from storage.ledger.keys import Keys, known_keys
 from storage.ledger.log import Log
-from storage.ledger.note import SigningKey, signed, split
+from storage.ledger.note import SigningKey, VerifierKey, signed, split
 from storage.ledger.proof import EntryProof
-from storage.ledger.prove import NotProven, RecordProof, parse_record_id, prove, prove_places
+from storage.ledger.prove import NotProven, RecordProof, parse_record_id, prove, prove_places, prove_receipt
+from storage.ledger.receipt import issue
 from storage.ledger.verify_bundle import Key, Refused, verify, verify_proof
 from tests import second_ledger
+from tests.sealed_lake import RECEIVED_NS
 from tests.storage.ledger import evidence_files
 
 ORIGIN = "node/collector"
@@ -141,3 +143,57 @@ def test_the_checkpoint_that_a_witness_cosigned_is_the_one_that_is_shown(tmp_pat
     said = verify_proof(made.text, keys(data), [Key(str(witness.verifier.cosigner))])
     assert "signed by witness.example at 2026-11-21T12:00:00Z" in said[1]
     assert "2030-03-17" in said[1]  # the newer signature of the log is there too
+
+
+def receipt(data: Path, **changes: Any) -> str:
+    """What the collector gives for a request whose records came at this time."""
+    stated = {"entry": 0, "received_ns": RECEIVED_NS, "records": 4, "digest": "0" * 64}
+    return issue(Keys(data).signer(ORIGIN), **(stated | changes))
+
+
+def verifiers(data: Path) -> list[VerifierKey]:
+    return [VerifierKey.parse(text) for text in known_keys(data)]
+
+
+def test_a_receipt_becomes_the_proof_of_all_its_records(data: Path, catalog: Catalog) -> None:
+    found = prove_receipt(data, catalog, receipt(data), verifiers(data))
+    assert [record["row"]["entry_row"] for record in found.proof.records] == [0, 1, 2, 3]
+    said = verify_proof(found.proof.text, keys(data), [])
+    assert said[4] == f"receipt for 4 records of the request with SHA-256 {'0' * 64}: 4 are here"
+    assert said[-1].startswith("VALID")
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"entry": 2}, "not sealed yet"),
+        ({"entry": -1}, "is missing"),
+        ({"received_ns": 1}, "none of its records is stored"),
+    ],
+)
+def test_a_receipt_whose_records_are_not_there_says_why(data: Path, catalog: Catalog, changes: dict[str, Any], hint: str) -> None:
+    with pytest.raises(NotProven, match=hint):
+        prove_receipt(data, catalog, receipt(data, **changes), verifiers(data))
+
+
+def test_a_receipt_of_another_key_is_refused(data: Path, catalog: Catalog) -> None:
+    other = SigningKey.from_seed(ORIGIN, b"\x01" * 32)
+    forged = issue(other, entry=0, received_ns=RECEIVED_NS, records=4, digest="0" * 64)
+    with pytest.raises(NoteError, match="none of the given keys signed it"):
+        prove_receipt(data, catalog, forged, verifiers(data))
+    with pytest.raises(NoteError, match="not a receipt"):
+        prove_receipt(data, catalog, "x", verifiers(data))
+
+
+def test_a_receipt_in_a_proof_is_of_these_rows_and_of_the_logs_key(data: Path, catalog: Catalog) -> None:
+    proven = prove_receipt(data, catalog, receipt(data), verifiers(data)).proof.text
+    other = issue(SigningKey.from_seed(ORIGIN, b"\x01" * 32), entry=0, received_ns=RECEIVED_NS, records=4, digest="0" * 64)
+    wrong = (
+        (other, "signed the receipt"),
+        (receipt(data, entry=1), "not of the request"),
+        (receipt(data, records=3), "more rows"),
+        ("x", "."),
+    )
+    for text, problem in wrong:
+        with pytest.raises(Refused, match=problem):
+            verify_proof(changed(proven, lambda extra, text=text: extra.update(receipt=text)), keys(data), [])
