@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -150,10 +151,28 @@ def _erase(config: "Config", data: Path, log: "AccessLog", wanted: "Wanted", des
         log.record(ACTION, outcome="failure", resource=resource, reason=reason, code="held")
         _settle(config, data)
         fail(str(error), code=EXIT_NO)
+    forgotten = _forget_alerts(data, wanted)
     more = {"auditlake.access.rows": done.rows}
     log.record(ACTION, outcome="success", resource=f"erasure/{done.order}", reason=reason, more=more)
     _settle(config, data)
-    return done
+    return done if forgotten is None else replace(done, remains=(*done.remains, forgotten), pending=True)
+
+
+def _forget_alerts(data: Path, wanted: "Wanted") -> str | None:
+    """Take whom it is about out of the alerts' state; return why that has to be tried again, if it has."""
+    import re
+
+    from alerts.errors import AlertsError
+    from alerts.forgetting import forget
+    from storage.person import mention
+
+    selector = wanted.selector
+    pattern = mention([*selector.actors, *filter(None, (selector.run, selector.tenant))])
+    try:
+        forget(data, re.compile(pattern).search if pattern else lambda _: False)
+    except AlertsError as error:
+        return str(error)
+    return None
 
 
 def _tell(done: "Erased", config: "Config", output: OutputFormat) -> None:

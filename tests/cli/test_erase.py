@@ -1,0 +1,113 @@
+"""`auditlake erase`, `hold` and `retention`: what they do is done in full, refused in full, and stands in the lake."""
+
+import json
+import os
+from contextlib import closing
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+from redaction.pseudonym import load_or_create_key, pseudonym
+from redaction.vault import Sealed, Vault
+from storage.catalog import Catalog
+from storage.ledger.verify import Options, verify
+from storage.ledger.verify_state import State
+from tests.command_line import invoked
+from tests.lake_checks import check_lake
+from tests.leak_scan import scan
+from tests.people import left, run
+from tests.sealed_lake import seal
+
+MAIL = "alice.lidell@example.com"
+MASTER = os.urandom(32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake with runs of two people, one of whom has a value in the vault; quarantined bytes that name her."""
+    monkeypatch.setenv("AUDITLAKE_VAULT_KEY", MASTER.hex())
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    data = tmp_path / "auditlake-data"
+    data.mkdir()
+    name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
+    seal(data, [*run("alice-1", name), *run("bob-1", "bob")], run("alice-2", name, days=400))
+    (data / "quarantine").mkdir()
+    (data / "quarantine" / "node~collector-000000000009-17.bin").write_bytes(f"\x0a{name}\x12".encode())
+    (data / "quarantine" / "node~collector-000000000009-99.bin").write_bytes(b"somebody else")
+    with closing(vault(data)) as keeper:
+        keeper.seal([Sealed(reference=keeper.reference(MAIL, "PHONE_NUMBER", "1"), subject=MAIL, entity="PHONE_NUMBER", text="1")])
+    return tmp_path
+
+
+def vault(data: Path) -> Vault:
+    """The vault of the lake."""
+    return Vault.open(data / "vault", MASTER, pseudonym_key=load_or_create_key(data / "keys" / "pseudonym.key"))
+
+
+def answered(done: CompletedProcess[str]) -> Any:
+    """The JSON of a command that succeeded."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def erase(folder: Path, *words: str) -> CompletedProcess[str]:
+    """Give an order about Alice."""
+    return invoked(folder, "erase", "--actor", MAIL, "--reason", "order 7", "--format", "json", *words)
+
+
+def test_a_person_is_erased_by_the_original_and_everything_else_verifies(folder: Path) -> None:
+    """Rows, keys, quarantined bytes; a hold refuses, its release lets it pass; all of it stands in the access log."""
+    data = folder / "auditlake-data"
+    name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
+    held = answered(invoked(folder, "hold", "add", "--actor", MAIL, "--reason", "case 3", "--format", "json"))[0]
+    assert held["rows"] == 6
+    refused = erase(folder, "--yes")
+    assert (refused.returncode, held["hold"] in refused.stderr, "alice-1" in left(data)) == (1, True, True)
+    assert invoked(folder, "hold", "release", held["hold"], "--reason", "closed").returncode == 0
+
+    done = answered(erase(folder, "--yes"))[0]
+    assert (done["rows"], done["vault_values"], done["quarantined"], done["remains"]) == (6, 1, 1, [])
+    assert left(data) - {""} == {"bob-1"}
+    assert scan(data, [MAIL, name, "note of alice-1"]) == {MAIL: [], name: [], "note of alice-1": []}
+    check_lake(data)
+    report = verify(data, Options(jobs=1), State())
+    assert (report.ok, {finding.order for finding in report.findings if finding.verdict == "ERASED"}) == (True, {done["order"]})
+
+    rows = answered(invoked(folder, "query", "SELECT action, outcome, reason_code FROM access_log ORDER BY time", "--format", "json"))
+    told = [(row["action"], row["outcome"], row["reason_code"]) for row in rows if row["action"].split(".")[0] in {"hold", "records"}]
+    assert [each[:2] for each in told] == [
+        ("hold.add", "requested"), ("hold.add", "success"), ("records.erase", "requested"), ("records.erase", "failure"),
+        ("hold.release", "requested"), ("hold.release", "success"), ("records.erase", "requested"), ("records.erase", "success"),
+    ]  # fmt: skip
+    assert [each[2] for each in told if each[2]] == ["held"]
+
+
+def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --yes, without the vault's key, with a reason that names whom it is about."""
+    data = folder / "auditlake-data"
+    assert "say --dry-run" in erase(folder).stderr
+    preview = erase(folder, "--dry-run")
+    assert answered(preview) == [{"table": "events", "rows": 2}, {"table": "spans", "rows": 4}]
+    monkeypatch.delenv("AUDITLAKE_VAULT_KEY")
+    assert "master key" in erase(folder, "--yes").stderr
+    naming = invoked(folder, "erase", "--run", "run-of-alice", "--reason", "run-of-alice is to go", "--yes")
+    assert (naming.returncode, "names whom" in naming.stderr) == (2, True)
+    assert {"alice-1", "alice-2"} < left(data)
+
+
+def test_rules_of_the_configuration_are_applied_and_shown(folder: Path) -> None:
+    """What is due before, and what was removed."""
+    config = folder / "rules.yaml"
+    shipped = Path(__file__).parents[2].joinpath("otel-config.yaml").read_text(encoding="utf-8")
+    rules = shipped.replace("extensions:\n  health_check", "extensions:\n  retention: {rules: [{keep: 365d}]}\n  health_check", 1)
+    config.write_text(rules.replace("extensions: [", "extensions: [retention, "), encoding="utf-8")
+    words = ("--config", str(config), "--format", "json")
+    before = answered(invoked(folder, "retention", "status", *words))[0]
+    assert (before["rule"], before["due_rows_at_most"]) == ("all tables after 365 days, 0:00:00", 3)
+    done = answered(invoked(folder, "retention", "apply", *words))[0]
+    assert (done["rows"], done["held"], left(folder / "auditlake-data")) == (3, 0, {"alice-1", "bob-1"})
+    with closing(Catalog.open(folder / "auditlake-data", read_only=True)) as catalog:
+        assert catalog.newest_in_log("node/collector", "expiry", 100) is not None
+    check_lake(folder / "auditlake-data")
