@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.ledger.errors import ProofError
@@ -88,6 +88,7 @@ def test_every_proof_of_every_tree_is_the_one_of_the_specification_and_verifies(
         assert second_ledger.consistent(old, size, root(leaves[:old]), top, proof)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_is_changed_in_a_proof_both_implementations_judge_it_alike(data: st.DataObject) -> None:
     """A proof may also lose, gain or swap hashes, or be offered for other sizes and another place."""
@@ -107,6 +108,7 @@ def test_whatever_is_changed_in_a_proof_both_implementations_judge_it_alike(data
         assert ours == second_ledger.included(LEAVES[index], at, count, path, root(LEAVES[:size]))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_whatever_is_changed_in_a_consistency_proof_both_implementations_judge_it_alike(data: st.DataObject) -> None:
     new = data.draw(st.integers(1, 40))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.ledger.errors import NoteError
@@ -131,6 +131,7 @@ def test_a_signature_is_no_cosignature_and_the_other_way_round() -> None:
         KEY.sign(f"cosignature/v1\ntime 5\n{BODY}")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_byte_of_a_note_can_be_changed(data: st.DataObject) -> None:
     """What opens after a flipped bit has the same text; only lines of unknown keys may differ, and here there are none."""

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.ledger import merkle
@@ -84,6 +84,7 @@ def test_a_malformed_proof_is_refused(text: str | bytes) -> None:
         EntryProof.parse(text)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_bit_of_a_proof_can_be_flipped(data: st.DataObject) -> None:
     """Except in the name and id of a signature, which makes it a stranger's: here that leaves one of two, or none."""

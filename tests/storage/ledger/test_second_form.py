@@ -63,7 +63,7 @@ def nested(draw: st.DrawFn, depth: int = 2) -> tuple[str, Kind, st.SearchStrateg
     return f"struct<b:{name},a:{other}>", ("struct", (("b", kind), ("a", other_kind))), fields
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_forms_of_rows_that_nobody_sends_are_the_same(data: st.DataObject) -> None:
     columns = data.draw(
@@ -112,6 +112,7 @@ def test_duckdb_writes_every_power_of_two_and_ties_as_the_form_says() -> None:
     assert forms == [(f"value=d{value!r};values=l1;d{value!r};",) for value in values]
 
 
+@settings(deadline=None)
 @given(DOUBLE)
 def test_doubles_of_any_bits_are_written_alike(value: float) -> None:
     assert second_form.shortest(value) == repr(value)
