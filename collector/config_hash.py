@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from collector.price_file import PriceFile
 from storage.durable import hint_for, write_file
 from storage.errors import StorageError
 
@@ -55,6 +56,8 @@ def _stated(value: object, place: str = "") -> Iterator[str]:
     elif isinstance(value, Mapping):
         for key in sorted(value, key=str):
             yield from _stated(value[key], f"{place}.{key}")
+    elif isinstance(value, PriceFile):
+        yield f"{place} {value.version}"
     elif isinstance(value, set | frozenset):
         yield f"{place} {sorted(map(str, value))!r}"
     elif isinstance(value, list | tuple):

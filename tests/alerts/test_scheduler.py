@@ -85,6 +85,15 @@ def evaluated(data: Path) -> list[str]:
         store.close()
 
 
+def reloads(data: Path) -> list[dict[str, str]]:
+    """Return the attributes of the events `rules.reload` that wait to be sealed, in order."""
+    records = [record for segment in closed_segments(data) for record in read_segment(segment, data / "quarantine")]
+    batches = [ExportLogsServiceRequest.FromString(record.payload) for record in records if record.type == RecordType.BATCH]
+    events = [event for batch in batches for event in batch.resource_logs[0].scope_logs[0].log_records]
+    told = [event for event in events if event.event_name == "rules.reload"]
+    return [{pair.key.removeprefix("auditlake."): pair.value.string_value for pair in event.attributes} for event in told]
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     path = tmp_path / "rules.yaml"
@@ -195,10 +204,13 @@ def test_rules_are_read_again_on_request_and_bad_ones_refused(tmp_path: Path, ru
         until(lambda: evaluated(tmp_path) == ["Always"], "it evaluates")
         rules.write_text("groups: [{nam: g}]")
         reload.set()
-        until(lambda: not reload.is_set(), "it looks")
+        until(lambda: len(reloads(tmp_path)) == 1, "it looks")
         rules.write_text(FIRES.replace("Always", "Changed"))
         reload.set()
         until(lambda: "Changed" in evaluated(tmp_path), "the new rule")
+    refused, taken = reloads(tmp_path)
+    assert (refused["outcome"], taken["outcome"]) == ("refused", "ok")
+    assert refused["config.hash.old"] == taken["config.hash.old"] != taken["config.hash.new"]
 
 
 def test_bad_rules_are_refused_at_the_start(tmp_path: Path, rules: Path) -> None:
