@@ -20,6 +20,7 @@ from collector.config_admission import (
     idle_authenticator_warnings,
     public_pages_warnings,
 )
+from collector.config_anchors import idle_anchor_warnings
 from collector.config_fields import host_port
 from collector.config_ledger import LedgerConfig
 from collector.config_messages import worded
@@ -246,6 +247,8 @@ class _Check:
         warnings += forwarding.warnings(service, self._components)
         retention = one("extensions", RetentionConfig)
         warnings += idle_retention_warnings(self._components["extensions"].values(), retention)
+        ledger = next((found for found in self._components["extensions"].values() if isinstance(found, LedgerConfig)), LedgerConfig())
+        warnings += idle_anchor_warnings(ledger.anchors, parquet.path)
         return Config(
             otlp=receiver.protocols,
             redaction=one("processors", RedactionConfig) or RedactionConfig(),
@@ -269,7 +272,7 @@ class _Check:
             limits=receiver.limits,
             authenticators=authenticators,
             retention=retention or RetentionConfig(),
-            ledger=next((found for found in self._components["extensions"].values() if isinstance(found, LedgerConfig)), LedgerConfig()),
+            ledger=ledger,
         )
 
     def _authenticators(self, identifiers: list[str]) -> dict[str, BearerTokenAuthConfig | BasicAuthConfig]:

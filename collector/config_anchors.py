@@ -1,5 +1,6 @@
 """What `extensions.ledger` says of the world outside: second locations, witnesses, a time-stamping authority."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -18,6 +19,13 @@ class AnchorConfig(Section):
         if separator and scheme not in {"file", "s3", "gs", "gcs", "abfs", "abfss", "hdfs"}:
             raise ValueError("must be a folder or a URL that begins with s3://, gs://, abfs:// or hdfs://")
         return path
+
+
+def idle_anchor_warnings(anchors: Iterable[AnchorConfig], data: Path) -> Iterator[str]:
+    """Warn of second locations that are the first one."""
+    for anchor in anchors:
+        if "://" not in anchor.path and Path(anchor.path).absolute().is_relative_to(data.absolute()):
+            yield f"extensions.ledger.anchors: {anchor.path} is in the data directory, where who changes the one changes the other"
 
 
 class WitnessConfig(Section):

@@ -12,6 +12,7 @@ import pytest
 from collector.anchoring.board import Board, Standing, standings, state
 from collector.anchoring.process import TOLD_NS, Teller, anchor, publish_all, run
 from collector.anchoring.targets import Target, targets
+from collector.config import DEFAULT, parse
 from collector.config_ledger import LedgerConfig
 from collector.sealer import seal_pending
 from storage.catalog import Catalog
@@ -248,3 +249,11 @@ def test_each_place_of_the_configuration_is_a_target(tmp_path: Path, witness: Wi
 def test_places_that_cannot_be_are_refused_by_the_configuration(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         config(**fields)
+
+
+def test_a_second_location_in_the_data_directory_is_warned_of() -> None:
+    places = 'extensions:\n  ledger: {anchors: [{path: "./auditlake-data/copies"}, {path: /mnt/evidence}]}\n'
+    warnings = parse(DEFAULT.replace("extensions:\n", places, 1), "test.yaml", {}).warnings
+    assert [warning for warning in warnings if "anchors" in warning] == [
+        "extensions.ledger.anchors: ./auditlake-data/copies is in the data directory, where who changes the one changes the other"
+    ]
