@@ -64,16 +64,14 @@ def evaluate(
 ) -> None:
     """Evaluate rules against the lake and print what would be pending or firing. Changes and notifies nothing."""
     from alerts.rules import load_rules
-    from storage.lake import Lake
+    from cli.reading import reading
 
     instant = _instant(at)
     groups = load_rules(files or _configured_files(config))
-    with Lake.open(data_directory(data, config)) as lake:
-        rows, errors = _evaluated(lake, groups, instant, behind_watermark=at is None)
-        damaged = lake.damaged
-    columns = ["alert", "state", "labels", "value", "active_since", "summary"]
-    print_rows(rows, output, columns=columns)
-    tell_damage(damaged)
+    with reading(data_directory(data, config), "alerts.eval", resource="alert rules") as read:
+        rows, errors = _evaluated(read.lake, groups, instant, behind_watermark=at is None)
+        read.shown(len(rows))
+        print_rows(rows, output, columns=["alert", "state", "labels", "value", "active_since", "summary"])
     for error in errors:
         typer.echo(f"auditlake: {error}", err=True)
     if errors:
