@@ -5,6 +5,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -87,7 +88,7 @@ def _of_origin(data: Path, catalog: Catalog, origin: str, wanted: Mapping[int, M
     log = CheckedLog(data, catalog, origin)
     indexes = log.indexes(wanted)
     shown, bodies = log.shown_with(indexes.values()), log.bodies(indexes.values())
-    names = sorted({name for parts in wanted.values() for name in parts})
+    names, removed = sorted({name for parts in wanted.values() for name in parts}), Removed(data, origin, wanted)
     stored = {
         name: _Stored.read(data, catalog, origin, name, {e: parts[name] for e, parts in wanted.items() if name in parts}) for name in names
     }
@@ -97,7 +98,7 @@ def _of_origin(data: Path, catalog: Catalog, origin: str, wanted: Mapping[int, M
         stated = orjson.loads(body)["tables"]
         tables = {}
         for name in (table for table in TABLES if table in wanted[entry]):
-            tables[name] = stored[name].evidence(data, origin, entry, name, stated.get(name, _NO_ROWS))
+            tables[name] = stored[name].evidence(removed, origin, entry, name, stated.get(name, _NO_ROWS))
             if tables[name].rows.num_rows != len(wanted[entry][name]):
                 raise LedgerError(_GATHER, f"entry {entry} of {origin}", hint=f"rows of {name} are not stored any more: `auditlake verify`")
         proof = log.proof(index, body, shown)
@@ -177,12 +178,12 @@ class _Stored:
         nothing = pa.table({"entry": pa.array([], pa.int64()), "entry_row": pa.array([], pa.int64()), "leaf": pa.array([], pa.binary())})
         return cls(rows=pa.concat_tables(rows), leaves=pa.concat_tables(leaves) if leaves else nothing)
 
-    def evidence(self, data: Path, origin: str, entry: int, table: str, stated: Mapping[str, Any]) -> TableEvidence:
+    def evidence(self, removed: "Removed", origin: str, entry: int, table: str, stated: Mapping[str, Any]) -> TableEvidence:
         """Raises `LedgerError` when the rows of the entry, with what stays of removed ones, do not lead to the root that is `stated`."""
         ours = self.leaves.filter(pc.equal(self.leaves["entry"], entry))
         leaves = dict(zip(ours["entry_row"].to_pylist(), ours["leaf"].to_pylist(), strict=True))
         if len(leaves) < stated["rows"]:
-            leaves = {**removed(data, origin, entry, table), **leaves}
+            leaves = {**removed.rows(table, entry), **leaves}
         order = sorted(leaves)
         hashes = [leaves[row] or b"" for row in order]
         if len(hashes) != stated["rows"] or root(hashes).hex() != stated["root"]:
@@ -213,12 +214,23 @@ def _rows(path: Path, table: str, wanted: Mapping[int, Set[int]]) -> pa.Table:
     return pa.table(columns, schema=TABLES[table])
 
 
-def removed(data: Path, origin: str, entry: int, table: str) -> dict[int, bytes]:
-    """Return the leaf hashes that stay of rows of an entry that were erased or expired, by their number; unverified."""
-    found: dict[int, bytes] = {}
-    for path in sorted((log_folder(data, origin) / FOLDER).glob("*.jsonl")):
-        for line in path.read_bytes().splitlines():
-            fields = orjson.loads(line)
-            if fields["entry"] == entry and fields["table"] == table and fields["leaf"] is not None:
-                found[fields["row"]] = bytes.fromhex(fields["leaf"])
-    return found
+class Removed:
+    """The leaf hashes that stay of rows of some entries of an origin that were erased or expired; unverified."""
+
+    def __init__(self, data: Path, origin: str, entries: Collection[int]) -> None:
+        self._folder = log_folder(data, origin) / FOLDER
+        self._entries = entries
+
+    def rows(self, table: str, entry: int) -> Mapping[int, bytes]:
+        """Return them by the number of the row."""
+        return self._found.get((table, entry), {})
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, int], dict[int, bytes]]:
+        found: dict[tuple[str, int], dict[int, bytes]] = {}
+        for path in sorted(self._folder.glob("*.jsonl")):
+            with path.open("rb") as lines:
+                for stone in map(orjson.loads, lines):
+                    if stone["entry"] in self._entries and stone["leaf"] is not None:
+                        found.setdefault((stone["table"], stone["entry"]), {})[stone["row"]] = bytes.fromhex(stone["leaf"])
+        return found

@@ -15,7 +15,7 @@ from storage.errors import StorageError
 from storage.layout import locate
 from storage.ledger.canonical import type_names
 from storage.ledger.errors import LedgerError
-from storage.ledger.evidence import CheckedLog, EntryEvidence, Place, gather, removed
+from storage.ledger.evidence import CheckedLog, EntryEvidence, Place, Removed, gather
 from storage.ledger.merkle import inclusion_proof
 from storage.ledger.note import VerifierKey, encode_base64
 from storage.ledger.receipt import Receipt
@@ -139,7 +139,7 @@ def _found(data: Path, catalog: Catalog, origin: str, entry: int, row: int) -> P
     first = 0
     for table in (name for name in TABLES if name in tables):
         if first <= row < first + tables[table]["rows"]:
-            if row in removed(data, origin, entry, table):
+            if row in Removed(data, origin, {entry}).rows(table, entry):
                 raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="it was erased or expired: its leaf hash is all that is left")
             return Place(table, origin, entry, row)
         first += tables[table]["rows"]

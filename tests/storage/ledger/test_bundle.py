@@ -4,31 +4,22 @@ import io
 import re
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.compactor import compact
-from storage.errors import StorageError
 from storage.ledger import verify_bundle
-from storage.ledger.bundle import Export, places_of_run, write_bundle
-from storage.ledger.errors import LedgerError
-from storage.ledger.keys import Keys, KeySource
 from storage.ledger.note import SigningKey, signed, split
 from storage.ledger.verify_bundle import Refused
-from tests.sealed_lake import RECEIVED_NS, open_lake
 from tests.storage.ledger import evidence_files
 from tests.storage.ledger.evidence_files import RUN, Files, Made, with_sums
 
-EXPORT = Export(run_id=RUN, by="ada", reason="", at_ns=RECEIVED_NS, software="auditlake 1")
 LOG = "ledger/node~collector/"
 
 
@@ -243,40 +234,3 @@ def test_a_cosignature_counts_when_its_key_is_asked_for(made: Made) -> None:
     files = {name: content.replace(note.encode(), cosigned.encode()) for name, content in made.files.items()}
     said = verify_bundle.Bundle(with_sums(files, made.signer()), [], [key]).verify()
     assert "signed by witness.example at 2026-11-21T12:00:00Z" in said[1]
-
-
-def test_a_bundle_without_the_key_says_that_the_exporter_did_not_sign(made: Made, tmp_path: Path) -> None:
-    unreadable = Keys(made.data, KeySource(file=tmp_path / "none.key"))
-    with open_lake(made.data) as lake:
-        bundle = write_bundle(made.data, lake.catalog, places_of_run(lake, RUN), tmp_path / "b.zip", EXPORT, unreadable)
-    assert not bundle.is_signed
-    assert "not signed" in bundle.said[2]
-    assert not (tmp_path / "none.key").exists()
-
-
-def test_rows_have_the_same_proof_after_a_compaction(tmp_path: Path) -> None:
-    data = evidence_files.sealed(tmp_path / "data")
-    compact(data, now_ns=time.time_ns() + 10**15)  # long after it was sealed
-    with open_lake(data) as lake:
-        assert len(lake.catalog.live_files("spans")) == 1
-        bundle = write_bundle(data, lake.catalog, places_of_run(lake, RUN), tmp_path / "b.zip", EXPORT, Keys(data))
-    assert bundle.said[-1].startswith("VALID")
-
-
-def test_rows_that_were_altered_are_not_exported(tmp_path: Path) -> None:
-    data = evidence_files.sealed(tmp_path / "data")
-    path = next((data / "data" / "spans").rglob("*0000.parquet"))
-    rows = pq.read_table(path, partitioning=None)
-    at = rows.schema.get_field_index("name")
-    altered = rows.set_column(
-        at, rows.schema.field(at), pa.array(["x" * len(name) for name in rows["name"].to_pylist()], pa.large_string())
-    )
-    pq.write_table(altered, path)
-    with open_lake(data) as lake, pytest.raises(LedgerError, match="rows of spans are not those that the log committed to"):
-        write_bundle(data, lake.catalog, places_of_run(lake, RUN), tmp_path / "b.zip", EXPORT, Keys(data))
-    assert [each.name for each in tmp_path.iterdir()] == ["data"]
-
-
-def test_a_folder_that_takes_no_file_is_said(made: Made, tmp_path: Path) -> None:
-    with open_lake(made.data) as lake, pytest.raises(StorageError, match="write the bundle"):
-        write_bundle(made.data, lake.catalog, places_of_run(lake, RUN), tmp_path / "none" / "b.zip", EXPORT, Keys(made.data))
