@@ -142,6 +142,11 @@ class Catalog:
         with self._transaction("append to the log") as connection:
             catalog_log.append(connection, log)
 
+    def empty_log(self, origin: str, first: int, below: int) -> None:
+        """Forget what the segments from index `first` to under `below` of a log say, which the log itself has durably."""
+        with self._reporting("tidy up the log"), self._begin_immediate() as connection:
+            catalog_log.empty(connection, origin, first, below)
+
     def log_sizes(self) -> dict[str, int]:
         """How many entries the log of each origin has."""
         with self._reading() as connection:

@@ -30,6 +30,12 @@ def append(connection: sa.Connection, log: Sequence[LogRecord]) -> None:
         connection.execute(sa.insert(LOG).values(idx=0 if last is None else last + 1, **values))
 
 
+def empty(connection: sa.Connection, origin: str, first: int, below: int) -> None:
+    """Forget what the segments from index `first` to under `below` say: the log has it."""
+    written = sa.and_(LOG.c.origin == origin, LOG.c.idx >= first, LOG.c.idx < below, LOG.c.kind == "segment")
+    connection.execute(sa.update(LOG).where(written).values(body=""))
+
+
 def sizes(connection: sa.Connection) -> dict[str, int]:
     """Return the number of entries by origin; of a catalog from before the ledger none."""
     return {row[0]: row[1] for row in connection.exec_driver_sql(_SIZES)} if _exists(connection) else {}

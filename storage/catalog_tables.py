@@ -98,7 +98,7 @@ LOG: Final = Table(  # what the ledger's logs hold, in order: an entry is writte
     Column("idx", BigInteger, primary_key=True),  # from 0, without gaps
     Column("kind", Text, nullable=False),  # segment | erasure | expiry | key
     Column("entry", BigInteger),  # of a segment: its number
-    Column("body", Text, nullable=False),  # the entry as the log has it
+    Column("body", Text, nullable=False),  # the entry as the log has it; emptied when the log has had it for long
     Index("log_by_entry", "origin", "entry"),
 )
 

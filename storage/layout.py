@@ -69,7 +69,7 @@ class LogRecord:
     origin: str
     kind: str  # segment | erasure | expiry | key
     entry: int | None  # of a segment: its number
-    body: bytes  # canonical JSON
+    body: bytes  # canonical JSON; of a segment that the log has had for long, read from the catalog, empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,13 +60,15 @@ def _log_problems(data: Path, catalog: Catalog, origin: str, size: int, *, settl
     if log.reader.root(head.size) != head.root:
         yield f"the log of {origin}: its tiles are not those of its checkpoint"
     kept = [record.body for record in catalog.log_records(origin, 0, head.size)]
-    if log.reader.entries(0, head.size) != kept:
+    if any(copy not in {b"", body} for copy, body in zip(kept, log.reader.entries(0, head.size), strict=True)):
         yield f"the log of {origin}: its entries are not those of the catalog"
 
 
 def _row_problems(data: Path, catalog: Catalog, origin: str, leaves: Leaves, missing: Sequence[FileRecord]) -> Iterator[str]:
     """Every row is committed to by the entry it is of, and what is committed to is there, or its tombstone."""
-    logged = [orjson.loads(record.body) for record in catalog.log_records(origin, 0, catalog.log_sizes()[origin])]
+    log = Log(data, origin)
+    waiting = catalog.log_records(origin, log.size, catalog.log_sizes()[origin])
+    logged = [*log.entries(), *(orjson.loads(record.body) for record in waiting)]
     removed, expired = _removed(data, origin, logged)
     segments = {each["entry"]: each for each in logged if each["kind"] == "segment"}
     for entry, segment in segments.items():

@@ -24,6 +24,8 @@ from storage.ledger.tiles import TileWriter
 
 BATCH: Final = 1024
 """Entries that are appended under one checkpoint: what is behind after a long outage needs bounded memory."""
+KEPT: Final = 32
+"""The catalog keeps what so many to twice as many of the newest entries say; what older ones say is in the log alone."""
 STAMPED: Final = 64
 """Origins that get a checkpoint while idle, those that were used last: a host whose name changes leaves many behind."""
 _SECOND_NS: Final = 1_000_000_000
@@ -80,10 +82,16 @@ class LogWriter:
             batch = _up_to_rotation(self._catalog.log_records(origin, size, BATCH))
             if not batch:
                 raise LedgerError(_APPEND, origin, hint=f"the catalog has no entry {size}: restore it from a backup")
+            if not all(record.body for record in batch):
+                hint = "entries are missing that were there before: restore the ledger's folder from a copy"
+                raise LedgerError(_APPEND, log_folder(self._data, origin), hint=hint)
             signers = self._signers(origin, size, batch)
             root = TileWriter(log_folder(self._data, origin), self._fs).append(size, [record.body for record in batch])
-            size += len(batch)
+            before, size = size, size + len(batch)
             self._publish(Checkpoint(origin, size, root), signers, now_ns, rotation=batch[-1].kind == "key")
+            if size // KEPT > before // KEPT:
+                kept_from = (size // KEPT - 1) * KEPT
+                self._catalog.empty_log(origin, max(0, (before // KEPT - 1) * KEPT), kept_from)
 
     def _finish_rotation(self, now_ns: int) -> None:
         """Do the rest of a rotation that was committed and interrupted, before anything else is signed."""

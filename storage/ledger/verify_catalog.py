@@ -95,7 +95,7 @@ def never_written(catalog: Catalog, origin: str, now_ns: int) -> Finding | None:
     first = catalog.log_records(origin, 0, 1)
     if not first:
         return None
-    body = orjson.loads(first[0].body)
+    body = orjson.loads(first[0].body or b"{}")  # the log had it long ago
     if now_ns - int(body.get("sealed_ns") or body.get("at_ns") or 0) < SETTLE_NS:
         return None
     detail = "it has no checkpoint, and the catalog has what was put into its log: the log was removed"

@@ -135,7 +135,7 @@ class _Roots:
 def _chunk(audit: LogAudit, catalog: Catalog, roots: _Roots, start: int, count: int) -> None:
     """One bundle: what its entries say, and where tile, bundle and catalog differ."""
     origin, index = audit.origin, start // TILE_WIDTH
-    copies: list[bytes | None] = [record.body for record in catalog.log_records(origin, start, count)]
+    copies: list[bytes | None] = [record.body or None for record in catalog.log_records(origin, start, count)]
     if len(copies) < count:
         detail = f"the catalog lacks log entries {start + len(copies)} to {start + count - 1}: an older catalog was restored"
         audit.findings.append(Finding(origin=origin, verdict=Verdict.MISSING, path="catalog.sqlite", detail=detail))

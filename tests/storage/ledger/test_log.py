@@ -1,5 +1,6 @@
 """The logs are written from the catalog: what a checkpoint covers is durable, a crash anywhere is only a delay, keys rotate in the open."""
 
+import shutil
 from contextlib import closing
 
 import pytest
@@ -8,7 +9,7 @@ from storage.catalog import Catalog
 from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.keys import Keys, known_keys
 from storage.ledger.log import Log, origins, signed_at, status
-from storage.ledger.log_writer import Ledger, LogWriter
+from storage.ledger.log_writer import KEPT, Ledger, LogWriter
 from storage.ledger.note import VerifierKey
 from tests.failing_disk import Crash, FailingDisk
 from tests.storage.ledger.log_records import CALLS, NOW_NS, ORIGIN, SECOND_NS, advance, head_of, records
@@ -28,6 +29,23 @@ def test_the_log_has_what_the_catalog_has_and_a_checkpoint_over_it(tmp_path, cat
     assert Log(tmp_path, ORIGIN).entry(299) == {"entry": 299, "kind": "segment"}
     assert catalog.log_index(ORIGIN, 299) == 299
     assert catalog.log_index(ORIGIN, 300) is None
+
+
+def test_the_catalog_forgets_what_the_log_has_had_for_long(tmp_path, catalog):
+    """The newest stay, for a log whose newest files are lost; older ones are in the log alone, and lost with it."""
+    writer = LogWriter(tmp_path, catalog, Keys(tmp_path))
+    for entry in range(3 * KEPT):
+        catalog.append_log(records(entry, 1))
+        writer.advance(ORIGIN, now_ns=NOW_NS)
+    kept = [bool(record.body) for record in catalog.log_records(ORIGIN, 0, 3 * KEPT)]
+    assert kept == [False] * (2 * KEPT) + [True] * KEPT
+    assert [each["entry"] for each in Log(tmp_path, ORIGIN).entries()] == list(range(3 * KEPT))
+    catalog.append_log(records(3 * KEPT, 2 * KEPT))
+    writer.advance(ORIGIN, now_ns=NOW_NS)
+    assert sum(bool(record.body) for record in catalog.log_records(ORIGIN, 0, 5 * KEPT)) == KEPT
+    shutil.rmtree(tmp_path / "ledger" / ORIGIN)
+    with pytest.raises(LedgerError, match="restore the ledger's folder"):
+        advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
 
 
 def test_the_checkpoint_says_when_it_was_signed(tmp_path, catalog):
