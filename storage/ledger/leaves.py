@@ -113,10 +113,12 @@ def _read(footer: Footer) -> Iterator[pa.RecordBatch]:
     """The leaves by Arrow's kernels."""
     names = [name for name in footer.schema.names if name not in footer.null]
     try:
+        # text that is stored with a dictionary comes with it, and is put together once; within lists, only row groups by themselves
         with pq.ParquetFile(footer.path, read_dictionary=sorted(footer.repeated)) as parquet:
-            for rows in parquet.iter_batches(BATCH_ROWS, columns=names, use_threads=False):
-                places = [rows.column(name).cast(LEAVES.field(name).type) for name in LEAVES.names[:3]]
-                yield pa.RecordBatch.from_arrays([*places, _hashed(salted_forms(rows))], schema=LEAVES)
+            for number in range(parquet.metadata.num_row_groups):
+                for rows in parquet.read_row_group(number, columns=names, use_threads=False).to_batches(BATCH_ROWS):
+                    places = [rows.column(name).cast(LEAVES.field(name).type) for name in LEAVES.names[:3]]
+                    yield pa.RecordBatch.from_arrays([*places, _hashed(salted_forms(rows))], schema=LEAVES)
     except (OSError, pa.ArrowException) as error:
         raise unreadable(footer.path, footer.table) from error
 

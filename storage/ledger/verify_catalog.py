@@ -65,8 +65,10 @@ class CatalogCheck:
         """The verdict about a segment that is in the catalog or in files, and not in the log."""
         if number not in self._entries:
             return self._finding(Verdict.EXTRA, number, "rows of a segment that was never sealed", rows=rows)
-        numbers = self._audit.numbers
-        if self._catalog.log_index(self._audit.origin, number) is not None:
+        numbers, index = self._audit.numbers, self._catalog.log_index(self._audit.origin, number)
+        if index is not None and index < self._audit.size:
+            return self._finding(Verdict.MISSING, number, "its log entry is gone", rows=rows)
+        if index is not None:
             meaning = "not in the log yet: the next seal puts it there"
         elif not numbers or number < numbers[0]:
             return self._finding(Verdict.UNLEDGERED, number, "sealed before there was a ledger", rows=rows)

@@ -182,17 +182,21 @@ def test_erased_rows_are_erased_and_the_others_of_their_entry_are_valid(lake: La
 
 
 def test_erased_rows_that_come_back_are_extra(lake: Lake, tmp_path: Path) -> None:
-    shutil.copytree(lake.data / "data", tmp_path / "backup")
-    wanted = Wanted(selector=Selector(actors=("ada",)), subject="actor", fingerprint="f", reason="r", by="b")
+    """A file of a backup stands in the place of the one that the order left."""
+    wanted = Wanted(selector=Selector(run="run-1"), subject="run", fingerprint="f", reason="r", by="b")
+    backup = lake.copy(tmp_path / "backup")
     erase(lake.data, wanted, now_ns=sealed_ns(70), hooks=Hooks())
     with closing(Catalog.open(lake.data)) as catalog:
         LogWriter(lake.data, catalog, Keys(lake.data)).advance(ORIGIN, now_ns=sealed_ns(70))
-    file = lake.file("spans", 1)
-    (backup,) = (tmp_path / "backup" / "spans").rglob("*-000000000001.parquet")
-    shutil.copy(backup, lake.path(file))
-    lake.believe(file)
+    file = backup.file("spans", 1)
+    target = lake.data / file.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(backup.path(file), target)
+    values = {name: getattr(file, name) for name in FileRecord.__dataclass_fields__}
+    lake.sql(f"INSERT OR REPLACE INTO files ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", *values.values())
     found = only(lake.verify(), Verdict.EXTRA)
     assert (found.first, found.record_id) == (1, f"{ORIGIN}/1/0")
+    assert "removed" in found.detail
 
 
 # memory
@@ -316,7 +320,7 @@ def test_a_checkpoint_elsewhere_contradicts_a_log_that_was_taken_back(lake: Lake
 
 
 def test_the_first_of_many_bad_records_is_named_once(lake: Lake) -> None:
-    """One finding a file, not one an entry."""
+    """One finding for neighbouring entries of a file, not one for each."""
     lake.compact()
 
     def change(rows: list[dict[str, object]]) -> None:
@@ -324,8 +328,9 @@ def test_the_first_of_many_bad_records_is_named_once(lake: Lake) -> None:
             row["actor"] = "eve"
 
     lake.rewrite(lake.file("spans", 0), change)
-    found = only(lake.verify(), Verdict.ALTERED)
-    assert (found.first, found.record_id) == (0, f"{ORIGIN}/0/0")
+    found = [each for each in lake.verify().findings if each.verdict is Verdict.ALTERED]
+    assert [(each.first, each.last, each.record_id) for each in found] == [(0, 2, f"{ORIGIN}/0/0"), (5, 5, f"{ORIGIN}/5/0")]
+    assert "3 entries alike" in found[0].detail
 
 
 def test_a_file_that_compaction_takes_away_meanwhile_is_found_where_its_rows_are(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

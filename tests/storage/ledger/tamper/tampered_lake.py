@@ -102,6 +102,7 @@ class Lake:
 
     def copy(self, target: Path) -> "Lake":
         """The same lake, and the same memory, elsewhere."""
+        target.mkdir(exist_ok=True)
         shutil.copytree(self.data, target / "data")
         shutil.copy(self.state, target / "state.json")
         return Lake(target / "data", target / "state.json")
