@@ -58,7 +58,7 @@ class Footer:
     filled: set[str]
     """Columns without a NULL, or so the footer says."""
     repeated: set[str]
-    """Columns of text that are stored with a dictionary."""
+    """Leaf columns of text or bytes that are stored with a dictionary, by their Parquet paths."""
 
     def _read_group(self, parquet: pq.ParquetFile, number: int, *, believed: bool) -> None:
         group = parquet.metadata.row_group(number)
@@ -66,7 +66,7 @@ class Footer:
         said = [leaf for leaf, claim in claims.items() if claim is Nulls.ALL]
         self.null &= {leaf for leaf in said if "." not in leaf} if believed else self._null_columns(parquet, number, said)
         self.filled -= {_column_of(leaf) for leaf, claim in claims.items() if claim is not Nulls.NONE}
-        self.repeated |= {chunk.path_in_schema for chunk in _chunks(group) if self._is_repeated(chunk)}
+        self.repeated |= {chunk.path_in_schema for chunk in _chunks(group) if _is_repeated(chunk)}
 
     def _null_columns(self, parquet: pq.ParquetFile, group: int, leaves: Sequence[str]) -> set[str]:
         """The columns that are NULL in every row, of those with these leaf columns, which are said to be NULL: not those of empty lists."""
@@ -80,9 +80,6 @@ class Footer:
                 if column.null_count < len(column):
                     found.discard(name)
         return found
-
-    def _is_repeated(self, chunk: pq.ColumnChunkMetaData) -> bool:
-        return self.types.get(chunk.path_in_schema) == "text" and "RLE_DICTIONARY" in chunk.encodings
 
 
 def unreadable(path: Path, table: str) -> LedgerError:
@@ -114,6 +111,10 @@ def _claim(chunk: pq.ColumnChunkMetaData) -> Nulls:
     statistics = chunk.statistics
     nulls = statistics.null_count if statistics is not None and statistics.has_null_count else None
     return Nulls.ALL if nulls == chunk.num_values else Nulls.NONE if nulls == 0 else Nulls.UNKNOWN
+
+
+def _is_repeated(chunk: pq.ColumnChunkMetaData) -> bool:
+    return chunk.physical_type == "BYTE_ARRAY" and "RLE_DICTIONARY" in chunk.encodings
 
 
 def _column_of(leaf: str) -> str:

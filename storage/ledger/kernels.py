@@ -16,13 +16,16 @@ from storage.ledger.row_form import SALT, SALT_BYTES
 
 _Piece: TypeAlias = Any  # bytes, or an array of them
 _BYTES: Final = pa.large_binary()
+_ALIKE_FROM: Final = 1e-4
+_ALIKE_TO: Final = 1e10
+_POINT_ZERO: Final = (pa.scalar(".0", pa.large_string()), pa.scalar("", pa.large_string()))
 _NULL: Final = pa.scalar(None, _BYTES)
 
 
 def salted_forms(rows: pa.RecordBatch) -> pa.Array:
     """Return what the leaf hash of each row is of, 00 ‖ salt ‖ canonical form, as large_binary; NULL where the salt is not 16 bytes.
 
-    Columns, not those within others, may be dictionaries. Raises `LedgerError` as `storage.ledger.canonical.type_names` does.
+    Columns, and those within others, may be dictionaries. Raises `LedgerError` as `storage.ledger.canonical.type_names` does.
     """
     salt = rows.column(SALT).cast(_BYTES)
     salt = pc.if_else(pc.equal(pc.binary_length(salt), SALT_BYTES), salt, _NULL)
@@ -50,6 +53,8 @@ def _pieces(column: pa.Array) -> list[_Piece]:
     kind = column.type
     if not len(column):
         return [pa.array([], _BYTES)]
+    if pa.types.is_dictionary(kind):
+        return [_joined(_pieces(column.dictionary)).take(column.indices)]
     if pa.types.is_struct(kind):
         mark = pc.if_else(column.is_valid(), pa.scalar(b"s%d;" % kind.num_fields, _BYTES), _NULL)
         return [mark, *(_inner(column.field(number)) for number in range(kind.num_fields))]
@@ -69,14 +74,23 @@ def _scalars(column: pa.Array) -> Iterator[_Piece]:
             digits = pa.array([None if value is None else value.hex().encode() for value in column.to_pylist()], _BYTES)
             yield from (b"x", _text(pc.binary_length(column)), b":", digits)
         case "double":
-            written = [None if value is None else repr(value).encode() for value in column.to_pylist()]
-            yield from (b"d", pa.array(written, _BYTES), b";")
+            yield from (b"d", _decimals(column).cast(_BYTES), b";")
         case "bool":
             yield pc.if_else(column, pa.scalar(b"b1;", _BYTES), pa.scalar(b"b0;", _BYTES))
         case "time":
             yield from (b"u", _text(column.cast(pa.int64())), b";")
         case _:
             yield from (b"i", _text(column), b";")
+
+
+def _decimals(column: pa.Array) -> pa.Array:
+    """Doubles as Python's repr writes them, which Arrow does between these bounds, but for the .0 of whole numbers."""
+    size = pc.abs(column)
+    alike = pc.or_(pc.and_(pc.greater_equal(size, _ALIKE_FROM), pc.less(size, _ALIKE_TO)), pc.equal(size, 0.0))
+    texts = column.cast(pa.large_string())
+    texts = pc.if_else(pc.equal(column, pc.floor(column)), pc.binary_join_element_wise(texts, *_POINT_ZERO), texts)
+    others = column.filter(pc.invert(alike)).to_pylist()
+    return pc.replace_with_mask(texts, pc.invert(alike), pa.array(map(repr, others), pa.large_string())) if others else texts
 
 
 def _lengths(column: pa.Array) -> pa.Array:

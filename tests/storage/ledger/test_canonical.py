@@ -30,6 +30,14 @@ EXAMPLE_FORM = (
 )
 
 
+SALT = bytes(16)
+
+
+def salted(stored: pa.Table) -> pa.RecordBatch:
+    column = pa.array([SALT] * stored.num_rows, pa.binary(16))
+    return stored.append_column("salt", column).combine_chunks().to_batches()[0]
+
+
 @pytest.fixture(scope="module")
 def connection() -> Any:
     with duckdb.connect(config={"threads": 1}) as opened:
@@ -124,7 +132,9 @@ def test_doubles_are_written_alike_bit_by_bit(connection: Any) -> None:
         *(rng.random() for _ in range(20_000)),
     ]
     column = pa.table({"x": pa.array(values, pa.float64())})
-    assert evaluated(connection, form_sql(column.schema), column) == [f"x=d{each!r};" for each in values]
+    forms = [f"x=d{each!r};" for each in values]
+    assert evaluated(connection, form_sql(column.schema), column) == forms
+    assert [text[17:].decode() for text in salted_forms(salted(column)).to_pylist()] == forms
 
 
 def test_nan_is_one_value_whatever_its_sign_and_payload(connection: Any) -> None:
@@ -133,19 +143,12 @@ def test_nan_is_one_value_whatever_its_sign_and_payload(connection: Any) -> None
         for bits in (0x7FF8000000000000, 0xFFF8000000000000, 0x7FF0000000000001, 0xFFFFFFFFFFFFFFFF)
     ]
     column = pa.table({"x": pa.array(nans, pa.float64())})
+    assert {text[17:] for text in salted_forms(salted(column)).to_pylist()} == {b"x=dnan;"}
     assert (
         evaluated(connection, form_sql(column.schema), column)
         == ["x=dnan;"] * len(nans)
         == [form({"x": nan}, {"x": "double"}).decode() for nan in nans]
     )
-
-
-SALT = bytes(16)
-
-
-def salted(stored: pa.Table) -> pa.RecordBatch:
-    column = pa.array([SALT] * stored.num_rows, pa.binary(16))
-    return stored.append_column("salt", column).combine_chunks().to_batches()[0]
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -79,6 +79,7 @@ def test_order_row_groups_encodings_and_widths_of_a_file_do_not_matter(tmp_path:
     narrow = pa.schema([field.with_type(pa.string()) if field.type == pa.large_string() else field for field in SPANS])
     paths = [
         written(tmp_path / "groups.parquet", stored.take(list(reversed(range(60)))), row_group_size=7),
+        written(tmp_path / "dictionaries.parquet", stored, dictionary_pagesize_limit=300, data_page_size=200, write_batch_size=16),
         written(tmp_path / "columns.parquet", stored.select(sorted(SPANS.names, reverse=True)), compression="none", use_dictionary=False),
         written(tmp_path / "narrow.parquet", stored.cast(narrow), write_statistics=False, data_page_version="2.0", compression="gzip"),
     ]
