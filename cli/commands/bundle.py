@@ -17,6 +17,7 @@ from cli.options import EXIT_NO, ConfigOption, DataOption, data_directory, fail,
 if TYPE_CHECKING:
     from collector.config import Config
     from storage.lake import Lake
+    from storage.ledger.bundle import Bundle
 
 _PRICED = ("record_id", "model", "model_requested", "provider", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
            "cost_usd", "cost_source", "price_version")  # fmt: skip
@@ -47,6 +48,15 @@ def bundle(
         return
     if run_id is None:
         fail("which run?", "auditlake bundle RUN_ID; `auditlake runs` lists them")
+    made = _made(data, config, run_id, target, reason)
+    typer.echo("\n".join(made.said))
+    told = f"{made.path}: {made.rows} rows, {made.bytes:,} bytes"
+    typer.echo(f"{told}; whoever gets it needs the keys on another way: auditlake ledger key", err=True)
+    if not made.is_signed:
+        typer.echo("warning: the exporter's statement is not signed: the ledger's key cannot be read here", err=True)
+
+
+def _made(data: Path | None, config: Path | None, run_id: str, target: Path | None, reason: str) -> "Bundle":
     from cli.access import operating_user
     from cli.commands._lake import one_run
     from cli.configuration import load_or_fail
@@ -67,14 +77,7 @@ def bundle(
         software = f"auditlake {version('auditlake')}"
         export = Export(run_id=name, by=operating_user(), reason=reason, at_ns=time.time_ns(), software=software, files=files)
         path = target or Path("evidence-" + re.sub(r"[^\w.-]+", "_", name) + ".zip")
-        made = write_bundle(directory, read.lake.catalog, places, path, export, Keys(directory, kept.keys, kept.environ))
-    typer.echo("\n".join(made.said))
-    typer.echo(
-        f"{path}: {made.rows} rows, {made.bytes:,} bytes; whoever gets it also needs the key, on another way: auditlake ledger key",
-        err=True,
-    )
-    if not made.is_signed:
-        typer.echo("warning: the exporter's statement is not signed: the ledger's key cannot be read here", err=True)
+        return write_bundle(directory, read.lake.catalog, places, path, export, Keys(directory, kept.keys, kept.environ))
 
 
 def _run(lake: "Lake", run_id: str) -> dict[str, bytes]:

@@ -78,6 +78,11 @@ def export(
         target = folder or Path("fixture-" + re.sub(r"[^\w.-]+", "_", found.run_id))
         _write(target, found, different, hidden_keys=hidden_keys)
         typer.echo(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}", err=True)
+    _warn(different, hidden_keys=hidden_keys)
+
+
+def _warn(different: list[str], *, hidden_keys: bool) -> None:
+    """Say why a replay of the fixture gives something else."""
     if different:
         typer.echo(
             f"warning: this version reads the records otherwise than the lake has them: {', '.join(different)}\n"

@@ -60,6 +60,7 @@ class Export:
 class Bundle:
     """What was written."""
 
+    path: Path
     rows: int
     entries: int
     bytes: int
@@ -83,7 +84,7 @@ def write_bundle(data: Path, catalog: Catalog, places: Sequence[Place], target: 
     archive = _archive(target.stem, files, export.at_ns)
     said = _published(target, archive)
     rows = sum(part.rows.num_rows for entry in entries for part in entry.tables.values())
-    return Bundle(rows=rows, entries=len(entries), bytes=len(archive), is_signed=signer is not None, said=tuple(said))
+    return Bundle(path=target, rows=rows, entries=len(entries), bytes=len(archive), is_signed=signer is not None, said=tuple(said))
 
 
 def places_of_run(lake: "Lake", run_id: str) -> list[Place]:

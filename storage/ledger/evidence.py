@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, S
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -26,8 +26,12 @@ from storage.ledger.tiles import TILE_WIDTH
 from storage.ledger.tombstones import FOLDER
 from storage.schema import TABLES
 
+if TYPE_CHECKING:
+    import duckdb
+
 _GATHER: Final = "gather evidence"
 _NO_ROWS: Final = {"rows": 0, "root": ""}
+_PLACED: Final = pa.schema([("entry", pa.int64()), ("entry_row", pa.int64()), ("leaf", pa.binary())])
 _LEAVES: Final = (
     "SELECT entry, entry_row, {leaf} AS leaf FROM read_parquet($path, hive_partitioning = false) "
     "WHERE entry BETWEEN $first AND $last AND list_contains($entries, entry)"
@@ -161,22 +165,15 @@ class _Stored:
     @classmethod
     def read(cls, data: Path, catalog: Catalog, origin: str, table: str, wanted: Mapping[int, Set[int]]) -> "_Stored":
         import duckdb
-        import pyarrow.parquet as pq
 
-        rows, leaves = [TABLES[table].empty_table()], []
+        rows, leaves = [TABLES[table].empty_table()], [_PLACED.empty_table()]
         with duckdb.connect(config={"threads": 2}) as connection:
             for file in _holding(catalog.live_files(table), origin, wanted):
-                path = locate(data, file.path)
                 among = {entry: wanted[entry] for entry in wanted if file.min_entry <= entry <= file.max_entry}
-                limits = {"path": str(path), "first": min(among), "last": max(among), "entries": list(among)}
-                try:
-                    sql = _LEAVES.format(leaf=leaf_sql(pq.read_schema(path)))
-                    leaves.append(connection.sql(sql, params=limits).to_arrow_table())
-                    rows.append(_rows(path, table, among))
-                except (OSError, pa.ArrowException, duckdb.Error) as error:
-                    raise StorageError(_GATHER, path, hint="it cannot be read: `auditlake doctor` names damaged files") from error
-        nothing = pa.table({"entry": pa.array([], pa.int64()), "entry_row": pa.array([], pa.int64()), "leaf": pa.array([], pa.binary())})
-        return cls(rows=pa.concat_tables(rows), leaves=pa.concat_tables(leaves) if leaves else nothing)
+                found, hashed = _read(connection, data, file, among)
+                rows.append(found)
+                leaves.append(hashed)
+        return cls(rows=pa.concat_tables(rows), leaves=pa.concat_tables(leaves))
 
     def evidence(self, removed: "Removed", origin: str, entry: int, table: str, stated: Mapping[str, Any]) -> TableEvidence:
         """Raises `LedgerError` when the rows of the entry, with what stays of removed ones, do not lead to the root that is `stated`."""
@@ -197,6 +194,24 @@ class _Stored:
 def _holding(files: Sequence[FileRecord], origin: str, entries: Iterable[int]) -> list[FileRecord]:
     numbers = list(entries)
     return [file for file in files if file.origin == origin and any(file.min_entry <= entry <= file.max_entry for entry in numbers)]
+
+
+def _read(
+    connection: "duckdb.DuckDBPyConnection", data: Path, file: FileRecord, wanted: Mapping[int, Set[int]], *, again: bool = True
+) -> tuple[pa.Table, pa.Table]:
+    """The wanted rows of a file, and the leaf hashes of all rows of their entries; once more when compaction moves it meanwhile."""
+    import duckdb
+    import pyarrow.parquet as pq
+
+    path = locate(data, file.path)
+    limits = {"path": str(path), "first": min(wanted), "last": max(wanted), "entries": list(wanted)}
+    try:
+        sql = _LEAVES.format(leaf=leaf_sql(pq.read_schema(path)))
+        return _rows(path, file.table_name, wanted), connection.sql(sql, params=limits).to_arrow_table().cast(_PLACED)
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        if again and locate(data, file.path) != path:
+            return _read(connection, data, file, wanted, again=False)
+        raise StorageError(_GATHER, path, hint="it cannot be read: `auditlake doctor` names damaged files") from error
 
 
 def _rows(path: Path, table: str, wanted: Mapping[int, Set[int]]) -> pa.Table:
