@@ -3,7 +3,7 @@
 import os
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from storage.ledger.log_writer import Ledger
 
 
+ROTATE: Final = "ledger.rotate"
+"""What access_log calls it."""
 WAIT_SECONDS = 30.0
 """How long a sealer at work may take to end."""
 
@@ -41,8 +43,7 @@ def key(
     if to_file and to_env:
         fail("which new key?", "give either --to-file or --to-env")
     directory = data_directory(data, config)
-    ledger = _ledger(config)
-    keys = _rotated(directory, ledger, to_file, to_env, lost=lost) if rotate else _keys(directory, ledger, origin)
+    keys = _rotated(directory, config, to_file, to_env, lost=lost) if rotate else _keys(directory, config, origin)
     if not keys:
         fail("there is no log yet", "name the one to come: --origin NODE/collector", code=EXIT_NO)
     if output is OutputFormat.table:
@@ -71,31 +72,56 @@ def status(data: DataOption = None, config: ConfigOption = None, output: FormatO
             typer.echo(f"warning: {each.kind} {each.target}, {each.origin}: {each.trouble}", err=True)
 
 
-def _ledger(config: Path | None) -> "Ledger":
-    from cli.configuration import load_or_fail
-
-    return load_or_fail(config).ledger.kept(os.environ)
-
-
-def _keys(data: Path, ledger: "Ledger", origin: str | None) -> list[str]:
+def _keys(data: Path, config: Path | None, origin: str | None) -> list[str]:
     """The verifier keys in use, of one log or of all that there are."""
+    from cli.access import owned
+    from cli.configuration import load_or_fail
     from storage.ledger.keys import Keys, known_keys
 
     newest = {text.split("+", 1)[0]: text for text in known_keys(data)}
     if origin is None:
         return list(newest.values())
-    return [newest.get(origin) or str(Keys(data, ledger.keys, ledger.environ).signer(origin).verifier)]
+    if origin in newest:
+        return [newest[origin]]
+    ledger = load_or_fail(config).ledger.kept(os.environ)
+    data.mkdir(parents=True, exist_ok=True)
+    with owned(data, "keys"):
+        return [str(Keys(data, ledger.keys, ledger.environ).signer(origin).verifier)]
 
 
-def _rotated(data: Path, ledger: "Ledger", to_file: Path | None, to_env: str | None, *, lost: bool) -> list[str]:
+def _rotated(data: Path, config: Path | None, to_file: Path | None, to_env: str | None, *, lost: bool) -> list[str]:
+    """Rotate, and say in the lake who did."""
+    from cli.access import AccessLog
+    from cli.configuration import load_or_fail
+    from storage.catalog import Catalog
+    from storage.errors import StorageError
+
+    Catalog.open(data, read_only=True).close()  # there must be a lake
+    loaded = load_or_fail(config)
+    log = AccessLog(loaded, data, scans=False)
+    log.record(ROTATE, outcome="requested", resource="ledger")
+    try:
+        keys = _rotate(data, loaded.ledger.kept(os.environ), to_file, to_env, lost=lost)
+    except StorageError:
+        log.record(ROTATE, outcome="failure", resource="ledger")
+        raise
+    log.record(ROTATE, outcome="success", resource="ledger", code="lost" if lost else None, more={"auditlake.ledger.keys": keys})
+    try:
+        log.seal()
+    except StorageError as error:
+        typer.echo(f"warning: the rotation is done and recorded, but the record is not in the ledger yet: {error}", err=True)
+    return keys
+
+
+def _rotate(data: Path, ledger: "Ledger", to_file: Path | None, to_env: str | None, *, lost: bool) -> list[str]:
     import time
 
+    from cli.access import owned
     from collector.sealer import seal_lock
     from storage.catalog import Catalog
     from storage.ledger.keys import KeySource
     from storage.ledger.rotation import rotate
 
     to = KeySource(file=to_file, env=to_env) if to_file or to_env else None
-    Catalog.open(data, read_only=True).close()  # there must be a lake
-    with closing(Catalog.open(data)) as catalog, seal_lock(data, "rotate the ledger's key", wait_seconds=WAIT_SECONDS):
+    with closing(Catalog.open(data)) as catalog, seal_lock(data, "rotate the ledger's key", wait_seconds=WAIT_SECONDS), owned(data, "."):
         return [str(key) for key in rotate(data, catalog, ledger, now_ns=time.time_ns(), to=to, lost=lost)]

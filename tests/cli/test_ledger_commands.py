@@ -8,6 +8,7 @@ import pytest
 
 from collector.sealer import seal_lock
 from storage.catalog import Catalog
+from storage.lake import Lake
 from storage.layout import LogRecord
 from storage.ledger.keys import Keys, create_seed
 from storage.ledger.log import Log
@@ -57,8 +58,14 @@ def test_rotating_writes_what_waits_and_prints_the_new_keys(folder):
     before = invoked(folder, "ledger", "key").stdout
     result = invoked(folder, "ledger", "key", "--rotate")
     assert result.returncode == 0
-    assert result.stdout == invoked(folder, "ledger", "key").stdout != before
+    after = invoked(folder, "ledger", "key").stdout
+    assert set(result.stdout.splitlines()) < set(after.splitlines())
+    assert not set(before.splitlines()) & set(after.splitlines())
     assert [each.get("kind") for each in Log(folder / "auditlake-data", "node/access").entries()] == [None, None, "key"]
+    with Lake.open(folder / "auditlake-data") as lake:
+        told = lake.sql("SELECT outcome, attributes['auditlake.ledger.keys'] AS keys FROM access_log ORDER BY time").to_pylist()
+    assert [row["outcome"] for row in told] == ["requested", "success"]
+    assert json.loads(told[1]["keys"]) == result.stdout.splitlines()
 
 
 def test_rotating_to_a_key_elsewhere_goes_on_when_the_configuration_names_it(folder):
