@@ -67,7 +67,7 @@ def _with_runs(lake: Lake, catalog: Catalog, found: Rows, stated: list[str], nam
     if stated:
         final = catalog.run_of_traces(stated)
         runs = sorted({*stated, *(run for run in final.values() if run)})
-        rows = lake.sql(query_sql("person_runs"), {"runs": runs, "names": names})
+        rows = lake.sql(query_sql("person_runs"), {"run_ids": runs, "names": names})
         for table in TABLES:
             found.note(table, rows.filter(pc.equal(rows["of_table"], table)))
     return found
