@@ -7,7 +7,7 @@ is the true one, so that one edited file is named as what it is and costs no oth
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
@@ -18,6 +18,7 @@ from storage.catalog import Catalog
 from storage.ledger import merkle
 from storage.ledger.errors import LedgerError
 from storage.ledger.log import Log
+from storage.ledger.prefixes import Roots
 from storage.ledger.tiles import TILE_WIDTH, bundle_path, tile_path
 from storage.ledger.verdicts import Finding, Verdict
 from storage.ledger.verify_trust import Claim, Signed
@@ -88,51 +89,17 @@ def audit_log(log: Log, signed: Signed, catalog: Catalog, claims: Sequence[Claim
         return audit
     audit.size = head.size
     every = [*signed.claims, *claims]
-    roots = _Roots({head.size, *(claim.size for claim in every if claim.size <= head.size)})
+    roots = Roots({head.size, *(claim.size for claim in every if claim.size <= head.size)})
     for start in range(0, head.size, TILE_WIDTH):
         _chunk(audit, catalog, roots, start, min(TILE_WIDTH, head.size - start))
     _judge_root(audit, roots, head.root)
-    for claim in every:
-        _judge_claim(audit, roots, claim)
+    _judge_claims(audit, roots, every)
     _judge_order(audit, catalog)
     _judge_upper_tiles(audit, roots)
     return audit
 
 
-class _Roots:
-    """The roots at some sizes, by what the tiles say and by what the entries say."""
-
-    def __init__(self, sizes: Iterable[int]) -> None:
-        self.sizes = sorted(sizes)
-        self.tiles: dict[int, bytes] = {0: merkle.EMPTY_ROOT}
-        self.entries: dict[int, bytes] = {0: merkle.EMPTY_ROOT}
-        self.differing: list[int] = []  # indexes of entries that are not what their tile says
-        self.copied: list[int] = []  # indexes of entries that the catalog has otherwise
-        self.uses_tiles = True
-        self._upper_tiles: list[bytes] = []  # roots of full level-0 tiles
-        self._upper_entries: list[bytes] = []
-
-    def add(self, start: int, by_tile: Sequence[bytes], by_entry: Sequence[bytes]) -> None:
-        """Take the hashes of the entries from index `start` on."""
-        for size in self.sizes:
-            if start < size <= start + len(by_tile):
-                self.tiles[size] = merkle.root([*self._upper_tiles, merkle.root(by_tile[: size - start])])
-                self.entries[size] = merkle.root([*self._upper_entries, merkle.root(by_entry[: size - start])])
-        if len(by_tile) == TILE_WIDTH:
-            self._upper_tiles.append(merkle.root(by_tile))
-            self._upper_entries.append(self._upper_tiles[-1] if by_entry == by_tile else merkle.root(by_entry))
-
-    @property
-    def upper(self) -> list[bytes]:
-        """The roots of full bundles, by the copy that the checkpoint confirms."""
-        return self._upper_tiles if self.uses_tiles else self._upper_entries
-
-    def at(self, size: int) -> bytes | None:
-        """The root of the first `size` entries, by the copy that the checkpoint confirms."""
-        return (self.tiles if self.uses_tiles else self.entries).get(size)
-
-
-def _chunk(audit: LogAudit, catalog: Catalog, roots: _Roots, start: int, count: int) -> None:
+def _chunk(audit: LogAudit, catalog: Catalog, roots: Roots, start: int, count: int) -> None:
     """One bundle: what its entries say, and where tile, bundle and catalog differ."""
     origin, index = audit.origin, start // TILE_WIDTH
     copies: list[bytes | None] = [record.body or None for record in catalog.log_records(origin, start, count)]
@@ -188,7 +155,7 @@ def _file_finding(audit: LogAudit, error: LedgerError, below: str, what: str) ->
     return Finding(origin=audit.origin, verdict=verdict, path=f"ledger/{audit.origin}/{below}", detail=f"{what}: {error.hint}")
 
 
-def _judge_root(audit: LogAudit, roots: _Roots, signed_root: bytes) -> None:
+def _judge_root(audit: LogAudit, roots: Roots, signed_root: bytes) -> None:
     """Compare with the checkpoint, and name the entries, or tiles, that are not what was signed."""
     origin, folder = audit.origin, f"ledger/{audit.origin}"
     if roots.tiles.get(audit.size) == signed_root:
@@ -222,21 +189,29 @@ def _altered(audit: LogAudit, index: int, path: str, detail: str) -> Finding:
     return Finding(origin=audit.origin, verdict=Verdict.ALTERED, first=number, last=number, path=path, detail=detail)
 
 
-def _judge_claim(audit: LogAudit, roots: _Roots, claim: Claim) -> None:
-    """Hold a remembered, anchored or rotation head against the log."""
+def _judge_claims(audit: LogAudit, roots: Roots, claims: Sequence[Claim]) -> None:
+    """Hold remembered, anchored and rotation heads against the log; of many that one source contradicts, the smallest is told."""
+    contradicted: dict[tuple[str, Verdict], list[str]] = {}
+    for claim in sorted(claims, key=lambda each: each.size):
+        if claim.size > audit.size:
+            contradicted.setdefault((claim.source, Verdict.MISSING), []).append(_too_short(audit, claim))
+        elif roots.at(claim.size) != claim.root:
+            by = claim.source if claim.outside or claim.source == "rotation" else "what was seen before"
+            detail = f"its first {claim.size} entries are not those of {by}: the log was rewritten"
+            contradicted.setdefault((claim.source, Verdict.ALTERED), []).append(detail)
+        else:
+            audit.sound = max(audit.sound, claim.size)
+            if claim.outside:
+                audit.anchored = max(audit.anchored, claim.size)
+                audit.anchored_by.append(claim.source)
+    for (_, verdict), details in contradicted.items():
+        more = f" (and {len(details) - 1} more of its checkpoints)" if len(details) > 1 else ""
+        audit.findings.append(Finding(origin=audit.origin, verdict=verdict, detail=details[0] + more))
+
+
+def _too_short(audit: LogAudit, claim: Claim) -> str:
     said = f"{claim.size} entries, says {claim.source}" if claim.outside else f"{claim.size} entries were seen before"
-    if claim.size > audit.size:
-        detail = f"its log has {audit.size} entries, {said}: its tail was cut off, or an older copy was restored"
-        audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.MISSING, detail=detail))
-    elif roots.at(claim.size) != claim.root:
-        by = claim.source if claim.outside or claim.source == "rotation" else "what was seen before"
-        detail = f"its first {claim.size} entries are not those of {by}: the log was rewritten"
-        audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, detail=detail))
-    else:
-        audit.sound = max(audit.sound, claim.size)
-        if claim.outside:
-            audit.anchored = max(audit.anchored, claim.size)
-            audit.anchored_by.append(claim.source)
+    return f"its log has {audit.size} entries, {said}: its tail was cut off, or an older copy was restored"
 
 
 def _judge_order(audit: LogAudit, catalog: Catalog) -> None:
@@ -254,7 +229,7 @@ def _judge_order(audit: LogAudit, catalog: Catalog) -> None:
             ]
 
 
-def _judge_upper_tiles(audit: LogAudit, roots: _Roots) -> None:
+def _judge_upper_tiles(audit: LogAudit, roots: Roots) -> None:
     """Tiles above level 0 repeat the roots of those below."""
     level, below = 1, roots.upper
     while below and audit.root != merkle.EMPTY_ROOT:
