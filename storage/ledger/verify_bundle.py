@@ -378,6 +378,9 @@ Groups = dict[tuple[str, int, str], list[tuple[dict[str, Any], bytes]]]
 """Rows and their leaf hashes by origin, entry and table."""
 
 
+_UNSIGNED = "\nwarning: not signed by the exporter: rows may be left out, and what is no row, log entry or checkpoint is only stated"
+
+
 class Bundle:
     """The files of a bundle by name; those of SHA256SUMS, and no others."""
 
@@ -432,7 +435,7 @@ class Bundle:
         """The exporter signed SHA256SUMS, and so everything in the bundle, or says that it could not."""
         if not self.manifest["signed"]:
             need(SIGNATURE_FILE not in self.files, f"manifest.json knows of no {SIGNATURE_FILE}")
-            return " (not signed: what is not a row, a log entry or a checkpoint is only stated)"
+            return _UNSIGNED
         note = self.text(SIGNATURE_FILE)
         body, signers = opened(note, self.keys, SIGNATURE_FILE)
         need(len(signers) == 1 and note.count("\n") == 4, f"{SIGNATURE_FILE} is not one signature of a known key")
@@ -460,7 +463,7 @@ class Bundle:
                 row = parsed(line, f"line {number} of rows/{table}.jsonl")
                 leaf = leaf_of(row, schema[table], name_of(row))
                 groups.setdefault((row["origin"], row["entry"], table), []).append((row, leaf))
-        need(counts == self.manifest["rows"], "manifest.json counts other rows")
+        need(counts == self.manifest["rows"] and sum(counts.values()), "manifest.json counts other rows, or none")
         for proof in self.json("ledger/proofs.json"):
             self.check_entry(proof, checkpoints[proof["origin"]], groups)
         need(not groups, f"there is no proof of the rows of {', '.join('/'.join(map(str, key[:2])) for key in groups)}")
@@ -560,7 +563,7 @@ _NO_EVIDENCE = (
 def verify(path: Path, keys: Sequence[Key] = (), cosigners: Sequence[Key] = ()) -> list[str]:
     """Verify a bundle or a proof; return lines to tell. Raises `Refused`, and OSError when it cannot be read."""
     try:
-        if path.suffix == ".tlog-proof":
+        if path.is_file() and path.read_bytes().startswith(PROOF.encode()):
             return verify_proof(path.read_bytes().decode(), keys, cosigners)
         return Bundle(files_of(path), keys, cosigners).verify()
     except _NO_EVIDENCE as error:

@@ -42,7 +42,7 @@ def test_a_bundle_without_the_key_says_that_the_exporter_did_not_sign(made: Made
     with open_lake(made.data) as lake:
         bundle = write_bundle(made.data, lake.catalog, places_of_run(lake, RUN), tmp_path / "b.zip", EXPORT, unreadable)
     assert not bundle.is_signed
-    assert "not signed" in bundle.said[2]
+    assert "warning: not signed by the exporter" in bundle.said[2]
     assert not (tmp_path / "none.key").exists()
 
 

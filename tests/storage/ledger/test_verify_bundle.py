@@ -115,7 +115,7 @@ def test_inclusion_proofs_lead_to_the_root_and_to_no_other(data: st.DataObject) 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_have_the_same_leaf_after_they_were_json(table: str) -> None:
-    rows = adversarial_rows.rows(table, 150)
+    rows = adversarial_rows.rows(table, 80)
     types = type_names(TABLES[table])
     lines = rows_jsonl(adversarial_rows.arrow(table, rows)).split(b"\n")
     assert lines.pop() == b""
