@@ -48,11 +48,12 @@ def doctor(
 ) -> None:
     """Check the installation and the lake; exit with 1 when something is wrong."""
     from cli.configuration import load_or_fail
+    from cli.ledger_checks import anchors, verification
 
     loaded = load_or_fail(config)
     directory = data or loaded.parquet.path
     checks = [*installation(), *redaction(loaded), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
-    checks += [*forwarding(directory), *anchors(directory)]
+    checks += [*forwarding(directory), *verification(directory, time.time_ns()), *anchors(directory)]
     rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
     if output is OutputFormat.table:
         print_rows(rows, output)
@@ -174,17 +175,6 @@ def forwarding(directory: Path) -> Iterator[Check]:
         finding = f"{exporter}: configured no more, and its queue is not empty"
         remedy = f"configure it again to send the rest, or delete {exporter_folder(directory, exporter)}"
         yield Check(check="forwarding", state="warning", finding=finding, remedy=remedy)
-
-
-def anchors(directory: Path) -> Iterator[Check]:
-    """Where checkpoints are known outside of this host."""
-    from collector.anchoring.board import standings
-
-    for each in standings(directory):
-        finding = f"{each.kind} {each.target}, {each.origin}: {each.trouble or f'{each.size} entries'}"
-        state = "failed" if each.alarm else "warning" if each.trouble else "ok"
-        remedies = {"failed": "it contradicts this log: run `auditlake verify`", "warning": "docs/anchors.md says what each answer means"}
-        yield Check(check="anchor", state=state, finding=finding, remedy=remedies.get(state, ""))
 
 
 def _files(directory: Path, catalog: "Catalog", *, deep: bool) -> Iterator[Check]:

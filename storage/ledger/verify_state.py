@@ -6,7 +6,7 @@ signed too. So heads only ever grow here. Keep the file where those who can writ
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -116,6 +116,17 @@ def _spoken(said: Mapping[str, Any]) -> Spoken:
     if set(said) != {each.name for each in fields(Spoken)}:
         raise ValueError("not what a verification said")
     return Spoken(**{**said, "bad": tuple((each[0], each[1], each[2], each[3]) for each in said["bad"])})
+
+
+def newest(paths: Iterable[Path]) -> State | None:
+    """Return the state of the verification that ended last; files that are not there or no states say nothing."""
+    found = []
+    for path in paths:
+        try:
+            found.append(State.load(path))
+        except LedgerError:
+            continue
+    return max((state for state in found if state.verified_ns), key=lambda state: state.verified_ns or 0, default=None)
 
 
 def self_check_path(data: Path) -> Path:

@@ -9,9 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from storage.ledger.errors import LedgerError
 from storage.ledger.verdicts import BROKEN
-from storage.ledger.verify_state import Spoken, State, self_check_path
+from storage.ledger.verify_state import Spoken, State, newest, self_check_path
 
 _UNKNOWN: Final = "nobody has verified these records against the ledger: `auditlake verify` does"
 
@@ -25,18 +24,7 @@ def integrity(steps: Iterable[Mapping[str, Any]], data: Path, states: Sequence[P
     for step in steps:
         entries.setdefault(str(step["origin"]), set()).add(int(step["entry"]))
     origins = [{"origin": origin, "entries": sorted(numbers)} for origin, numbers in sorted(entries.items())]
-    return {**_said(entries, _newest(data, states)), "origins": origins}
-
-
-def _newest(data: Path, states: Sequence[Path]) -> State | None:
-    """The state of the verification that ended last; one that cannot be read says nothing."""
-    found = []
-    for path in (*states, self_check_path(data)):
-        try:
-            found.append(State.load(path))
-        except LedgerError:
-            continue
-    return max((state for state in found if state.verified_ns), key=lambda state: state.verified_ns or 0, default=None)
+    return {**_said(entries, newest((*states, self_check_path(data)))), "origins": origins}
 
 
 def _said(entries: Mapping[str, set[int]], state: State | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands.doctor import anchors
+from cli.ledger_checks import anchors
 from collector.anchoring.board import Board, Standing
 from tests.command_line import invoked
 from tests.sealed_flows import span, spans_request

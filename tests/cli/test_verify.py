@@ -3,10 +3,12 @@
 import csv
 import io
 import json
+import time
 from pathlib import Path
 
 import pytest
 
+from cli.ledger_checks import verification
 from storage.ledger.verify_state import default_path
 from tests.command_line import invoked
 from tests.storage.ledger.tamper.tampered_lake import ORIGIN, Lake, made
@@ -96,3 +98,16 @@ def test_the_state_is_below_the_users_state_folder_unless_it_is_said_where(tmp_p
     assert default_path(tmp_path, {"XDG_STATE_HOME": "state", "HOME": "/home/me"}) == Path("/home/me/.local/state/auditlake") / wanted.name
     assert default_path(tmp_path, {}).parent == tmp_path
     assert default_path(tmp_path / "other", {"HOME": "/home/me"}).name != wanted.name
+
+
+def test_the_doctor_says_what_the_last_verification_came_to(lake: Lake, tmp_path: Path) -> None:
+    def said() -> tuple[str, str]:
+        (check,) = verification(lake.data, time.time_ns())
+        return check.state, check.finding
+
+    assert said() == ("warning", "nobody has verified it yet")
+    assert invoked(tmp_path, "verify", "--data", str(lake.data)).returncode == 0
+    assert said() == ("ok", "verified 0 h ago, deep: nothing was altered, missing or extra")
+    lake.path(lake.file()).unlink()
+    assert invoked(tmp_path, "verify", "--data", str(lake.data), "--quick").returncode == 1
+    assert said() == ("failed", "verified 0 h ago, quick: it is not what was committed")
