@@ -130,3 +130,19 @@ def test_a_place_that_cannot_be_read_anchors_nothing_and_is_named(lake: Anchored
     assert result.returncode == 1
     assert json.loads(result.stdout)["origins"][0]["anchored_size"] == 0
     assert "example.com/w" in result.stdout + result.stderr
+
+
+def test_of_many_copies_that_contradict_a_log_the_first_is_told(lake: Anchored) -> None:
+    for _ in range(3):
+        lake.publish()
+        seal(lake.data, SEGMENT)
+    keys = lake.folder / "keys"
+    shutil.copytree(lake.data / "keys", keys)
+    shutil.rmtree(lake.data)
+    shutil.copytree(keys, lake.data / "keys")
+    seal(lake.data, *[SEGMENT] * 5)
+    details = [finding.get("detail", "") for finding in lake.report()["origins"][0]["findings"]]
+    told = [detail for detail in details if "copy" in detail]
+    assert told == [
+        f"its first 2 entries are not those of copy {lake.folder / 'elsewhere'}: the log was rewritten (and 2 more of its checkpoints)"
+    ]
