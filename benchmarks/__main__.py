@@ -1,6 +1,6 @@
 """`make bench`: every benchmark one after the other, tables on the terminal, one JSON file in benchmarks/results/local.
 
-`python -m benchmarks [NAME …]` runs some of them: ingest, audit, storage, reading, redaction, quality,
+`python -m benchmarks [NAME …]` runs some of them: ingest, audit, storage, ledger, reading, redaction, quality,
 dashboard. Nothing else should use the machine;
 these are measurements of one run, so compare ratios, and repeat before believing a difference.
 """
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/local"
 PROGRAMS = {"ingest": [], "audit": [], "redaction": [], "quality": [], "dashboard": ["--spans", "300000"]}
 """Those with a command line of their own that writes JSON, and its options."""
-MEASURED = ("storage", "reading", "command")
+MEASURED = ("storage", "ledger", "reading", "command")
 """Those that give their measures one by one."""
 
 
@@ -58,9 +58,9 @@ def measured(name: str) -> list[dict[str, Any]]:
 
 def measures(name: str, folder: Path) -> Iterable[tuple[str, float, str]]:
     """Return the measures of a benchmark, as they come."""
-    from benchmarks import reading, storage
+    from benchmarks import ledger, reading, storage
 
-    return {"storage": storage.measures, "reading": reading.measures, "command": command}[name](folder)
+    return {"storage": storage.measures, "ledger": ledger.measures, "reading": reading.measures, "command": command}[name](folder)
 
 
 def command(_: Path) -> Iterable[tuple[str, float, str]]:
