@@ -10,15 +10,16 @@ import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from collector.node import node_name
-from redaction.rules import PLACEHOLDER
 
 if TYPE_CHECKING:
     from collector.config import Config
     from redaction.policy import RedactionConfig
+    from redaction.redactor import Redactor
     from storage.journal import AttributeValue
 
 ACTOR: Final = "user.id"
@@ -41,8 +42,9 @@ class AccessLog:
         stand for them (`redaction.statement`). `origin` is the origin without the node. Raises `StorageError` or `RedactionError`.
         """
         from cli.configuration import cache_folder
+        from redaction.cleared import Cleared
+        from redaction.policy import policy_hash
         from redaction.pseudonym import load_or_create_key
-        from redaction.redactor import Redactor
         from storage.journal import Journal
 
         with owned(data, "keys"):
@@ -51,12 +53,14 @@ class AccessLog:
         self._config = config
         self._scans = scans
         self._stored: frozenset[str] = frozenset()
-        self._redactor = Redactor(without_vault(config.redaction), pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
+        self._policy = without_vault(config.redaction)
+        in_force, folder = policy_hash(self._policy), cache_folder()
+        self._cleared = None if scans or folder is None else Cleared(folder, in_force, self.pseudonym_key)
         self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
         node = config.parquet.node or node_name(socket.gethostname())
-        self._journal = Journal(data, f"{node}/{origin}", self._cleaned, self._redactor.policy_hash, time.time_ns)
+        self._journal = Journal(data, f"{node}/{origin}", self._cleaned, in_force, time.time_ns)
 
     @property
     def actor(self) -> str:
@@ -99,6 +103,8 @@ class AccessLog:
         self._stored = frozenset(stored)
         with owned(self._data, "wal"):
             self._journal.write([event])
+        if self._cleared is not None:
+            self._cleared.keep()
 
     def seal(self, *, at_least: int = 1) -> None:
         """Make the events visible to queries, unless a sealer runs here or fewer than `at_least` segments wait.
@@ -129,15 +135,29 @@ class AccessLog:
         return [text if self._is_clean(text) else each.text for (text, _), each in zip(items, cleaned, strict=True)]
 
     def _cleaned_unscanned(self, text: str, key: str | None) -> str:
+        if (self._cleared is not None and self._cleared.knows(text, key)) or self._is_clean(text):
+            return text
         from redaction.statement import cleaned_name, cleaned_statement
 
-        if self._is_clean(text):
-            return text
         put_right = cleaned_statement if key == STATEMENT else cleaned_name
-        return put_right(text, lambda part: self._redactor.clean_unscanned([(part, key)])[0].text, self.pseudonym_key)
+        cleaned = put_right(text, lambda part: self._redactor.clean_unscanned([(part, key)])[0].text, self.pseudonym_key)
+        if cleaned == text and self._cleared is not None:
+            self._cleared.add(text, key)
+        return cleaned
 
     def _is_clean(self, text: str) -> bool:
-        return text in self._stored or PLACEHOLDER.fullmatch(text) is not None
+        if text in self._stored:
+            return True
+        from redaction.rules import PLACEHOLDER
+
+        return PLACEHOLDER.fullmatch(text) is not None
+
+    @cached_property
+    def _redactor(self) -> "Redactor":
+        from cli.configuration import cache_folder
+        from redaction.redactor import Redactor
+
+        return Redactor(self._policy, pseudonym_key=self.pseudonym_key, cache_folder=cache_folder())
 
 
 @contextmanager

@@ -40,10 +40,10 @@ def recalled(config: RedactionConfig, folder: Path) -> bytes | None:
 
 
 def _path(config: RedactionConfig, folder: Path) -> Path:
-    return folder / f"policy-{hashlib.sha256(f'{policy_hash(config)} {_code()}'.encode()).hexdigest()[:24]}"
+    return folder / f"policy-{hashlib.sha256(f'{policy_hash(config)} {installation()}'.encode()).hexdigest()[:24]}"
 
 
-def _code() -> str:
+def installation() -> str:
     """Return what tells this installation's code from every other one: the files of this package as they stand, and versions."""
     package = Path(__file__).parent
     stated = [(path.relative_to(package), path.stat()) for path in sorted(package.rglob("*.py"))]

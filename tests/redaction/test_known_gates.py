@@ -38,9 +38,9 @@ def test_another_policy_has_none(folder: Path) -> None:
 
 def test_other_code_has_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recognizer that was changed may find more than the old prefilter knows."""
-    code = known_gates._code()
+    code = known_gates.installation()
     assert "presidio/detectors.py" in code
-    monkeypatch.setattr(known_gates, "_code", lambda: code.replace("presidio/detectors.py ", "presidio/detectors.py 1"))
+    monkeypatch.setattr(known_gates, "installation", lambda: code.replace("presidio/detectors.py ", "presidio/detectors.py 1"))
     assert recalled(PLAIN, folder) is None
 
 
