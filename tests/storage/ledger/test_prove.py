@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from collector.sealer import seal_pending
 from storage.catalog import Catalog
 from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.evidence import Place
@@ -20,6 +21,7 @@ from storage.ledger.prove import NotProven, RecordProof, parse_record_id, prove,
 from storage.ledger.receipt import issue
 from storage.ledger.verify_bundle import Key, Refused, verify, verify_proof
 from tests import second_ledger
+from tests.collector.test_ledger_receipts import body_of, sent
 from tests.sealed_lake import RECEIVED_NS
 from tests.storage.ledger import evidence_files
 
@@ -161,6 +163,15 @@ def test_a_receipt_becomes_the_proof_of_all_its_records(data: Path, catalog: Cat
     said = verify_proof(found.proof.text, keys(data), [])
     assert said[4] == f"receipt for 4 records of the request with SHA-256 {'0' * 64}: 4 are here"
     assert said[-1].startswith("VALID")
+
+
+def test_receipts_of_requests_that_share_an_entry_are_of_their_own_records(tmp_path: Path) -> None:
+    receipts = sent(tmp_path, body_of("a", "b"), body_of("c"))
+    with closing(Catalog.open(tmp_path)) as catalog:
+        seal_pending(tmp_path, catalog)
+        found = [prove_receipt(tmp_path, catalog, each.text(), verifiers(tmp_path)) for each in receipts]
+    assert [[record["row"]["name"] for record in each.proof.records] for each in found] == [["a", "b"], ["c"]]
+    assert [len(verify_proof(each.proof.text, keys(tmp_path), [])) for each in found] == [5, 4]
 
 
 @pytest.mark.parametrize(
