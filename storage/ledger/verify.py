@@ -202,6 +202,9 @@ class _Verification:
             self._state.files.pop(file.path, None)
             self._known.pop(file.path, None)
         else:
+            before = self._state.files.get(file.path)
+            if before is not None and before.sha256 != digest:
+                self._notes.append(f"{file.path} changed since it was verified last; its rows are the committed ones")
             self._state.files[file.path] = SeenFile(sha256=digest, at_ns=self._clock())
             self._known[file.path] = digest
         self._done += file.bytes

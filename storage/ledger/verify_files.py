@@ -21,6 +21,7 @@ from storage.errors import StorageError
 from storage.layout import FileRecord, locate
 from storage.ledger.leaves import LEAVES, LeafReader
 from storage.ledger.verdicts import Finding, Verdict
+from storage.ledger.verify_footer import footer_problems
 from storage.parquet import effective_ns
 from storage.schema import TIME_NS
 
@@ -28,8 +29,6 @@ GROUP_FILES: Final = 128
 GROUP_ROWS: Final = 50_000
 """Files that are hashed by one query: planning one takes longer than hashing a small file."""
 _NOBODY: Final = -(2**62)
-_MAGIC_BYTES: Final = 4
-_TAIL_BYTES: Final = 8
 
 
 class Gone(Exception):
@@ -158,7 +157,7 @@ def _looked_at(path: Path, record: FileRecord, digest: str, *, known: bool) -> F
     columns = _columns(path, ["origin", "entry", "entry_row", TIME_NS[record.table_name], "received_ns", "clock_flagged"])
     rows = _ordered(columns.select(["entry", "entry_row"]))
     findings = [*_record_findings(record, rows), *_origin_findings(record, columns), *_time_findings(record, columns)]
-    findings += [] if known else _unexplained(path, record)
+    findings += [] if known else [_finding(record, *said) for said in footer_problems(path, record.table_name)]
     note = None
     if digest != record.sha256:
         note = f"{record.path} is not the file that was published: it was rewritten, or the catalog's digest of it was changed"
@@ -206,32 +205,6 @@ def _time_findings(record: FileRecord, columns: pa.Table) -> Iterator[Finding]:
     dates = {datetime.fromtimestamp(each // 1_000_000_000, UTC).date().isoformat() for each in spread.values()}
     if folder != [name, f"date={record.date}"] or dates != {record.date}:
         yield _finding(record, Verdict.ALTERED, f"its rows are {name} of {', '.join(sorted(dates))}, which is not what its folder says")
-
-
-def _unexplained(path: Path, record: FileRecord) -> Iterator[Finding]:
-    """Bytes of a Parquet file that belong to no page, filter or footer: text can be hidden there, out of sight of every reader."""
-    with pq.ParquetFile(path) as parquet:
-        metadata = parquet.metadata
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(size - _TAIL_BYTES)
-        footer = int.from_bytes(file.read(4), "little")
-    parts = [(0, _MAGIC_BYTES), (size - _TAIL_BYTES - footer, size)]
-    for group in range(metadata.num_row_groups):
-        for number in range(metadata.num_columns):
-            column = metadata.row_group(group).column(number)
-            if column.has_offset_index or column.has_column_index:
-                return  # where they stand cannot be asked for
-            begun = min(each for each in (column.dictionary_page_offset, column.data_page_offset) if each)
-            parts.append((begun, begun + column.total_compressed_size))
-            if column.bloom_filter_offset and column.bloom_filter_length:
-                parts.append((column.bloom_filter_offset, column.bloom_filter_offset + column.bloom_filter_length))
-    at = extra = 0
-    for begun, ended in sorted(parts):
-        extra += max(0, begun - at)
-        at = max(at, ended)
-    if extra:
-        yield _finding(record, Verdict.EXTRA, f"{extra} bytes of it belong to no row: something was appended or inserted")
 
 
 def _lie(record: FileRecord, what: str, said: object, found: object) -> Finding:

@@ -183,7 +183,7 @@ class TableCheck:
         present = [row for part in parts for row in part.rows.tolist()]
         numbers = set(present)
         if order is not None and not present:
-            self._tell(Verdict.EXPIRED, entry, "all of its rows expired", rows=committed["rows"], order=order)
+            self._tell(Verdict.EXPIRED, entry, f"all of its rows of {self._table} expired", rows=committed["rows"], order=order)
             return
         if len(numbers) < len(present):
             twice = next(row for at, row in enumerate(sorted(present)[1:]) if row == sorted(present)[at])

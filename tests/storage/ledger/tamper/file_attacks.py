@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -139,6 +140,20 @@ def _flipped(lake: Lake) -> None:
     lake.believe(file)
 
 
+def _bounds(lake: Lake) -> None:
+    """The footer says that another trace is all there is: whoever looks for this one does not find it."""
+    file = lake.file()
+    path = lake.path(file)
+    content = path.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    assert b"trace-1" in content[footer:]
+    path.write_bytes(content[:footer] + content[footer:].replace(b"trace-1", b"trace-0"))
+    with duckdb.connect() as connection:
+        query = f"SELECT count(*) FROM read_parquet('{path}') WHERE trace_id = 'trace-1'"
+        assert connection.execute(query).fetchall() == [(0,)]
+    lake.believe(file)
+
+
 def _emptied(lake: Lake) -> None:
     file = lake.file()
     lake.path(file).write_bytes(b"")
@@ -202,6 +217,7 @@ FILE_ATTACKS: Final = (
     Attack("bytes appended to a file", _appended, Verdict.ALTERED, entry=0, path="data/spans/", says="cannot be read"),
     Attack("bytes inserted into a file", _inserted_bytes, Verdict.EXTRA, entry=0, path="data/spans/", says="22 bytes"),
     Attack("a bit of a page flipped", _flipped, Verdict.ALTERED, entry=0, path="data/spans/"),
+    Attack("a footer that hides rows from queries", _bounds, Verdict.ALTERED, entry=0, path="data/spans/", says="bounds trace_id"),
     Attack("a file emptied", _emptied, Verdict.ALTERED, entry=0, path="data/spans/"),
     Attack("a column added", _column_added, Verdict.ALTERED, entry=0, record_id=f"{ORIGIN}/0/0"),
     Attack("a column removed", _column_removed, Verdict.ALTERED, entry=0, path="data/spans/"),
