@@ -1,6 +1,7 @@
 """The verifier that bundles carry: its Ed25519, trees and canonical form are the specifications', and ours."""
 
 import ast
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,35 +20,20 @@ from storage.ledger.verify_bundle import Key, Refused, ed25519_verifies, opened,
 from storage.schema import TABLES
 from tests.storage.ledger import adversarial_rows
 
-# RFC 8032, section 7.1: public key, message, signature
-RFC_8032 = (
-    (
-        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-        "",
-        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
-    ),
-    (
-        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
-        "72",
-        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
-    ),
-    (
-        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
-        "af82",
-        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
-    ),
-)
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "ed25519-rfc8032.json").read_text())
+"""RFC 8032, section 7.1."""
 LEAVES = [bytes([number % 256, number // 256]) * 16 for number in range(40)]
 
 
-@pytest.mark.parametrize(("public", "message", "signature"), RFC_8032)
-def test_the_vectors_of_rfc_8032_verify(public: str, message: str, signature: str) -> None:
-    assert ed25519_verifies(bytes.fromhex(public), bytes.fromhex(message), bytes.fromhex(signature))
-    assert not ed25519_verifies(bytes.fromhex(public), bytes.fromhex(message) + b"x", bytes.fromhex(signature))
+@pytest.mark.parametrize("vector", VECTORS)
+def test_the_vectors_of_rfc_8032_verify(vector: dict[str, str]) -> None:
+    public, message, signature = (bytes.fromhex(vector[name]) for name in ("public", "message", "signature"))
+    assert ed25519_verifies(public, message, signature)
+    assert not ed25519_verifies(public, message + b"x", signature)
 
 
 def test_a_signature_has_one_form_only() -> None:
-    public, message, signature = (bytes.fromhex(part) for part in RFC_8032[1])
+    public, message, signature = (bytes.fromhex(VECTORS[1][name]) for name in ("public", "message", "signature"))
     s = int.from_bytes(signature[32:], "little") + verify_bundle.ORDER  # section 5.1.7: S below the order of the group
     assert not ed25519_verifies(public, message, signature[:32] + s.to_bytes(32, "little"))
     assert not ed25519_verifies(public, message, signature[:63])
