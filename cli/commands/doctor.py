@@ -198,10 +198,14 @@ def _files(directory: Path, catalog: "Catalog", *, deep: bool) -> Iterator[Check
 
 
 def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check]:
+    from cli.reading import READS_TOGETHER
     from storage.orphans import unclosed_origins
     from storage.wal import closed_segments
 
-    segments = [segment for segment in closed_segments(directory) if not segment.origin.endswith("/access")]  # reads wait for each other
+    segments = closed_segments(directory)
+    reads = [segment for segment in segments if segment.origin.endswith("/access")]
+    if len(reads) <= READS_TOGETHER:  # they wait for each other
+        segments = [segment for segment in segments if segment not in reads]
     oldest = min((_modified_ns(segment.path) for segment in segments), default=now_ns)
     waiting = (now_ns - oldest) / 1e9
     finding = f"{len(segments)} closed segments wait to be sealed" + (f", the oldest for {waiting:.0f} s" if segments else "")

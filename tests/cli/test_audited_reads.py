@@ -6,6 +6,7 @@ import pwd
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.access import AccessLog
-from cli.commands import agents, contract, export, query, run, runs
+from cli.commands import agents, contract, doctor, export, query, run, runs
 from cli.page_log import configured
 from cli.reading import READS_TOGETHER
 from collector.node import node_name
@@ -182,3 +183,13 @@ def test_where_a_sealer_runs_it_is_left_to_it(data: Path) -> None:
         for _ in range(READS_TOGETHER + 1):
             invoke("query", "SELECT 1", "--data", data)
     assert len(closed_segments(data)) == READS_TOGETHER + 1
+
+
+def test_doctor_worries_about_reads_only_when_nobody_seals_them_together(data: Path) -> None:
+    later = time.time_ns() + 3600 * 1_000_000_000
+    log = AccessLog(configured(None), data, scans=False)
+    for wanted in (["ok"], ["failed"]):
+        for _ in range(READS_TOGETHER):
+            log.record("runs", outcome="success", resource="runs")
+        states = [check.state for check in doctor.lake(data, deep=False, now_ns=later) if "closed segments" in check.finding]
+        assert states == wanted
