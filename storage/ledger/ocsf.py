@@ -150,14 +150,13 @@ def _metadata(row: Row, software: str, *, profiles: list[str]) -> Event:
 
 def _actor(row: Row) -> Event:
     """The user, and the application that acted; of a decision, what was decided."""
-    decided = _known({"decision": row["decision"], "policy": _known({"version": row["policy_version"]}) or None})
     user = row["actor"] or row["approver"]
     application = row["agent_name"] or dict(row["resource_attributes"] or ()).get("service.name") or row["scope_name"]
     return _known({
         "user": {"uid": user} if user else None,
         "application": {"name": application} if application else (None if user else {"name": "unknown"}),
         "session": {"uid": row["session_id"]} if row["session_id"] else None,
-        "authorizations": [decided] if decided else None,
+        "authorizations": [{"decision": row["decision"]}] if row["decision"] else None,
     })  # fmt: skip
 
 
@@ -178,7 +177,7 @@ def _agent(row: Row) -> Event | None:
     uid = row["agent_id"] or row["agent_name"]
     if not uid or (row["scope_name"] or "").startswith(_OWN):
         return None
-    model = {"model_name": row["model"], "name": row["model"], "ai_provider": row["provider"] or "unknown"} if row["model"] else None
+    model = {"name": row["model"], "ai_provider": row["provider"] or "unknown"} if row["model"] else None
     instance = row["run_id"] or row["session_id"]
     said = {"uid": uid, "name": row["agent_name"], "version": row["agent_version"], "instance_uid": instance, "ai_model": model}
     return _known({**said, "type_id": 0})
@@ -187,7 +186,7 @@ def _agent(row: Row) -> Event | None:
 def _unmapped(row: Row) -> Event:
     """What OCSF has no place for, and where the record stands in the ledger."""
     ledger = {"origin": row["origin"], "entry": row["entry"], "entry_row": row["entry_row"], "policy_hash": row["policy_hash"]}
-    names = ("trace_id", "span_id", "tool_name", "environment", "release", "approver", "approval_state")
+    names = ("trace_id", "span_id", "tool_name", "environment", "release", "policy_version", "approver", "approval_state")
     told = {name: row[name] for name in names} | {"attributes": dict(row["attributes"] or ()), "ledger": _known(ledger)}
     return _known({**told, "time_ns": str(row["time_ns"])})
 
