@@ -6,20 +6,32 @@ may have recognised another entity in it, so the pseudonym of each is looked for
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from cli.options import fail
 
 if TYPE_CHECKING:
     from cli.access import AccessLog
     from collector.config import Config
+    from redaction.vault import Vault
+
+FOLDER: Final = "vault"
+
+MOST_REASON_CHARS: Final = 2000
 
 
-def names_of(config: "Config", log: "AccessLog", subject: str) -> tuple[str, ...]:
-    """Return the names under which rows can hold a person: the original as it was given, and what can stand for it."""
+def names_of(config: "Config", log: "AccessLog", subject: str, vault: "Vault | None" = None) -> tuple[str, ...]:
+    """Return the names under which rows can hold a person: the original as it was given, and what can stand for it.
+
+    A vault gives the references under which it keeps the name itself, where the policy puts names there.
+    """
     from redaction.pseudonym import pseudonym
     from redaction.statement import ENTITY
+    from redaction.vault import placeholder
     from storage.person import STORED
 
     subject = subject.strip()
@@ -28,7 +40,24 @@ def names_of(config: "Config", log: "AccessLog", subject: str) -> tuple[str, ...
     cleaned = {log.clean(subject, key) for key in ("user.id", "session.id")}
     parts = [found[0] for text in cleaned for found in STORED.finditer(text)]
     entities = sorted({*config.redaction.known_entities(), ENTITY})
-    return tuple(dict.fromkeys((subject, *parts, *(pseudonym(log.pseudonym_key, entity, subject) for entity in entities))))
+    kept = [] if vault is None else [placeholder(entity, vault.reference(subject, entity, subject)) for entity in entities]
+    return tuple(dict.fromkeys((subject, *parts, *(pseudonym(log.pseudonym_key, entity, subject) for entity in entities), *kept)))
+
+
+@contextmanager
+def opened_vault(config: "Config", data: Path, log: "AccessLog") -> "Iterator[Vault | None]":
+    """Yield the vault of a lake, None when it has none. Raises `VaultError`, also when its key is not given."""
+    if not (data / FOLDER).is_dir():
+        yield None
+        return
+    from redaction.vault import Vault
+    from redaction.vault_keys import master_key
+
+    vault = Vault.open(data / FOLDER, master_key(os.environ, config.redaction.vault), pseudonym_key=log.pseudonym_key, create=False)
+    try:
+        yield vault
+    finally:
+        vault.close()
 
 
 def storable(log: "AccessLog", names: Sequence[str]) -> tuple[str, ...]:
@@ -57,7 +86,9 @@ def stated(text: str, option: str) -> str:
 
 
 def why(text: str) -> str:
-    """Return a reason; exits with 2 when there is none."""
+    """Return a reason; exits with 2 when there is none, or a whole letter."""
     if not text.strip():
         fail("the reason is empty", "say why: --reason TEXT stays in the lake")
+    if len(text) > MOST_REASON_CHARS:
+        fail(f"the reason has {len(text)} characters", f"say it in {MOST_REASON_CHARS}, with the number of the document that says more")
     return text.strip()

@@ -14,7 +14,7 @@ from storage.errors import StorageError
 from storage.retention import apply
 
 
-def hooks(data: Path, destroy_keys: Callable[[], int] = lambda: 0) -> Hooks:
+def hooks(data: Path, destroy_keys: Callable[[], int] | None = None) -> Hooks:
     """Return what has to be done beside the lake when rows are erased: queues here, keys by whoever holds the vault's."""
     return Hooks(destroy_keys=destroy_keys, forget_copies=lambda rows: forget(data, rows))
 

@@ -34,6 +34,7 @@ from storage.selection import Selector, select
 from storage.vanished import vanished
 
 _ERASE: Final = "erase rows"
+_KEYS: Final = "vault: the person's key is not destroyed yet; give the order again"
 _PENDING: Final = "catalog.sqlite: a reader holds on to what was in it; the next order wipes it, or `auditlake retention apply`"
 
 
@@ -53,7 +54,7 @@ class Wanted:
 class Hooks:
     """What others have to do."""
 
-    destroy_keys: Callable[[], int] = lambda: 0  # of the vault; returns how many values nobody can read again
+    destroy_keys: Callable[[], int] | None = None  # of the vault; returns how many values nobody can read again
     forget_copies: Callable[[Rows], Sequence[str]] = lambda _: ()  # in queues; returns where copies are that nobody here can reach
 
 
@@ -109,14 +110,14 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
     files = [file for file in catalog.live_files() if selection.rows.touches(file)]
     taken = survey(data, files, _Marked(selection.rows))
     gone = removals(taken, Staying(data, catalog, taken))
-    keys = hooks.destroy_keys()
     outputs = write_anew(data, taken, order.id, fs)
     buried = bury(data, order.id, [each.file for each in taken], selection.rows, fs)
     log = [_told(origin, order, rows, file) for origin, (file, rows) in sorted(buried.items())]
     deleted, said = _quarantine(data, wanted, gone, keep, fs)
     aside = sorted({*selection.damaged, *(file.path for file in catalog.damaged_files())})
     said += [f"{path}: damaged, nobody can tell what it holds; restore or delete it, then give the order again" for path in aside]
-    order = replace(order, remains=tuple(said), rows=sum(each.rows for each in gone))
+    rows = sum(each.rows for each in gone)
+    order = replace(order, remains=(*said, *([] if hooks.destroy_keys is None else [_KEYS])), rows=rows)
     traces, runs = vanished(data, catalog, taken, outputs)
     catalog_removals.commit(
         catalog,
@@ -126,7 +127,8 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
         ),
         now_ns=now_ns,
     )  # fmt: skip
-    done = _finish(data, catalog, order, gone, hooks=hooks, now_ns=now_ns, fs=fs)
+    keys = 0 if hooks.destroy_keys is None else hooks.destroy_keys()  # not before: rows are found by what the key makes of a name
+    done = _finish(data, catalog, replace(order, remains=tuple(said)), gone, hooks=hooks, now_ns=now_ns, fs=fs)
     entries = len({(each.origin, entry) for each in gone for entry in range(each.first, each.last + 1)})
     return replace(done, entries=entries, files=len(taken), keys=keys, quarantined=deleted)
 

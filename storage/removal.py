@@ -161,7 +161,10 @@ class Staying:
         for file in catalog.live_files():
             span = spans.get((file.table_name, file.origin))
             if span is not None and file.path not in touched and file.min_entry <= span[1] and file.max_entry >= span[0]:
-                kept[file.table_name, file.origin].update(_entries(data / file.path))
+                try:
+                    kept[file.table_name, file.origin].update(_entries(data / file.path))
+                except (OSError, pa.ArrowException):
+                    self._damaged.append((file.table_name, file.origin, file.min_entry, file.max_entry))
         self._kept = {table: sorted(entries) for table, entries in kept.items()}
 
     def has(self, table: Table, first: int, last: int) -> bool:

@@ -1,6 +1,7 @@
 """Of which runs and traces nothing is left once rows are gone: what the catalog knows of them has to go as well."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ Names = tuple[list[str], list[str]]
 
 
 def vanished(data: Path, catalog: Catalog, taken: Sequence[Taken], outputs: Sequence[FileRecord]) -> Names:
-    """Return the traces and the runs, by every name that they have, of which no row stays. Raises duckdb.Error, OSError."""
+    """Return the traces and the runs, by every name that they have, of which no row stays, as far as files can be read. Raises OSError."""
     traces, runs = _named(data, taken)
     names = sorted({*traces, *runs})
     final = catalog.run_of_traces(names)
@@ -53,12 +54,13 @@ def _left(paths: Sequence[Path], names: Sequence[str]) -> set[str]:
     with duckdb.connect(config={"memory_limit": "512MiB", "threads": 2}) as connection:
         connection.register("names", pa.table({"name": pa.array(names, pa.large_string())}))
         for path in paths:
-            stated = [name for name in ("trace_id", "run_id") if name in pq.read_schema(path).names]
-            for column in stated:
-                rows = connection.sql(
-                    f"SELECT DISTINCT {column} FROM read_parquet($path, hive_partitioning = false) "  # noqa: S608  # nosec B608 - a column
-                    f"WHERE {column} IN (SELECT name FROM names)",
-                    params={"path": str(path)},
-                )
-                found.update(name for (name,) in rows.fetchall())
+            with suppress(OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):  # damaged: named elsewhere
+                for column in ("trace_id", "run_id"):
+                    if column in pq.read_schema(path).names:
+                        found |= _stated(connection, path, column)
     return found
+
+
+def _stated(connection: duckdb.DuckDBPyConnection, path: Path, column: str) -> set[str]:
+    sql = f"SELECT DISTINCT {column} FROM read_parquet($path, hive_partitioning = false) WHERE {column} IN (SELECT name FROM names)"  # noqa: S608  # nosec B608
+    return {name for (name,) in connection.sql(sql, params={"path": str(path)}).fetchall()}

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
-from cli.subjects import fingerprint, names_of, stated, why
+from cli.subjects import FOLDER, fingerprint, names_of, opened_vault, stated, why
 
 if TYPE_CHECKING:
     from cli.access import AccessLog
     from collector.config import Config
+    from redaction.vault import Vault
     from storage.erasure import Erased, Wanted
 
 ACTION: Final = "records.erase"
-VAULT: Final = "vault"
 
 
 def register(app: typer.Typer) -> None:
@@ -54,13 +55,15 @@ def erase(
     subject, reason, loaded, directory = stated(text, f"--{kind}"), why(reason), load_or_fail(config), data_directory(data, config)
     _must_exist(directory)
     log = AccessLog(loaded, directory, on_behalf_of=on_behalf_of)
-    wanted = _wanted(loaded, log, kind, subject, reason)
-    _settle(loaded, directory)
-    if dry_run:
-        _preview(directory, wanted, output)
-        return
-    keys = _key_destroyer(loaded, directory, log, kind, subject, wanted.reason)
-    _tell(_erase(loaded, directory, log, wanted, keys, reason), loaded, output)
+    with _vault(loaded, directory, log, kind, subject) as vault:
+        wanted = _wanted(loaded, log, kind, subject, reason, vault)
+        _settle(loaded, directory)
+        if dry_run:
+            _preview(directory, wanted, output)
+            return
+        keys = None if vault is None else lambda: vault.destroy(subject, by=log.actor, reason=wanted.reason)
+        done = _erase(loaded, directory, log, wanted, keys, reason)
+    _tell(done, loaded, output)
 
 
 def _must_exist(data: Path) -> None:
@@ -68,7 +71,7 @@ def _must_exist(data: Path) -> None:
         fail(f"there is no lake in {data}", "pass the right --data directory")
 
 
-def _wanted(config: "Config", log: "AccessLog", kind: str, subject: str, reason: str) -> "Wanted":
+def _wanted(config: "Config", log: "AccessLog", kind: str, subject: str, reason: str, vault: "Vault | None") -> "Wanted":
     """The order. A reason that names whom it is about would outlive it."""
     import re
 
@@ -77,7 +80,7 @@ def _wanted(config: "Config", log: "AccessLog", kind: str, subject: str, reason:
     from storage.person import mention
     from storage.selection import Selector
 
-    names = names_of(config, log, subject) if kind == "actor" else (subject,)
+    names = names_of(config, log, subject, vault) if kind == "actor" else (subject,)
     cleaned = log.clean(reason, REASON)
     pattern = mention(names)
     if pattern and re.search(pattern, cleaned):
@@ -100,6 +103,7 @@ def _settle(config: "Config", data: Path) -> None:
 
 def _preview(data: Path, wanted: "Wanted", output: OutputFormat) -> None:
     from storage.erasure import preview
+    from storage.holds import UnderHold
 
     rows, held = preview(data, wanted)
     counts: dict[str, int] = {}
@@ -107,35 +111,35 @@ def _preview(data: Path, wanted: "Wanted", output: OutputFormat) -> None:
         counts[table] = counts.get(table, 0) + 1
     print_rows([{"table": table, "rows": count} for table, count in sorted(counts.items())], output)
     typer.echo(f"{len(rows)} rows would be erased, nothing was done", err=True)
-    held.refuse(f"rows of this {wanted.subject}", rows)
+    try:
+        held.refuse(f"rows of this {wanted.subject}", rows)
+    except UnderHold as error:
+        fail(str(error), code=EXIT_NO)
 
 
-def _key_destroyer(config: "Config", data: Path, log: "AccessLog", kind: str, subject: str, reason: str) -> Callable[[], int]:
-    """What destroys the person's keys in the vault. The vault is opened at once: an order that cannot be done in full is not begun."""
+@contextmanager
+def _vault(config: "Config", data: Path, log: "AccessLog", kind: str, subject: str) -> "Iterator[Vault | None]":
+    """The vault that holds a person's key. It is opened at once: an order that cannot be done in full is not begun."""
     from storage.person import STORED
 
-    if kind != "actor" or not (data / VAULT).is_dir():
-        return lambda: 0
-    if STORED.fullmatch(subject):
+    if kind != "actor" or not (data / FOLDER).is_dir():
+        yield None
+    elif STORED.fullmatch(subject):
         typer.echo("warning: the vault knows people by the original alone: give the order again with it, or see auditlake vault", err=True)
-        return lambda: 0
-    from redaction.vault import Vault
-    from redaction.vault_keys import master_key
-
-    key = master_key(os.environ, config.redaction.vault)
-    Vault.open(data / VAULT, key, pseudonym_key=log.pseudonym_key, create=False).close()
-
-    def destroy() -> int:
-        vault = Vault.open(data / VAULT, key, pseudonym_key=log.pseudonym_key, create=False)
-        try:
-            return vault.destroy(subject, by=log.actor, reason=reason)
-        finally:
-            vault.close()
-
-    return destroy
+        yield None
+    else:
+        with opened_vault(config, data, log) as vault:
+            yield vault
 
 
-def _erase(config: "Config", data: Path, log: "AccessLog", wanted: "Wanted", destroy_keys: Callable[[], int], reason: str) -> "Erased":
+def _erase(
+    config: "Config",
+    data: Path,
+    log: "AccessLog",
+    wanted: "Wanted",
+    destroy_keys: Callable[[], int] | None,
+    reason: str,
+) -> "Erased":
     """Do it, with an event before and one after."""
     from cli.access import owned
     from collector.retaining import hooks

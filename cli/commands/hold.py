@@ -1,7 +1,7 @@
 """`auditlake hold …`: rows that must stay, whatever rules and orders say. Each change stands in `access_log`."""
 
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
-from cli.subjects import names_of, stated, storable, why
+from cli.subjects import names_of, opened_vault, stated, storable, why
 
 if TYPE_CHECKING:
     from cli.access import AccessLog
     from collector.config import Config
+    from redaction.vault import Vault
     from storage.catalog_removals import Hold
     from storage.selection import Selector
 
@@ -47,7 +48,8 @@ def add(
     """Keep the rows for which everything that is said holds, also those that are still to come."""
     log, loaded, directory = _opened(data, config, on_behalf_of)
     cleaned = _reason(log, reason)
-    selector = _selector(loaded, log, run=run, tenant=tenant, actor=actor, since=since, until=until, where=where)
+    with opened_vault(loaded, directory, log) if actor else nullcontext() as vault:
+        selector = _selector(loaded, log, vault, run=run, tenant=tenant, actor=actor, since=since, until=until, where=where)
     from cli.access import owned
     from storage.holds import enter
 
@@ -121,7 +123,15 @@ def _reason(log: "AccessLog", reason: str) -> str:
     return log.clean(why(reason), REASON)
 
 
-def _selector(config: "Config", log: "AccessLog", *, actor: str | None, where: str | None, **said: str | None) -> "Selector":
+def _selector(
+    config: "Config",
+    log: "AccessLog",
+    vault: "Vault | None",
+    *,
+    actor: str | None,
+    where: str | None,
+    **said: str | None,
+) -> "Selector":
     """What the options mean, as it may be written down."""
     from cli.access import STATEMENT
     from cli.commands._lake import moment
@@ -132,7 +142,7 @@ def _selector(config: "Config", log: "AccessLog", *, actor: str | None, where: s
     from_ns, to_ns = (None if at is None else int(at.replace(tzinfo=UTC).timestamp() * 1e6) * 1000 for at in times)
     if where is not None and log.clean(where, STATEMENT) != where:
         fail("the condition holds personal data, which would be on the disk", "write what stands in the rows: the pseudonym")
-    actors = () if actor is None else storable(log, names_of(config, log, stated(actor, "--actor")))
+    actors = () if actor is None else storable(log, names_of(config, log, stated(actor, "--actor"), vault))
     selector = Selector(run=said["run"], tenant=said["tenant"], actors=actors, from_ns=from_ns, to_ns=to_ns, where=where)
     if selector.is_empty:
         fail("which rows?", "give --run, --tenant, --actor, --since, --until or --where")

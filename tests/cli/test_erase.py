@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from redaction.pseudonym import load_or_create_key, pseudonym
-from redaction.vault import Sealed, Vault
+from redaction.vault import Sealed, Vault, placeholder
 from storage.catalog import Catalog
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
@@ -61,16 +61,27 @@ def test_a_person_is_erased_by_the_original_and_everything_else_verifies(folder:
     """Rows, keys, quarantined bytes; a hold refuses, its release lets it pass; all of it stands in the access log."""
     data = folder / "auditlake-data"
     name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
+    with closing(vault(data)) as keeper:  # a policy that put names into the vault
+        reference = keeper.reference(MAIL, "EMAIL_ADDRESS", MAIL)
+        keeper.seal([Sealed(reference=reference, subject=MAIL, entity="EMAIL_ADDRESS", text=MAIL)])
+    seal(data, run("alice-3", placeholder("EMAIL_ADDRESS", reference)))
     held = answered(invoked(folder, "hold", "add", "--actor", MAIL, "--reason", "case 3", "--format", "json"))[0]
-    assert held["rows"] == 6
+    assert held["rows"] == 9
     refused = erase(folder, "--yes")
     assert (refused.returncode, held["hold"] in refused.stderr, "alice-1" in left(data)) == (1, True, True)
     assert invoked(folder, "hold", "release", held["hold"], "--reason", "closed").returncode == 0
 
     done = answered(erase(folder, "--yes"))[0]
-    assert (done["rows"], done["vault_values"], done["quarantined"], done["remains"]) == (6, 1, 1, [])
+    assert (done["rows"], done["vault_values"], done["quarantined"], done["remains"]) == (9, 2, 1, [])
     assert left(data) - {""} == {"bob-1"}
+    needles = [MAIL, name, reference, "note of alice-1", "note of alice-3"]
+    assert scan(data / "data", needles) == {needle: [] for needle in needles}
     assert scan(data, [MAIL, name, "note of alice-1"]) == {MAIL: [], name: [], "note of alice-1": []}
+        MAIL: [],
+        name: [],
+        "note of alice-1": [],
+        "note of alice-3": [],
+    }
     check_lake(data)
     report = verify(data, Options(jobs=1), State())
     assert (report.ok, {finding.order for finding in report.findings if finding.verdict == "ERASED"}) == (True, {done["order"]})

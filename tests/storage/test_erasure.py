@@ -73,9 +73,11 @@ def test_leaf_hashes_stay_as_tombstones_that_the_log_names(data: Path) -> None:
             for file in catalog.live_files()
             for row in file_leaves([data / file.path], file.table_name).to_pylist()
         }
-        stones = {}
+        stones: dict[tuple[str, str, int, int], bytes | None] = {}
         for origin in (ORIGIN, "node/worker-2"):
-            said = orjson.loads(catalog.newest_in_log(origin, "erasure", 1000).body)
+            record = catalog.newest_in_log(origin, "erasure", 1000)
+            assert record is not None
+            said = orjson.loads(record.body)
             assert (said["order"], said["reason"], said["by"]) == (done.order, "ticket 7", "root")
             file = file_of(said)
             assert file is not None
@@ -92,8 +94,8 @@ def test_a_hold_refuses_the_whole_order(data: Path) -> None:
         (hers,) = {row["run_id"] for row in lake.sql("SELECT run_id FROM spans WHERE attributes['said'] = 'for-alice-2'").to_pylist()}
     hold, rows = enter(data, Selector(run=hers), reason="case 12", by="root", now_ns=NOW_NS)
     assert rows == 3
-    destroyed: list[bool] = []
-    hooks = Hooks(destroy_keys=lambda: len(destroyed) + bool(destroyed.append(True)))
+    destroyed: list[int] = []
+    hooks = Hooks(destroy_keys=lambda: destroyed.append(1) or 1)  # type: ignore[func-returns-value]
     with pytest.raises(UnderHold, match=f"3 of them are under hold {hold.id}"):
         erase(data, wanted(), now_ns=NOW_NS, hooks=hooks)
     assert (left(data), destroyed) == ({f"{who}-{number}" for who in ("alice", "bob") for number in range(1, 5)} - {"bob-4"}, [])
