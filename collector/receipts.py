@@ -2,8 +2,11 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Final, NamedTuple
 
+from collector.config_ledger import LedgerConfig
 from collector.signals import Message
 from storage.layout import Delivery
 from storage.ledger.keys import Keys
@@ -35,6 +38,12 @@ class Receipts:
         digest = _digest(body) if len(body) <= IN_LOOP_BYTES else await asyncio.to_thread(_digest, body)
         key = self._keys.signer(stored.origin)
         return issue(key, entry=stored.entry, received_ns=stored.received_ns, records=records, digest=digest)
+
+
+def receipts_of(data: Path, section: LedgerConfig, environ: Mapping[str, str]) -> Receipts | None:
+    """Return what issues the receipts of a collector; None without the ledger that they are about. Raises `LedgerError` as `Receipts`."""
+    ledger = section.kept(environ)
+    return Receipts(Keys(data, ledger.keys, ledger.environ)) if ledger.enabled else None
 
 
 def _digest(body: bytes) -> str:

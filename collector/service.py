@@ -33,7 +33,7 @@ from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
 from collector.policies import Policies
 from collector.price_file import PriceFile
-from collector.receipts import Receipts
+from collector.receipts import receipts_of
 from collector.recovery import Known, recent_digests
 from collector.reload import Load, Outcome, Reloader
 from collector.reporter import Reporter
@@ -43,7 +43,6 @@ from collector.telemetry import Telemetry
 from collector.timed_writer import TimedWriter
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
-from storage.ledger.keys import Keys
 from storage.orphans import close_orphans
 from storage.wal import WalWriter
 
@@ -123,6 +122,7 @@ class Collector:
         stack.callback(self._catalog.close)
         writer = await asyncio.to_thread(self._open_wal)
         stack.callback(writer.close)
+        receipts = await asyncio.to_thread(receipts_of, self._data, self._config.ledger, self._host.environ)
         opener = await asyncio.to_thread(PolicyOpener, self._data, environ=self._host.environ, cache_folder=self._host.cache_folder)
         resends = Resends(opener.key("resends"), origin=self.origin)
         for identity, age_seconds, stored in await asyncio.to_thread(self._recent_digests):
@@ -143,14 +143,8 @@ class Collector:
         self._watch(telemetry, lake)
         background("committer", self._committer.run())
         stack.push_async_callback(self._finish_writing)
-        receipts = await asyncio.to_thread(self._receipts)
         pipeline = Pipeline(
-            policies=self._policies,
-            committer=self._committer,
-            resends=resends,
-            telemetry=telemetry,
-            origin=self.origin,
-            receipts=receipts,
+            policies=self._policies, committer=self._committer, resends=resends, telemetry=telemetry, origin=self.origin, receipts=receipts
         )
         self._reloader = Reloader(
             self._config,
@@ -203,11 +197,6 @@ class Collector:
 
     def _recent_digests(self) -> list[Known]:
         return sorted(recent_digests(self._data, self._catalog, time.time_ns()), key=lambda known: -known.age_seconds)
-
-    def _receipts(self) -> Receipts | None:
-        """What signs receipts; nothing does without the ledger that they are about."""
-        ledger = self._config.ledger.kept(self._host.environ)
-        return Receipts(Keys(self._data, ledger.keys, ledger.environ)) if ledger.enabled else None
 
     async def _rotate_regularly(self) -> None:
         """Close a segment every seal interval if anything is in it, earlier when it grows large, and wake the sealer."""

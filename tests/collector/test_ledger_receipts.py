@@ -21,7 +21,8 @@ from collector.sealer import seal_pending
 from collector.signals import TRACES
 from collector.telemetry import Telemetry
 from storage.catalog import Catalog
-from storage.ledger.keys import Keys
+from storage.ledger.errors import LedgerError
+from storage.ledger.keys import Keys, KeySource
 from storage.ledger.receipt import Receipt
 from storage.wal import WalWriter
 from tests.collector.policies_in_force import fake_policy
@@ -114,6 +115,11 @@ def test_a_large_request_is_hashed_beside_the_event_loop(tmp_path):
     body = body_of("x" * IN_LOOP_BYTES)
     (receipt,) = sent(tmp_path, body)
     assert receipt.digest == hashlib.sha256(body).hexdigest()
+
+
+def test_without_its_key_a_collector_does_not_begin(tmp_path):
+    with pytest.raises(LedgerError, match="LEDGER_KEY"):
+        Receipts(Keys(tmp_path, KeySource(env="LEDGER_KEY"), {}))
 
 
 @pytest.fixture
