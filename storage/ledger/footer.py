@@ -1,18 +1,16 @@
-"""What the footer of a Parquet file says, and whether it tells the truth about the values.
+"""What the footer of a Parquet file says, and whether it tells the truth about what is NULL.
 
 Readers believe it. DuckDB gives NULL where the statistics say that every value of a column chunk is, while others decode the stored
-value; and every reader leaves out the rows that cannot be what it looks for by their least and greatest values. So whoever edits a
-footer could show different rows to different readers, or hide a run from all of them, without changing one stored value.
+value: so whoever edits a file together with its footer could show different rows to different readers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import about
@@ -23,7 +21,6 @@ from storage.schema import TABLES
 
 PLACE: Final = frozenset({"origin", "entry", "entry_row", SALT})
 """The columns without which no row has a leaf."""
-_ORDERED: Final = frozenset({"text", "int", "double", "bool", "time"})
 _BATCH_ROWS: Final = 16_384
 
 
@@ -41,7 +38,7 @@ class Footer:
     def __init__(self, path: Path, table: str, *, believed: bool = False) -> None:
         """`believed`: this process wrote the file, so nothing is decoded to check it.
 
-        Raises `LedgerError` when the file cannot be read, is not of the table, or its footer lies about its values.
+        Raises `LedgerError` when the file cannot be read, is not of the table, or has a value where its footer says NULL.
         """
         self.path = path
         self.table = table
@@ -53,9 +50,7 @@ class Footer:
                 self.null, self.filled, self.repeated = set(self.types) - PLACE, set(self.types), set[str]()
                 for number in range(parquet.metadata.num_row_groups):
                     self._read_group(parquet, number, believed=believed)
-            if not believed:
-                self._check_bounds()
-        except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
+        except (OSError, pa.ArrowException) as error:
             raise unreadable(path, table) from error
 
     null: set[str]
@@ -72,17 +67,6 @@ class Footer:
         self.null &= {leaf for leaf in said if "." not in leaf} if believed else self._null_columns(parquet, number, said)
         self.filled -= {_column_of(leaf) for leaf, claim in claims.items() if claim is not Nulls.NONE}
         self.repeated |= {chunk.path_in_schema for chunk in _chunks(group) if _is_repeated(chunk)}
-
-    def _check_bounds(self) -> None:
-        """Raise `LedgerError` when a value is outside of what the footer says are the bounds."""
-        with pq.ParquetFile(self.path, read_dictionary=sorted(self.repeated & set(self.types))) as parquet:
-            for number in range(parquet.metadata.num_row_groups):
-                bounds = _bounds(parquet.metadata.row_group(number), self.types)
-                for batch in parquet.iter_batches(_BATCH_ROWS, row_groups=[number], columns=sorted(bounds), use_threads=False):
-                    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                        if not pa.types.is_uint64(column.type) and not _is_within(column, *bounds[name]):
-                            hint = f"its footer hides values of the column {name} from queries: restore it from a backup"
-                            raise LedgerError("hash rows", self.path, hint=hint)
 
     def _null_columns(self, parquet: pq.ParquetFile, group: int, leaves: Sequence[str]) -> set[str]:
         """The columns that are NULL in every row, of those with these leaf columns, which are said to be NULL: not those of empty lists."""
@@ -127,18 +111,6 @@ def _claim(chunk: pq.ColumnChunkMetaData) -> Nulls:
     statistics = chunk.statistics
     nulls = statistics.null_count if statistics is not None and statistics.has_null_count else None
     return Nulls.ALL if nulls == chunk.num_values else Nulls.NONE if nulls == 0 else Nulls.UNKNOWN
-
-
-def _bounds(group: pq.RowGroupMetaData, types: Mapping[str, str]) -> dict[str, tuple[Any, Any]]:
-    """The least and greatest value of each column that is not nested, by the statistics. Those of bytes choose no rows."""
-    known = {chunk.path_in_schema: chunk.statistics for chunk in _chunks(group) if types.get(chunk.path_in_schema) in _ORDERED}
-    return {name: (each.min, each.max) for name, each in known.items() if each is not None and each.has_min_max}
-
-
-def _is_within(column: pa.Array, least: Any, greatest: Any) -> bool:
-    """Whether no value is outside; bounds may be wider than they need to be, and NaN is in no order."""
-    found = pc.min_max(column.dictionary if pa.types.is_dictionary(column.type) else column).as_py()
-    return found["min"] is None or not (found["min"] < least or found["max"] > greatest)
 
 
 def _is_repeated(chunk: pq.ColumnChunkMetaData) -> bool:

@@ -153,18 +153,6 @@ def test_a_value_within_a_list_that_the_footer_denies_is_found(tmp_path: Path) -
         file_leaves([path], "spans")
 
 
-def test_a_run_that_the_footer_hides_from_queries_is_found(tmp_path: Path) -> None:
-    """Readers leave out row groups whose least and greatest values cannot be what is asked for."""
-    path = written(tmp_path / "a.parquet", pa.Table.from_pylist(rows_with("run_id", "run-a", seventh="run-z"), schema=SPANS))
-    content = path.read_bytes()
-    start = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
-    path.write_bytes(content[:start] + content[start:].replace(b"run-z", b"run-b"))
-    assert pq.read_table(path)["run_id"].to_pylist()[7] == "run-z"
-    assert duckdb.sql(f"SELECT count(*) FROM '{path}' WHERE run_id = 'run-z'").fetchall() == [(0,)]
-    with pytest.raises(LedgerError, match="hides values of the column run_id"):
-        file_leaves([path], "spans")
-
-
 @pytest.mark.parametrize("queried", [True, False])
 def test_a_null_that_the_footer_denies_is_not_the_committed_row(queried: bool, tmp_path: Path) -> None:
     path = forged(tmp_path / "a.parquet", rows_with("approver", None, seventh="alice"), said=0)
