@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from collector.config import Config
 
 
-def tell_configuration(config: "Config", data: Path, process: str, *, files: Sequence[Path] = ()) -> None:
+def tell_configuration(config: "Config", data: Path, process: str, *, files: Sequence[Path] = (), creates: bool = False) -> None:
     """Record a change since the last start of `process` ("collector", "alerts"), durably. Raises `StorageError`.
 
-    The first start in a new data directory changes nothing; one in a lake whose last configuration nobody remembers does.
+    The first start of a process changes nothing; one in a lake whose last configuration nobody remembers does. `creates`: the process
+    makes the data directory.
     """
-    from collector.config_hash import config_hash, remember, remembered
+    from collector.config_hash import FOLDER, config_hash, remember, remembered
     from collector.node import node_name
     from redaction.policy import policy_hash
     from storage.journal import Journal, JournalEvent
 
     old, new = remembered(data, process), config_hash(config, files)
-    if old == new or not data.is_dir():
+    if old == new or not (creates or data.is_dir()):
         return
-    if old is not None or (data / "catalog.sqlite").exists():
+    if old is not None or ((data / "catalog.sqlite").exists() and not (data / FOLDER).is_dir()):
         origin = f"{config.parquet.node or node_name(socket.gethostname())}/access"
         told = {"auditlake.action": "config.change", "auditlake.resource": process, "auditlake.outcome": "success"}
         hashes = {"auditlake.config.hash.new": new, **({} if old is None else {"auditlake.config.hash.old": old})}

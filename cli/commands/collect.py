@@ -41,7 +41,7 @@ def collect(config: ConfigOption = None, data: DataOption = None, workers: Worke
     host = Host(prepare_child=configure_logs, environ=os.environ, cache_folder=cache_folder(), load=load_again)
     directory = data or loaded.parquet.path
     try:
-        tell_configuration(loaded, directory, "collector")
+        tell_configuration(loaded, directory, "collector", creates=True)
         asyncio.run(serve(loaded, data=directory, host=host))
     except (StorageError, CollectorError) as error:
         fail(str(error))

@@ -42,10 +42,12 @@ def test_a_change_between_two_starts_is_an_event_with_both_hashes(data: Path) ->
 
 
 def test_the_first_start_changes_nothing(tmp_path: Path) -> None:
-    tell_configuration(CONFIG, tmp_path, "collector")
-    tell_configuration(CONFIG, tmp_path / "none", "collector")
-    assert closed_segments(tmp_path) == []
-    assert [path.name for path in tmp_path.iterdir()] == ["config"]
+    tell_configuration(CONFIG, tmp_path / "lake", "alerts")
+    assert not (tmp_path / "lake").exists()
+    tell_configuration(CONFIG, tmp_path / "lake", "collector", creates=True)
+    Catalog.open(tmp_path / "lake").close()
+    tell_configuration(CONFIG, tmp_path / "lake", "alerts")
+    assert closed_segments(tmp_path / "lake") == []
 
 
 def test_a_lake_whose_last_configuration_nobody_remembers_gets_an_event(data: Path) -> None:
