@@ -534,16 +534,20 @@ def verify_proof(text: str, keys: Sequence[Key], cosigners: Sequence[Key]) -> li
 
 def files_of(path: Path) -> dict[str, bytes]:
     """Return the files of an unpacked or zipped bundle by name. Raises `Refused`, OSError."""
-    if path.is_dir():
-        return {each.relative_to(path).as_posix(): each.read_bytes() for each in sorted(path.rglob("*")) if each.is_file()}
-    data = path.read_bytes()
+    if not path.is_dir():
+        return archived(path.read_bytes(), path.name)
+    return {each.relative_to(path).as_posix(): each.read_bytes() for each in sorted(path.rglob("*")) if each.is_file()}
+
+
+def archived(data: bytes, name: str) -> dict[str, bytes]:
+    """Return the files of a zip whose comment is the digest of everything before it."""
     digest = ARCHIVE_DIGEST.search(data)
     if digest is None or hashlib.sha256(data[: digest.start()]).hexdigest().encode() != digest.group(1):
-        raise Refused(f"{path.name} is not the archive that was written")
+        raise Refused(f"{name} is not the archive that was written")
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
-        need(len(set(names)) == len(names) and len({name.partition("/")[0] for name in names}) == 1, f"{path.name} is not one folder")
-        return {name.partition("/")[2]: archive.read(name) for name in names}
+        need(len(set(names)) == len(names) and len({each.partition("/")[0] for each in names}) == 1, f"{name} is not one folder")
+        return {each.partition("/")[2]: archive.read(each) for each in names}
 
 
 def keys_of(texts: Sequence[str]) -> list[Key]:
@@ -563,9 +567,12 @@ _NO_EVIDENCE = (
 def verify(path: Path, keys: Sequence[Key] = (), cosigners: Sequence[Key] = ()) -> list[str]:
     """Verify a bundle or a proof; return lines to tell. Raises `Refused`, and OSError when it cannot be read."""
     try:
-        if path.is_file() and path.read_bytes().startswith(PROOF.encode()):
-            return verify_proof(path.read_bytes().decode(), keys, cosigners)
-        return Bundle(files_of(path), keys, cosigners).verify()
+        if path.is_dir():
+            return Bundle(files_of(path), keys, cosigners).verify()
+        data = path.read_bytes()
+        if data.startswith(PROOF.encode()):
+            return verify_proof(data.decode(), keys, cosigners)
+        return Bundle(archived(data, path.name), keys, cosigners).verify()
     except _NO_EVIDENCE as error:
         raise Refused(f"it does not have the form of evidence ({type(error).__name__})") from None
 
