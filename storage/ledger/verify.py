@@ -6,7 +6,7 @@ each table, the catalog. Everything is read, nothing is changed but the verifier
 
 import fnmatch
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -100,6 +100,8 @@ class _Verification:
         self._rows = self._done = 0
         self._total = sum(file.bytes for file in catalog.live_files())
         self._saved = time.monotonic()
+        self._listed: defaultdict[tuple[str, str], list[FileRecord]] = defaultdict(list)
+        self._listed_version = -1
         resumed = state.unfinished_ns
         self._known = {
             path: seen.sha256 for path, seen in state.files.items() if options.quick or (resumed is not None and seen.at_ns >= resumed)
@@ -185,7 +187,7 @@ class _Verification:
     def _table(self, audit: LogAudit, table: str, removed: Removed, from_entry: int) -> TableAudit:
         """The rows of a table. When compaction takes a file away meanwhile, its rows are elsewhere, and the table is read again."""
         for _ in range(ATTEMPTS):
-            files = [file for file in self._catalog.live_files(table) if file.origin == audit.origin]
+            files = self._files(audit.origin, table)
             done = self._done
             check = TableCheck(
                 self._data, audit, table, removed, reader=self._reader, known=self._known, from_entry=from_entry, seen=self._seen
@@ -195,6 +197,16 @@ class _Verification:
             except Gone:
                 self._done = done
         raise StorageError("verify", table, hint="its files are replaced faster than they can be read: verify again later")
+
+    def _files(self, origin: str, table: str) -> list[FileRecord]:
+        """The live files of an origin and table, as the catalog has them at this moment."""
+        version = self._catalog.version
+        if version != self._listed_version:
+            self._listed.clear()
+            for file in self._catalog.live_files():
+                self._listed[file.origin, file.table_name].append(file)
+            self._listed_version = version
+        return self._listed[origin, table]
 
     def _seen(self, file: FileRecord, digest: str | None) -> None:
         """A file is done with: remember it when all of its rows are the committed ones."""

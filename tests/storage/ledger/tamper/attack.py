@@ -18,7 +18,6 @@ class Attack:
     record_id: str | None = None  # that it names
     path: str = ""  # a part of the path that it names
     says: str = ""  # a part of what it says
-    fresh_only: bool = False  # it is about files as they were sealed
 
     def named(self, report: Report) -> bool:
         """Whether a finding names the attack."""
