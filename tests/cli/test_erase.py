@@ -117,3 +117,5 @@ def test_rules_of_the_configuration_are_applied_and_shown(folder: Path) -> None:
     with closing(Catalog.open(folder / "auditlake-data", read_only=True)) as catalog:
         assert catalog.newest_in_log("node/collector", "expiry", 100) is not None
     check_lake(folder / "auditlake-data")
+    report = verify(folder / "auditlake-data", Options(jobs=1), State())
+    assert (report.ok, report.counts().get("EXPIRED", 0) > 0) == (True, True)
