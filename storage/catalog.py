@@ -79,9 +79,9 @@ class Catalog(CatalogConnection):
         highest = self._scalar(sa.select(sa.func.max(ENTRIES.c.entry)).where(ENTRIES.c.origin == origin))
         return None if highest is None else int(highest)
 
-    def entries(self, origin: str | None = None) -> list[EntryRecord]:
-        """The committed entries, by origin and number."""
-        query = sa.select(ENTRIES).order_by(ENTRIES.c.origin, ENTRIES.c.entry)
+    def entries(self, origin: str | None = None, *, first: int = -(2**63), last: int = 2**63 - 1) -> list[EntryRecord]:
+        """The committed entries from number `first` to `last`, by origin and number."""
+        query = sa.select(ENTRIES).where(ENTRIES.c.entry.between(first, last)).order_by(ENTRIES.c.origin, ENTRIES.c.entry)
         rows = self._rows(query if origin is None else query.where(ENTRIES.c.origin == origin))
         return [EntryRecord(**{**row, "descriptor": orjson.loads(row["descriptor"])}) for row in rows]
 

@@ -3,6 +3,7 @@
 The catalog decides what queries read, and nobody signs it: whatever it says of entries and files is held against the log.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,9 @@ from storage.wal import closed_segments
 
 CATALOG: Final = "catalog.sqlite"
 COUNTERS: Final = ("received", "stored", "rejected", "deduplicated", "quarantined", "withheld", "own", "resent")
+_SEGMENTS: Final = 2_000
+_END: Final = 2**63 - 1
+_Segment = tuple[int, Mapping[str, Any]]
 SETTLE_NS: Final = 60 * 1_000_000_000
 """The log is written right after the catalog: what it lacks for longer, while it was signed, was never meant for it."""
 
@@ -33,26 +37,40 @@ class CatalogCheck:
         self._removed = removed
         self._from = from_entry
         self._during = during
-        self._entries = {each.entry: each for each in catalog.entries(audit.origin) if each.entry >= from_entry}
+        self._entries: dict[int, EntryRecord] = {}  # those that are looked at now
 
     def findings(self, unlogged: Mapping[int, int]) -> Iterator[Finding]:
         """What the catalog says otherwise, lacks, or has beside; `unlogged`: stored rows by segments that the log has not.
 
         Raises `LedgerError`.
         """
-        rest = set(self._entries)
+        beside = sorted(unlogged)
+        for first, last, segments in self._spans():
+            self._entries = {each.entry: each for each in self._catalog.entries(self._audit.origin, first=first, last=last)}
+            rest = {*self._entries, *beside[bisect_left(beside, first) : bisect_right(beside, last)]}
+            for number, segment in segments:
+                rest.discard(number)
+                entry = self._entries.get(number)
+                if entry is not None:
+                    yield from self._differences(entry, segment)
+                elif not all(self._removed.expired_by(table, number) for table in segment["tables"]):
+                    yield self._finding(Verdict.MISSING, number, "the catalog does not know this segment")
+            for number in sorted(rest):
+                if not self._is_new(number):
+                    yield self._unlogged(number, unlogged.get(number, 0))
+
+    def _spans(self) -> Iterator[tuple[int, int, list[_Segment]]]:
+        """All numbers of entries as ranges, with the segments of the log in each: memory holds one."""
+        first = self._from
+        held: list[_Segment] = []
         for number, segment in self._audit.segments():
-            if number < self._from:
+            if number < first:
                 continue
-            rest.discard(number)
-            entry = self._entries.get(number)
-            if entry is not None:
-                yield from self._differences(entry, segment)
-            elif not all(self._removed.expired_by(table, number) for table in segment["tables"]):
-                yield self._finding(Verdict.MISSING, number, "the catalog does not know this segment")
-        for number in sorted(rest | unlogged.keys()):
-            if not self._is_new(number):
-                yield self._unlogged(number, unlogged.get(number, 0))
+            held.append((number, segment))
+            if len(held) == _SEGMENTS:
+                yield first, number, held
+                first, held = number + 1, []
+        yield first, _END, held
 
     def _is_new(self, number: int) -> bool:
         """Whether a segment was sealed while this was looked at, or right before."""
