@@ -18,7 +18,7 @@ from storage.compactor import compact
 from storage.erasure import Hooks, Wanted, erase
 from storage.errors import StorageError
 from storage.layout import FileRecord
-from storage.ledger import entries, verify_files
+from storage.ledger import entries, verify_catalog, verify_files
 from storage.ledger.anchors import Anchor
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys
@@ -210,6 +210,16 @@ def test_rows_that_a_rule_removed_are_expired(lake: Lake) -> None:
     assert report.ok
     expired = only(report, Verdict.EXPIRED)
     assert (expired.first, expired.last, expired.rows, expired.order) == (4, 4, 2, done.order)
+
+
+def test_the_catalog_is_compared_range_by_range(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the range holds: what it lacks, and what it has beside, is found once."""
+    monkeypatch.setattr(verify_catalog, "_SEGMENTS", 2)
+    assert verdicts(lake.verify(quick=True)) == VALID
+    lake.sql("DELETE FROM entries WHERE entry IN (1, 2)")
+    lake.sql("UPDATE entries SET rejected = 1 WHERE entry = 5")
+    found = [(each.verdict, each.first, each.last) for each in lake.verify(quick=True).findings if each.broken]
+    assert found == [(Verdict.MISSING, 1, 2), (Verdict.ALTERED, 5, 5)]
 
 
 # memory
