@@ -140,6 +140,7 @@ SHORT_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "access_statement": ("auditlake.access.statement", "string"),
     "access_rows": ("auditlake.access.rows", "int"),
     "access_via": ("auditlake.access.via", "string"),
+    "ledger_keys": ("auditlake.ledger.keys", "string[]"),
     "vault_destroyed": ("auditlake.vault.destroyed", "int"),
     "vault_reencrypted": ("auditlake.vault.reencrypted", "int"),
     "config_hash_old": ("auditlake.config.hash.old", "string"),

@@ -13,6 +13,7 @@ from storage.derivations import SLICE_ROWS, Joins, Publisher, read_slice, slices
 from storage.errors import LakeLocked, StorageError
 from storage.lake import Lake
 from storage.schema import CANONICAL, DERIVATION, TABLES
+from tests.collector_process import settle
 from tests.failing_disk import Crash, FailingDisk
 from tests.lake_builder import SECOND_NS, START_NS, Row, event, model, span, write_lake
 from tests.lake_checks import check_lake
@@ -40,6 +41,7 @@ def publish(
         publisher.publish(pa.Table.from_pylist(list(rows), schema=SCHEMA), now_ns=now_ns, runs=runs or {}, joins=joins)
     finally:
         publisher.close()
+    settle(data)  # writes the log, as whoever publishes does at its end
 
 
 def rows_of(data: Path, sql: str) -> list[Row]:

@@ -7,7 +7,8 @@ SELECT
 FROM events
 WHERE
     (
-        scope_name IN ('auditlake.access', 'auditlake.collector', 'auditlake.alerts', 'auditlake.anchors', 'auditlake.forward')
+        scope_name IN ('auditlake.access', 'auditlake.collector', 'auditlake.alerts', 'auditlake.anchors', 'auditlake.forward',
+            'auditlake.verify')
         OR event_name IN (
             'agent_action', 'policy.decision', 'approval', 'security', 'trust.handshake', 'credential.rotation', 'rollout', 'handoff',
             'incident.opened', 'incident.closed'
