@@ -56,6 +56,28 @@ def generation(vault: References | None) -> int | None:
         return None
 
 
+class _Seals:
+    """Collects what goes to the vault. Apart from the `Composition`, which would else hold itself and all its texts until the garbage
+    collector comes round.
+    """
+
+    def __init__(self, vault: References | None, subject: str | None) -> None:
+        self._vault = vault
+        self._subject = subject
+        self.sealed: dict[str, Sealed] = {}
+        self.count = 0  # of originals that answers stand for, those of remembered answers, too
+
+    def seal(self, entity: str, text: str) -> str:
+        """Return what stands for an original that the vault has to keep."""
+        if self._vault is None:
+            raise VaultError("keep an original", hint="no vault is open", failure="unavailable")
+        subject = self._subject if self._subject is not None else text.strip().casefold()
+        reference = self._vault.reference(subject, entity, text)
+        self.sealed[reference] = Sealed(reference=reference, subject=subject, entity=entity, text=text)
+        self.count += 1
+        return placeholder(entity, reference)
+
+
 class Composition:
     """The questions of one call: each distinct text is scanned once, whatever it stands in. `subject` is whose data the texts are."""
 
@@ -65,21 +87,24 @@ class Composition:
         self._rules = rules
         self._cache = cache
         self._prefilter = prefilter
-        self._vault = vault
         self._subject = subject
         self._generation = generation(vault)
-        self._how = Treatment(seal=self._seal)
+        self._seals = _Seals(vault, subject)
+        self._how = Treatment(seal=self._seals.seal)
         self._known: dict[Question, Cleaned] = {}
         self._asked: set[Question] = set()
         self._leaves: dict[str, tuple[Leaf, ...] | None] = {}
         self._parts: dict[tuple[str, KeyClass], list[tuple[Leaf, KeyClass]]] = {}
         self._pairs: dict[str, Findings] = {}
         self._inherited: dict[Place | None, KeyClass | None] = {None: None}
-        self._seals = 0
         self._with_seals: set[Question] = set()
         self._unsealed: list[tuple[Question, Cleaned]] = []
         self.missing: dict[Scan, None] = {}
-        self.sealed: dict[str, Sealed] = {}
+
+    @property
+    def sealed(self) -> Mapping[str, Sealed]:
+        """The originals that the answers stand for, by reference."""
+        return self._seals.sealed
 
     def ask(self, text: str, key_class: KeyClass, depth: int = 0) -> None:
         """Find out what has to be scanned to answer for `text`; it is added to `missing`."""
@@ -113,9 +138,9 @@ class Composition:
         question = (text, key_class)
         known = self._known.get(question)
         if known is not None:
-            self._seals += question in self._with_seals
+            self._seals.count += question in self._with_seals
             return known
-        seals = self._seals
+        seals = self._seals.count
         decided = self._decided(question)
         if isinstance(decided, Cleaned):
             return decided
@@ -139,7 +164,7 @@ class Composition:
 
     def _decided(self, question: tuple[str, KeyClass]) -> Cleaned | KeyClass | None:
         """Return what is remembered, or what the key alone decides, and note it; else the class to scan under."""
-        seals = self._seals
+        seals = self._seals.count
         known = self._remembered(question)
         decided = known if known is not None else self._rules.decided(*question, self._how)
         if isinstance(decided, Cleaned):
@@ -148,7 +173,7 @@ class Composition:
 
     def _note(self, question: tuple[str, KeyClass], result: Cleaned, seals: int) -> None:
         self._known[question] = result
-        if self._seals > seals:
+        if self._seals.count > seals:
             self._with_seals.add(question)
             self._unsealed.append(((*question, self._subject, self._generation), result))
 
@@ -156,7 +181,7 @@ class Composition:
         known = self._cache.get(question)
         if known is None and self._generation is not None:
             known = self._cache.get((*question, self._subject, self._generation))
-            self._seals += known is not None
+            self._seals.count += known is not None
         return known
 
     def _through(self, text: str, key_class: KeyClass, verdicts: Mapping[Scan, Verdict], depth: int) -> Cleaned:
@@ -245,16 +270,6 @@ class Composition:
             leaves = structure.walk(text)
             self._leaves[text] = blobs.split(text) if leaves is None else leaves
         return self._leaves[text]
-
-    def _seal(self, entity: str, text: str) -> str:
-        """Return what stands for an original that the vault has to keep."""
-        if self._vault is None:
-            raise VaultError("keep an original", hint="no vault is open", failure="unavailable")
-        subject = self._subject if self._subject is not None else text.strip().casefold()
-        reference = self._vault.reference(subject, entity, text)
-        self.sealed[reference] = Sealed(reference=reference, subject=subject, entity=entity, text=text)
-        self._seals += 1
-        return placeholder(entity, reference)
 
     def _without_spread_keys(self, answers: list[tuple[Leaf, Cleaned]]) -> list[tuple[Leaf, Cleaned]]:
         """Return the answers without the lines of private keys that are spread over strings of their own."""

@@ -35,6 +35,7 @@ from tests.lake_checks import lake_problems
 RESULT: Final = Path(__file__).parent.parent / "results/soak-ingest.json"
 EVERY_SECONDS: Final = 10.0
 EVENTS_PER_SECOND: Final = 20
+WINDOW_SECONDS: Final = 450
 SLOPE_MIB: Final = 1.0
 """How much the collector's memory may grow in ten minutes."""
 FILES: Final = 23 + 59 + 60 + 20
@@ -129,9 +130,17 @@ def children(collector: psutil.Process) -> dict[str, psutil.Process]:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Return the growth in MiB in ten minutes, by least squares, after the first quarter."""
-    later = [point for point in points if point[0] >= points[-1][0] / 4]
-    return statistics.linear_regression([x for x, _ in later], [y for _, y in later]).slope * 600 if len(later) > 2 else 0.0
+    """Return the growth in MiB in ten minutes: least squares over the medians of windows, after the first quarter.
+
+    Memory goes up and down by a hundred MiB every few minutes, as garbage is collected: a window is longer than that.
+    """
+    window = min(WINDOW_SECONDS, points[-1][0] / 8)
+    windows: dict[int, list[float]] = {}
+    for seconds, mib in points:
+        if seconds >= points[-1][0] / 4:
+            windows.setdefault(int(seconds // window), []).append(mib)
+    medians = [statistics.median(values) for _, values in sorted(windows.items())]
+    return statistics.linear_regression(range(len(medians)), medians).slope * 600 / window if len(medians) > 2 else 0.0
 
 
 def judged(chosen: argparse.Namespace, series: Series, sent: Sequence[Sent], data: Path) -> dict[str, Any]:
@@ -175,7 +184,7 @@ def judged(chosen: argparse.Namespace, series: Series, sent: Sequence[Sent], dat
         "problems": problems,
         "series": {
             "seconds": series.seconds[::6],
-            "collector_mib": [round(value, 1) for _, value in series.rss["collector"][::6]],
+            **{f"{name}_mib": [round(value, 1) for _, value in points[::6]] for name, points in series.rss.items()},
             "live_files": series.files[::6],
             "wal_mib": series.wal_mib[::6],
         },

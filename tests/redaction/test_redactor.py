@@ -5,6 +5,7 @@ import json
 import random
 import string
 import uuid
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -332,3 +333,14 @@ def test_a_large_document_does_not_stop_the_event_loop(make_redactor: Make) -> N
     result, turns = asyncio.run(run())
     assert result == text
     assert turns >= 5
+
+
+def test_a_call_is_freed_with_its_last_user(make_redactor: Make) -> None:
+    """Whoever left it to the garbage collector would keep the texts of minutes in memory."""
+    redactor = make_redactor()
+    items = [('{"to": ["jane@example.com", "fine"]}', "input.value"), ("plain", None)]
+    composition = redactor._asked(items, None)
+    redactor._answers(composition, items, {})
+    kept = weakref.ref(composition)
+    del composition
+    assert kept() is None
