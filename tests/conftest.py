@@ -3,9 +3,11 @@ properties are tried on the same examples everywhere; files that take long come 
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "xdg")
@@ -27,3 +29,14 @@ def pytest_collection_finish() -> None:
     """What collecting made, and what it imported, stays: a collection of garbage need not look at it again (0.6 s each time)."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Commands that run in this process configure logging, into streams that are closed after the test."""
+    configured, before = structlog.is_configured(), structlog.get_config()
+    yield
+    if configured:
+        structlog.configure(**before)
+    else:
+        structlog.reset_defaults()

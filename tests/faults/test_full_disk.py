@@ -82,7 +82,9 @@ def sealed(data: Path) -> Counter[str]:
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
 def test_sealing_on_a_full_disk_waits_and_loses_nothing(tmp_path, error):
-    """Whatever call fails: the segment stays, and the next attempt starts anew."""
+    """Whatever call fails: the segment stays until its rows are in the lake, what the log lacks waits in the catalog, and the next attempt
+    goes on.
+    """
     data = tmp_path / "data"
     served = Served(writer=WalWriter(data, ORIGIN))
     try:
@@ -96,7 +98,7 @@ def test_sealing_on_a_full_disk_waits_and_loses_nothing(tmp_path, error):
                 seal_pending(data, catalog, fs=disk)
             if not disk.failed:
                 break
-            assert len(closed_segments(data)) == 1
+            assert closed_segments(data) or catalog.has_entry(ORIGIN, 0)
         assert at > 5
         assert closed_segments(data) == []
     check_lake(data)

@@ -18,6 +18,9 @@ OF_OUR_PROCESSES = (
     "auditlake.config.",
     "auditlake.redaction.",
     "auditlake.forward.",
+    "auditlake.anchor.",
+    "auditlake.verify.",
+    "auditlake.ledger.",
 )
 METRICS = {name: metric for name, metric in REGISTRY["metrics"].items() if metric["group"] != "self" or name == "auditlake.dropped"}
 NOT_IN_OTEL_YET = {"gen_ai.prompt.version", "gen_ai.evaluation.result"}
