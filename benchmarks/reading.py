@@ -23,7 +23,8 @@ RUN_COMMAND = """
 import contextlib, io, sys, time
 from pathlib import Path
 import rich.console, rich.text, rich.tree
-import cli.explanation, cli.logs, storage.lake, storage.messages, storage.runs
+import cli.access, cli.explanation, cli.logs, cli.reading, collector.config, storage.journal, storage.lake, storage.messages, storage.runs
+import redaction.cleared, redaction.policy, redaction.redactor, redaction.statement
 from cli.commands import _lake, run
 from cli.options import OutputFormat
 
