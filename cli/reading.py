@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -49,6 +50,8 @@ class Reading:
         self._asked: dict[str, AttributeValue] = {} if statement is None else {"auditlake.access.statement": statement}
         self._told = False
         self._durable = False
+        self._beside = ThreadPoolExecutor(max_workers=1)
+        self._opened = self._beside.submit(self._open)
 
     def shown(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = ()) -> None:
         """Record that `rows` rows are about to be shown; call it before they are. Exits with 2 when it cannot and must.
@@ -68,6 +71,7 @@ class Reading:
 
     def end(self) -> None:
         """Make this read visible to queries, together with others. It is durable already."""
+        self._beside.shutdown()
         if self._durable:
             self._seal(at_least=READS_TOGETHER)
 
@@ -117,8 +121,12 @@ class Reading:
         except ConfigError:
             return parse(DEFAULT, "built-in configuration", os.environ)
 
-    @cached_property
+    @property
     def _log(self) -> "AccessLog":
+        return self._opened.result()
+
+    def _open(self) -> "AccessLog":
+        """Get ready to record, while the lake is read."""
         from cli.access import AccessLog
 
         return AccessLog(self._config, self.lake.data, scans=bool(self._reason))

@@ -31,7 +31,7 @@ def strip(found: dict[str, Any]) -> None:
     held = [f"{escape(origin)} entry {numbers}" for origin, numbers in verdict.entries(found["integrity"])]
     where = f"Its records are in {'; '.join(held)}." if held else "No entry is known."
     sign, title = INTEGRITY[found["integrity"]["state"]]
-    statement = str(found["integrity"]["statement"])
+    statement = str(found["integrity"]["statement"]).replace("`", "")
     _fact(columns[2], sign, title, f"{where} {escape(statement[:1].upper() + statement[1:])}.")
     if said_too := verdict.remarks(found):
         with st.container(border=True):
