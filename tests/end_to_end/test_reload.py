@@ -184,9 +184,21 @@ def test_reloads_leave_nothing_behind(running: CollectorProcess) -> None:
     assert process.memory_info().rss < memory + (48 << 20)  # a policy that stayed would be 17 MiB
 
 
+def ended_children(collector: CollectorProcess) -> list[psutil.Process]:
+    """Those that ended and are not reaped yet."""
+    ended = []
+    for child in psutil.Process(collector.process.pid).children(recursive=True):
+        try:
+            if child.status() == psutil.STATUS_ZOMBIE:
+                ended.append(child)
+        except psutil.NoSuchProcess:
+            ended.append(child)
+    return ended
+
+
 def test_a_terminal_that_goes_ends_no_child_of_its_own(running: CollectorProcess) -> None:
     """The signal reaches the whole process group; who reloads or stops is the collector."""
-    wait_until(lambda: len(running.scanners()) == 1)
+    wait_until(lambda: len(running.scanners()) == 1 and not ended_children(running))  # of the reloads before
     process = psutil.Process(running.process.pid)
     children = process.children(recursive=True)
     for child in children:
