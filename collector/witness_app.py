@@ -54,10 +54,11 @@ class WitnessApp:
         if body is None:
             return Answer(status=413, body=f"a request has at most {MAX_REQUEST_BYTES} bytes\n")
         answer = await asyncio.to_thread(self._witness.add_checkpoint, body)
+        log = structlog.get_logger(__name__)
         if answer.contradicts is not None:
-            structlog.get_logger(__name__).error(
-                "a log signed something else than what was cosigned: its checkpoint is kept in conflicts/", origin=answer.contradicts
-            )
+            log.error("a log signed something else than what was cosigned: its checkpoint is kept in conflicts/", origin=answer.contradicts)
+        if answer.unproven is not None:
+            log.warning("a log's checkpoint came with a proof that does not hold: it is kept in unproven/", origin=answer.unproven)
         return answer
 
 

@@ -23,14 +23,15 @@ MAX_REQUEST_BYTES: Final = 128 << 10
 MAX_PROOF_LINES: Final = 63
 TEXT: Final = "text/plain; charset=utf-8"
 SIZE: Final = "text/x.tlog.size"
-MAX_CONFLICTS: Final = 16
-"""So many refused checkpoints are kept of a log: one proves what it did, more fill the disk."""
+MAX_KEPT: Final = 16
+"""So many refused checkpoints of each kind are kept of a log: one proves what it did, more fill the disk."""
 
 LOCK: Final = "witness.lock"
 KEY: Final = "witness.key"
 NAME: Final = "witness.name"
 LOGS: Final = "logs"
 CONFLICTS: Final = "conflicts"
+UNPROVEN: Final = "unproven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +42,15 @@ class Answer:
     body: str
     content_type: str = TEXT
     contradicts: str | None = field(default=None, compare=False)  # the log that signed something else than what was cosigned
+    unproven: str | None = field(default=None, compare=False)  # the log of which a checkpoint was kept that came with a wrong proof
 
 
 class _Refused(Exception):
     """A request is not granted; the text goes to the client."""
 
-    def __init__(self, status: int, message: str, content_type: str = TEXT, *, contradicts: str | None = None) -> None:
+    def __init__(self, status: int, message: str, content_type: str = TEXT, **told: str | None) -> None:
         super().__init__(message)
-        self.answer = Answer(status=status, body=message + "\n", content_type=content_type, contradicts=contradicts)
+        self.answer = Answer(status=status, body=message + "\n", content_type=content_type, **told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +80,13 @@ class Witness:
         self._clock = clock
         self._fs = fs
         self._mutex = threading.Lock()
-        self._signer = witness_key(folder, name)
         self._lock = FileLock(folder / LOCK, "be a witness")
-        self.use(logs)
+        try:
+            self._signer = witness_key(folder, name)
+            self.use(logs)
+        except BaseException:
+            self._lock.release()
+            raise
 
     @property
     def key(self) -> VerifierKey:
@@ -121,10 +127,13 @@ class Witness:
             return refused.answer
 
     def checkpoint(self, origin_hash: str) -> str | None:
-        """Return the newest cosigned checkpoint of the log whose origin has this SHA-256 in hex; None when there is none."""
+        """Return the newest cosigned checkpoint of the log whose origin has this SHA-256 in hex; None when there is none.
+
+        Raises `LedgerError` when the state cannot be read.
+        """
         known = next((origin for origin in self._logs if _hash(origin) == origin_hash), None)
-        path = None if known is None else self._state(known)
-        return path.read_text(encoding="utf-8") if path is not None and path.is_file() else None
+        note = None if known is None else self._stored(known)
+        return None if note is None else note.decode("utf-8", "replace")
 
     def _cosigned(self, request: _Request, keys: Sequence[VerifierKey]) -> Answer:
         """Compare with the newest known state, remember the new one, cosign it. The caller holds the mutex."""
@@ -133,14 +142,14 @@ class Witness:
         if request.old_size != latest.size:
             raise _Refused(409, str(latest.size), SIZE)
         if latest.size == checkpoint.size and latest.root != checkpoint.root:
-            self._keep(request)
+            self._keep(request, CONFLICTS)
             message = "this log has shown another root for this size: its history forks"
             raise _Refused(409, message, contradicts=checkpoint.origin)
         try:
             check_consistency(latest.size, checkpoint.size, latest.root, checkpoint.root, request.proof)
         except ProofError:
-            self._keep(request)
-            raise _Refused(422, "the consistency proof does not hold", contradicts=checkpoint.origin) from None
+            unproven = checkpoint.origin if self._keep(request, UNPROVEN) else None
+            raise _Refused(422, "the consistency proof does not hold", unproven=unproven) from None
         body, lines = split(request.note)
         cosignature = self._signer.cosign(body, max(int(self._clock()), time_s))  # a clock that is set back is not told
         kept = [line for line in lines if _holds(body, line, keys)]
@@ -149,25 +158,41 @@ class Witness:
 
     def _latest(self, origin: str) -> tuple[Checkpoint, int]:
         """Return the newest cosigned state of a log and when it was cosigned; the empty tree when there is none."""
-        path = self._state(origin)
-        try:
-            note = path.read_bytes()
-        except FileNotFoundError:
+        note = self._stored(origin)
+        if note is None:
             return Checkpoint(origin, 0, EMPTY_ROOT), 0
-        except OSError as error:
-            raise LedgerError("read the witness's state", path, hint=hint_for(error)) from error
         try:
             found = opened(note, [self.key])
-            return Checkpoint.parse(found.body), found.times[self.key]
+            checkpoint = Checkpoint.parse(found.body)
+            if checkpoint.origin != origin:
+                raise NoteError("read a checkpoint", origin, hint="it is about another log")
         except NoteError as error:
-            raise LedgerError("read the witness's state", path, hint=f"it was altered: restore it ({error.hint})") from None
+            hint = f"it was altered: restore it ({error.hint})"
+            raise LedgerError("read the witness's state", self._state(origin), hint=hint) from None
+        return checkpoint, found.times[self.key]
 
-    def _keep(self, request: _Request) -> None:
-        """Keep a checkpoint that contradicts what was cosigned: signed by the log, it proves what the log did."""
-        folder = self._folder / CONFLICTS / _hash(request.checkpoint.origin)
+    def _stored(self, origin: str) -> bytes | None:
+        """Return the newest cosigned note of a log as it stands; None when there is none."""
+        path = self._state(origin)
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LedgerError("read the witness's state", path, hint=hint_for(error)) from error
+
+    def _keep(self, request: _Request, kind: str) -> bool:
+        """Keep a checkpoint that is refused, and say whether it was new.
+
+        One of another root for the cosigned size proves what the log did. One with a wrong proof proves nothing by itself: whoever has a
+        checkpoint can send it with a wrong proof. The two are kept apart, so that the second kind takes no room from the first.
+        """
+        folder = self._folder / kind / _hash(request.checkpoint.origin)
         path = folder / f"{request.checkpoint.size}-{request.checkpoint.root.hex()}"
-        if not path.exists() and (not folder.is_dir() or sum(1 for _ in folder.iterdir()) < MAX_CONFLICTS):
-            self._write(path, request.note)
+        if path.exists() or (folder.is_dir() and sum(1 for _ in folder.iterdir()) >= MAX_KEPT):
+            return False
+        self._write(path, request.note)
+        return True
 
     def _state(self, origin: str) -> Path:
         return self._folder / LOGS / _hash(origin) / "checkpoint"
@@ -175,6 +200,7 @@ class Witness:
     def _write(self, path: Path, text: str) -> None:
         try:
             write_file(path, text.encode(), self._fs)
+            self._fs.sync_directory(path.parent.parent)  # when an earlier attempt made the folder, and failed before that was durable
         except OSError as error:
             raise LedgerError("write the witness's state", path, hint=hint_for(error)) from error
 

@@ -12,7 +12,7 @@ from storage.errors import LakeLocked
 from storage.ledger.cosigning import request
 from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.note import Checkpoint, SigningKey, encode_base64, opened, signed, split
-from storage.ledger.witness import MAX_CONFLICTS, Answer, Witness, read_logs
+from storage.ledger.witness import MAX_KEPT, Answer, Witness, read_logs
 from tests.failing_disk import Crash, FailingDisk
 from tests.storage.ledger.written_log import NOW_S, ORIGIN, WrittenLog
 
@@ -102,14 +102,32 @@ def test_a_rewritten_log_leaves_its_signed_contradiction_with_the_witness(tmp_pa
     """Two checkpoints of one size, both signed by the log, prove what it did; how much of it is kept is bounded."""
     log.grow(5)
     add(witness, log, 0)
-    for attempt in range(MAX_CONFLICTS + 3):
+    for attempt in range(MAX_KEPT + 1):
         other = WrittenLog(tmp_path / f"other{attempt}")
         other.signer = log.signer
         other.grow(5, f"history {attempt}")
         add(witness, other, 5)
     kept = list((tmp_path / "witness" / "conflicts" / sha256(ORIGIN.encode()).hexdigest()).iterdir())
-    assert len(kept) == MAX_CONFLICTS
+    assert len(kept) == MAX_KEPT
     assert all(Checkpoint.parse(opened(each.read_bytes(), [log.signer.verifier]).body).size == 5 for each in kept)
+
+
+def test_a_wrong_proof_accuses_nobody_and_takes_no_room_from_what_does(tmp_path: Path, witness: Witness, log: WrittenLog) -> None:
+    """Anybody who has seen a checkpoint can send it with a wrong proof: that is no contradiction of the log."""
+    log.grow(5)
+    add(witness, log, 0)
+    for attempt in range(MAX_KEPT + 1):
+        answer = witness.add_checkpoint(request(5, [bytes(32)], log.grow(1)))
+        assert (answer.status, answer.contradicts) == (422, None)
+        assert (answer.unproven == ORIGIN) == (attempt < MAX_KEPT), "it is told as long as it is kept"
+    folder = tmp_path / "witness"
+    assert not (folder / "conflicts").exists()
+    assert len(list((folder / "unproven" / sha256(ORIGIN.encode()).hexdigest()).iterdir())) == MAX_KEPT
+    other = WrittenLog(tmp_path / "other")
+    other.signer = log.signer
+    other.grow(5, "another")
+    assert add(witness, other, 5).contradicts == ORIGIN
+    assert len(list((folder / "conflicts" / sha256(ORIGIN.encode()).hexdigest()).iterdir())) == 1
 
 
 @pytest.mark.parametrize("change", ["drop", "add", "flip", "swap"])
@@ -299,6 +317,28 @@ def test_an_altered_state_is_refused(tmp_path: Path, witness: Witness, log: Writ
     state.write_text(state.read_text().replace("\n5\n", "\n4\n"))
     with pytest.raises(LedgerError, match="altered"):
         add(witness, log, 4)
+
+
+def test_the_state_of_another_log_is_not_taken_for_this_one_s(tmp_path: Path, witness: Witness, log: WrittenLog) -> None:
+    other = WrittenLog(tmp_path / "other", "other/collector")
+    witness.use({ORIGIN: [log.signer.verifier], other.origin: [other.signer.verifier]})
+    log.grow(5)
+    other.grow(2)
+    for each in (log, other):
+        add(witness, each, 0)
+    mine, theirs = (tmp_path / "witness" / "logs" / sha256(name.encode()).hexdigest() / "checkpoint" for name in (ORIGIN, other.origin))
+    mine.write_bytes(theirs.read_bytes())
+    with pytest.raises(LedgerError, match="about another log"):
+        add(witness, log, 2)
+
+
+def test_a_folder_that_could_not_be_used_is_free_again(tmp_path: Path, log: WrittenLog) -> None:
+    """What is wrong with the name or the logs is told while the folder is held; then it is not."""
+    folder = tmp_path / "witness"
+    with pytest.raises(NoteError):
+        Witness(folder, "a b", {}, clock=Clock())
+    assert not (folder / "witness.name").exists()
+    Witness(folder, NAME, {}, clock=Clock()).close()
 
 
 def test_one_process_alone_is_the_witness_of_a_folder(tmp_path: Path, witness: Witness) -> None:
