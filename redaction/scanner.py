@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from redaction.findings import Finding, Verdict
 from redaction.frames import Pipe, PipeLost, PipeTimeout
 from redaction.offline import forbid_downloads, forbid_network
 from redaction.policy import RedactionConfig
+from redaction.presidio.left_out import left_out
 from redaction.scan import Scanner
 
 READY: Final = "ready"
@@ -42,9 +44,10 @@ def main() -> None:
 def build(policy: str, cache_folder: str | None) -> tuple[Scanner, bytes]:
     """Return the scanner of a policy (JSON), and its prefilter for the parent."""
     forbid_downloads()
-    from redaction.presidio.analyzer import Analyzer
-
     config = RedactionConfig.model_validate_json(policy)
+    with nullcontext() if config.presidio.loads_more else left_out():
+        from redaction.presidio.analyzer import Analyzer
+
     finder = Analyzer(config, cache_folder=None if cache_folder is None else Path(cache_folder))
     finder.find(WARM_UP, ())
     return Scanner(finder, timeout_seconds=config.presidio.timeout_ms / 1000, decodes=config.secrets.encoded), finder.gate.blob
