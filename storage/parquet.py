@@ -26,7 +26,7 @@ BLOOM_COLUMNS: Final = ("trace_id", "run_id")
 BLOOM_FALSE_POSITIVES: Final = 0.01
 
 _DISTINCT: Final = frozenset({
-    "trace_id", "span_id", "parent_span_id", "run_id", "response_id", "tool_call_id", "body", "status_message", "salt",
+    "trace_id", "span_id", "parent_span_id", "run_id", "response_id", "tool_call_id", "body", "status_message",
     "latency_ms", "cost_usd", "eval_score", "value", "value_int", "sum", "min", "max", "exemplars", "sequence",
     "attributes.key_value.value", "events.list.element.time_ns", "events.list.element.attributes.key_value.value",
     "links.list.element.trace_id", "links.list.element.span_id",
@@ -37,6 +37,7 @@ _COUNTING: Final = frozenset({
 })  # fmt: skip
 """Integers near their neighbours: stored as differences."""
 _MINUTE_NS: Final = 60 * 1_000_000_000
+_DAY_NS: Final = 86_400 * 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,3 +190,10 @@ def effective_ns(name: str, table: pa.Table) -> pa.ChunkedArray:
     """The time that decides a row's date: its own, or its receive time when its own is absurd or missing."""
     own = pc.if_else(pc.fill_null(table["clock_flagged"], False), table["received_ns"], table[TIME_NS[name]])
     return pc.fill_null(pc.coalesce(own, table["received_ns"]), 0)
+
+
+def days(name: str, table: pa.Table) -> pa.ChunkedArray:
+    """The date that a row is filed under, as days since 1970."""
+    times = effective_ns(name, table)
+    floor = pc.if_else(pc.less(times, 0), pc.subtract(times, _DAY_NS - 1), times)  # integer division goes towards zero
+    return pc.divide(floor, _DAY_NS)
