@@ -2,7 +2,7 @@
 
 Such events take the way of everyone's: redacted, into a WAL under an origin of their own (`<node>/alerts`, `<node>/access`), sealed like
 any other segment. They never count as received, and never in users' SLOs. Several short-lived processes may share an origin: each
-write takes the origin's lock, appends, rotates and gives the lock back.
+write takes the origin's lock, appends a segment and gives the lock back.
 """
 
 import hashlib
@@ -77,8 +77,7 @@ class Journal:
         )
         writer = attempts(WalWriter, self._data, self._origin, first_entry=self._first_entry(), fs=self._fs)
         try:
-            writer.append([(RecordType.BATCH, header.to_bytes(), body)])
-            return writer.rotate()
+            return writer.append_segment([(RecordType.BATCH, header.to_bytes(), body)])
         finally:
             writer.close()
 

@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,7 +69,7 @@ class Lake:
         self._selected_version = -1
         self._older_files = False  # some file lacks a column that was added since
         self._rows = CatalogRows(catalog.path)
-        self._connection = engine.connect(self.data, self.scratch, self._limits)
+        self._connecting = self._connect()
         self._defined: set[str] = set()  # the views that queries have asked for so far
         self._derived = False  # rows were read again: the views of rows look for that
 
@@ -98,7 +99,8 @@ class Lake:
 
     def close(self) -> None:
         """Give connections and temporary files back; queries that still run are interrupted."""
-        self._connection.close()
+        if self._connecting.exception() is None:
+            self._connection.close()
         self._rows.close()
         self._catalog.close()
         self._remove_scratch()
@@ -317,9 +319,10 @@ class Lake:
             version = self._catalog.version
             if version != self._selected_version or fresh:
                 self._selections.clear()
-                engine.fill(self._connection, "trace_runs", self._rows.new_trace_runs())
-                self._selected_version = version
+                trace_runs = self._rows.new_trace_runs()
                 self._follow(bool(self._catalog.live_files("derivations")))
+                engine.fill(self._connection, "trace_runs", trace_runs)
+                self._selected_version = version
             selection = self._selections.get(window)
             if selection is None:
                 if len(self._selections) >= 32:
@@ -354,13 +357,24 @@ class Lake:
 
     # the connection
 
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return self._connecting.result()
+
+    def _connect(self) -> Future[duckdb.DuckDBPyConnection]:
+        """Begin to connect, which takes a while: readers ask the catalog first."""
+        beside = ThreadPoolExecutor(max_workers=1)
+        connecting = beside.submit(engine.connect, self.data, self.scratch, self._limits)
+        beside.shutdown(wait=False)
+        return connecting
+
     def _reconnect(self) -> None:
         with self._lock:
             self._connection.close()
             self._rows.close()
             self._rows = CatalogRows(self._catalog.path)
             self._selected_version = -1
-            self._connection = engine.connect(self.data, self.scratch, self._limits)
+            self._connecting = self._connect()
             self._defined.clear()
 
     def _load_entries(self) -> None:

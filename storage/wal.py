@@ -61,6 +61,7 @@ class WalWriter:
         self._lock = threading.Lock()
         self._poison: str | None = None
         self._descriptor = -1
+        self._named = False  # the directory was synced since the segment got its name
         self._file_lock = FileLock(self._directory / "LOCK", f"open the WAL of {origin}")
         try:
             self._begin(max(first_entry, self._recover()))
@@ -86,40 +87,56 @@ class WalWriter:
             return
         with self._lock:
             self._usable()
-            content = encode(self._seq, records)
-            try:
-                write_all(self._fs, self._descriptor, content)
-                self._fs.sync(self._descriptor)
-            except OSError as error:
-                raise self._poisoned("append to the WAL", error) from error
-            self._seq += len(records)
-            self._size += len(content)
-            self._records += len(records)
+            self._write(records, named=True)
+
+    def append_segment(self, records: Sequence[tuple[RecordType, bytes, bytes]]) -> Segment:
+        """Append `records` and close the segment: durable in two syncs, which is least for who has only these to write."""
+        with self._lock:
+            self._usable()
+            self._write(records, named=False)
+            return self._close_segment()
 
     def rotate(self) -> Segment | None:
         """Close the current segment if it has records and go on in the next; the closed one may be sealed from now on."""
         with self._lock:
             self._usable()
-            if not self._records:
-                return None
-            segment = closed_segment(self.origin, self._entry, self._path, self._records)
-            full, full_path = self._descriptor, self._path
-            try:
-                self._begin(self._entry + 1)  # before the rename: at no moment is there no file to remember the number
-                self._fs.replace(full_path, segment.path)
-                self._fs.sync_directory(self._directory)
-            except OSError as error:
-                raise self._poisoned("rotate the WAL", error) from error
-            finally:
-                if full != self._descriptor:
-                    self._fs.close(full)
-            return segment
+            return self._close_segment() if self._records else None
 
     def close(self) -> None:
         """Rotate if there is something to seal, and give the origin's lock back. Never raises for a poisoned writer."""
         if self._poison is None and self._descriptor >= 0:
             self.rotate()
         self._release()
+
+    def _write(self, records: Sequence[tuple[RecordType, bytes, bytes]], *, named: bool) -> None:
+        """Write records and sync them; `named`: and the name of their segment, where that was not done."""
+        content = encode(self._seq, records)
+        try:
+            write_all(self._fs, self._descriptor, content)
+            self._fs.sync(self._descriptor)
+            if named and not self._named:
+                self._fs.sync_directory(self._directory)
+                self._named = True
+        except OSError as error:
+            raise self._poisoned("append to the WAL", error) from error
+        self._seq += len(records)
+        self._size += len(content)
+        self._records += len(records)
+
+    def _close_segment(self) -> Segment:
+        segment = closed_segment(self.origin, self._entry, self._path, self._records)
+        full, full_path = self._descriptor, self._path
+        try:
+            self._begin(self._entry + 1)  # before the rename: at no moment is there no file to remember the number
+            self._fs.replace(full_path, segment.path)
+            self._fs.sync_directory(self._directory)
+            self._named = True
+        except OSError as error:
+            raise self._poisoned("rotate the WAL", error) from error
+        finally:
+            if full != self._descriptor:
+                self._fs.close(full)
+        return segment
 
     def _usable(self) -> None:
         if self._poison is not None:
@@ -145,19 +162,17 @@ class WalWriter:
         self._file_lock.release()
 
     def _begin(self, entry: int) -> None:
-        """Open segment `entry` with its header, durably named. Its content before, if any, was no record."""
+        """Open segment `entry` with its header, which is synced with its first records. Its content before, if any, was no record."""
         path = self._directory / f"{entry:012d}.open"
         descriptor = self._fs.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
         try:
             first_seq = secrets.randbits(62)
             write_all(self._fs, descriptor, segment_header(first_seq))
-            self._fs.sync(descriptor)
-            self._fs.sync_directory(self._directory)
         except BaseException:
             self._fs.close(descriptor)
             raise
         self._entry, self._path, self._descriptor, self._seq = entry, path, descriptor, first_seq
-        self._size, self._records = SEGMENT_HEADER_BYTES, 0
+        self._size, self._records, self._named = SEGMENT_HEADER_BYTES, 0, False
 
     def _recover(self) -> int:
         """Close what an earlier writer left open; return the next entry number."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_segments_of_all_origins_are_listed_in_their_order(tmp_path: Path) -> No
 @pytest.mark.parametrize(("error", "remedy"), [(errno.EIO, "I/O error"), (errno.ENOSPC, "disk is full")])
 def test_a_failed_append_stops_the_writer_for_good(tmp_path: Path, operation: str, error: int, remedy: str) -> None:
     """After a failed write or sync nothing more is acknowledged by this writer; a new one has all that was, and nothing else."""
-    disk = FailingDisk(1 if operation == "sync" else 2, operations=(operation,), error=error)  # the header's own comes first
+    disk = FailingDisk(0 if operation == "sync" else 2, operations=(operation,), error=error)  # the header is written first
     writer = WalWriter(tmp_path, ORIGIN, fs=disk)
     acknowledged = []
     for body in (b"first", b"second"):
@@ -167,7 +168,8 @@ def test_a_closed_writer_says_so(tmp_path: Path) -> None:
         writer.append([batch(b"x")])
 
 
-def test_nothing_acknowledged_is_lost_at_any_kill_point(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [False, True], ids=["append", "append_segment"])
+def test_nothing_acknowledged_is_lost_at_any_kill_point(tmp_path: Path, at_once: bool) -> None:
     """Die at every single call of the file system: what `append` returned for is read exactly once, and in order."""
     for at in range(60):
         data = tmp_path / str(at)
@@ -177,7 +179,7 @@ def test_nothing_acknowledged_is_lost_at_any_kill_point(tmp_path: Path) -> None:
         try:
             writer = WalWriter(data, ORIGIN, fs=disk)
             for number in range(3):
-                writer.append([batch(b"body %d" % number)])
+                (writer.append_segment if at_once else writer.append)([batch(b"body %d" % number)])
                 acknowledged.append(b"body %d" % number)
                 writer.rotate()
         except Crash:
@@ -193,6 +195,24 @@ def test_nothing_acknowledged_is_lost_at_any_kill_point(tmp_path: Path) -> None:
         if not disk.failed:
             return
     pytest.fail("more calls than expected: the loop did not reach the end")
+
+
+def test_what_is_acknowledged_is_synced_with_its_name(tmp_path: Path) -> None:
+    """The first records of a segment that no directory names durably sync the directory, too; a segment at once takes two syncs."""
+
+    def syncs(disk: FailingDisk, call: Callable[[], object]) -> int:
+        before = disk.calls
+        call()
+        return disk.calls - before
+
+    disk = FailingDisk(-1, operations=("sync", "sync_directory"))
+    writer = WalWriter(tmp_path, ORIGIN, fs=disk)
+    assert [syncs(disk, lambda: writer.append([batch(b"x")])) for _ in range(2)] == [2, 1]
+    assert [syncs(disk, writer.rotate), syncs(disk, lambda: writer.append([batch(b"y")]))] == [1, 1]
+    writer.close()
+    alone = WalWriter(tmp_path, "node/alerts", fs=disk)
+    assert syncs(disk, lambda: alone.append_segment([batch(b"z")])) == 2
+    alone.close()
 
 
 def test_acknowledged_records_survive_kill_9(tmp_path: Path) -> None:
