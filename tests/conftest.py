@@ -13,7 +13,7 @@ from hypothesis import settings
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "xdg")
 os.environ["XDG_STATE_HOME"] = os.environ["XDG_CACHE_HOME"]
 
-FIRST = ("end_to_end", "faults", "browser", "alerts", "conformance")
+FIRST = ("end_to_end", "faults", "browser", "tamper", "alerts", "conformance")
 
 settings.register_profile("repeatable", derandomize=True)
 settings.register_profile("searching")
