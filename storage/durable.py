@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -87,13 +87,24 @@ def make_directory(path: Path, fs: FileSystem = DISK) -> None:
 
 def publish(source: Path, target: Path, fs: FileSystem = DISK) -> None:
     """Give the already synced file `source` the name `target`; after a crash the whole old or the whole new file stands there."""
-    make_directory(target.parent, fs)
-    fs.replace(source, target)
-    fs.sync_directory(target.parent)
+    publish_all([(source, target)], fs)
 
 
-def write_file(target: Path, content: bytes, fs: FileSystem = DISK) -> None:
-    """Write a small file whole or not at all, durably. Raises OSError."""
+def publish_all(renames: Sequence[tuple[Path, Path]], fs: FileSystem = DISK) -> None:
+    """Give already synced files (source, target) their names: all durable on return, and after a crash before it any of them.
+
+    Each folder is synced once, behind the last rename: a journal of the disk then commits them together.
+    """
+    for _, target in renames:
+        make_directory(target.parent, fs)
+    for source, target in renames:
+        fs.replace(source, target)
+    for folder in dict.fromkeys(target.parent for _, target in renames):
+        fs.sync_directory(folder)
+
+
+def stage_file(target: Path, content: bytes, fs: FileSystem = DISK) -> Path:
+    """Write the content of a small file durably beside its name, and return where: ready for `publish`. Raises OSError."""
     make_directory(target.parent, fs)
     temporary = target.with_name(target.name + ".tmp")
     descriptor = fs.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -102,7 +113,12 @@ def write_file(target: Path, content: bytes, fs: FileSystem = DISK) -> None:
         fs.sync(descriptor)
     finally:
         fs.close(descriptor)
-    publish(temporary, target, fs)
+    return temporary
+
+
+def write_file(target: Path, content: bytes, fs: FileSystem = DISK) -> None:
+    """Write a small file whole or not at all, durably. Raises OSError."""
+    publish(stage_file(target, content, fs), target, fs)
 
 
 def hint_for(error: OSError) -> str:
