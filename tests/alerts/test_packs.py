@@ -99,21 +99,24 @@ def long_history(agents: AgentLake) -> AgentLake:
         for number in range(3):
             agents.tool(hours * HOUR, run="run-1", arguments={"order": 81}, tool_call_id=f"{hours}-{number}")
         agents.approval(hours * HOUR, "granted" if hours % 2 else "denied", run=f"run-{hours % 4}", action=f"tool-{hours % 4}")
-        agents.seal()
+        if hours in (167, 24, 2):
+            agents.seal()
     for minutes in range(41, 0, -5):
         agents.acks(minutes * MINUTE, {5.0: 20, 50.0: minutes % 3})
         for number in range(4):
             agents.tool(minutes * MINUTE, run=f"run-{number}", requires_approval=True, tool_name=f"tool-{number}", error=minutes > 12)
             agents.cost(minutes * MINUTE, 0.2, run=f"run-{number}", input_tokens=400_000)
         agents.tool(minutes * MINUTE + DAY, run="run-2", error=True, arguments={"order": 82})  # late
-        agents.seal()
+        if minutes % 2:
+            agents.seal()
     return agents
 
 
 def test_files_that_the_lookback_leaves_out_change_no_verdict(agents: AgentLake) -> None:
     """Each rule says the same of the whole lake, at any instant: also of runs that began before its lookback."""
-    instants = [("agent-ops.yaml", 11 * MINUTE), ("agent-ops.yaml", DAY), ("demo.yaml", timedelta())]
-    cases = [(pack, rule, ago) for pack, ago in instants for rule in rules_of(pack).values()]
+    moments = [("agent-ops.yaml", 11 * MINUTE, SIX), ("agent-ops.yaml", DAY, {"RunawayAgent"})]
+    moments += [("demo.yaml", timedelta(), SIX - {"HighErrorRate", "RunawayAgent"})]  # there is nothing for these two then
+    cases = [(pack, rule, ago) for pack, ago, names in moments for name, rule in rules_of(pack).items() if name in names]
     fired = set()
     with Lake.open(long_history(agents).data, threads=1) as reader:
         for pack, rule, ago in cases:

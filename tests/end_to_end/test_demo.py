@@ -59,13 +59,13 @@ class Demo:
         return json.loads(run.stdout) if run.exit_code == 0 else None
 
     def wait(self, what: str, read: Any, seconds: float) -> Any:
-        """Poll until `read` returns something true."""
+        """Poll until `read` returns something true; what takes long to ask is asked less often (see `tests.polling`)."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while (asked := time.monotonic()) < deadline:
             assert self.process.poll() is None, self.log.read_text()[-3000:]
             if found := read():
                 return found
-            time.sleep(0.5)
+            time.sleep(min(max(0.5, 4 * (time.monotonic() - asked)), 2.0))
         raise AssertionError(f"{what} not within {seconds} s\n{self.log.read_text()[-3000:]}")
 
 
