@@ -9,18 +9,15 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from storage.durable import DISK, FileSystem, hint_for, publish
+from storage.durable import DISK, FileSystem, hint_for, publish_all
 from storage.errors import StorageError
 from storage.layout import FileRecord, sealed_path, staged
-from storage.parquet import ParquetFileWriter, Written, effective_ns, sort_rows
+from storage.parquet import ParquetFileWriter, Written, days, effective_ns, sort_rows
 from storage.schema import TABLES
-
-_DAY_NS: Final = 86_400 * 1_000_000_000
 
 
 def publish_entry(
@@ -38,8 +35,7 @@ def publish_entry(
         for name, table in tables.items():
             for date, part in _by_date(name, _checked(name, table)):
                 records.append(_stage(data, name, date, part, origin=origin, entry=entry, sealed_ns=when, fs=fs))
-        for record in records:
-            publish(staged(data, record.path), data / record.path, fs)
+        publish_all([(staged(data, record.path), data / record.path) for record in records], fs)
     except OSError as error:
         raise StorageError(f"publish entry {entry} of {origin}", data / "data", hint=hint_for(error)) from error
     return records
@@ -56,13 +52,11 @@ def _by_date(name: str, table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     """The rows of each UTC date."""
     if not table.num_rows:
         return
-    times = effective_ns(name, table)
-    floor = pc.if_else(pc.less(times, 0), pc.subtract(times, _DAY_NS - 1), times)  # integer division goes towards zero
-    days = pc.divide(floor, _DAY_NS)
-    found = pc.unique(days).to_pylist()
+    of_rows = days(name, table)
+    found = pc.unique(of_rows).to_pylist()
     for day in sorted(found):
         date = datetime.fromtimestamp(day * 86_400, UTC).date().isoformat()
-        yield date, table if len(found) == 1 else table.filter(pc.equal(days, day))
+        yield date, table if len(found) == 1 else table.filter(pc.equal(of_rows, day))
 
 
 def _stage(data: Path, name: str, date: str, rows: pa.Table, *, origin: str, entry: int, sealed_ns: int, fs: FileSystem) -> FileRecord:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.catalog import Catalog, EntryRecord, FileRecord
-from storage.durable import DISK, FileSystem
+from storage.durable import DISK, Disk, FileSystem
 from storage.writer import publish_entry
 from tests.lake_rows import NOON_NS, tables
 
@@ -74,6 +74,25 @@ class FailingDisk:
     def unlink(self, path: Path) -> None:
         self._step("unlink")
         DISK.unlink(path)
+
+
+class OrderedDisk(Disk):
+    """Remembers in which order files were made durable."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+
+    def sync(self, descriptor: int) -> None:
+        self.order.append("sync")
+        super().sync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        self.order.append("sync_directory")
+        super().sync_directory(path)
+
+    def replace(self, source: Path, target: Path) -> None:
+        self.order.append("replace")
+        super().replace(source, target)
 
 
 def entry_record(entry: int, stored: int, *, origin: str = "n/collector", sealed_ns: int = 0, **counts: int) -> EntryRecord:

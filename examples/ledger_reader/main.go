@@ -87,6 +87,9 @@ func (f folder) tree(key string) (string, tlog.Tree, error) {
 		return "", tlog.Tree{}, err
 	}
 	lines := strings.Split(opened.Text, "\n")
+	if lines[0] != verifier.Name() { // one key signs all logs of a lake, each under its own name
+		return "", tlog.Tree{}, fmt.Errorf("the checkpoint is of another log, %q", lines[0])
+	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	if err != nil {
 		return "", tlog.Tree{}, err

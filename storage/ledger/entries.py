@@ -11,8 +11,9 @@ from storage.ledger.errors import LedgerError
 
 MAX_BYTES: Final = 65_535
 """An entry of an entry bundle is no longer (C2SP tlog-tiles)."""
-MAX_FILES: Final = 50
-"""The files of a table are named up to this number: a segment of so many dates has them in the catalog alone."""
+NAMED_BYTES: Final = 20_000
+"""The files of an entry are named when it takes no more: a segment of a hundred dates has them in the catalog alone."""
+_FILE_BYTES: Final = len('{"path":"","sha256":""},')
 
 
 def encode(origin: str, kind: str, content: Mapping[str, Any], *, entry: int | None = None) -> LogRecord:
@@ -31,7 +32,8 @@ def segment(data: Path, entry: EntryRecord, files: Sequence[FileRecord]) -> LogR
     Raises `LedgerError` when a file cannot be read.
     """
     names = list(dict.fromkeys(file.table_name for file in files))
-    tables = {name: _table(data, name, [file for file in files if file.table_name == name]) for name in names}
+    named = sum(len(file.path) + len(file.sha256) + _FILE_BYTES for file in files) <= NAMED_BYTES
+    tables = {name: _table(data, name, [file for file in files if file.table_name == name], named=named) for name in names}
     counters = {
         name: getattr(entry, name)
         for name in ("received", "stored", "rejected", "deduplicated", "quarantined", "withheld", "own", "resent")
@@ -47,19 +49,19 @@ def segment(data: Path, entry: EntryRecord, files: Sequence[FileRecord]) -> LogR
     return encode(entry.origin, "segment", content, entry=entry.entry)
 
 
-def _table(data: Path, name: str, files: Sequence[FileRecord]) -> dict[str, Any]:
+def _table(data: Path, name: str, files: Sequence[FileRecord], *, named: bool) -> dict[str, Any]:
     from storage.ledger.fingerprint import fingerprints
     from storage.ledger.leaves import file_leaves, table_root
 
     found = file_leaves([data / file.path for file in files], name, believed=True).sort_by("entry_row")
-    named = {"files": [{"path": file.path, "sha256": file.sha256} for file in files]} if len(files) <= MAX_FILES else {}
+    listed = {"files": [{"path": file.path, "sha256": file.sha256} for file in files]} if named else {}
     return {
         "rows": sum(file.rows for file in files),
         "root": table_root(found).hex(),
         "fingerprints": fingerprints(found["leaf"].to_pylist()),
         "min_ns": min(file.min_ns for file in files),
         "max_ns": max(file.max_ns for file in files),
-        **named,
+        **listed,
     }
 
 

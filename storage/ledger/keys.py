@@ -7,6 +7,7 @@ the seed never makes unverifiable what was signed; whoever has it can sign in th
 
 import base64
 import binascii
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,15 +57,15 @@ class Keys:
         return self.file.with_name(self.file.name + ".next")
 
     def signers(self, origin: str) -> list["SigningKey"]:
-        """Return an origin's signing keys: the one in use, then the next one while a rotation is under way.
+        """Return an origin's signing keys: the one in use, then those that follow while a rotation is under way, the wanted one last.
 
         Makes the seed on first use. Raises `LedgerError` when there is none where it should be, it is malformed, or others can read it.
         """
         keys = [self.signer(origin)]
+        if self.rotates():
+            keys.append(self.next_signer(origin))
         if self._following is not None:
             keys.append(Keys(self.data, self._following, self._environ).signer(origin))
-        elif self.rotates():
-            keys.append(self._signer(origin, read_seed(self.next_file)))
         return keys
 
     def rotates(self) -> bool:
@@ -81,7 +82,11 @@ class Keys:
 
     def signer(self, origin: str) -> "SigningKey":
         """Return an origin's signing key that is in use. Raises `LedgerError` as `signers` does."""
-        return self._signer(origin, self.seed())
+        return self.signer_from(origin, self.seed())
+
+    def next_signer(self, origin: str) -> "SigningKey":
+        """Return an origin's signing key that waits beside the one in use. Raises `LedgerError` as `signers` does."""
+        return self.signer_from(origin, read_seed(self.next_file))
 
     def seed(self) -> bytes:
         """Return the seed in use. Raises `LedgerError` as `signers` does."""
@@ -102,13 +107,14 @@ class Keys:
         return self._read[1]
 
     def _first(self) -> None:
-        """Make the first seed of this lake; a lake that signed with another one needs that one."""
-        if keys_file(self.data).exists():
-            hint = f"{keys_file(self.data)} says which keys this lake signed with: restore it, or `auditlake ledger key --rotate --lost`"
+        """Make the first seed of this lake; a lake that signed with another one, or gave receipts with it, needs that one."""
+        if self._read is not None or keys_file(self.data).exists():
+            hint = f"this lake signed with another one ({keys_file(self.data)}): restore it, or `auditlake ledger key --rotate --lost`"
             raise LedgerError(_LOAD, self.file, hint=hint)
         create_seed(self.file)
 
-    def _signer(self, origin: str, seed: bytes) -> "SigningKey":
+    def signer_from(self, origin: str, seed: bytes) -> "SigningKey":
+        """Return an origin's signing key of a seed that was read here."""
         from storage.ledger.note import SigningKey
 
         made = self._made.get((origin, seed))
@@ -153,14 +159,13 @@ def create_seed(path: Path) -> None:
         make_directory(path.parent)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.write(descriptor, base64.b64encode(os.urandom(SEED_BYTES)) + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        try:
-            os.link(temporary, path)  # fails when another process was first: its seed stands
-        except FileExistsError:
-            pass
+            try:
+                os.write(descriptor, base64.b64encode(os.urandom(SEED_BYTES)) + b"\n")
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            with contextlib.suppress(FileExistsError):  # another process was first: its seed stands
+                os.link(temporary, path)
         finally:
             temporary.unlink()
         DISK.sync_directory(path.parent)
@@ -175,12 +180,23 @@ def keys_file(data: Path) -> Path:
 
 def known_keys(data: Path) -> list[str]:
     """Return the verifier keys that this lake ever signed with, the oldest first; none before the first checkpoint."""
-    try:
-        return keys_file(data).read_text(encoding="utf-8").split("\n")[:-1]
+    try:  # what is no text is no key, as any other damaged line
+        return keys_file(data).read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
     except FileNotFoundError:
         return []
     except OSError as error:
         raise LedgerError("read the ledger's public keys", keys_file(data), hint=hint_for(error)) from error
+
+
+def known_verifiers(data: Path) -> list["VerifierKey"]:
+    """Return the same keys, without lines that are damaged. Raises `LedgerError` when the file cannot be read."""
+    from storage.ledger.note import VerifierKey
+
+    keys = []
+    for text in known_keys(data):
+        with contextlib.suppress(LedgerError):
+            keys.append(VerifierKey.parse(text))
+    return keys
 
 
 def keep_known(data: Path, keys: list["VerifierKey"], fs: FileSystem = DISK) -> None:

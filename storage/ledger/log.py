@@ -10,9 +10,9 @@ import orjson
 from storage.catalog import Catalog
 from storage.durable import hint_for
 from storage.ledger.errors import LedgerError
-from storage.ledger.keys import known_keys
+from storage.ledger.keys import known_verifiers
 from storage.ledger.merkle import EMPTY_ROOT
-from storage.ledger.note import Checkpoint, VerifierKey, opened, split
+from storage.ledger.note import Checkpoint, opened, split
 from storage.ledger.tiles import TileReader
 
 _BATCH: Final = 1024
@@ -81,7 +81,7 @@ def segment_index(catalog: Catalog, origin: str, entry: int) -> int | None:
 
 def status(data: Path, catalog: Catalog) -> list[dict[str, Any]]:
     """Return for each log its entries, those that wait in the catalog, when it was signed last and by whom. Raises `StorageError`."""
-    keys = {key.name: str(key) for key in map(VerifierKey.parse, known_keys(data))}
+    keys = {key.name: str(key) for key in known_verifiers(data)}
     rows = []
     for origin, total in sorted(catalog.log_sizes().items()):
         size, at = Log(data, origin).size, signed_at(data, origin)
@@ -92,7 +92,7 @@ def status(data: Path, catalog: Catalog) -> list[dict[str, Any]]:
 
 def signed_at(data: Path, origin: str) -> int:
     """Return when the newest checkpoint of a log was cosigned under a key of this lake, unix seconds; 0 when that is unknown."""
-    keys = [key.cosigner for key in map(VerifierKey.parse, known_keys(data)) if key.name == origin]
+    keys = [key.cosigner for key in known_verifiers(data) if key.name == origin]
     try:
         note = Log(data, origin).checkpoint()
         return max(opened(note, keys).times.values()) if note else 0

@@ -6,13 +6,15 @@ any log names it, and takes the old one's place when every log has; a crash in b
 
 from pathlib import Path
 
+import orjson
+
 from storage.catalog import Catalog
 from storage.durable import DISK, FileSystem
 from storage.ledger.entries import key_change
 from storage.ledger.errors import LedgerError
-from storage.ledger.keys import Keys, KeySource, create_seed, known_keys
+from storage.ledger.keys import Keys, KeySource, create_seed, known_verifiers
 from storage.ledger.log_writer import Ledger, LogWriter
-from storage.ledger.note import VerifierKey
+from storage.ledger.note import MAX_SIZE, VerifierKey
 
 _ROTATE = "rotate the ledger's key"
 
@@ -31,8 +33,11 @@ def rotate(
         return _begin_anew(data, catalog, ledger, to, now_ns, fs)
     keys = Keys(data, ledger.keys, ledger.environ, following=to)
     writer = LogWriter(data, catalog, keys, fs)
+    goes_on = any(_waits(catalog, origin, keys) for origin in writer.behind()) if to else False
     for origin in catalog.log_sizes():
         writer.advance(origin, now_ns=now_ns)
+    if goes_on:
+        return [writer.in_use(origin).verifier for origin in sorted(catalog.log_sizes())]
     if to is None:
         keys.signers("old")
         create_seed(keys.next_file)
@@ -51,12 +56,18 @@ def rotate(
     return [new.verifier for _, new in pairs]
 
 
+def _waits(catalog: Catalog, origin: str, keys: Keys) -> bool:
+    """Whether a rotation to the wanted key is in the catalog and not in this log: it was interrupted."""
+    change = catalog.newest_in_log(origin, "key", MAX_SIZE)
+    return change is not None and orjson.loads(change.body)["new"] == str(keys.signers(origin)[-1].verifier)
+
+
 def _begin_anew(data: Path, catalog: Catalog, ledger: Ledger, to: KeySource | None, now_ns: int, fs: FileSystem) -> list[VerifierKey]:
     """Go on with a key whose logs the old one does not sign any more."""
     keys = Keys(data, to or ledger.keys, ledger.environ)
     if to is None and not keys.file.exists():
         create_seed(keys.file)
-    newest = {key.name: key for key in map(VerifierKey.parse, known_keys(data))}
+    newest = {key.name: key for key in known_verifiers(data)}
     origins = sorted(catalog.log_sizes())
     pairs = [(newest.get(origin), keys.signer(origin).verifier) for origin in origins]
     changes = [

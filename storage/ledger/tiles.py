@@ -6,11 +6,11 @@ roots with a signed checkpoint, so a damaged tile is never believed.
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from storage.durable import DISK, FileSystem, hint_for, write_file
+from storage.durable import hint_for
 from storage.ledger import merkle
 from storage.ledger.errors import LedgerError
 from storage.ledger.merkle import EMPTY_ROOT, HASH_BYTES
@@ -18,10 +18,8 @@ from storage.ledger.merkle import EMPTY_ROOT, HASH_BYTES
 TILE_WIDTH: Final = 256
 MAX_ENTRY_BYTES: Final = 65_535
 CACHED_TILES: Final = 64
-KEPT_BUNDLES: Final = 4
-"""Partial bundles that stay behind the newest: each repeats the entries of all before it, 255 of them would be 128 times the log."""
 
-_WIDTH: Final = re.compile("[1-9][0-9]{0,2}")
+_WIDTH: Final = re.compile("[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5]")
 
 
 def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
@@ -149,8 +147,12 @@ class TileReader:
         partial = path.with_name(path.name + ".p")
         if (partial / str(width)).is_file() or not partial.is_dir():
             return partial / str(width)
-        wider = [int(name.name) for name in partial.iterdir() if _WIDTH.fullmatch(name.name) and width < int(name.name) < TILE_WIDTH]
-        return partial / str(min(wider, default=width))
+        return partial / str(min((wider for wider in widths(partial) if wider > width), default=width))
+
+
+def widths(partial: Path) -> list[int]:
+    """Return the widths of the partial tiles or bundles in a folder."""
+    return [int(path.name) for path in partial.iterdir() if _WIDTH.fullmatch(path.name)] if partial.is_dir() else []
 
 
 def _pieces(first: int, count: int) -> Iterable[tuple[int, int, int]]:
@@ -170,67 +172,3 @@ def _read(path: Path) -> bytes:
         missing = isinstance(error, FileNotFoundError)
         hint = "it is missing: restore the ledger's folder from a copy" if missing else hint_for(error)
         raise LedgerError("read the ledger", path, hint=hint) from error
-
-
-class TileWriter:
-    """Appends to one log's folder. One writer at a time: the caller holds the origin's lock."""
-
-    def __init__(self, folder: Path, fs: FileSystem = DISK) -> None:
-        self._folder = folder
-        self._fs = fs
-        self._reader = TileReader(folder)
-
-    def append(self, size: int, entries: Sequence[bytes]) -> bytes:
-        """Add entries to a log of `size` entries and return the new root; every file is durable then.
-
-        The same call may be repeated after a crash, also with more entries behind: what is there already is compared and kept. A tile or
-        bundle is only ever completed, never changed: `LedgerError` names one that holds something else. No checkpoint is written here.
-        """
-        try:
-            self._append_bundles(size, entries)
-            self._append_hashes(0, size, [merkle.leaf_hash(entry) for entry in entries])
-        except OSError as error:
-            raise LedgerError("write the ledger", self._folder, hint=hint_for(error)) from error
-        return self._reader.root(size + len(entries))
-
-    def _append_bundles(self, size: int, entries: Sequence[bytes]) -> None:
-        begun = size - size % TILE_WIDTH
-        everything = [*self._reader.entries(begun, size - begun), *entries]
-        for at in range(0, len(everything), TILE_WIDTH):
-            bundle = everything[at : at + TILE_WIDTH]
-            self._complete(bundle_path((begun + at) // TILE_WIDTH), encode_bundle(bundle), len(bundle))
-        self._drop_superseded(bundle_path(begun // TILE_WIDTH), size - begun)
-
-    def _append_hashes(self, level: int, size: int, hashes: Sequence[bytes]) -> None:
-        """Add hashes to a level of `size` hashes, then the roots of tiles that became full to the level above."""
-        begun = size - size % TILE_WIDTH
-        everything = [*self._reader.hashes(level, begun, size - begun), *hashes]
-        above = []
-        for at in range(0, len(everything), TILE_WIDTH):
-            tile = everything[at : at + TILE_WIDTH]
-            self._complete(tile_path(level, (begun + at) // TILE_WIDTH), b"".join(tile), len(tile))
-            if len(tile) == TILE_WIDTH:
-                above.append(merkle.root(tile))
-        if above:
-            self._append_hashes(level + 1, begun // TILE_WIDTH, above)
-
-    def _drop_superseded(self, full: str, width: int) -> None:
-        """Delete partial bundles that are narrower than `width`, that of the checkpoint in force, but for the newest of them."""
-        partial = (self._folder / full).with_name(Path(full).name + ".p")
-        widths = [int(path.name) for path in partial.iterdir() if _WIDTH.fullmatch(path.name)] if partial.is_dir() else []
-        for superseded in sorted(other for other in widths if other < width)[:-KEPT_BUNDLES]:
-            self._fs.unlink(partial / str(superseded))
-
-    def _complete(self, full: str, content: bytes, width: int) -> None:
-        """Write one tile or bundle unless it is there; a full one replaces its partial ones, which readers then no longer need."""
-        path = self._folder / full
-        partial = path.with_name(path.name + ".p")
-        target = path if width == TILE_WIDTH else partial / str(width)
-        if not target.is_file():
-            write_file(target, content, self._fs)
-        elif target.read_bytes() != content:
-            raise LedgerError("write the ledger", target, hint="it holds something else than this log: restore the ledger's folder")
-        if width == TILE_WIDTH and partial.is_dir():
-            for name in partial.iterdir():
-                self._fs.unlink(name)
-            partial.rmdir()

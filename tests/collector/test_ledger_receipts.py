@@ -21,8 +21,10 @@ from collector.sealer import seal_pending
 from collector.signals import TRACES
 from collector.telemetry import Telemetry
 from storage.catalog import Catalog
+from storage.layout import Delivery
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys, KeySource
+from storage.ledger.note import VerifierKey
 from storage.ledger.receipt import Receipt
 from storage.wal import WalWriter
 from tests.collector.policies_in_force import fake_policy
@@ -120,6 +122,18 @@ def test_a_large_request_is_hashed_beside_the_event_loop(tmp_path):
 def test_without_its_key_a_collector_does_not_begin(tmp_path):
     with pytest.raises(LedgerError, match="LEDGER_KEY"):
         Receipts(Keys(tmp_path, KeySource(env="LEDGER_KEY"), {}))
+
+
+def test_a_key_that_goes_away_meanwhile_costs_no_acknowledgement(tmp_path):
+    """What is stored was received: its receipt is signed with the key that was there."""
+    keys = Keys(tmp_path)
+    receipts = Receipts(keys)
+    before = keys.signer(ORIGIN).verifier
+    keys.file.unlink()
+    for origin in (ORIGIN, "renamed/collector"):
+        receipt = Receipt.parse(asyncio.run(receipts.issue(Delivery(origin, 0, NOW_NS), 1, b"body")))
+        assert receipt.signed_by([VerifierKey(origin, before.algorithm, before.public)])
+    assert not keys.file.exists()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What is sealed is in its origin's log, signed; and the log never stops sealing."""
 
+import base64
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,9 @@ from collector.sealer import LOCK, Sealing, seal_all, seal_lock, seal_pending
 from storage.catalog import Catalog
 from storage.durable import FileLock
 from storage.errors import LakeLocked
+from storage.ledger import entries
 from storage.ledger.errors import LedgerError
+from storage.ledger.fingerprint import MOST
 from storage.ledger.keys import KeySource
 from storage.ledger.leaves import file_leaves, table_root
 from storage.ledger.log import Log, signed_at
@@ -49,6 +52,20 @@ def test_the_log_says_which_rows_were_sealed_from_what_and_by_which_policy(tmp_p
         assert described["files"] == [{"path": file.path, "sha256": file.sha256}]
         assert (described["min_ns"], described["max_ns"]) == (file.min_ns, file.max_ns)
         assert described["root"] == table_root(file_leaves([tmp_path / file.path], table)).hex()
+    check_lake(tmp_path)
+
+
+def test_files_are_named_in_the_log_as_long_as_there_is_room(tmp_path, catalog, monkeypatch):
+    """A segment of very many dates is sealed all the same: its entry fits into a bundle without the names of its files."""
+    room = entries.NAMED_BYTES
+    for taken in (0, room):
+        monkeypatch.setattr(entries, "NAMED_BYTES", taken)
+        seal(tmp_path, catalog, f"{taken}")
+    none, all_of_them = Log(tmp_path, ORIGIN).entries()
+    assert "files" not in none["tables"]["spans"]
+    assert len(all_of_them["tables"]["spans"]["files"]) == 1
+    fingerprints = 3 * len(base64.b64encode(bytes(MOST)))  # of spans, events and metrics
+    assert room + fingerprints + 2048 < entries.MAX_BYTES
     check_lake(tmp_path)
 
 

@@ -14,7 +14,7 @@ from storage.errors import StorageError
 from storage.parquet import ROW_GROUP_BYTES, ROW_GROUP_ROWS, row_group_slices
 from storage.schema import METRICS, SPANS, TABLES
 from storage.writer import publish_entry
-from tests.failing_disk import Crash, FailingDisk, entry_record, seal
+from tests.failing_disk import Crash, FailingDisk, OrderedDisk, entry_record, seal
 from tests.lake_checks import check_lake
 from tests.lake_rows import DAY_NS, NOON_NS, metric_rows, span_rows, table_of, tables
 
@@ -37,6 +37,14 @@ def test_published_rows_are_the_rows_given(tmp_path: Path) -> None:
         assert (file.rows, file.sealed_ns, file.level) == (stored.num_rows, 5, 0)
         content = (tmp_path / file.path).read_bytes()
         assert (file.bytes, file.sha256) == (len(content), sha256(content).hexdigest())
+
+
+def test_files_get_their_names_when_all_are_written_and_each_folder_is_synced_once(tmp_path: Path) -> None:
+    """Audit acknowledgements wait for the same disk: its journal commits the names of all files together."""
+    publish_entry(tmp_path, ORIGIN, 0, tables(2, 1, 1))
+    disk = OrderedDisk()
+    publish_entry(tmp_path, ORIGIN, 1, tables(2, 1, 1), fs=disk)
+    assert disk.order == [*["sync"] * 3, *["replace"] * 3, *["sync_directory"] * 3]
 
 
 def test_empty_tables_leave_no_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.ledger.note import Checkpoint, SigningKey, signed
-from storage.ledger.tiles import TileWriter
+from storage.ledger.tile_writer import TileWriter
 
 READER = Path(__file__).parents[3] / "examples" / "ledger_reader"
 OFFLINE = {"GOPROXY": "off", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
@@ -63,6 +63,16 @@ def test_it_refuses_a_log_with_one_flipped_bit(reader: Path, log: Path, tmp_path
     code, said = read(reader, folder)
     assert code == 1
     assert said.startswith("refused: ")
+
+
+def test_it_refuses_the_log_of_another_origin_under_this_ones_name(reader: Path, log: Path, tmp_path: Path) -> None:
+    """One key signs all logs of a lake: the signature holds under every name, the first line tells whose log it is."""
+    folder, other = tmp_path / "log", SigningKey.from_seed("node/access", bytes(range(32)))
+    shutil.copytree(log, folder)
+    body = (folder / "checkpoint").read_text(encoding="utf-8").partition("\n\n")[0] + "\n"
+    (folder / "checkpoint").write_text(signed(body, [other.sign(body)]), encoding="utf-8")
+    code, said = read(reader, folder, str(other.verifier))
+    assert (code, "of another log" in said) == (1, True)
 
 
 def test_it_refuses_another_key(reader: Path, log: Path) -> None:

@@ -1,19 +1,36 @@
 """The key of a lake is made once, is its owner's, and changes in the open: the old one signs who follows."""
 
+import errno
+import os
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
 from storage.catalog import Catalog
+from storage.durable import Disk
 from storage.errors import StorageError
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys, KeySource, create_seed
 from storage.ledger.log import Log, status
-from storage.ledger.log_writer import Ledger, LogWriter
+from storage.ledger.log_writer import BATCH, Ledger, LogWriter
 from storage.ledger.note import VerifierKey, opened
 from storage.ledger.rotation import rotate
 from tests.failing_disk import Crash, FailingDisk
 from tests.storage.ledger.log_records import CALLS, NOW_NS, ORIGIN, advance, head_of, records
+
+
+class DiesAtTheSecondCheckpoint(Disk):
+    """For works that sign more than one."""
+
+    def __init__(self) -> None:
+        self._signed = 0
+
+    def replace(self, source: Path, target: Path) -> None:
+        self._signed += target.name == "checkpoint"
+        if self._signed == 2:
+            raise Crash
+        super().replace(source, target)
 
 
 @pytest.fixture
@@ -151,6 +168,69 @@ def test_a_lost_key_is_followed_by_one_that_it_did_not_sign(tmp_path, catalog):
     catalog.append_log(records(3, 1))
     advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
     assert head_of(tmp_path).size == 5
+
+
+@pytest.mark.parametrize("next_is_lost", [False, True])
+def test_a_key_that_is_lost_in_the_middle_of_its_rotation_is_followed_by_another(tmp_path, catalog, next_is_lost):
+    """What waits, the interrupted rotation too, is signed with the key that follows."""
+    catalog.append_log(records(0, 2))
+    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
+    with pytest.raises(Crash):  # the change is in the catalog: nothing of the log is written
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(0, crash=True))
+    keys = Keys(tmp_path)
+    keys.file.unlink()
+    if next_is_lost:
+        keys.next_file.unlink()
+    catalog.append_log(records(2, 1))
+    rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, lost=True)
+    assert head_of(tmp_path).size == 5
+    assert [Log(tmp_path, ORIGIN).entry(at).get("lost") for at in (2, 4)] == [False, True]
+    catalog.append_log(records(3, 1))
+    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
+    assert head_of(tmp_path).size == 6
+
+
+def test_what_waited_for_a_lost_key_is_signed_by_the_next_one_also_after_a_crash(tmp_path, catalog):
+    """More than one checkpoint takes."""
+    catalog.append_log(records(0, 1))
+    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
+    Keys(tmp_path).file.unlink()
+    catalog.append_log(records(1, BATCH + 5))
+    with pytest.raises(Crash):
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, lost=True, fs=DiesAtTheSecondCheckpoint())
+    assert head_of(tmp_path).size == 1 + BATCH
+    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
+    assert head_of(tmp_path).size == 1 + BATCH + 5 + 1
+
+
+def test_an_interrupted_rotation_to_a_key_of_the_operators_is_ended_by_the_same_call(tmp_path, catalog):
+    catalog.append_log(records(0, 1))
+    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
+    create_seed(tmp_path / "theirs")
+    theirs = KeySource(file=tmp_path / "theirs")
+    with pytest.raises(Crash):
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs, fs=FailingDisk(0, crash=True))
+    assert rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs) == [Keys(tmp_path, theirs).signer(ORIGIN).verifier]
+    assert head_of(tmp_path).size == 2
+    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path, theirs), now_ns=NOW_NS)
+
+
+def test_an_interrupted_rotation_is_ended_before_one_to_a_key_of_the_operators(tmp_path, catalog):
+    catalog.append_log(records(0, 1))
+    LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
+    with pytest.raises(Crash):
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(0, crash=True))
+    create_seed(tmp_path / "theirs")
+    rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=KeySource(file=tmp_path / "theirs"))
+    assert head_of(tmp_path).size == 3
+    assert not Keys(tmp_path).rotates()
+
+
+def test_a_key_that_cannot_be_written_leaves_nothing_of_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+    with pytest.raises(LedgerError, match="make the ledger's key"):
+        create_seed(tmp_path / "keys" / "ledger.key")
+    assert list((tmp_path / "keys").iterdir()) == []
 
 
 def test_a_key_in_the_environment_needs_a_place_for_its_follower(tmp_path, catalog):

@@ -1,16 +1,18 @@
 """The logs are written from the catalog: what a checkpoint covers is durable, a crash anywhere is only a delay, keys rotate in the open."""
 
 import shutil
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
 from storage.catalog import Catalog
 from storage.ledger.errors import LedgerError, NoteError
-from storage.ledger.keys import Keys, known_keys
+from storage.ledger.keys import Keys, keys_file, known_keys
 from storage.ledger.log import Log, origins, signed_at, status
 from storage.ledger.log_writer import KEPT, Ledger, LogWriter
+from storage.ledger.merkle import leaf_hash
 from storage.ledger.note import VerifierKey
+from storage.ledger.tiles import decode_bundle, encode_bundle
 from tests.failing_disk import Crash, FailingDisk
 from tests.storage.ledger.log_records import CALLS, NOW_NS, ORIGIN, SECOND_NS, advance, head_of, records
 
@@ -122,7 +124,53 @@ def test_a_log_that_is_ahead_of_its_catalog_is_refused(tmp_path, catalog):
         assert writer.behind() == [ORIGIN]
         with pytest.raises(LedgerError, match="the log has 3 entries, the catalog knows 2"):
             writer.advance(ORIGIN, now_ns=NOW_NS)
+        older.append_log(records(12, 3))
+        with pytest.raises(LedgerError, match="entry 2 is another one in the catalog"):
+            writer.advance(ORIGIN, now_ns=NOW_NS)
     assert Log(tmp_path, ORIGIN).checkpoint() == before
+
+
+def test_what_others_wrote_meanwhile_is_read(tmp_path, catalog):
+    """Commands write logs beside the sealer, one after the other."""
+    one, other = (LogWriter(tmp_path, catalog, Keys(tmp_path)) for _ in range(2))
+    for entry, writer in enumerate([one, other, other, one, one]):
+        catalog.append_log(records(entry, 1))
+        writer.advance(ORIGIN, now_ns=NOW_NS + entry * SECOND_NS)
+        assert head_of(tmp_path).size == entry + 1
+    assert signed_at(tmp_path, ORIGIN) == NOW_NS // SECOND_NS + 4
+
+
+def test_after_a_failure_the_log_is_read_again(tmp_path, catalog):
+    """Nothing is signed on top of what the disk may have taken otherwise."""
+    disk = FailingDisk(8, operations=("sync",))
+    writer = LogWriter(tmp_path, catalog, Keys(tmp_path), disk)
+    for entry in range(9):
+        catalog.append_log(records(entry, 1))
+        with suppress(LedgerError):
+            writer.advance(ORIGIN, now_ns=NOW_NS)
+        if disk.failed:
+            break
+    size = head_of(tmp_path).size
+    assert size == entry > 0
+    tile = tmp_path / "ledger" / ORIGIN / "tile" / "0" / "000.p" / str(size)
+    original = tile.read_bytes()
+    tile.write_bytes(bytes(32) + original[32:])
+    with pytest.raises(LedgerError, match="its entries are not those of its tile"):
+        writer.advance(ORIGIN, now_ns=NOW_NS)
+    tile.write_bytes(original)
+    writer.advance(ORIGIN, now_ns=NOW_NS)
+    assert head_of(tmp_path).size == size + 1
+
+
+def test_damaged_lines_of_the_public_keys_stop_nothing(tmp_path, catalog):
+    catalog.append_log(records(0, 1))
+    advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
+    with keys_file(tmp_path).open("ab") as file:
+        file.write(b"no key\n\xff\xfe+00000000+AA==\n")
+    catalog.append_log(records(1, 1))
+    writer = LogWriter(tmp_path, catalog, Keys(tmp_path))
+    assert writer.catch_up(NOW_NS + 60 * SECOND_NS, 60 * SECOND_NS) == {}
+    assert [row["entries"] for row in status(tmp_path, catalog)] == [2]
 
 
 def test_nothing_is_signed_on_top_of_a_changed_log(tmp_path, catalog):
@@ -131,6 +179,12 @@ def test_nothing_is_signed_on_top_of_a_changed_log(tmp_path, catalog):
     tile = tmp_path / "ledger" / ORIGIN / "tile" / "0" / "000.p" / "3"
     tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
     catalog.append_log(records(3, 1))
+    bundle = tmp_path / "ledger" / ORIGIN / "tile" / "entries" / "000.p" / "3"
+    with pytest.raises(LedgerError, match="its entries are not those of its tile"):
+        advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
+    entries = [b"another", *decode_bundle(bundle.read_bytes())[1:]]
+    bundle.write_bytes(encode_bundle(entries))
+    tile.write_bytes(leaf_hash(b"another") + tile.read_bytes()[32:])
     with pytest.raises(LedgerError, match="its tiles are not those of its checkpoint"):
         advance(tmp_path, catalog, ORIGIN, Keys(tmp_path), now_ns=NOW_NS)
 

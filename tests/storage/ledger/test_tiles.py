@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from storage.ledger import merkle
+from storage.ledger import merkle, tile_writer
 from storage.ledger.errors import LedgerError
-from storage.ledger.tiles import TileReader, TileWriter, bundle_path, decode_bundle, encode_bundle, tile_path
+from storage.ledger.tile_writer import TileWriter
+from storage.ledger.tiles import TileReader, bundle_path, decode_bundle, encode_bundle, tile_path
 from tests import second_ledger
-from tests.failing_disk import Crash, FailingDisk
+from tests.failing_disk import Crash, FailingDisk, OrderedDisk
 
 ENTRIES = [b'{"entry":%d}' % number for number in range(70_000)]
 LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]
@@ -58,15 +59,24 @@ def test_a_log_of_70000_entries_has_the_tiles_that_the_specification_names(tmp_p
         merkle.check_consistency(old, 70_000, merkle.root(LEAVES[:old]), merkle.root(LEAVES), proof)
 
 
-def test_of_partial_bundles_the_newest_stay_and_of_partial_tiles_all(tmp_path: Path) -> None:
+def test_every_checkpoint_has_its_partial_tiles_and_bundles(tmp_path: Path) -> None:
+    """As tlog-tiles demands, until the full ones are there."""
+    written(tmp_path, *range(1, 101))
+    for folder in ("tile/0/000.p", "tile/entries/000.p"):
+        assert files(tmp_path / folder) == {str(width) for width in range(1, 101)}
+
+
+def test_of_partial_bundles_that_are_too_much_the_widest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bundle repeats the entries of the narrower ones: whoever comes with an older checkpoint reads the beginning of a wider one."""
+    monkeypatch.setattr(tile_writer, "KEPT_BUNDLE_BYTES", 3 * len(encode_bundle(ENTRIES[:99])))
     written(tmp_path, *range(1, 101))
     assert files(tmp_path / "tile/0/000.p") == {str(width) for width in range(1, 101)}
-    assert files(tmp_path / "tile/entries/000.p") == {str(width) for width in range(95, 101)}
+    assert files(tmp_path / "tile/entries/000.p") == {"96", "97", "98", "99", "100"}
     assert TileReader(tmp_path).entries(0, 7) == ENTRIES[:7]
 
 
-def test_the_bundle_of_the_checkpoint_in_force_stays_however_often_an_append_dies(tmp_path: Path) -> None:
+def test_the_bundle_of_the_checkpoint_in_force_stays_however_often_an_append_dies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tile_writer, "KEPT_BUNDLE_BYTES", 0)
     written(tmp_path, 3)
     for size in range(4, 30):
         TileWriter(tmp_path).append(3, ENTRIES[3:size])
@@ -130,6 +140,34 @@ def test_an_append_that_dies_at_any_call_is_finished_by_the_next(tmp_path: Path)
         assert not (folder / "tile/entries/001.p").exists()
         at += 1
     assert at > 20
+
+
+def test_an_append_syncs_each_file_once_and_each_folder_once_behind_the_last_name(tmp_path: Path) -> None:
+    """Audit acknowledgements wait for the same disk. What stands there already may have lost its name: its folder is synced, too."""
+    written(tmp_path, 300)
+    disk = OrderedDisk()
+    TileWriter(tmp_path, disk).append(300, ENTRIES[300:301])
+    assert disk.order == ["sync", "sync", "replace", "replace", "sync_directory", "sync_directory"]
+    disk.order.clear()
+    TileWriter(tmp_path, disk).append(300, ENTRIES[300:301])
+    assert disk.order == ["sync_directory", "sync_directory"]
+
+
+def test_a_writer_reads_nothing_again_that_it_wrote(tmp_path: Path) -> None:
+    """What is put into its files meanwhile gets into no root: the log goes on as it was appended."""
+    writer = TileWriter(tmp_path)
+    writer.append(0, ENTRIES[:3])
+    for name in ("tile/0/000.p/3", "tile/entries/000.p/3"):
+        (tmp_path / name).write_bytes(bytes(96))
+    assert writer.append(3, ENTRIES[3:6]) == merkle.root(LEAVES[:6])
+    assert TileReader(tmp_path).entries(0, 6) == ENTRIES[:6]
+
+
+def test_entries_that_are_not_those_of_their_tile_are_not_written_on(tmp_path: Path) -> None:
+    written(tmp_path, 3)
+    (tmp_path / "tile/entries/000.p/3").write_bytes(encode_bundle([b"another", *ENTRIES[1:3]]))
+    with pytest.raises(LedgerError, match="its entries are not those of its tile"):
+        TileWriter(tmp_path).append(3, ENTRIES[3:4])
 
 
 def test_a_failing_disk_is_named_with_its_remedy(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storage.ledger.log import Log, log_folder
 from storage.ledger.note import Checkpoint, SigningKey, signed
-from storage.ledger.tiles import TileWriter
+from storage.ledger.tile_writer import TileWriter
 
 ORIGIN = "node/collector"
 NOW_S = 1_795_262_400  # 2026-11-21T12:00:00Z

@@ -21,7 +21,7 @@ from storage.ledger.keys import Keys
 from storage.ledger.log import Log
 from storage.ledger.log_writer import LogWriter
 from storage.ledger.note import Checkpoint, SigningKey, signed
-from storage.ledger.tiles import TileWriter
+from storage.ledger.tile_writer import TileWriter
 from storage.ledger.verdicts import Report
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
