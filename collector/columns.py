@@ -113,8 +113,3 @@ def times_column(times_ns: pa.Array) -> pa.Array:
     """Return unix ns as naive UTC microseconds (rounded down); NULL where the time is beyond 64 bits."""
     representable = pc.if_else(pc.less(times_ns, INT64_MAX), times_ns, pa.scalar(None, pa.int64()))
     return pc.divide(representable, 1000).cast(TIME)
-
-
-def salts_column(salts: bytes) -> pa.Array:
-    """Return 16 bytes a row."""
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(salts) // 16, [None, pa.py_buffer(salts)])

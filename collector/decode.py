@@ -10,7 +10,6 @@ from typing import Any, Final
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from collector.columns import salts_column
 from collector.decode_logs import LogRows
 from collector.decode_metrics import MetricRows
 from collector.decode_spans import SpanRows
@@ -18,6 +17,7 @@ from collector.groups import Groups
 from collector.pricing import LISTED, Pricer
 from collector.rows import Batch, RunIndex
 from collector.signals import SIGNALS
+from storage.ledger.salts import seeded
 from storage.schema import SCHEMA_VERSION, TABLES
 from storage.wal import BatchHeader
 
@@ -72,8 +72,8 @@ class Decoder:
             self._flush(header.signal)
         return added
 
-    def tables(self, salts: Callable[[int], bytes]) -> dict[str, pa.Table]:
-        """Return all rows, numbered through: spans, then events, then metrics. `salts` gives that many random bytes."""
+    def tables(self, random: Callable[[int], bytes]) -> dict[str, pa.Table]:
+        """Return all rows, numbered through: spans, then events, then metrics. `random` gives that many bytes, for salts."""
         for signal in list(self._rows):
             self._flush(signal)
         tables: dict[str, pa.Table] = {}
@@ -82,7 +82,7 @@ class Decoder:
             chunks = self._chunks[signal]
             if chunks:
                 table = pa.concat_tables(chunks)
-                tables[name] = self._numbered(name, table, first_row, salts(16 * table.num_rows))
+                tables[name] = seeded(name, self._numbered(name, table, first_row), random)
                 first_row += table.num_rows
         return tables
 
@@ -99,13 +99,13 @@ class Decoder:
             present = [field for field in schema if field.name in columns]
             self._chunks[signal].append(pa.Table.from_arrays([columns[field.name] for field in present], schema=pa.schema(present)))
 
-    def _numbered(self, name: str, table: pa.Table, first_row: int, salts: bytes) -> pa.Table:
+    def _numbered(self, name: str, table: pa.Table, first_row: int) -> pa.Table:
         rows = table.num_rows
         added: dict[str, Any] = {
             "origin": pa.repeat(pa.scalar(self._origin, pa.large_string()), rows),
             "entry": pa.repeat(pa.scalar(self._entry, pa.int64()), rows),
             "entry_row": pa.array(range(first_row, first_row + rows), pa.int64()),
-            "salt": salts_column(salts),
+            "salt": pa.nulls(rows, pa.large_binary()),
             "schema_version": pa.repeat(pa.scalar(SCHEMA_VERSION, pa.int32()), rows),
             "resent": pa.repeat(pa.scalar(value=False), rows),  # collector.copies finds out
         }

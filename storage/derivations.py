@@ -19,6 +19,7 @@ from storage.durable import DISK, FileLock, FileSystem
 from storage.lake import Lake
 from storage.layout import EntryRecord, FileRecord, JoinRecord, sealed_path
 from storage.ledger.entries import segment
+from storage.ledger.salts import seeded
 from storage.schema import DERIVATIONS, SCHEMA_VERSION
 from storage.views import query_sql
 from storage.writer import publish_entry
@@ -127,7 +128,6 @@ class Publisher:
             "origin": pa.repeat(pa.scalar(self.origin, pa.large_string()), count),
             "entry": pa.repeat(pa.scalar(self._entry, pa.int64()), count),
             "entry_row": pa.array(range(count), pa.int64()),
-            "salt": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), count, [None, pa.py_buffer(secrets.token_bytes(16 * count))]),
             "received_ns": pa.repeat(pa.scalar(now_ns, pa.int64()), count),
             "clock_flagged": pa.repeat(pa.scalar(value=False), count),
             "policy_hash": pa.repeat(pa.scalar(_POLICY, pa.large_string()), count),
@@ -137,7 +137,7 @@ class Publisher:
         columns = [
             rows[field.name] if field.name in names else ledger.get(field.name, pa.nulls(count, field.type)) for field in DERIVATIONS
         ]
-        return pa.Table.from_arrays(columns, schema=DERIVATIONS)
+        return seeded(TABLE, pa.Table.from_arrays(columns, schema=DERIVATIONS), secrets.token_bytes)
 
     def _record(self, rows: int, now_ns: int) -> EntryRecord:
         return EntryRecord(

@@ -1,4 +1,7 @@
-"""Writing a file of the lake anew without some of its rows; rows stay in their order, memory holds one row group."""
+"""Writing a file of the lake anew without some of its rows; rows stay in their order, memory holds one row group.
+
+Rows that shared a seed with one that goes keep their own salts instead (`storage.ledger.salts`).
+"""
 
 import re
 from pathlib import Path
@@ -11,6 +14,8 @@ import pyarrow.parquet as pq
 from storage.durable import DISK, FileSystem
 from storage.errors import StorageError
 from storage.layout import FileRecord, staged
+from storage.ledger.row_form import SALT
+from storage.ledger.salts import seeds_in, with_own
 from storage.merge import row_groups
 from storage.parquet import ParquetFileWriter, effective_ns
 
@@ -30,15 +35,16 @@ def rewrite(data: Path, file: FileRecord, marks: bytearray, order: str, fs: File
     """
     path = rewritten_path(file.path, order)
     output = staged(data, path, merged=True)
-    schema = pq.read_schema(data / file.path).remove_metadata()
+    schema, leaving = pq.read_schema(data / file.path).remove_metadata(), _seeds_leaving(data / file.path, marks)
     writer = ParquetFileWriter(output, schema, rows=file.rows, fs=fs)
     bounds = _Bounds()
     try:
         at = 0
         for table in row_groups([data / file.path], schema):
-            part = pa.Array.from_buffers(pa.uint8(), table.num_rows, [None, pa.py_buffer(bytes(marks[at : at + table.num_rows]))])
-            kept = table.filter(pc.equal(part, 0))
+            kept = table.filter(pc.equal(_marks(marks, at, table.num_rows), 0))
             at += table.num_rows
+            if leaving:
+                kept = with_own(kept, leaving).cast(schema)
             if kept.num_rows:
                 bounds.widen(file.table_name, kept)
                 writer.write(kept)
@@ -55,6 +61,22 @@ def rewrite(data: Path, file: FileRecord, marks: bytearray, order: str, fs: File
         bytes=written.bytes, min_ns=bounds.times[0], max_ns=bounds.times[1], min_entry=bounds.entries[0], max_entry=bounds.entries[1],
         sha256=written.sha256, sealed_ns=file.sealed_ns,
     )  # fmt: skip
+
+
+def _seeds_leaving(path: Path, marks: bytearray) -> set[bytes]:
+    """The seeds of rows that go: they must not stay with others, or what the row was could be tried out on its leaf hash."""
+    found: set[bytes] = set()
+    at = 0
+    with pq.ParquetFile(path) as parquet:
+        if SALT in parquet.schema_arrow.names:
+            for batch in parquet.iter_batches(columns=[SALT], use_threads=False):
+                found |= seeds_in(batch.column(0).filter(pc.equal(_marks(marks, at, batch.num_rows), 1)))
+                at += batch.num_rows
+    return found
+
+
+def _marks(marks: bytearray, at: int, count: int) -> pa.Array:
+    return pa.Array.from_buffers(pa.uint8(), count, [None, pa.py_buffer(bytes(marks[at : at + count]))])
 
 
 class _Bounds:

@@ -223,7 +223,7 @@ LEDGER: Final[Fields] = (
         "entry_row",
         INT64,
     ),  # from 0 in the entry: its spans, then events, then metrics; `origin/entry/row` is unique
-    ("salt", pa.binary(16)),
+    ("salt", pa.large_binary()),  # the row's own, or a seed of it and others: storage.ledger.salts
     ("received_ns", INT64),
     ("clock_flagged", BOOL),  # the record's own time was absurd: `date` follows its receive time
     ("redactions", pa.map_(TEXT, INT64)),  # entity → count, summed from redaction_receipts

@@ -17,7 +17,12 @@ class NoForm(Exception):
 
 
 def row_leaf(row: dict[str, Any], kinds: dict[str, Kind]) -> bytes:
-    return hashlib.sha256(b"\x00" + row["salt"] + canonical(row, kinds)).digest()
+    salt = row["salt"]
+    if len(salt) == 32:
+        salt = hashlib.sha256(b"\x02" + salt + str(row["entry_row"]).encode()).digest()[:16]
+    if len(salt) != 16:
+        raise NoForm("a salt of another length")
+    return hashlib.sha256(b"\x00" + salt + canonical(row, kinds)).digest()
 
 
 def canonical(row: dict[str, Any], kinds: dict[str, Kind]) -> bytes:

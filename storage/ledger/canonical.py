@@ -11,10 +11,14 @@ from typing import Final
 import pyarrow as pa
 
 from storage.ledger.errors import LedgerError
-from storage.ledger.row_form import SALT, SALT_BYTES, FormError, form, leaf
+from storage.ledger.row_form import SALT, SALT_BYTES, SEED_BYTES, FormError, form, leaf
 
-__all__ = ["FormError", "form", "form_sql", "leaf", "leaf_sql", "type_names"]
+__all__ = ["FormError", "form", "form_sql", "leaf", "leaf_sql", "salted_sql", "type_names"]
 
+_OWN_SALT: Final = (
+    f"CASE octet_length({SALT}) WHEN {SALT_BYTES} THEN {SALT} "
+    f"WHEN {SEED_BYTES} THEN unhex(left(sha256('\\x02'::BLOB || {SALT} || encode(entry_row::VARCHAR)), {2 * SALT_BYTES})) END"
+)
 _COLUMN: Final = re.compile(r"[A-Za-z0-9_]+")
 _MISWRITTEN: Final = tuple(sign * 2.0**exponent for exponent in (81, 91, 807) for sign in (1, -1))
 """The powers of two that DuckDB 2.0 writes as other numbers (2^81 as 2^82, 2^807 with a letter among its digits); all others are right."""
@@ -90,11 +94,13 @@ def form_sql(schema: pa.Schema, columns: Collection[str] | None = None, *, fille
 
 
 def leaf_sql(schema: pa.Schema, columns: Collection[str] | None = None) -> str:
-    """Return SQL for the leaf hash of a row, a BLOB of 32 bytes; NULL where the salt is not 16 bytes. As `form_sql` otherwise."""
-    if SALT not in schema.names:
-        return "NULL::BLOB"
-    hashed = f"unhex(sha256('\\x00'::BLOB || {SALT} || encode({form_sql(schema, columns)})))"
-    return f"CASE WHEN octet_length({SALT}) = {SALT_BYTES} THEN {hashed} END"
+    """Return SQL for the leaf hash of a row, a BLOB of 32 bytes; NULL where it has no salt. As `form_sql` otherwise."""
+    return f"unhex(sha256({salted_sql(form_sql(schema, columns))}))" if SALT in schema.names else "NULL::BLOB"
+
+
+def salted_sql(form: str) -> str:
+    """Return SQL for what a row's leaf is the hash of, 00 ‖ salt ‖ canonical form as a BLOB; NULL where it has no salt."""
+    return f"'\\x00'::BLOB || ({_OWN_SALT}) || encode({form})"
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ from storage.ledger.errors import LedgerError
 from storage.ledger.log import Log, log_folder
 from storage.ledger.merkle import leaf_hash, root, root_from_inclusion
 from storage.ledger.proof import EntryProof
+from storage.ledger.salts import with_own
 from storage.ledger.tiles import TILE_WIDTH
 from storage.ledger.tombstones import FOLDER
 from storage.schema import TABLES
@@ -56,7 +57,7 @@ class Place(NamedTuple):
 class TableEvidence:
     """Rows of one table of one entry, and the tree that they stand in."""
 
-    rows: pa.Table  # by entry_row, in the schema of the table
+    rows: pa.Table  # by entry_row, in the schema of the table, with their own salts
     positions: tuple[int, ...]  # of these rows in the tree
     leaves: tuple[bytes, ...]  # of all rows of the table in the entry, those of removed ones too
 
@@ -215,7 +216,7 @@ def _read(
 
 
 def _rows(path: Path, table: str, wanted: Mapping[int, Set[int]]) -> pa.Table:
-    """The wanted rows of a file, in the schema of today."""
+    """The wanted rows of a file, in the schema of today, with their own salts: a seed would tell those of others."""
     import pyarrow.parquet as pq
 
     numbers = sorted(set().union(*wanted.values()))
@@ -226,7 +227,7 @@ def _rows(path: Path, table: str, wanted: Mapping[int, Set[int]]) -> pa.Table:
         found[field.name].cast(field.type) if field.name in found.column_names else pa.nulls(found.num_rows, field.type)
         for field in TABLES[table]
     ]
-    return pa.table(columns, schema=TABLES[table])
+    return with_own(pa.table(columns, schema=TABLES[table]))
 
 
 class Removed:

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage.ledger.canonical import type_name, type_names
-from storage.ledger.row_form import SALT, SALT_BYTES
+from storage.ledger.row_form import SALT
+from storage.ledger.salts import own_salts
 
 _Piece: TypeAlias = Any  # bytes, or an array of them
 _BYTES: Final = pa.large_binary()
@@ -23,12 +24,11 @@ _NULL: Final = pa.scalar(None, _BYTES)
 
 
 def salted_forms(rows: pa.RecordBatch) -> pa.Array:
-    """Return what the leaf hash of each row is of, 00 ‖ salt ‖ canonical form, as large_binary; NULL where the salt is not 16 bytes.
+    """Return what the leaf hash of each row is of, 00 ‖ salt ‖ canonical form, as large_binary; NULL where there is no salt.
 
     Columns, and those within others, may be dictionaries. Raises `LedgerError` as `storage.ledger.canonical.type_names` does.
     """
-    salt = rows.column(SALT).cast(_BYTES)
-    salt = pc.if_else(pc.equal(pc.binary_length(salt), SALT_BYTES), salt, _NULL)
+    salt = own_salts(rows.column(SALT), rows.column("entry_row"))
     pieces: list[_Piece] = [b"\x00", salt]
     for name in sorted(type_names(rows.schema), key=str.encode):
         column = rows.column(name)

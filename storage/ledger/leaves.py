@@ -14,12 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from storage.ledger.canonical import form_sql
+from storage.ledger.canonical import form_sql, salted_sql
 from storage.ledger.errors import LedgerError
 from storage.ledger.footer import Footer, unreadable
 from storage.ledger.kernels import salted_forms
 from storage.ledger.merkle import root
-from storage.ledger.row_form import SALT, SALT_BYTES
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,11 +50,11 @@ def file_leaves(paths: Sequence[Path], table: str, *, believed: bool = False) ->
 def table_root(leaves: pa.Table) -> bytes:
     """Return the RFC 6962 root over the leaf hashes of one entry and table, in the order of `entry_row`.
 
-    Raises `LedgerError` when a row has no leaf: its salt is not 16 bytes.
+    Raises `LedgerError` when a row has no leaf: it has no salt.
     """
     ordered = leaves.sort_by("entry_row")["leaf"]
     if ordered.null_count:
-        raise LedgerError("commit to the rows of an entry", "the column salt", hint="it does not hold 16 bytes: report this defect")
+        raise LedgerError("commit to the rows of an entry", "the column salt", hint="it holds neither salt nor seed: report this defect")
     return root(ordered.to_pylist())
 
 
@@ -90,11 +89,10 @@ class LeafReader:
         import duckdb
 
         form = form_sql(footer.schema, set(footer.schema.names) - footer.null, filled=footer.filled)
-        salted = f"CASE WHEN octet_length({SALT}) = {SALT_BYTES} THEN '\\x00'::BLOB || {SALT} || encode({form}) END"
         try:
             source = self._connected().read_parquet(str(footer.path), hive_partitioning=False)
-            for batch in source.project(f"origin, entry::BIGINT, entry_row::BIGINT, {salted}").to_arrow_reader(BATCH_ROWS):
-                yield pa.RecordBatch.from_arrays([*batch.columns[:3], _hashed(batch.column(3))], schema=LEAVES)
+            for batch in source.project(f"origin, entry::BIGINT, entry_row::BIGINT, {salted_sql(form)}").to_arrow_reader(BATCH_ROWS):
+                yield pa.RecordBatch.from_arrays([*batch.columns[:3], hashed(batch.column(3))], schema=LEAVES)
         except (OSError, pa.ArrowException, duckdb.Error) as error:
             raise unreadable(footer.path, footer.table) from error
 
@@ -117,13 +115,13 @@ def _read(footer: Footer) -> Iterator[pa.RecordBatch]:
             for number in range(parquet.metadata.num_row_groups):
                 for rows in parquet.read_row_group(number, columns=names, use_threads=False).to_batches(BATCH_ROWS):
                     places = [rows.column(name).cast(LEAVES.field(name).type) for name in LEAVES.names[:3]]
-                    yield pa.RecordBatch.from_arrays([*places, _hashed(salted_forms(rows))], schema=LEAVES)
+                    yield pa.RecordBatch.from_arrays([*places, hashed(salted_forms(rows))], schema=LEAVES)
     except (OSError, pa.ArrowException) as error:
         raise unreadable(footer.path, footer.table) from error
 
 
-def _hashed(texts: pa.Array) -> pa.Array:
-    """The SHA-256 of each value of a large_binary array, NULL where it is NULL."""
+def hashed(texts: pa.Array) -> pa.Array:
+    """Return the SHA-256 of each value of a large_binary array, NULL where it is NULL."""
     _, offsets, data = texts.buffers()
     places = memoryview(offsets).cast("q")[texts.offset : texts.offset + len(texts) + 1].tolist() if len(texts) else []
     content = memoryview(data) if data is not None else b""

@@ -17,6 +17,8 @@ from typing import Any
 
 SALT = "salt"
 SALT_BYTES = 16
+SEED_BYTES = 32
+SEED_MARK = b"\x02"
 _TOKEN = re.compile(r"[a-z0-9_]+|[<>,:]")
 _COLUMN = re.compile(r"[A-Za-z0-9_]+")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - stored times are naive UTC
@@ -27,11 +29,18 @@ class FormError(ValueError):
 
 
 def leaf(row: Mapping[str, Any], types: Mapping[str, str]) -> bytes:
-    """Return SHA-256(00 ‖ salt ‖ canonical form) of a row, 32 bytes. Raises `FormError`, also when the salt is not 16 bytes."""
-    salt = row.get(SALT)
-    if not isinstance(salt, bytes) or len(salt) != SALT_BYTES:
-        raise FormError(f"the column {SALT} does not hold {SALT_BYTES} bytes")
-    return hashlib.sha256(b"\x00" + salt + form(row, types)).digest()
+    """Return SHA-256(00 ‖ salt ‖ canonical form) of a row, 32 bytes. Raises `FormError`, also when it has neither salt nor seed."""
+    return hashlib.sha256(b"\x00" + own_salt(row) + form(row, types)).digest()
+
+
+def own_salt(row: Mapping[str, Any]) -> bytes:
+    """Return the salt of a row: its column, or what is derived of the seed there. Raises `FormError` when it holds neither."""
+    salt, number = row.get(SALT), row.get("entry_row")
+    if isinstance(salt, bytes) and len(salt) == SALT_BYTES:
+        return salt
+    if isinstance(salt, bytes) and len(salt) == SEED_BYTES and type(number) is int:
+        return hashlib.sha256(SEED_MARK + salt + b"%d" % number).digest()[:SALT_BYTES]
+    raise FormError(f"the column {SALT} holds neither a salt of {SALT_BYTES} bytes nor a seed of {SEED_BYTES}")
 
 
 def form(row: Mapping[str, Any], types: Mapping[str, str]) -> bytes:

@@ -23,7 +23,7 @@ _DAYS = 3
 
 
 def rows(table: str, count: int, *, seed: int = 0, origin: str = "n/collector", entry: int = 0) -> list[dict[str, Any]]:
-    """Rows as Python has them: maps as pairs, times as µs. What the lake itself needs (place, salt, its own times) is sound."""
+    """Rows as Python has them: maps as pairs, times as µs. What the lake itself needs (place, salt or seed, its own times) is sound."""
     rng = random.Random(f"{table}/{seed}")
     sound = {"origin": origin, "entry": entry, "schema_version": 4, "clock_flagged": False}
     made = []
@@ -31,7 +31,7 @@ def rows(table: str, count: int, *, seed: int = 0, origin: str = "n/collector", 
         row = {field.name: value(field.type, rng) for field in TABLES[table]}
         at = NOON_NS + rng.randrange(_DAYS) * 86_400_000_000_000 + rng.randrange(10**9)
         row |= {name: at for name in ("start_ns", "time_ns", "received_ns") if name in row}
-        made.append(row | sound | {"entry_row": number, "salt": rng.randbytes(16)})
+        made.append(row | sound | {"entry_row": number, "salt": rng.randbytes(rng.choice((16, 32)))})
     return made
 
 

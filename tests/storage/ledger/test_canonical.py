@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from storage.ledger.canonical import FormError, form, form_sql, leaf, leaf_sql, type_names
 from storage.ledger.errors import LedgerError
 from storage.ledger.kernels import salted_forms
+from storage.ledger.row_form import own_salt
 from storage.schema import TABLES
 from tests.storage.ledger import adversarial_rows
 
@@ -35,7 +36,8 @@ SALT = bytes(16)
 
 def salted(stored: pa.Table) -> pa.RecordBatch:
     column = pa.array([SALT] * stored.num_rows, pa.binary(16))
-    return stored.append_column("salt", column).combine_chunks().to_batches()[0]
+    numbers = pa.nulls(stored.num_rows, pa.int64())
+    return stored.append_column("salt", column).append_column("entry_row", numbers).combine_chunks().to_batches()[0]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +77,7 @@ def test_kernels_and_python_agree_on_any_part_of_a_table(table: str) -> None:
     rows = adversarial_rows.rows(table, 120, seed=2)
     stored = adversarial_rows.arrow(table, rows).combine_chunks().to_batches()[0]
     types = type_names(TABLES[table])
-    expected = [b"\x00" + row["salt"] + form(row, types) for row in rows]
+    expected = [b"\x00" + own_salt(row) + form(row, types) for row in rows]
     for begun, count in ((0, 120), (13, 57), (119, 1), (60, 0), *((number, 1) for number in range(0, 120, 7))):
         assert salted_forms(stored.slice(begun, count)).to_pylist() == expected[begun : begun + count]
 
@@ -236,13 +238,14 @@ def test_times_are_microseconds_or_datetimes() -> None:
     assert form({"t": before_1970}, {"t": "time"}) == form({"t": -1}, {"t": "time"}) == b"t=u-1;"
 
 
-@pytest.mark.parametrize("salt", [None, b"", bytes(15), bytes(17)])
-def test_a_row_without_a_salt_of_16_bytes_has_no_leaf(salt: bytes | None, connection: Any) -> None:
+@pytest.mark.parametrize("salt", [None, b"", bytes(15), bytes(17), bytes(31), bytes(33)])
+def test_a_row_with_neither_salt_nor_seed_has_no_leaf(salt: bytes | None, connection: Any) -> None:
     """A salt of another length would move bytes between salt and form, so that two rows share a leaf."""
-    stored = pa.Table.from_pylist([{"salt": salt, "model": "m"}], schema=pa.schema([("salt", pa.binary()), ("model", pa.large_string())]))
+    row = {"salt": salt, "model": "m", "entry_row": 0}
+    stored = pa.Table.from_pylist([row], schema=pa.schema([("salt", pa.binary()), ("model", pa.string()), ("entry_row", pa.int64())]))
     assert evaluated(connection, leaf_sql(stored.schema), stored) == [None]
     with pytest.raises(FormError, match="16 bytes"):
-        leaf({"salt": salt, "model": "m"}, {"model": "text"})
+        leaf(row, {"model": "text", "entry_row": "int"})
 
 
 def test_names_of_types_do_not_depend_on_widths_and_encodings() -> None:
