@@ -60,6 +60,17 @@ class Reading:
         """
         self._record("success", resource or self._resource, {ROWS: rows}, stored=stored)
 
+    def exporter(self) -> tuple[str, str]:
+        """Return by whom and why something leaves the lake, as the record of it has both: redacted."""
+        from cli.access import REASON, operating_user
+        from redaction.errors import RedactionError
+        from storage.errors import StorageError
+
+        try:
+            return self._log.actor, self._log.clean(self._reason, REASON) if self._reason else ""
+        except (StorageError, RedactionError):  # the lake cannot be written, so that nothing cleans here
+            return operating_user(), "<WITHHELD:unrecorded>" if self._reason else ""
+
     def failed(self, code: str) -> None:
         """Record that nothing was shown, unless something was."""
         if not self._told:

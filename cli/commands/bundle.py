@@ -57,7 +57,6 @@ def bundle(
 
 
 def _made(data: Path | None, config: Path | None, run_id: str, target: Path | None, reason: str) -> "Bundle":
-    from cli.access import operating_user
     from cli.commands._lake import one_run
     from cli.configuration import load_or_fail
     from cli.reading import EXPORT, reading
@@ -75,8 +74,9 @@ def _made(data: Path | None, config: Path | None, run_id: str, target: Path | No
         read.shown(len(places), resource=name, stored=[name])
         files = {**_policy(loaded), **_run(read.lake, name), **_price_file(loaded)}
         software = f"auditlake {version('auditlake')}"
-        export = Export(run_id=name, by=operating_user(), reason=reason, at_ns=time.time_ns(), software=software, files=files)
-        path = target or Path("evidence-" + re.sub(r"[^\w.-]+", "_", name) + ".zip")
+        by, why = read.exporter()
+        export = Export(run_id=name, by=by, reason=why, at_ns=time.time_ns(), software=software, files=files)
+        path = target or Path("evidence-" + re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)[:100] + ".zip")
         return write_bundle(directory, read.lake.catalog, places, path, export, Keys(directory, kept.keys, kept.environ))
 
 

@@ -78,7 +78,6 @@ def _write(made: "RecordProof", target: Path | None, output: OutputFormat) -> No
     elif target is None:
         typer.echo(made.text, nl=False)
     else:
-        try:
-            target.write_text(made.text, encoding="utf-8", newline="")
-        except OSError as error:
-            fail(f"the proof cannot be written to {target}: {error.strerror}", "give a file that can be written with -o")
+        from storage.export import write_export
+
+        write_export(target, made.text.encode())

@@ -5,7 +5,6 @@ docs/bundle.md describes every file. What is written is verified, by the `verify
 
 import hashlib
 import io
-import os
 import zipfile
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +17,8 @@ import orjson
 import pyarrow as pa
 
 from storage.catalog import Catalog
-from storage.durable import hint_for
-from storage.errors import StorageError
 from storage.excerpt import excerpt
-from storage.export import parquet_bytes
+from storage.export import parquet_bytes, write_export
 from storage.ledger import verify_bundle
 from storage.ledger.bundle_readme import readme
 from storage.ledger.canonical import type_names
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from storage.lake import Lake
     from storage.ledger.note import SigningKey
 
-_WRITE: Final = "write the bundle"
 _COMMENT: Final = b"sha256:" + 64 * b"0"
 _MARGIN_NS: Final = 3600 * 1_000_000_000
 _FACTS: Final = {"policy_hashes": "policy_hash", "price_versions": "price_version", "schema_versions": "schema_version"}
@@ -204,17 +200,11 @@ def _archive(folder: str, files: Mapping[str, bytes], at_ns: int) -> bytes:
 
 def _published(target: Path, archive: bytes) -> list[str]:
     """Write the archive, verify it as an auditor does, and only then give it its name; returns what its `verify.py` says."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    said: list[str] = []
     try:
-        temporary.write_bytes(archive)
-        said = verify_bundle.verify(temporary)
-        temporary.replace(target)
-    except OSError as error:
-        raise StorageError(_WRITE, target, hint=hint_for(error)) from error
+        write_export(target, archive, lambda written: said.extend(verify_bundle.verify(written)))
     except verify_bundle.Refused as problem:
-        raise LedgerError(_WRITE, target, hint=f"it does not verify ({problem}): run `auditlake verify`") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise LedgerError("write the bundle", target, hint=f"it does not verify ({problem}): run `auditlake verify`") from None
     return said
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from storage.ledger.verify_bundle import printable
+
 _TEXT: Final = """\
 # Evidence: the run {run_id}
 
@@ -12,9 +14,10 @@ _TEXT: Final = """\
 
     python3 -I verify.py --key KEYS
 
-Python 3.9 or newer is all it takes: no network, nothing installed, nothing written; exit code 0 means that everything is as it was
-committed. KEYS is a file with the verifier keys of the logs, one a line, which whoever runs them published before; `keys.txt` has those
-that this bundle believes without it, which shows only that it agrees with itself. `--witness KEY` asks for the cosignature of a witness.
+Python 3.7 or newer is all it takes: no network, nothing installed, nothing written; exit code 0 means that everything is as it was
+committed. KEYS is a file outside of this folder with the verifier keys of the logs, one a line, which whoever runs them published before;
+`keys.txt` has those that this bundle believes without it, which shows only that it agrees with itself. `--witness KEY` asks for the
+cosignature of a witness, `--signed` for the exporter's signature. The zip can be given instead: `verify.py evidence.zip`.
 `sha256sum -c SHA256SUMS` checks the files alone.
 
 A forged bundle could bring a forged `verify.py`. It is one file, for reading; `auditlake bundle --verifier` of the version named above
@@ -24,7 +27,7 @@ prints it too. Its SHA-256 here: {verifier}
 
 | file | |
 |---|---|
-| `rows/*.jsonl`, `rows/*.parquet` | the records as they are stored, redacted; the same in both. JSON leaves out what is NULL |
+| `rows/*.jsonl`, `rows/*.parquet` | the records as they are stored, redacted: `verify.py` proves the JSON; the Parquet is a copy |
 | `schema.json` | the type of every column, as the leaf hash of a row uses it |
 | `ledger/*/checkpoint` | the signed state of each log that the records stand in, with the cosignatures that are known |
 | `ledger/*/*.json`, `ledger/*/*.tlog-proof` | the log entries that commit to the records, each with its proof (c2sp.org/tlog-proof) |
@@ -40,9 +43,11 @@ Each record is what the collector stored when it sealed the log entry, byte for 
 signed. When that was is as good as the word of who signed it: the host itself, or a witness or time-stamping authority beside it.
 
 It does not show that these are all records of the run: a record that never reached the collector, or that this export left out, is not
-here. Each log entry says how many records it commits to, so that the number of the others is known. Whoever holds the log's key
-could have signed another history; cosignatures and copies elsewhere rule that out up to the size that they cover. What stands in
-`manifest.json` and the files that are no rows, log entries or checkpoints is the exporter's word, which the signature binds.
+here. Each log entry says how many records it commits to, and `verify.py` how many of them are not here: they can be of other runs, sent
+twice, removed since, or left out. Nor does it show that a record is of this run: most name it, by run or trace, and `verify.py` counts
+those. Whoever holds the log's key could have signed another history; cosignatures and copies elsewhere rule that out up to the size that
+they cover. What stands in `manifest.json`, this file and all others that are no rows in JSON, log entries or checkpoints is the exporter's
+word. The signature binds it; without one it is anybody's.
 """
 
 _MORE: Final = {
@@ -58,6 +63,10 @@ def readme(manifest: Mapping[str, Any], names: Sequence[str], verifier: str) -> 
     told = manifest["exported"]
     rows = ", ".join(f"{count} {name}" for name, count in manifest["rows"].items())
     more = "".join(f"| `{name}` | {text} |\n" for name, text in _MORE.items() if name in names)
-    reason = " ".join(told["reason"].split()) or "none given"
-    said = {"run_id": manifest["run_id"], "rows": rows, "at": told["at"], "by": told["by"], "software": told["software"]}
-    return _TEXT.format(**said, reason=reason, more=more, verifier=verifier)
+    said = {"run_id": manifest["run_id"], **told, "reason": told["reason"] or "none given"}
+    return _TEXT.format(**{name: _inline(text) for name, text in said.items()}, rows=rows, more=more, verifier=verifier)
+
+
+def _inline(text: str) -> str:
+    """A text of anybody, which ends no line and is no markup."""
+    return f"`{printable(' '.join(text.split())).replace('`', ' ')}`"

@@ -3,6 +3,7 @@
 Any tool that knows the specification checks that the log has the entry; `verify.py` of a bundle checks the record too.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog import Catalog
+from storage.catalog_removals import removals
 from storage.errors import StorageError
 from storage.layout import locate
 from storage.ledger.canonical import type_names
@@ -122,10 +124,10 @@ def _received(data: Path, catalog: Catalog, receipt: Receipt) -> Iterable[Place]
 
 def parse_record_id(text: str) -> tuple[str, int, int]:
     """Split `origin/entry/row`. Raises `NotProven` for anything else."""
-    parts = text.rsplit("/", 2)
-    if len(parts) != 3 or not parts[0] or not parts[1].isdecimal() or not parts[2].isdecimal():
+    parts = re.fullmatch(r"(.+)/([0-9]{1,18})/([0-9]{1,18})", text)
+    if parts is None:
         raise NotProven(_PROVE, text[:200], hint="a record id is origin/entry/row, as in the column record_id of the views")
-    return parts[0], int(parts[1]), int(parts[2])
+    return parts[1], int(parts[2]), int(parts[3])
 
 
 def _found(data: Path, catalog: Catalog, origin: str, entry: int, row: int) -> Place:
@@ -139,11 +141,17 @@ def _found(data: Path, catalog: Catalog, origin: str, entry: int, row: int) -> P
     first = 0
     for table in (name for name in TABLES if name in tables):
         if first <= row < first + tables[table]["rows"]:
-            if row in Removed(data, origin, {entry}).rows(table, entry):
-                raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="it was erased or expired: its leaf hash is all that is left")
+            if row in Removed(data, origin, {entry}).rows(table, entry) or _is_gone(catalog, table, origin, entry):
+                raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="it was erased or expired: at most its leaf hash is left")
             return Place(table, origin, entry, row)
         first += tables[table]["rows"]
     raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint=f"the entry has {first} rows")
+
+
+def _is_gone(catalog: Catalog, table: str, origin: str, entry: int) -> bool:
+    """Whether an order removed all rows of a table of an entry, which has no tombstones then."""
+    gone = (each for each in removals(catalog) if each.whole and (each.table, each.origin) == (table, origin))
+    return any(each.first <= entry <= each.last for each in gone)
 
 
 def _records(evidence: EntryEvidence) -> Iterable[dict[str, Any]]:

@@ -44,7 +44,7 @@ def sealed_now(data: Path) -> None:
 
 
 def test_a_bundle_is_written_verified_and_recorded(data: Path, tmp_path: Path) -> None:
-    done = invoked(tmp_path, "bundle", RUN[:-4], "--data", str(data), "-o", "b.zip", "--reason", "inquiry 7")
+    done = invoked(tmp_path, "bundle", RUN[:-4], "--data", str(data), "-o", "b.zip", "--reason", "inquiry 7 of ada@example.com")
     assert done.returncode == 0, done.stderr
     assert "VALID: every row is as it was committed" in done.stdout
     assert "auditlake ledger key" in done.stderr
@@ -52,12 +52,14 @@ def test_a_bundle_is_written_verified_and_recorded(data: Path, tmp_path: Path) -
     assert verify_bundle.verify(tmp_path / "b.zip", keys)[-1] == "VALID: every row is as it was committed, by your keys"
     with zipfile.ZipFile(tmp_path / "b.zip") as archive:
         files = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-    assert orjson.loads(files["manifest.json"])["exported"]["reason"] == "inquiry 7"
+    told = orjson.loads(files["manifest.json"])["exported"]["reason"]
+    assert told.startswith("inquiry 7 of <")
+    assert not any(b"ada@example.com" in content for content in (*files.values(), done.stdout.encode()))
     assert [step["name"] for step in orjson.loads(files["run.json"])["steps"]][:2] == ["root", "look up"]
     assert len(orjson.loads(files["policy.json"])["policy_hash"]) == 16
     assert orjson.loads(files["prices.json"])["price_versions"] == {}
     assert b"master_key" not in files["policy.json"]
-    assert accesses(data, "bundle")[-1] == {"resource": RUN, "outcome": "success", "reason": "inquiry 7"}
+    assert accesses(data, "bundle")[-1] == {"resource": RUN, "outcome": "success", "reason": told}
 
 
 def test_the_verifier_can_be_had_without_a_bundle(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_a_record_that_is_not_there_exits_with_1(data: Path, tmp_path: Path) -> 
         assert "cannot be proven" in done.stderr
     assert invoked(tmp_path, "prove", "node/collector/0/0", "--data", str(data), "--format", "csv").returncode == 2
     refused = invoked(tmp_path, "prove", "node/collector/0/0", "--data", str(data), "-o", str(tmp_path / "no" / "x"))
-    assert (refused.returncode, "cannot be written" in refused.stderr) == (2, True)
+    assert (refused.returncode, "give a file that can be written" in refused.stderr) == (2, True)
 
 
 def test_a_receipt_is_turned_into_a_proof(data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """A run as a fixture: sent again it is reconstructed to the same, whatever framework it came from."""
 
+import ast
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -17,6 +19,7 @@ from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.fixtures import Fixture, make_fixture
 from storage.fixtures.otlp import any_value
+from storage.fixtures.readme import readme
 from storage.lake import Lake
 from storage.wal import BatchHeader, RecordType, WalWriter
 from tests.collector.otlp_samples import NOW_NS, complete_messages
@@ -138,3 +141,13 @@ def test_values_are_encoded_as_the_specification_says() -> None:
             ]
         }
     }
+
+
+def test_the_id_of_a_run_is_one_word_of_the_commands_in_the_readme() -> None:
+    """Whoever sent the run chose it, and somebody will run these commands."""
+    text = readme("a'; rm -rf $HOME\n```\"", ["traces"], tenants=[], different=[])
+    (line,) = (line for line in text.splitlines() if line.startswith("auditlake export"))
+    assert shlex.split(line)[2:5] == ["--fixture", "a'; rm -rf $HOME\\n   \"", "--format"]
+    assert text.count("```") == 4
+    strings = [node.value for node in ast.walk(ast.parse(text.split("```python")[1].split("```")[0])) if isinstance(node, ast.Constant)]
+    assert "a'; rm -rf $HOME\\n   \"" in strings

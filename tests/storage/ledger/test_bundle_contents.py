@@ -42,7 +42,7 @@ def test_a_bundle_without_the_key_says_that_the_exporter_did_not_sign(made: Made
     with open_lake(made.data) as lake:
         bundle = write_bundle(made.data, lake.catalog, places_of_run(lake, RUN), tmp_path / "b.zip", EXPORT, unreadable)
     assert not bundle.is_signed
-    assert "warning: not signed by the exporter" in bundle.said[2]
+    assert "NOT SIGNED by the exporter" in bundle.said[2]
     assert not (tmp_path / "none.key").exists()
 
 
@@ -130,5 +130,5 @@ def test_rows_that_were_altered_are_not_exported(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_takes_no_file_is_said(made: Made, tmp_path: Path) -> None:
-    with open_lake(made.data) as lake, pytest.raises(StorageError, match="write the bundle"):
+    with open_lake(made.data) as lake, pytest.raises(StorageError, match="write an export"):
         write_bundle(made.data, lake.catalog, places_of_run(lake, RUN), tmp_path / "none" / "b.zip", EXPORT, Keys(made.data))

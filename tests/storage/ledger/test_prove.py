@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 
 from collector.sealer import seal_pending
 from storage.catalog import Catalog
+from storage.derivations import Publisher
+from storage.erasure import Hooks
 from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.evidence import Place
 from storage.ledger.keys import Keys, known_keys
@@ -20,6 +23,9 @@ from storage.ledger.proof import EntryProof
 from storage.ledger.prove import NotProven, RecordProof, parse_record_id, prove, prove_places, prove_receipt
 from storage.ledger.receipt import issue
 from storage.ledger.verify_bundle import Key, Refused, verify, verify_proof
+from storage.retention import apply
+from storage.retention_rules import RetentionRule
+from storage.schema import CANONICAL, DERIVATION
 from tests import second_ledger
 from tests.collector.test_ledger_receipts import body_of, sent
 from tests.sealed_lake import RECEIVED_NS
@@ -64,7 +70,7 @@ def test_a_record_is_proven_from_its_values_to_the_checkpoint(data: Path, proof:
     said = verify(path, keys(data))
     assert said[0] == f"{ORIGIN}/0/1: a row of spans"
     assert said[-1] == "VALID: as it was committed, by your keys"
-    with pytest.raises(Refused, match="no known key"):
+    with pytest.raises(Refused, match="a proof brings no keys"):
         verify(path)
 
 
@@ -101,7 +107,7 @@ def test_several_records_of_an_entry_have_one_proof(data: Path, catalog: Catalog
         (lambda extra: extra["records"][0]["path"].pop(), "wrong length"),
         (lambda extra: extra["records"].append(extra["records"][0]), "twice"),
         (lambda extra: extra["records"].clear(), "of no record"),
-        (lambda extra: extra["types"]["spans"].update(name="int"), "not an integer"),
+        (lambda extra: extra["types"]["spans"].update(name="int"), "not of the type int"),
         (lambda extra: extra.pop("types"), "does not have the form"),
         (lambda extra: extra.update(entry=extra["entry"].replace("spans", "span_")), "is not in the log"),
     ],
@@ -113,7 +119,10 @@ def test_a_changed_proof_is_refused(data: Path, proof: RecordProof, change: Any,
         verify(path, keys(data))
 
 
-@pytest.mark.parametrize("text", ["", "x", "a/b", "node/collector/1", "node/collector/1/x", "/1/2", "node/collector/-1/0"])
+NO_IDS = ["", "x", "a/b", "node/collector/1", "node/collector/1/x", "/1/2", "node/collector/-1/0", "node/collector/1/٣"]
+
+
+@pytest.mark.parametrize("text", [*NO_IDS, f"{ORIGIN}/{2**64}/0"])
 def test_what_is_no_record_id_is_said(text: str, data: Path, catalog: Catalog) -> None:
     with pytest.raises(NotProven):
         prove(data, catalog, text)
@@ -128,6 +137,30 @@ def test_an_origin_may_have_any_number_of_parts() -> None:
 def test_a_record_that_is_not_there_is_said(record_id: str, hint: str, data: Path, catalog: Catalog) -> None:
     with pytest.raises(NotProven, match=hint):
         prove(data, catalog, record_id)
+
+
+def test_a_record_that_expired_with_its_whole_entry_is_said_to_be_gone(tmp_path: Path) -> None:
+    """There are no tombstones of it: the log names the entries of which nothing is left."""
+    data = evidence_files.sealed(tmp_path / "data")
+    assert apply(data, [RetentionRule(keep_seconds=1)], now_ns=RECEIVED_NS + 10**15, hooks=Hooks()).rows == 8
+    with closing(Catalog.open(data)) as catalog:
+        seal_pending(data, catalog)
+        with pytest.raises(NotProven, match="erased or expired"):
+            prove(data, catalog, f"{ORIGIN}/0/1")
+        with pytest.raises(NotProven, match="none of its records is stored"):
+            prove_receipt(data, catalog, receipt(data), verifiers(data))
+
+
+def test_what_was_derived_of_a_record_has_a_proof_of_its_own(tmp_path: Path) -> None:
+    data = evidence_files.sealed(tmp_path / "data")
+    row = {"of_table": "spans", "of_origin": ORIGIN, "of_entry": 0, "of_row": 1, "time_ns": RECEIVED_NS, "derived_ns": RECEIVED_NS}
+    with closing(Publisher(data, "node")) as publisher:
+        publisher.publish(pa.Table.from_pylist([row], schema=pa.schema([*DERIVATION, *CANONICAL])), now_ns=RECEIVED_NS, runs={})
+    with closing(Catalog.open(data)) as catalog:
+        seal_pending(data, catalog)
+        made = prove(data, catalog, "node/rederive/0/0")
+    assert (made.records[0]["table"], made.records[0]["row"]["of_row"]) == ("derivations", 1)
+    assert verify_proof(made.text, keys(data), [])[0] == "node/rederive/0/0: a row of derivations"
 
 
 def test_the_checkpoint_that_a_witness_cosigned_is_the_one_that_is_shown(tmp_path: Path) -> None:
