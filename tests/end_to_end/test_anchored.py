@@ -26,7 +26,7 @@ def test_checkpoints_of_a_collector_leave_its_host(tmp_path: Path, monkeypatch: 
     create_seed(seed)
     key = load_signer(tmp_path, ORIGIN, KeySource(file=seed)).verifier
     witness = Witness(tmp_path / "witness", "example.com/w", {ORIGIN: [key]}, clock=lambda: 1_795_262_400)
-    collector = CollectorProcess(tmp_path)
+    collector = CollectorProcess(tmp_path, redacted=False)
     with served(witness) as url:
         places = {
             "key_file": str(seed),

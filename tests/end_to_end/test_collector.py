@@ -95,14 +95,14 @@ def counted(data: Path) -> tuple[int, int, int]:
 
 def test_a_resend_after_a_restart_is_still_a_resend(tmp_path: Path) -> None:
     sealed, in_the_wal = trace_of(["once"]), trace_of(["twice"])
-    with CollectorProcess(tmp_path) as collector:
+    with CollectorProcess(tmp_path, redacted=False) as collector:
         assert collector.post("traces", sealed).status_code == 200
         assert collector.terminate() == 0
-    with CollectorProcess(tmp_path, interval="60s") as collector:
+    with CollectorProcess(tmp_path, interval="60s", redacted=False) as collector:
         assert collector.post("traces", sealed).status_code == 200
         assert collector.post("traces", in_the_wal).status_code == 200
         collector.kill()
-    with CollectorProcess(tmp_path) as collector:
+    with CollectorProcess(tmp_path, redacted=False) as collector:
         assert collector.post("traces", sealed).status_code == 200
         assert collector.post("traces", in_the_wal).status_code == 200
         assert collector.terminate() == 0

@@ -103,7 +103,7 @@ def test_reading_commands_answer_with_the_rest(damaged: tuple[Path, FileRecord])
 def test_compaction_goes_on_without_a_damaged_file(damaged: tuple[Path, FileRecord], tmp_path: Path) -> None:
     """How the compactor meets other damage stands in the tests of storage."""
     data, file = damaged
-    with CollectorProcess(tmp_path, data=data) as collector, closing(Catalog.open(data, read_only=True)) as catalog:
+    with CollectorProcess(tmp_path, data=data, redacted=False) as collector, closing(Catalog.open(data, read_only=True)) as catalog:
         deadline = time.monotonic() + COMPACTED_WITHIN_SECONDS
         while not any(live.level for live in catalog.live_files("spans")):
             assert time.monotonic() < deadline, collector.log.read_text()

@@ -141,7 +141,7 @@ def test_a_killed_worker_is_restarted_and_everything_acknowledged_is_stored_once
 def test_workers_die_with_a_killed_parent_and_whoever_comes_next_seals_what_they_left(tmp_path: Path) -> None:
     """However many workers there are then."""
     names = [f"left-{number}" for number in range(8)]
-    with CollectorProcess(tmp_path, workers=2, interval="60s") as collector:
+    with CollectorProcess(tmp_path, workers=2, interval="60s", redacted=False) as collector:
         for name in names:
             assert collector.post("traces", trace_of([name])).status_code == 200
         children = psutil.Process(collector.process.pid).children(recursive=True)

@@ -104,13 +104,13 @@ def test_a_collector_of_another_name_finishes_what_a_killed_one_left(tmp_path: P
     What two collectors take at the same time has one digest: one copy is marked.
     """
     body = trace_of(["left over"])
-    with CollectorProcess(tmp_path, node="a", interval="60s") as killed:
+    with CollectorProcess(tmp_path, node="a", interval="60s", redacted=False) as killed:
         assert killed.post("traces", body).status_code == 200
         killed.kill()
-    with CollectorProcess(tmp_path, node="b") as collector:
+    with CollectorProcess(tmp_path, node="b", redacted=False) as collector:
         wait_until(lambda: stored(tmp_path / "data")["left over"] == 1)
         assert collector.post("traces", body).status_code == 200
-        with CollectorProcess(tmp_path, node="a") as again:
+        with CollectorProcess(tmp_path, node="a", redacted=False) as again:
             both = trace_of(["over both"])
             for one in (again, collector):
                 assert one.post("traces", both).status_code == 200
@@ -136,7 +136,7 @@ def test_the_children_die_with_a_killed_collector(tmp_path: Path) -> None:
 
 
 def test_a_killed_sealer_is_replaced_and_health_says_so_meanwhile(tmp_path: Path) -> None:
-    with CollectorProcess(tmp_path) as collector:
+    with CollectorProcess(tmp_path, redacted=False) as collector:
         assert collector.post("traces", trace_of(["before"])).status_code == 200
         wait_until(lambda: stored(tmp_path / "data")["before"] == 1)
         for child in psutil.Process(collector.process.pid).children():
