@@ -70,10 +70,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def listed(lake: Lake) -> dict[str, dict[str, Any]]:
+    """The rows of all runs."""
+    return {row["run_id"]: row for row in list_runs(lake, RunFilter(limit=100))}
+
+
 @pytest.mark.parametrize("name", ENDINGS)
-def test_how_a_run_ended(lake: Lake, name: str) -> None:
-    rows = {row["run_id"]: row for row in list_runs(lake, RunFilter(limit=100))}
-    assert (rows[name]["status"], rows[name]["stop_reason"]) == ENDINGS[name][1:]
+def test_how_a_run_ended(listed: dict[str, dict[str, Any]], name: str) -> None:
+    assert (listed[name]["status"], listed[name]["stop_reason"]) == ENDINGS[name][1:]
 
 
 def test_planning_is_the_time_in_plan_steps_counted_once(lake: Lake) -> None:

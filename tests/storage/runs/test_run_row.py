@@ -17,7 +17,7 @@ from tests.lake_builder import START_NS, event, model, span, write_lake
 from tests.sealed_lake import seal
 from tests.storage.messages.captured import write_captures
 
-RUNS = 44
+RUNS = 32
 MINUTE_NS = 60_000_000_000
 ADDED = {"depth", "orphan", "parent_record_id", "clock_offset_ms"}
 """What a reconstruction says of a step beside its columns."""

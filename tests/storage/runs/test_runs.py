@@ -1,5 +1,6 @@
 """The list of runs, and one run reconstructed: a tree, what is missing from it, and where its records stand."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,14 @@ def many(count: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """Six runs, the first with a call of a model, the second with one of a tool."""
+    inner = [model("m", run="run-0", trace="trace-0"), span("t", run="run-1", trace="trace-1", step_kind="tool", tool_name="search", at=61)]
+    with lake_of(tmp_path_factory.mktemp("six"), spans=[*many(6), *inner]) as lake:
+        yield lake
+
+
 def test_the_newest_runs_come_first_with_the_number_of_all(tmp_path: Path) -> None:
     with lake_of(tmp_path, spans=many(7)) as lake:
         page = page_runs(lake, RunFilter(limit=2, offset=1))
@@ -48,17 +57,15 @@ def test_the_newest_runs_come_first_with_the_number_of_all(tmp_path: Path) -> No
         ({"agent": "' OR 1=1 --"}, []),
     ],
 )  # fmt: skip
-def test_filters(tmp_path: Path, wanted: dict[str, Any], expected: list[int]) -> None:
-    inner = [model("m", run="run-0", trace="trace-0"), span("t", run="run-1", trace="trace-1", step_kind="tool", tool_name="search", at=61)]
-    with lake_of(tmp_path, spans=[*many(6), *inner]) as lake:
-        assert sorted(row["run_id"] for row in list_runs(lake, RunFilter(**wanted))) == [f"run-{number}" for number in expected]
+def test_filters(six: Lake, wanted: dict[str, Any], expected: list[int]) -> None:
+    assert sorted(row["run_id"] for row in list_runs(six, RunFilter(**wanted))) == [f"run-{number}" for number in expected]
 
 
-def test_sorting_is_by_known_columns_only(tmp_path: Path) -> None:
-    with lake_of(tmp_path, spans=many(3)) as lake:
-        assert [row["run_id"] for row in list_runs(lake, RunFilter(sort="duration_ms", descending=False))] == ["run-0", "run-1", "run-2"]
-        with pytest.raises(StorageError, match="choose one of"):
-            list_runs(lake, RunFilter(sort="1; DROP VIEW runs"))
+def test_sorting_is_by_known_columns_only(six: Lake) -> None:
+    found = list_runs(six, RunFilter(sort="duration_ms", descending=False))
+    assert [row["run_id"] for row in found] == [f"run-{number}" for number in range(6)]
+    with pytest.raises(StorageError, match="choose one of"):
+        list_runs(six, RunFilter(sort="1; DROP VIEW runs"))
 
 
 def test_a_run_that_began_long_before_the_window_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
