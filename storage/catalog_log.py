@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from storage.catalog_tables import LOG
 from storage.layout import LogRecord
 
+_LOG: Final = "auditlake_log"
 _SIZES: Final = """
 WITH RECURSIVE origins (origin) AS (  -- one look a name: the table has a row for every segment ever sealed
     SELECT min(origin) FROM log
@@ -67,5 +68,10 @@ def index_of(connection: sa.Connection, origin: str, entry: int) -> int | None:
 
 
 def _exists(connection: sa.Connection) -> bool:
-    """Whether the catalog was opened for writing since there is a ledger."""
-    return connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'").first() is not None
+    """Whether the catalog was opened for writing since there is a ledger: asked until it is so, then known of the connection."""
+    if _LOG not in connection.info:
+        found = connection.exec_driver_sql("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'log'").first()
+        if found is None:
+            return False
+        connection.info[_LOG] = True
+    return True

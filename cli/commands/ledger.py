@@ -1,6 +1,7 @@
 """`auditlake ledger …`: the keys under which the ledger is signed, and where its logs stand."""
 
 import os
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,7 +11,9 @@ import typer
 from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
 
 if TYPE_CHECKING:
+    from storage.ledger.keys import Keys
     from storage.ledger.log_writer import Ledger
+    from storage.ledger.note import VerifierKey
 
 
 ROTATE: Final = "ledger.rotate"
@@ -76,17 +79,32 @@ def _keys(data: Path, config: Path | None, origin: str | None) -> list[str]:
     """The verifier keys in use, of one log or of all that there are."""
     from cli.access import owned
     from cli.configuration import load_or_fail
-    from storage.ledger.keys import Keys, known_keys
+    from storage.ledger.keys import Keys, known_verifiers
 
-    newest = {text.split("+", 1)[0]: text for text in known_keys(data)}
-    if origin is None:
-        return list(newest.values())
-    if origin in newest:
-        return [newest[origin]]
+    newest = {key.name: key for key in known_verifiers(data)}
+    wanted = list(newest.values()) if origin is None else [key for key in newest.values() if key.name == origin]
     ledger = load_or_fail(config).ledger.kept(os.environ)
+    keys = Keys(data, ledger.keys, ledger.environ)
+    if wanted:
+        _warn_of_others(keys, wanted)
+    if wanted or origin is None:
+        return [str(key) for key in wanted]
     data.mkdir(parents=True, exist_ok=True)
     with owned(data, "keys"):
-        return [str(Keys(data, ledger.keys, ledger.environ).signer(origin).verifier)]
+        return [str(keys.signer(origin).verifier)]
+
+
+def _warn_of_others(keys: "Keys", wanted: Sequence["VerifierKey"]) -> None:
+    """Let nobody hand out a key that somebody put beside the data, as far as who asks may read the one in use."""
+    from storage.errors import StorageError
+
+    try:
+        others = [key.name for key in wanted if keys.signer(key.name).verifier != key]
+    except StorageError:
+        return
+    if others:
+        hint = "find out who wrote the file, unless a rotation to a key of yours is under way, before you hand one out"
+        typer.echo(f"warning: ledger/keys.txt has another key than the one in use for {', '.join(others)}: {hint}", err=True)
 
 
 def _rotated(data: Path, config: Path | None, to_file: Path | None, to_env: str | None, *, lost: bool) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from storage.durable import hint_for
-from storage.ledger.errors import LedgerError
+from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.log import Log
 from storage.ledger.note import Checkpoint, signed, split
 from storage.ledger.stamping import answers
@@ -26,13 +26,20 @@ class Attested:
 def best(log: Log, size: int) -> Attested | None:
     """Return the checkpoint to show entries with that stand before index `size`; None when none covers them.
 
-    Raises `LedgerError` when one cannot be read.
+    One that is not of this log as it stands, or no note at all, is not shown beside others: `auditlake verify` names it. Raises
+    `LedgerError` when one cannot be read.
     """
     lines: dict[str, dict[str, None]] = {}
     stamps: dict[str, dict[str, bytes]] = {}
     witnesses: dict[str, int] = {}
     for note, kind, files in _known(log):
-        body, signatures = split(note)
+        try:
+            body, signatures = split(note)
+            Checkpoint.parse(body)
+        except NoteError:
+            if kind == "log":
+                raise
+            continue
         lines.setdefault(body, {}).update(dict.fromkeys(signatures))
         stamps.setdefault(body, {}).update(files)
         witnesses[body] = witnesses.get(body, 0) + (kind == "witness")
@@ -43,7 +50,16 @@ def best(log: Log, size: int) -> Attested | None:
         for body in lines
     ]
     covering = [each for each in found if each.checkpoint.size >= size and each.checkpoint.origin == log.origin]
-    return max(covering, key=lambda each: (each.witnesses + len(each.timestamps) // 2, each.checkpoint.size), default=None)
+    covering.sort(key=lambda each: (each.witnesses + len(each.timestamps) // 2, each.checkpoint.size), reverse=True)
+    return next((each for each in covering if _is_of(log, each.checkpoint)), covering[0] if covering else None)
+
+
+def _is_of(log: Log, checkpoint: Checkpoint) -> bool:
+    """Whether a checkpoint is over the entries of this log."""
+    try:
+        return log.reader.root(checkpoint.size) == checkpoint.root
+    except LedgerError:  # it has not as many, or what it needs of the log is damaged
+        return False
 
 
 def _known(log: Log) -> Iterator[tuple[str, str, dict[str, bytes]]]:

@@ -101,6 +101,8 @@ class Keys:
         except FileNotFoundError:
             self._first()
             found = self.file.stat()
+        except OSError as error:
+            raise _unreadable(self.file, error) from None
         state = (found.st_mtime_ns, found.st_ino, found.st_mode)
         if self._read is None or self._read[0] != state:
             self._read = state, read_seed(self.file)
@@ -134,10 +136,14 @@ def read_seed(path: Path) -> bytes:
         text = path.read_text(encoding="ascii", errors="replace")
         mode = path.stat().st_mode & 0o777
     except OSError as error:
-        raise LedgerError(_LOAD, path, hint=f"{error.strerror}: restore it, or let this user read it") from None
+        raise _unreadable(path, error) from None
     if mode & 0o037:  # a group may read it: secrets that are mounted are the group's
         raise LedgerError(_LOAD, path, hint=f"others can read it: chmod 600 {path}")
     return parse_seed(text, path)
+
+
+def _unreadable(path: Path, error: OSError) -> LedgerError:
+    return LedgerError(_LOAD, path, hint=f"{error.strerror}: restore it, or let this user read it")
 
 
 def parse_seed(text: str, subject: Path | str) -> bytes:

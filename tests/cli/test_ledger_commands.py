@@ -10,10 +10,10 @@ from collector.sealer import seal_lock
 from storage.catalog import Catalog
 from storage.lake import Lake
 from storage.layout import LogRecord
-from storage.ledger.keys import Keys, create_seed
+from storage.ledger.keys import Keys, create_seed, keys_file
 from storage.ledger.log import Log
 from storage.ledger.log_writer import LogWriter
-from storage.ledger.note import VerifierKey, opened
+from storage.ledger.note import SigningKey, VerifierKey, opened
 from tests.command_line import invoked
 
 NOW_NS = 1_795_262_400 * 1_000_000_000
@@ -37,6 +37,17 @@ def test_the_keys_that_are_printed_verify_the_checkpoints(folder):
         note = Log(folder / "auditlake-data", origin).checkpoint()
         assert note is not None
         assert opened(note, [VerifierKey.parse(text)]).body.startswith(f"{origin}\n")
+
+
+def test_a_key_that_somebody_put_beside_the_data_is_not_handed_out_unnoticed(folder):
+    data = folder / "auditlake-data"
+    assert invoked(folder, "ledger", "key").stderr == ""
+    forged = SigningKey.from_seed("node/access", bytes(32)).verifier
+    with keys_file(data).open("a") as file:
+        file.write(f"no key\n{forged}\n")
+    result = invoked(folder, "ledger", "key")
+    assert "another key than the one in use for node/access: find out who wrote the file" in result.stderr
+    assert "no key" not in result.stdout
 
 
 def test_the_key_of_a_log_to_come_is_printed_before_it_begins(tmp_path):

@@ -152,7 +152,8 @@ class ToldDisk:
         return descriptor
 
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
-        name = f"write {self._opened[descriptor][-1]}"
+        names = self._opened[descriptor]
+        name = f"write {names.pop() if len(names) > 1 else names[0]}"
         self._reached(name, BEFORE)
         half = len(data) // 2
         written = DISK.write(descriptor, data[:half]) if half else 0
@@ -160,11 +161,8 @@ class ToldDisk:
         return written + DISK.write(descriptor, data[written:])
 
     def sync(self, descriptor: int) -> None:
-        names = self._opened[descriptor]
-        self._reached(f"sync {names[-1]}", BEFORE)
+        self._reached(f"sync {self._opened[descriptor][-1]}", BEFORE)
         DISK.sync(descriptor)
-        if len(names) > 1:
-            names.pop()
 
     def sync_directory(self, path: Path) -> None:
         self._reached(f"sync_directory {self._folder(path)}", BEFORE)

@@ -54,6 +54,12 @@ def test_a_key_that_others_can_read_is_refused(tmp_path):
         keys.seed()
 
 
+def test_a_key_that_cannot_be_reached_is_told(tmp_path):
+    (tmp_path / "keys").write_text("a file where the folder should be")
+    with pytest.raises(LedgerError, match="let this user read it"):
+        Keys(tmp_path).seed()
+
+
 def test_a_damaged_key_is_refused_and_not_shown(tmp_path):
     keys = Keys(tmp_path)
     keys.seed()
