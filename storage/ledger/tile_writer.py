@@ -14,7 +14,7 @@ from storage.ledger.tiles import TILE_WIDTH, TileReader, bundle_path, encode_bun
 
 KEPT_BUNDLE_BYTES: Final = 64 << 20
 """Partial bundles that stay until the full one is there: each repeats the entries of all before it, 255 of them are 128 times the full
-one. That keeps all of them for entries of 2 kB on average, and some hundred, or some dozen, where a segment has 100,000 rows."""
+one. So much keeps all of them for entries of 2 kB on average, and the newest two dozen for those of 11 kB, of segments with 8,000 rows."""
 _WRITE: Final = "write the ledger"
 
 
