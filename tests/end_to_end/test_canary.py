@@ -26,6 +26,7 @@ from tests.canary_requests import HttpSender, Planted, as_json, every_field, mar
 from tests.collector.otlp_fields import with_record
 from tests.collector.otlp_samples import set_attribute
 from tests.collector_process import ROOT, CollectorProcess, settle
+from tests.command_line import invoked
 from tests.leak_scan import forms, scan
 from tests.polling import wait_until
 
@@ -204,15 +205,19 @@ def run_commands(collector: CollectorProcess, found: Evidence) -> None:
     lines = [json.dumps({"text": text}), f'{{"text": "{text}'.replace("\n", " ")]
     commands: Sequence[tuple[int, Sequence[str], str]] = (
         (0, ("query", f"SELECT name FROM spans WHERE name = '{text}'", "--data", data), ""),
-        (2, ("query", f"SELECT name::INTEGER FROM spans WHERE name = '{text}' AND x = '{text}'", "--data", data), ""),
-        (2, ("query", f"SELECT '{text}'::INTEGER", "--data", data), ""),
-        (2, ("query", f"SELECT '{text}' FRO spans", "--data", data), ""),
-        (2, ("validate", str(found.folder / "broken.yaml")), ""),
         (2, ("collect", "--config", str(found.folder / "broken.yaml")), ""),
         (2, ("redact", *config, "--jsonl"), "\n".join(lines)),
         (1, ("vault", "reveal", "0" * 24, "--reason", text, *config, "--data", data), ""),
     )
     running = [started(arguments, collector.environ) for _, arguments, _ in commands]
+    wrong = (f"SELECT name::INTEGER FROM spans WHERE '{text}' IN (name, x)", f"SELECT '{text}'::INTEGER", f"SELECT '{text}' FRO spans")
+    refused = [("validate", str(found.folder / "broken.yaml")), *(("query", select, "--data", data) for select in wrong)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUDITLAKE_TOKEN", collector.environ["AUDITLAKE_TOKEN"])
+        for words in refused:
+            run = invoked(found.folder, *words)
+            assert run.returncode == 2, words[0]
+            found.answers += [run.stdout.encode(), run.stderr.encode()]
     for (code, arguments, given), process in zip(commands, running, strict=True):
         found.answers += process.communicate(given.encode(), timeout=120)
         assert process.returncode == code, (arguments[0], process.returncode)
