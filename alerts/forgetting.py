@@ -22,9 +22,10 @@ def forget(data: Path, mentions: Callable[[str], object]) -> int:
         with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
             known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             found = sum(_forget(connection, table, columns, mentions) for table, columns in _TEXTS.items() if table in known)
-            if found:
-                connection.execute("VACUUM")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("VACUUM")  # also when nothing was found now: a crash may have come between
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if busy:
+                raise sqlite3.OperationalError("database is locked")
             return found
     except sqlite3.Error as error:
         hint = (

@@ -16,7 +16,6 @@ from collector.config_hash import config_hash
 from collector.errors import CollectorError
 from collector.health import OK
 from collector.policies import Policies, Policy
-from collector.price_file import PriceFile
 
 Load = Callable[[], Config]
 """Reads the configuration; raises ConfigError."""
@@ -63,21 +62,21 @@ class Reloader:
         load: Load | None,
         open_policy: Callable[[Config], Awaitable[Policy]],
         policies: Policies,
-        use_prices: Callable[[PriceFile | None], None],
+        use: Callable[[Config], None],
         prepare_doors: Callable[[Config], Callable[[], None]],
         tell: Callable[[Outcome], None],
         asked: asyncio.Event,
     ) -> None:
         """Reloads when `asked` is set; `load` None: never. `open_policy` returns a policy that works, or raises CollectorError;
-        `use_prices` has what is sealed from now on priced by another file; `prepare_doors` reads tokens, passwords, certificates and limits
-        again and returns what puts them into force, or raises CollectorError; `tell` writes the outcome into the lake.
+        `use` has what works behind take over prices and how long rows are kept; `prepare_doors` reads tokens, passwords, certificates and
+        limits again and returns what puts them into force, or raises CollectorError; `tell` writes the outcome into the lake.
         """
         self._running = running
         self._config_hash = config_hash(running)
         self._load = load
         self._open_policy = open_policy
         self._policies = policies
-        self._use_prices = use_prices
+        self._use = use
         self._prepare_doors = prepare_doors
         self._tell = tell
         self._asked = asked
@@ -114,12 +113,10 @@ class Reloader:
             self._take(config, old_hash, at_restart)
 
     def _take(self, config: Config, old_hash: str, at_restart: tuple[str, ...]) -> None:
+        self._use(config)
         if config.prices != self._running.prices:
-            self._use_prices(config.prices)
             structlog.get_logger(__name__).info("prices loaded again", version=None if config.prices is None else config.prices.version)
-        self._running = replace(
-            self._running, redaction=config.redaction, unredacted_signals=config.unredacted_signals, prices=config.prices
-        )
+        self._running = in_force(self._running, config)
         self._state = OK
         new_hash = self._policies.current.policy_hash
         log = structlog.get_logger(__name__)

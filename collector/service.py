@@ -32,7 +32,6 @@ from collector.node import node_name
 from collector.opening import PolicyOpener, warm_up
 from collector.pipeline import Pipeline
 from collector.policies import Policies
-from collector.price_file import PriceFile
 from collector.receipts import receipts_of
 from collector.recovery import Known, recent_digests
 from collector.reload import Load, Outcome, Reloader
@@ -70,7 +69,7 @@ class Behind(Protocol):
     def start(self) -> None: ...
     async def stop(self) -> None: ...
     def wake(self) -> None: ...
-    def use_prices(self, prices: PriceFile | None) -> None: ...
+    def use(self, config: Config) -> None: ...
     def reloaded(self, accepted: bool) -> None: ...
     def checks(self) -> Mapping[str, Check]: ...
 
@@ -151,7 +150,7 @@ class Collector:
             load=self._host.load,
             open_policy=opener.open,
             policies=self._policies,
-            use_prices=self._behind.use_prices,
+            use=self._behind.use,
             prepare_doors=self._listeners.doors.prepare,
             tell=self._tell,
             asked=self._reload_asked,

@@ -11,13 +11,14 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from collector.anchoring import board
 from collector.children import Child, anchor, compact, seal
 from collector.config import Config
+from collector.config_retention import Retaining
 from collector.forwarding.operation import Forwarding
 from collector.health import OK, Check
 from collector.node import node_name
@@ -66,12 +67,11 @@ class Upkeep:
         self._ledger = config.ledger
         self._sealer_seconds = sealer_seconds
         self._interval = config.parquet.seal_interval
-        self._sealer = Child("sealer", seal, (data, config.prices, config.ledger), prepare=prepare)
-        parquet = config.parquet
-        retaining = config.retention.retaining(config.redaction.identity_keys)
-        node = parquet.node or node_name(socket.gethostname())
-        compaction = (data, parquet.compact_interval, parquet.retired_grace, retaining, config.ledger.checking(node))
-        self._compactor = Child("compactor", compact, compaction, prepare=prepare)
+        self._prices, self._retaining = _of_behind(config)
+        self._sealer = Child("sealer", seal, (data, self._prices, config.ledger), prepare=prepare)
+        self._parquet = config.parquet
+        self._node = node = config.parquet.node or node_name(socket.gethostname())
+        self._compactor = Child("compactor", compact, self._compaction(), prepare=prepare)
         self._forwarding = Forwarding(config.forwards, data=data, node=node, prepare=prepare)
         self._anchors = Child("anchors", anchor, (data, node, config.ledger), prepare=prepare) if config.ledger.leaves_host else None
         self._hurried_at = 0.0
@@ -100,9 +100,20 @@ class Upkeep:
         """A segment was closed."""
         self._sealer.wake()
 
-    def use_prices(self, prices: PriceFile | None) -> None:
-        """What is sealed from now on is priced by this file."""
-        self._sealer.give((self._data, prices, self._ledger))
+    def use(self, config: Config) -> None:
+        """What is sealed from now on is priced by its file, and rows are kept for as long as its rules say."""
+        prices, retaining = _of_behind(config)
+        if prices != self._prices:
+            self._prices = prices
+            self._sealer.give((self._data, prices, self._ledger))
+        if retaining != self._retaining:
+            self._retaining = retaining
+            self._compactor.give(self._compaction())
+
+    def _compaction(self) -> tuple[Any, ...]:
+        """What the compactor is given; but for the rules it is what was there at the start."""
+        of_files = (self._parquet.compact_interval, self._parquet.retired_grace)
+        return (self._data, *of_files, self._retaining, self._ledger.checking(self._node))
 
     def reloaded(self, accepted: bool) -> None:
         """Nothing here depends on it: what does is handed over."""
@@ -148,3 +159,8 @@ class Upkeep:
         if seconds > BACKLOG_SECONDS:
             return f"down: segments wait to be sealed, the oldest for {seconds:.0f} s"
         return OK
+
+
+def _of_behind(config: Config) -> tuple[PriceFile | None, Retaining | None]:
+    """What a configuration that is read again changes here; holds find people by the policy's keys."""
+    return config.prices, config.retention.retaining(config.redaction.identity_keys)

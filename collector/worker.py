@@ -22,7 +22,6 @@ from typing import Any, Final
 from collector.config import Config, ConfigError, Problem
 from collector.errors import CollectorError
 from collector.health import Check
-from collector.price_file import PriceFile
 from collector.service import Collector, Host, tune
 from storage.errors import StorageError
 
@@ -155,8 +154,8 @@ class Parent:
         """A segment was closed."""
         self.tell(SegmentClosed())
 
-    def use_prices(self, prices: PriceFile | None) -> None:
-        """The parent has read them, too."""
+    def use(self, config: Config) -> None:
+        """The parent has read it, too."""
 
     def reloaded(self, accepted: bool) -> None:
         """A configuration that was read again is in force, or refused."""

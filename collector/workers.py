@@ -184,8 +184,7 @@ class Workers:
 
     def _take_over(self, config: Config, message: Reload) -> None:
         """A worker has accepted a configuration: whoever starts from now on has it; who started meanwhile is told."""
-        if config.prices != self._config.prices:
-            self._upkeep.use_prices(config.prices)
+        self._upkeep.use(config)
         self._config = config
         self._pending = {number: later for number, later in self._pending.items() if number > message.number}
         for worker in self._workers:

@@ -171,6 +171,22 @@ class Vault:
                 raise self._missing(connection, reference)
         return self._destroy(subject, by, reason)
 
+    def destroy_values(self, references: Sequence[str], *, by: str = "", reason: str = "") -> int:
+        """Like `destroy`, of these values alone: a subject's key goes with its last one, until then they may come again as they were."""
+        with self._store.writing("destroy values") as connection:
+            whose = {row.reference: row.subject for row in _chunked(connection, sa.select(SEALED), SEALED.c.reference, references)}
+            for reference in whose:
+                connection.execute(sa.delete(SEALED).where(SEALED.c.reference == reference))
+            left = {row.subject for row in _chunked(connection, sa.select(SEALED.c.subject), SEALED.c.subject, sorted({*whose.values()}))}
+            for subject in {*whose.values()} - left:
+                connection.execute(sa.delete(SUBJECTS).where(SUBJECTS.c.subject == subject))
+            for reference in sorted(reference for reference, subject in whose.items() if subject not in left):
+                connection.execute(insert(DESTROYED).values(reference=reference).on_conflict_do_nothing())
+            if whose:
+                self._note_destroyed(connection, len(whose), by, reason)
+        self._store.wipe()
+        return len(whose)
+
     def rotate(self, new_master_key: bytes, *, reencrypt: bool = False) -> int:
         """Put the vault under another master key and return how many values were encrypted anew (0 without `reencrypt`).
 
@@ -215,11 +231,14 @@ class Vault:
             connection.execute(insert(DESTROYED).from_select(["reference"], theirs).on_conflict_do_nothing())
             count = connection.execute(sa.delete(SEALED).where(SEALED.c.subject == subject)).rowcount
             if known or count:
-                tombstone = {"destroyed_ns": self._time_ns(), "destroyed_values": count, "destroyed_by": by, "reason": reason}
-                connection.execute(insert(TOMBSTONES), tombstone)
-                connection.execute(sa.update(ROOT).values(erasures=ROOT.c.erasures + 1))
+                self._note_destroyed(connection, count, by, reason)
         self._store.wipe()
         return count
+
+    def _note_destroyed(self, connection: sa.Connection, count: int, by: str, reason: str) -> None:
+        tombstone = {"destroyed_ns": self._time_ns(), "destroyed_values": count, "destroyed_by": by, "reason": reason}
+        connection.execute(insert(TOMBSTONES), tombstone)
+        connection.execute(sa.update(ROOT).values(erasures=ROOT.c.erasures + 1))
 
     def _missing(self, connection: sa.Connection, reference: str) -> VaultError:
         gone = connection.execute(sa.select(DESTROYED.c.reference).where(DESTROYED.c.reference == reference)).scalar()

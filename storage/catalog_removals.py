@@ -1,6 +1,6 @@
 """Holds, orders and removals in the catalog: what must stay, what was ordered to go, what is gone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from storage import catalog_log
 from storage.catalog import Catalog
-from storage.catalog_tables import FILES, HOLDS, JOINS, ORDERS, REMOVALS, RUNS, TRACE_RUNS
+from storage.catalog_tables import FILES, HOLDS, JOINS, ORDERS, REFERENCES, REMOVALS, RUNS, TRACE_RUNS
 from storage.errors import StorageError
 from storage.layout import TURN_MARK, FileRecord, LogRecord, holder_of
 from storage.selection import Selector
@@ -18,6 +18,7 @@ from storage.selection import Selector
 BEGUN: Final = "begun"
 REMOVED: Final = "removed"
 DONE: Final = "done"
+_ERASED: Final = "erased with whom it was about"
 _CHUNK: Final = 500  # values in one IN (…)
 
 
@@ -77,6 +78,8 @@ class Change:
     gone_runs: Sequence[str] = ()
     oldest_ns: int | None = None  # no row is older than this from then on; None: runs that are gone are named
     mentions: Callable[[str], bool] | None = None  # whether a text of the catalog names whom the order is about
+    references: Collection[str] = ()  # to values that are kept outside of the lake, from the rows that go
+    gone_holds: Sequence[str] = ()  # released ones that say whom the order is about
 
 
 def add_hold(catalog: Catalog, hold: Hold) -> None:
@@ -101,13 +104,13 @@ def release_hold(catalog: Catalog, hold: str, *, now_ns: int, by: str, reason: s
 
 
 def begin(catalog: Catalog, order: Order) -> Order:
-    """Enter an order, or return the one that was given before in the same words and removed nothing yet."""
+    """Enter an order; where it was given before and removed nothing yet, it goes on under that number, as it is given now."""
     with catalog.changing("enter an order") as connection:
         same = sa.and_(ORDERS.c.fingerprint == order.fingerprint, ORDERS.c.state == BEGUN, ORDERS.c.kind == order.kind)
         earlier = connection.execute(sa.select(ORDERS).where(same)).mappings().first() if order.fingerprint else None
         if earlier is not None:
-            return _order(dict(earlier))
-        connection.execute(insert(ORDERS).values(_values(order)))
+            order = replace(order, id=earlier["id"])
+        connection.execute(insert(ORDERS).on_conflict_do_update(index_elements=["id"], set_=_values(order)).values(_values(order)))
     return order
 
 
@@ -146,6 +149,8 @@ def commit(catalog: Catalog, change: Change, *, now_ns: int) -> None:
         ]  # fmt: skip
         if values:
             connection.execute(insert(REMOVALS), values)
+        if change.references:
+            connection.execute(insert(REFERENCES).on_conflict_do_nothing(), [{"reference": each} for each in sorted(change.references)])
         catalog_log.append(connection, change.log)
         _forget_runs(connection, change)
         if change.oldest_ns is not None:
@@ -160,6 +165,17 @@ def finish(catalog: Catalog, order: str, *, now_ns: int, remains: Sequence[str],
     with catalog.changing("finish an order") as connection:
         values = said | ({} if pending else {"state": DONE, "done_ns": now_ns})
         connection.execute(sa.update(ORDERS).where(ORDERS.c.id == order).values(values))
+
+
+def references(catalog: Catalog) -> set[str]:
+    """Return the references from rows that are gone which nobody has followed up."""
+    return {row["reference"] for row in catalog.read(sa.select(REFERENCES))}
+
+
+def forget_references(catalog: Catalog) -> None:
+    """Note that they are followed up."""
+    with catalog.changing("forget references") as connection:
+        connection.execute(sa.delete(REFERENCES))
 
 
 def _order(row: dict[str, Any]) -> Order:
@@ -195,6 +211,9 @@ def _forget_runs(connection: sa.Connection, change: Change) -> None:
         connection.execute(sa.delete(RUNS).where(RUNS.c.run_id.in_(chunk)))
     if change.mentions is not None:
         _forget_names(connection, change.mentions)
+    for chunk in _chunks(change.gone_holds):
+        said_nothing = {"selector": "{}", "reason": _ERASED, "release_reason": _ERASED}
+        connection.execute(sa.update(HOLDS).where(HOLDS.c.id.in_(chunk), HOLDS.c.released_ns.is_not(None)).values(said_nothing))
 
 
 def _forget_before(connection: sa.Connection, oldest_ns: int) -> None:
@@ -213,9 +232,6 @@ def _forget_names(connection: sa.Connection, mentions: Callable[[str], bool]) ->
         for row in connection.execute(sa.select(table)).mappings().all():
             if any(row[column] and mentions(row[column]) for column in columns):
                 connection.execute(sa.delete(table).where(*(key == row[key.name] for key in keys)))
-    for row in connection.execute(sa.select(HOLDS).where(HOLDS.c.released_ns.is_not(None))).mappings().all():
-        if mentions(row["selector"]):
-            connection.execute(sa.update(HOLDS).where(HOLDS.c.id == row["id"]).values(selector="{}"))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

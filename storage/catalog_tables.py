@@ -143,3 +143,9 @@ REMOVALS: Final = Table(  # which rows of the entries are gone
     Column("whole", Integer, nullable=False),  # 1: no row of the table is left in these entries
     Index("removals_by_entry", "origin", "first_entry"),
 )
+
+REFERENCES: Final = Table(  # to values outside of the lake, from rows that are gone: those that stand nowhere else are to be destroyed
+    "references_gone",
+    METADATA,
+    Column("reference", Text, primary_key=True),
+)

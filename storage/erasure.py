@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from storage import catalog_removals
 from storage.catalog import Catalog
-from storage.catalog_removals import Change, Order, Removal
+from storage.catalog_removals import Change, Hold, Order, Removal
 from storage.compactor import finish as finish_moves
 from storage.durable import DISK, FileSystem, hint_for
 from storage.errors import StorageError
+from storage.exports import exports
 from storage.holds import Held, held
 from storage.layout import FileRecord, LogRecord
 from storage.ledger.burial import bury
@@ -28,13 +29,14 @@ from storage.ledger.log import log_folder
 from storage.ledger.tombstones import TombstoneFile, erasure, read, tombstones_path
 from storage.leftovers import quarantined, remove_quarantined
 from storage.person import mention
+from storage.references import standing, stated
 from storage.removal import Staying, clear, locked, removals, survey, write_anew
 from storage.rows import Rows
 from storage.selection import Selector, select
 from storage.vanished import vanished
 
 _ERASE: Final = "erase rows"
-_KEYS: Final = "vault: the person's key is not destroyed yet; give the order again"
+_KEYS: Final = "vault: keys of what is erased are not destroyed yet; give the order again"
 _PENDING: Final = "catalog.sqlite: a reader holds on to what was in it; the next order wipes it, or `auditlake retention apply`"
 
 
@@ -54,7 +56,9 @@ class Wanted:
 class Hooks:
     """What others have to do."""
 
-    destroy_keys: Callable[[], int] | None = None  # of the vault; returns how many values nobody can read again
+    destroy_keys: Callable[[Sequence[str]], int] | None = None
+    """Of the vault: the key of the person, and the values of these references, to which no record refers any more; returns how many
+    values nobody can read again."""
     forget_copies: Callable[[Rows], Sequence[str]] = lambda _: ()  # in queues; returns where copies are that nobody here can reach
 
 
@@ -87,19 +91,20 @@ def erase(data: Path, wanted: Wanted, *, now_ns: int, hooks: Hooks, fs: FileSyst
     with locked(data, _ERASE), closing(Catalog.open(data)) as catalog:
         try:
             finish_moves(catalog, data, fs)
-            resume(data, catalog, now_ns=now_ns, hooks=hooks, fs=fs)
-            return _erase(data, catalog, wanted, now_ns, hooks, fs)
+            earlier = resume(data, catalog, now_ns=now_ns, hooks=hooks, fs=fs)
+            done = _erase(data, catalog, wanted, now_ns, hooks, fs)
+            told = [place for each in earlier for place in each.remains if place not in {_KEYS, _PENDING}]
+            return replace(done, remains=tuple(dict.fromkeys([*told, *done.remains])))
         except OSError as error:
             raise StorageError(_ERASE, data, hint=hint_for(error)) from error
 
 
-def resume(data: Path, catalog: Catalog, *, now_ns: int, hooks: Hooks, fs: FileSystem = DISK) -> int:
-    """Finish the orders whose rows are gone and whose copies may not be; return how many. The caller holds the locks."""
-    unfinished = catalog_removals.orders(catalog, state=catalog_removals.REMOVED)
-    for order in unfinished:
-        gone = catalog_removals.removals(catalog, order.id)
-        _finish(data, catalog, order, gone, hooks=hooks, now_ns=now_ns, fs=fs)
-    return len(unfinished)
+def resume(data: Path, catalog: Catalog, *, now_ns: int, hooks: Hooks, fs: FileSystem = DISK) -> list[Erased]:
+    """Finish the orders whose rows are gone and whose copies may not be; the vault waits for an order. The caller holds the locks."""
+    return [
+        _finish(data, catalog, order, catalog_removals.removals(catalog, order.id), hooks=hooks, now_ns=now_ns, fs=fs)
+        for order in catalog_removals.orders(catalog, state=catalog_removals.REMOVED)
+    ]
 
 
 def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hooks, fs: FileSystem) -> Erased:
@@ -115,6 +120,9 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
     log = [_told(origin, order, rows, file) for origin, (file, rows) in sorted(buried.items())]
     deleted, said = _quarantine(data, wanted, gone, keep, fs)
     aside = sorted({*selection.damaged, *(file.path for file in catalog.damaged_files())})
+    mentions = _mentions(_names(wanted.selector))
+    gone_holds, naming = _holds(catalog, wanted.selector, mentions)
+    said += [*naming, *exports(data, catalog, taken, gone, selection.rows, mentions)]
     said += [f"{path}: damaged, nobody can tell what it holds; restore or delete it, then give the order again" for path in aside]
     rows = sum(each.rows for each in gone)
     order = replace(order, remains=(*said, *([] if hooks.destroy_keys is None else [_KEYS])), rows=rows)
@@ -123,12 +131,13 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
         catalog,
         Change(
             order=order, inputs=[each.file for each in taken], outputs=outputs, removals=gone, log=log, gone_traces=traces, gone_runs=runs,
-            mentions=_mentions(_names(wanted.selector)),
+            mentions=mentions, gone_holds=gone_holds,
+            references=() if hooks.destroy_keys is None else stated(data, catalog, [each.file for each in taken], selection.rows),
         ),
         now_ns=now_ns,
     )  # fmt: skip
-    keys = 0 if hooks.destroy_keys is None else hooks.destroy_keys()  # not before: rows are found by what the key makes of a name
-    done = _finish(data, catalog, replace(order, remains=tuple(said)), gone, hooks=hooks, now_ns=now_ns, fs=fs)
+    done = _finish(data, catalog, order, gone, hooks=hooks, now_ns=now_ns, fs=fs)
+    done, keys = _destroy_keys(data, catalog, done, hooks, now_ns)
     entries = len({(each.origin, entry) for each in gone for entry in range(each.first, each.last + 1)})
     return replace(done, entries=entries, files=len(taken), keys=keys, quarantined=deleted)
 
@@ -152,6 +161,35 @@ def _names(selector: Selector) -> list[str]:
 def _mentions(names: Sequence[str]) -> Callable[[str], bool]:
     pattern = mention(names)
     return re.compile(pattern).search if pattern else lambda _: False  # type: ignore[return-value]
+
+
+def _destroy_keys(data: Path, catalog: Catalog, done: Erased, hooks: Hooks, now_ns: int) -> tuple[Erased, int]:
+    """Last: rows are found by what the key makes of a name, and must not stay when the vault refuses."""
+    if hooks.destroy_keys is None:
+        return done, 0
+    gone = catalog_removals.references(catalog)
+    keys = hooks.destroy_keys(sorted(gone - standing(data, catalog, gone)))
+    catalog_removals.forget_references(catalog)
+    remains = tuple(each for each in done.remains if each != _KEYS)
+    catalog_removals.finish(catalog, done.order, now_ns=now_ns, remains=remains, pending=done.pending)
+    return replace(done, remains=remains), keys
+
+
+def _holds(catalog: Catalog, meant: Selector, mentions: Callable[[str], bool]) -> tuple[list[str], list[str]]:
+    """Return the released holds that say whom an order is about, and what to say of those in force."""
+    names = {name.lower() for name in meant.actors}
+
+    def is_about(hold: Hold) -> bool:
+        said = hold.selector
+        same = (said.run is not None and said.run == meant.run) or (said.tenant is not None and said.tenant == meant.tenant)
+        texts = (said.run, said.tenant, said.where, *said.actors, hold.reason, hold.release_reason)
+        return same or not names.isdisjoint(name.lower() for name in said.actors) or any(text and mentions(text) for text in texts)
+
+    about = [hold for hold in catalog_removals.holds(catalog, released=True) if is_about(hold)]
+    naming = [
+        f"hold {hold.id} says whom this is about: release it, then give the order again" for hold in about if hold.released_ns is None
+    ]
+    return [hold.id for hold in about if hold.released_ns is not None], naming
 
 
 def _quarantine(data: Path, wanted: Wanted, gone: Sequence[Removal], keep: Held, fs: FileSystem) -> tuple[int, list[str]]:

@@ -13,7 +13,7 @@ from typing import Final
 from storage import catalog_removals
 from storage.catalog import Catalog
 from storage.catalog_removals import Hold
-from storage.errors import StorageError
+from storage.errors import QueryRefused, StorageError
 from storage.removal import REMOVAL_LOCK, waiting_for
 from storage.rows import Rows
 from storage.selection import Selector, select
@@ -59,5 +59,14 @@ def enter(data: Path, selector: Selector, *, reason: str, by: str, now_ns: int, 
 
 def held(data: Path, catalog: Catalog, identity_keys: Sequence[str] = ()) -> Held:
     """Return the rows under hold. Raises `StorageError` when that cannot be found out: then nothing may be removed."""
-    in_force = catalog_removals.holds(catalog)
-    return Held(holds=tuple((hold, select(data, hold.selector, identity_keys=identity_keys).rows) for hold in in_force))
+    return Held(holds=tuple((hold, _rows_of(data, hold, identity_keys)) for hold in catalog_removals.holds(catalog)))
+
+
+def _rows_of(data: Path, hold: Hold, identity_keys: Sequence[str]) -> Rows:
+    try:
+        return select(data, hold.selector, identity_keys=identity_keys).rows
+    except QueryRefused as error:
+        hint = (
+            "its condition fails on a row, so nothing was removed: enter it again so that it holds for any row (TRY_CAST), then release it"
+        )
+        raise StorageError("find what is under hold", hold.id, hint=hint) from error

@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Final
 
 from storage.durable import DISK, FileSystem
-from storage.person import STORED
+from storage.person import STORED, written
 
 _NAME: Final = re.compile(r"(?P<origin>.+)-(?P<entry>\d{12,})-.*\.bin")
+_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}")
 _LEAST: Final = 4  # characters of a name that is looked for in bytes
 
 
 def quarantined(data: Path, entries: Collection[tuple[str, int]], names: Sequence[str]) -> list[Path]:
     """Return the quarantined files that may hold what was erased."""
-    needles = [needle for name in names for needle in _needles(name)]
+    texts = {text for name in names for text in _texts(name)}
+    ids = {bytes.fromhex(name) for name in names if _ID.fullmatch(name)}
     found = []
     for path in sorted((data / "quarantine").glob("*.bin")):
         named = _NAME.fullmatch(path.name)
         of_entry = named is not None and (named["origin"].replace("~", "/"), int(named["entry"])) in entries
-        if of_entry or _holds(path, needles):
+        if of_entry or _holds(path, texts, ids):
             found.append(path)
     return found
 
@@ -38,19 +40,14 @@ def remove_quarantined(paths: Sequence[Path], fs: FileSystem = DISK) -> None:
         fs.sync_directory(folder)
 
 
-def _needles(name: str) -> list[bytes]:
-    """A name as it stands in OTLP: ids are bytes there."""
+def _texts(name: str) -> list[str]:
     if stored := STORED.fullmatch(name):
-        return [stored["digits"].encode()]
-    if len(name) < _LEAST:
-        return []
-    plain = [name.lower().encode("utf-8", "surrogatepass")]
-    return [*plain, bytes.fromhex(name)] if re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{16}", name) else plain
+        return [stored["digits"]]
+    return [form.casefold() for form in written(name)] if len(name) >= _LEAST else []
 
 
-def _holds(path: Path, needles: Sequence[bytes]) -> bool:
-    if not needles:
-        return False
+def _holds(path: Path, texts: Collection[str], ids: Collection[bytes]) -> bool:
+    """Whether bytes of OTLP name somebody; ids are bytes there."""
     content = path.read_bytes()
-    lowered = content.lower()
-    return any(needle in lowered or needle in content for needle in needles)
+    readable = content.decode("utf-8", "replace").casefold()
+    return any(text in readable for text in texts) or any(each in content for each in ids)

@@ -4,10 +4,12 @@ A mention is the name as a whole word of any text of the row, in any nesting, wh
 files, sealed rows and derivations alike.
 """
 
+import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import orjson
 import pyarrow as pa
@@ -38,14 +40,26 @@ def mention(names: Sequence[str]) -> str | None:
         if stored := STORED.fullmatch(name):
             forms.append(stored["digits"])
         elif len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS):
-            forms += [name, orjson.dumps(name).decode()[1:-1], quote(name), quote(name, safe="")]
+            forms += written(name)
     return "(?i)" + "|".join(_word(form) for form in dict.fromkeys(forms)) if forms else None
+
+
+def written(name: str) -> list[str]:
+    """Return how texts can have a name: as it is, composed or decomposed (Unicode), and as JSON or a URL writes it."""
+    cases = (name,) if name.isascii() else (name, name.lower(), name.upper())  # an escape knows no case
+    texts = [unicodedata.normalize(form, case) for form in ("NFC", "NFD") for case in cases]
+    written_as = (str, lambda text: orjson.dumps(text).decode()[1:-1], lambda text: json.dumps(text)[1:-1], quote, _quoted, quote_plus)
+    return list(dict.fromkeys(write(text) for text in (name, *texts) for write in written_as))
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _word(text: str) -> str:
     begin = r"\b" if text[0].isascii() and text[0].isalnum() else ""
     end = r"\b" if text[-1].isascii() and text[-1].isalnum() else ""
-    return begin + re.escape(text) + end
+    return begin + re.escape(text).replace(r"\\", r"\\+") + end  # JSON inside of JSON has more backslashes
 
 
 def of_person(lake: Lake, catalog: Catalog, scanner: Scanner, names: Sequence[str], keys: Sequence[str]) -> Rows:
@@ -82,16 +96,21 @@ def _rows_sql(schema: pa.Schema, condition: str) -> str:
             said = "list_contains($keys, _a.key) AND list_contains($names, lower(_a.value))"
             named.append(f"len(list_filter(map_entries({field.name}), lambda _a: {said})) > 0")
     trace = "trace_id" if "trace_id" in schema.names else "NULL::VARCHAR"
-    texts = ", ".join(f"({text})" for field in schema if (text := _texts(field.name, field.type, 0)) is not None)
     return f"""
         SELECT {places(schema)}, run_id, {trace} AS trace_id, acts
         FROM (
             SELECT
                 *, coalesce({acts}, false) AS acts, coalesce({" OR ".join(named)}, false) AS named,
-                array_to_string(flatten([{texts}]), chr(10)) AS texts
+                {all_texts(schema)} AS texts
             FROM {{files}}
         )
         WHERE {condition}"""  # noqa: S608  # nosec B608 - names of columns
+
+
+def all_texts(schema: pa.Schema) -> str:
+    """Return SQL for every text of a row with these columns, in any nesting, a line each."""
+    texts = ", ".join(f"({text})" for field in schema if (text := _texts(field.name, field.type, 0)) is not None)
+    return f"array_to_string(flatten([{texts}]), chr(10))"
 
 
 def _texts(value: str, kind: pa.DataType, depth: int) -> str | None:

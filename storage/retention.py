@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -59,7 +59,7 @@ def apply(
         try:
             finish_moves(catalog, data, fs)
             _forget_begun(data, catalog, fs)
-            resumed = resume(data, catalog, now_ns=now_ns, hooks=hooks, fs=fs)
+            resumed = len(resume(data, catalog, now_ns=now_ns, hooks=hooks, fs=fs))
             files = due(data, catalog, rules, now_ns)
             if not files:
                 return Expired(resumed=resumed)
@@ -214,7 +214,7 @@ def _log(order: Order, rules: Sequence[str], gone: Sequence[Removal], buried: Bu
 
 
 def _oldest_ns(catalog: Catalog, taken: Sequence[Taken], outputs: Sequence[FileRecord], now_ns: int) -> int:
-    """The time of the oldest row that stays."""
+    """The time of the oldest row that stays, or may be in a file that is set aside and restored one day."""
     replaced = {each.file.path for each in taken}
-    staying: list[Any] = [file for file in catalog.live_files() if file.path not in replaced]
-    return min((file.min_ns for file in [*staying, *outputs]), default=now_ns)
+    staying = [file for file in catalog.live_files() if file.path not in replaced]
+    return min((file.min_ns for file in [*staying, *outputs, *catalog.damaged_files()]), default=now_ns)

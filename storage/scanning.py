@@ -3,7 +3,7 @@
 A file that cannot be read is left out, and remembered: whoever removes rows has to name it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +16,8 @@ from storage.errors import StorageError
 from storage.layout import FileRecord, locate
 from storage.rows import Rows
 
-_LIMITS: Final[dict[str, str | bool | int | float | list[str]]] = {"memory_limit": "512MiB", "threads": 2}
+LIMITS: Final[dict[str, str | bool | int | float | list[str]]] = {"memory_limit": "512MiB", "threads": 2, "temp_directory": ""}
+"""Of who looks for what is to be removed: nothing of it is spilled to a disk, where a crash would leave it."""
 _SEALED: Final = {"of_table": "VARCHAR", "of_origin": "VARCHAR", "of_entry": "BIGINT", "of_row": "BIGINT"}
 Query = Callable[[pa.Schema], str]
 """SQL for a file with these columns, in which `{files}` stands for its rows."""
@@ -30,13 +31,15 @@ class Scanner:
         self._data = data
         self._catalog = catalog
 
-    def rows(self, query: Query, params: Mapping[str, Any], *, table: str | None = None) -> Iterator[tuple[FileRecord, pa.Table]]:
-        """Yield each live file (of a table) that has rows in the answer to the query, with that answer.
+    def rows(
+        self, query: Query, params: Mapping[str, Any], *, table: str | None = None, files: Iterable[FileRecord] | None = None
+    ) -> Iterator[tuple[FileRecord, pa.Table]]:
+        """Yield each live file (of a table, or of `files`) that has rows in the answer to the query, with that answer.
 
         A parameter that the query does not name is ignored. Raises `StorageError` when memory runs out.
         """
-        with duckdb.connect(config=_LIMITS) as connection:
-            for file in self._catalog.live_files(table):
+        with duckdb.connect(config=LIMITS) as connection:
+            for file in self._catalog.live_files(table) if files is None else files:
                 path = locate(self._data, file.path)
                 try:
                     sql = query(pq.read_schema(path))

@@ -138,14 +138,16 @@ def _of_time(lake: Lake, from_ns: int | None, to_ns: int | None) -> Rows:
 
 
 def _by_predicate(lake: Lake, where: str) -> Rows:
-    """The rows of each view that has what the predicate names. Raises `QueryRefused` when none has."""
+    """The rows of each view that has what the predicate names. Raises `QueryRefused` when none has, or when a row has no answer."""
     found, refused = Rows(), []
     for view in _VIEWS:
         sql = f"SELECT origin, entry, entry_row FROM {view} WHERE (\n{where}\n)"  # noqa: S608  # nosec B608 - the sandbox judges it
         try:
-            found.note(view, lake.query(sql, timeout_seconds=_PREDICATE_SECONDS, max_rows=_MOST_ROWS))
+            lake.query(f"{sql} LIMIT 0")  # looks at no row: what is refused here is the predicate, not what a row says
         except QueryRefused as error:
             refused.append(error)
+            continue
+        found.note(view, lake.query(sql, timeout_seconds=_PREDICATE_SECONDS, max_rows=_MOST_ROWS))
     if len(refused) == len(_VIEWS):
         raise refused[0]
     return found

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from storage.catalog import Catalog
 from storage.layout import FileRecord, staged
 from storage.removal import Taken
+from storage.scanning import LIMITS
 
 Names = tuple[list[str], list[str]]
 """Traces, runs."""
@@ -18,7 +19,7 @@ Names = tuple[list[str], list[str]]
 
 def vanished(data: Path, catalog: Catalog, taken: Sequence[Taken], outputs: Sequence[FileRecord]) -> Names:
     """Return the traces and the runs, by every name that they have, of which no row stays, as far as files can be read. Raises OSError."""
-    traces, runs = _named(data, taken)
+    traces, runs = named(data, taken)
     names = sorted({*traces, *runs})
     final = catalog.run_of_traces(names)
     replaced = {each.file.path for each in taken}
@@ -32,8 +33,8 @@ def vanished(data: Path, catalog: Catalog, taken: Sequence[Taken], outputs: Sequ
     return gone, sorted({*gone, *others})
 
 
-def _named(data: Path, taken: Sequence[Taken]) -> tuple[set[str], set[str]]:
-    """The traces and runs that rows which go state."""
+def named(data: Path, taken: Sequence[Taken]) -> tuple[set[str], set[str]]:
+    """Return the traces and the runs that rows which go state. Raises OSError."""
     found: dict[str, set[str]] = {"trace_id": set(), "run_id": set()}
     for each in taken:
         with pq.ParquetFile(data / each.file.path) as parquet:
@@ -51,7 +52,7 @@ def _named(data: Path, taken: Sequence[Taken]) -> tuple[set[str], set[str]]:
 def _left(paths: Sequence[Path], names: Sequence[str]) -> set[str]:
     """The names that rows of these files state."""
     found: set[str] = set()
-    with duckdb.connect(config={"memory_limit": "512MiB", "threads": 2}) as connection:
+    with duckdb.connect(config=LIMITS) as connection:
         connection.register("names", pa.table({"name": pa.array(names, pa.large_string())}))
         for path in paths:
             with suppress(OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):  # damaged: named elsewhere

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputFormat, data_directory, fail, print_rows
-from cli.subjects import FOLDER, fingerprint, names_of, opened_vault, stated, why
+from cli.subjects import fingerprint, names_of, opened_vault, stated, why
 
 if TYPE_CHECKING:
     from cli.access import AccessLog
@@ -55,13 +54,13 @@ def erase(
     subject, reason, loaded, directory = stated(text, f"--{kind}"), why(reason), load_or_fail(config), data_directory(data, config)
     _must_exist(directory)
     log = AccessLog(loaded, directory, on_behalf_of=on_behalf_of)
-    with _vault(loaded, directory, log, kind, subject) as vault:
+    with opened_vault(loaded, directory, log) as vault:  # an order that cannot be done in full is not begun
         wanted = _wanted(loaded, log, kind, subject, reason, vault)
         _settle(loaded, directory)
         if dry_run:
             _preview(directory, wanted, output)
             return
-        keys = None if vault is None else lambda: vault.destroy(subject, by=log.actor, reason=wanted.reason)
+        keys = None if vault is None else _keys(vault, wanted, subject if kind == "actor" else None)
         done = _erase(loaded, directory, log, wanted, keys, reason)
     _tell(done, loaded, output)
 
@@ -117,19 +116,20 @@ def _preview(data: Path, wanted: "Wanted", output: OutputFormat) -> None:
         fail(str(error), code=EXIT_NO)
 
 
-@contextmanager
-def _vault(config: "Config", data: Path, log: "AccessLog", kind: str, subject: str) -> "Iterator[Vault | None]":
-    """The vault that holds a person's key. It is opened at once: an order that cannot be done in full is not begun."""
+def _keys(vault: "Vault", wanted: "Wanted", person: str | None) -> Callable[[Sequence[str]], int]:
+    """What destroys the key of a person, and values to which no record refers any more."""
     from storage.person import STORED
 
-    if kind != "actor" or not (data / FOLDER).is_dir():
-        yield None
-    elif STORED.fullmatch(subject):
+    if person is not None and STORED.fullmatch(person):
         typer.echo("warning: the vault knows people by the original alone: give the order again with it, or see auditlake vault", err=True)
-        yield None
-    else:
-        with opened_vault(config, data, log) as vault:
-            yield vault
+        person = None
+    told = {"by": wanted.by, "reason": wanted.reason}
+
+    def destroy(references: Sequence[str]) -> int:
+        of_person = 0 if person is None else vault.destroy(person, **told)
+        return of_person + vault.destroy_values(references, **told)
+
+    return destroy
 
 
 def _erase(
@@ -137,7 +137,7 @@ def _erase(
     data: Path,
     log: "AccessLog",
     wanted: "Wanted",
-    destroy_keys: Callable[[], int] | None,
+    destroy_keys: Callable[[Sequence[str]], int] | None,
     reason: str,
 ) -> "Erased":
     """Do it, with an event before and one after."""

@@ -27,6 +27,7 @@ from storage.wal import BatchHeader, RecordType
 from storage.wal_format import MIN_RECORD_BYTES, DamagedRange, WalRecord, encode, scan
 
 _LETTER: Final = re.compile(r"(?P<origin>.+)-(?P<entry>\d{12,})-(?:traces|logs|metrics)-[0-9a-f]{16}\.(?:pb|json)")
+_ANEW: Final = ".anew"
 _ORDER: Final = ("traces", "logs", "metrics")
 """Rows of an entry are numbered through in this order (`collector.decode`)."""
 Numbers = frozenset[int]
@@ -38,6 +39,8 @@ def forget(data: Path, rows: Rows, fs: FileSystem = DISK) -> list[str]:
     Safe to repeat. Raises `StorageError` when the disk refuses: the same call does the rest.
     """
     gone = _by_entry(rows)
+    for left in (data / FOLDER).glob(f"*/queue/*{_ANEW}"):  # of a crash: its segment may have been sent meanwhile
+        fs.unlink(left)
     for (origin, entry), numbers in gone.items():
         for segment in (data / FOLDER).glob(f"*/queue/{origin_name(origin)}-{entry:012d}.wal"):
             try:
@@ -72,7 +75,7 @@ def _drop_letters(data: Path, gone: Iterable[tuple[str, int]], fs: FileSystem) -
 def _rewrite(path: Path, gone: Numbers, fs: FileSystem) -> None:
     """Write a segment anew whose file has the same length, time and name; damaged bytes in it become zeros."""
     size, status = path.stat().st_size, path.stat()
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_suffix(_ANEW)
     shutil.copyfile(path, temporary)
     with temporary.open("r+b") as copy, path.open("rb") as original:
         first = _first_rows(original, size)

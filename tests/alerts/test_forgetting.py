@@ -33,6 +33,20 @@ def test_messages_that_name_somebody_are_gone_without_a_trace(tmp_path: Path) ->
         assert connection.execute("SELECT key FROM outbox").fetchall() == [("b",)]
 
 
+def test_a_reader_that_holds_on_to_what_was_there_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order has to be given again, and then wipes what the first one deleted."""
+    monkeypatch.setattr("alerts.forgetting.BUSY_SECONDS", 0.0)
+    AlertStore.open(tmp_path).close()
+    insert(tmp_path, "a", NAME)
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM outbox").fetchall()
+        with pytest.raises(AlertsError, match="give the order again"):
+            forget(tmp_path, lambda text: NAME in text)
+    assert forget(tmp_path, lambda text: NAME in text) == 0
+    assert scan(tmp_path, [NAME]) == {NAME: []}
+
+
 def test_a_lake_without_alerts_needs_nothing(tmp_path: Path) -> None:
     """No file is made."""
     assert forget(tmp_path, lambda _: True) == 0

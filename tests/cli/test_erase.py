@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from redaction.errors import VaultError
 from redaction.pseudonym import load_or_create_key, pseudonym
 from redaction.vault import Sealed, Vault, placeholder
 from storage.catalog import Catalog
@@ -17,19 +18,17 @@ from storage.ledger.verify_state import State
 from tests.command_line import invoked
 from tests.lake_checks import check_lake
 from tests.leak_scan import scan
-from tests.people import left, run
+from tests.people import copied, left, run
 from tests.sealed_lake import seal
 
 MAIL = "alice.lidell@example.com"
 MASTER = os.urandom(32)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with runs of two people, one of whom has a value in the vault; quarantined bytes that name her."""
-    monkeypatch.setenv("AUDITLAKE_VAULT_KEY", MASTER.hex())
-    monkeypatch.delenv("SUDO_USER", raising=False)
-    data = tmp_path / "auditlake-data"
+    data = tmp_path_factory.mktemp("built") / "auditlake-data"
     data.mkdir()
     name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
     seal(data, [*run("alice-1", name), *run("bob-1", "bob")], run("alice-2", name, days=400))
@@ -38,6 +37,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (data / "quarantine" / "node~collector-000000000009-99.bin").write_bytes(b"somebody else")
     with closing(vault(data)) as keeper:
         keeper.seal([Sealed(reference=keeper.reference(MAIL, "PHONE_NUMBER", "1"), subject=MAIL, entity="PHONE_NUMBER", text="1")])
+    return data
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a copy of that lake."""
+    monkeypatch.setenv("AUDITLAKE_VAULT_KEY", MASTER.hex())
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    copied(built, tmp_path / "auditlake-data")
     return tmp_path
 
 
@@ -96,11 +104,31 @@ def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeyp
     assert "say --dry-run" in erase(folder).stderr
     preview = erase(folder, "--dry-run")
     assert answered(preview) == [{"table": "events", "rows": 2}, {"table": "spans", "rows": 4}]
-    monkeypatch.delenv("AUDITLAKE_VAULT_KEY")
-    assert "master key" in erase(folder, "--yes").stderr
     naming = invoked(folder, "erase", "--run", "run-of-alice", "--reason", "run-of-alice is to go", "--yes")
     assert (naming.returncode, "names whom" in naming.stderr) == (2, True)
+    monkeypatch.delenv("AUDITLAKE_VAULT_KEY")
+    assert "master key" in erase(folder, "--yes").stderr
     assert {"alice-1", "alice-2"} < left(data)
+
+
+def test_an_order_about_a_run_takes_what_only_the_run_refers_to_out_of_the_vault(folder: Path) -> None:
+    """Other values of the same person stay, and so does one that another run has, too."""
+    data = folder / "auditlake-data"
+    with closing(vault(data)) as keeper:
+        own, shared = (keeper.reference("carol", "PHONE_NUMBER", text) for text in ("2", "3"))
+        keeper.seal([Sealed(reference=each, subject="carol", entity="PHONE_NUMBER", text="2") for each in (own, shared)])
+    seal(
+        data,
+        run("carol-1", placeholder("PHONE_NUMBER", shared)),
+        run("carol-2", f"{placeholder('PHONE_NUMBER', shared)} {placeholder('PHONE_NUMBER', own)}"),
+    )
+    trace = b"carol-2".rjust(16, b".").hex()
+    done = answered(invoked(folder, "erase", "--run", trace, "--reason", "order 8", "--format", "json", "--yes"))[0]
+    assert (done["rows"], done["vault_values"]) == (3, 1)
+    with closing(vault(data)) as keeper:
+        assert keeper.reveal(shared).text == "2"
+        with pytest.raises(VaultError):
+            keeper.reveal(own)
 
 
 def test_rules_of_the_configuration_are_applied_and_shown(folder: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from collector.config import DEFAULT, Config, ConfigError, Problem, parse
+from collector.config_retention import RetentionConfig
 from collector.errors import CollectorError
 from collector.own_events import WithheldEvents, payload, reload_event
 from collector.policies import Policies, Policy
@@ -72,10 +73,10 @@ def test_closing_closes_policies_that_are_still_leased() -> None:
 
 
 def reloaded(
-    load: Callable[[], Config], opened: Callable[[Config], Policy] | None = None, used: list[PriceFile | None] | None = None
+    load: Callable[[], Config], opened: Callable[[Config], Policy] | None = None, used: list[Config] | None = None
 ) -> tuple[Outcome, str, str, list[str]]:
-    """One reload: its outcome, the state and the policy afterwards, and what was logged; `used` gets the prices that were taken over."""
-    prices = [] if used is None else used
+    """One reload: its outcome, the state and the policy afterwards, and what was logged; `used` gets what was handed over."""
+    behind = [] if used is None else used
     outcomes: list[Outcome] = []
     states: list[str] = []
 
@@ -95,7 +96,7 @@ def reloaded(
             load=load,
             open_policy=open_policy,
             policies=policies,
-            use_prices=prices.append,
+            use=behind.append,
             prepare_doors=lambda _config: lambda: None,
             tell=tell,
             asked=asked,
@@ -126,11 +127,13 @@ def test_the_same_policy_is_not_started_again() -> None:
     assert (outcome, state, in_force) == (Outcome(old_hash="old", new_hash="old"), "ok", "old")
 
 
-def test_other_prices_are_handed_over_without_another_policy() -> None:
-    used: list[PriceFile | None] = []
+def test_what_works_behind_is_handed_over_without_another_policy() -> None:
+    """Prices, and how long rows are kept."""
+    used: list[Config] = []
     prices = PriceFile(b"prices: [{model: m, input: 1}]", "prices.yaml")
-    outcome, state, in_force, _ = reloaded(lambda: replace(CONFIG, prices=prices), used=used)
-    assert (outcome.new_hash, state, in_force, used) == ("old", "ok", "old", [prices])
+    changed = replace(CONFIG, prices=prices, retention=RetentionConfig(interval="1m"))
+    outcome, state, in_force, _ = reloaded(lambda: changed, used=used)
+    assert (outcome.new_hash, outcome.at_restart, state, in_force, used) == ("old", (), "ok", "old", [changed])
 
 
 def test_what_needs_a_restart_is_named() -> None:
@@ -152,8 +155,9 @@ def refused_file() -> Config:
 
 
 def test_a_refused_file_keeps_what_runs_and_every_problem_is_logged() -> None:
-    outcome, state, in_force, logged = reloaded(refused_file)
-    assert outcome == Outcome(old_hash="old", new_hash=None, problems=2)
+    used: list[Config] = []
+    outcome, state, in_force, logged = reloaded(refused_file, used=used)
+    assert (outcome, used) == (Outcome(old_hash="old", new_hash=None, problems=2), [])
     assert state.startswith("failed: 2 problems")
     assert in_force == "old"
     assert any("first" in line and "second" in line for line in logged)

@@ -53,6 +53,25 @@ def test_a_destroyed_subject_is_irrecoverable_with_the_master_key_and_the_whole_
     assert opened == {None}, "even a ciphertext that was kept aside has no key any more"
 
 
+def test_values_are_destroyed_one_by_one_and_the_key_with_the_last(tmp_path: Path) -> None:
+    """Others of the subject stay, and one that comes again is kept under the name that it had, until the key is gone."""
+    vault = open_vault(tmp_path)
+    mail, phone = seal(vault, "jane", MAIL), seal(vault, "jane", PHONE, "PHONE_NUMBER")
+    bob, before = seal(vault, "bob", MAIL), vault.generation()
+    assert vault.destroy_values([mail, "0" * 24], by="operator", reason="order 82") == 1
+    assert (vault.reveal(phone).text, vault.reveal(bob).text, vault.generation()) == (PHONE, MAIL, before + 1)
+    with pytest.raises(VaultError, match="no such reference"):
+        vault.reveal(mail)
+    assert seal(vault, "jane", MAIL) == mail
+    secrets = stored_secrets(tmp_path)[subject_of(tmp_path, mail)]
+    assert vault.destroy_values([mail, phone]) == 2
+    assert [len(secret) for secret in secrets if secret in contents(tmp_path)] == []
+    with pytest.raises(VaultError, match="was destroyed"):
+        vault.reveal(mail)
+    assert seal(vault, "jane", MAIL) != mail
+    assert (vault.destroy_values([mail]), vault.reveal(bob).text) == (0, MAIL)
+
+
 def test_what_stays_tells_that_it_happened_and_not_to_whom(tmp_path: Path) -> None:
     vault = open_vault(tmp_path, now_ns=5)
     reference = seal(vault, "jane", MAIL)

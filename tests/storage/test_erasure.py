@@ -1,6 +1,9 @@
 """Erasure: nothing of the subject is left in any file, and everything else is what it was."""
 
+import json
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,9 @@ import orjson
 import pytest
 
 from collector.sealer import seal_pending
+from redaction.errors import VaultError
 from storage.catalog import Catalog
-from storage.catalog_removals import DONE, orders
+from storage.catalog_removals import DONE, holds, orders, release_hold
 from storage.compactor import compact
 from storage.erasure import Hooks, Wanted, erase
 from storage.holds import UnderHold, enter
@@ -18,8 +22,10 @@ from storage.ledger.leaves import file_leaves
 from storage.ledger.log import log_folder
 from storage.ledger.tombstones import file_of, read
 from storage.selection import Selector
+from storage.wal import RecordType, WalWriter
 from tests.collector.otlp_samples import NOW_NS
 from tests.failing_disk import Crash, FailingDisk
+from tests.lake_builder import event, span, write_lake
 from tests.lake_checks import check_lake
 from tests.leak_scan import scan
 from tests.people import ALICE, copied, left, run
@@ -28,14 +34,21 @@ from tests.sealed_lake import seal
 ORIGIN = "node/collector"
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Alice and Bob in shared entries, over two days; a part of it compacted, so that retired files hold rows, too."""
-    seal(tmp_path, [*run("alice-1", ALICE), *run("bob-1", "bob")], [*run("bob-2", "bob"), *run("alice-2", ALICE, days=1)])
-    seal(tmp_path, run("alice-3", ALICE), origin="node/worker-2")
-    compact(tmp_path, now_ns=NOW_NS + 10**18)
-    seal(tmp_path, [*run("alice-4", ALICE), *run("bob-3", "bob")])
-    return tmp_path
+    data = tmp_path_factory.mktemp("lake")
+    seal(data, [*run("alice-1", ALICE), *run("bob-1", "bob")], [*run("bob-2", "bob"), *run("alice-2", ALICE, days=1)])
+    seal(data, run("alice-3", ALICE), origin="node/worker-2")
+    compact(data, now_ns=NOW_NS + 10**18)
+    seal(data, [*run("alice-4", ALICE), *run("bob-3", "bob")])
+    return data
+
+
+@pytest.fixture
+def data(built: Path, tmp_path: Path) -> Path:
+    """A copy of that lake."""
+    return copied(built, tmp_path / "lake")
 
 
 def wanted(**said: Any) -> Wanted:
@@ -107,11 +120,83 @@ def test_a_hold_refuses_the_whole_order(data: Path) -> None:
     hold, rows = enter(data, Selector(run=hers), reason="case 12", by="root", now_ns=NOW_NS)
     assert rows == 3
     destroyed: list[int] = []
-    hooks = Hooks(destroy_keys=lambda: destroyed.append(1) or 1)  # type: ignore[func-returns-value]
+    hooks = Hooks(destroy_keys=lambda _: destroyed.append(1) or 1)  # type: ignore[func-returns-value]
     with pytest.raises(UnderHold, match=f"3 of them are under hold {hold.id}"):
         erase(data, wanted(), now_ns=NOW_NS, hooks=hooks)
     assert (left(data), destroyed) == ({f"{who}-{number}" for who in ("alice", "bob") for number in range(1, 5)} - {"bob-4"}, [])
     assert erase(data, wanted(where="actor = 'bob'"), now_ns=NOW_NS, hooks=hooks).rows == 3
+
+
+def test_values_to_which_no_record_refers_any_more_are_to_be_destroyed(tmp_path: Path) -> None:
+    """Those of others and of records that are still to be sealed stay; after a crash of the vault the next order follows it up."""
+    own, shared, waiting = ("a" * 24, "b" * 24, "c" * 24)
+    mine = {"said": json.dumps({"call": [f"<PHONE_NUMBER:v1:{each}>" for each in (own, shared, waiting)]})}
+    write_lake(
+        tmp_path,
+        spans=[span("a", run="r1", tenant="acme", attributes=mine), span("b", run="r2", attributes={"to": f"<PHONE_NUMBER:v1:{shared}>"})],
+    )
+    with closing(WalWriter(tmp_path, "node/late")) as writer:
+        writer.append([(RecordType.BATCH, b"{}", f"<PHONE_NUMBER:v1:{waiting}>".encode())])
+    told: list[Sequence[str]] = []
+
+    def destroy(references: Sequence[str]) -> int:
+        told.append(references)
+        if len(told) == 1:
+            raise VaultError("destroy", "vault", hint="busy", failure="unfinished")
+        return len(references)
+
+    order = replace(wanted(tenant="acme"), subject="tenant")
+    with pytest.raises(VaultError):
+        erase(tmp_path, order, now_ns=NOW_NS, hooks=Hooks(destroy_keys=destroy))
+    assert scan(tmp_path / "data", [own])[own] == [], "the rows are gone, whatever becomes of the keys"
+    with closing(Catalog.open(tmp_path)) as catalog:
+        assert [("vault" in each.remains[0], each.state) for each in orders(catalog)] == [(True, DONE)]
+    again = erase(tmp_path, order, now_ns=NOW_NS, hooks=Hooks(destroy_keys=destroy))
+    assert (told, again.keys, again.remains) == ([[own], [own]], 1, ())
+    assert erase(tmp_path, order, now_ns=NOW_NS, hooks=Hooks(destroy_keys=destroy)).keys == 0
+
+
+def test_exports_that_hold_or_may_hold_what_was_erased_are_named(tmp_path: Path) -> None:
+    """From what the lake recorded of them: not those of others, nor those from before, and nobody who is to be forgotten."""
+
+    def left_lake(action: str, resource: str, *, at: float = 60, by: str = "root") -> dict[str, Any]:
+        return event(
+            "lake.export", run=None, at=at, scope_name="auditlake.access", actor=by, action=action, resource=resource, outcome="success"
+        )
+
+    write_lake(
+        tmp_path,
+        spans=[span("a", run="r1", trace="t1", actor=ALICE), span("b", run="r2", trace="t2")],
+        events=[
+            left_lake("bundle", "r1"), left_lake("export", "r2"), left_lake("bundle", "r1", at=-3600), left_lake("export", "ocsf"),
+            left_lake("prove", "node/collector/1/0"), left_lake("prove", "node/collector/1/1"), left_lake("download", "t1", by=ALICE),
+        ],
+        trace_runs={"t1": "r1"},
+    )  # fmt: skip
+    done = erase(tmp_path, wanted(), now_ns=NOW_NS, hooks=Hooks())
+    said = {(place.split(",")[0].removeprefix("export "), "may" in place) for place in done.remains}
+    assert said == {("(bundle) by root", False), ("(download) by somebody", False), ("(prove) by root", False), ("(export) by root", True)}
+    assert scan(tmp_path, [ALICE]) == {ALICE: []}
+
+
+def test_a_hold_that_is_over_does_not_keep_whom_it_was_about(tmp_path: Path) -> None:
+    """Also a tenant, and a reason that names somebody; what is in force is said, since nobody may change it."""
+    data = seal(tmp_path, run("bob-1", "bob"))
+    with closing(Catalog.open(data)) as catalog:
+        for at, (selector, reason) in enumerate((
+            (Selector(actors=("al",)), "r"), (Selector(tenant="x", where="true"), "r"), (Selector(run="r"), f"about {ALICE}"),
+            (Selector(tenant="other"), "stays"),
+        )):  # fmt: skip
+            hold, _ = enter(data, selector, reason=reason, by="root", now_ns=NOW_NS + at)
+            release_hold(catalog, hold.id, now_ns=NOW_NS, by="root", reason="over")
+        in_force, rows = enter(data, Selector(tenant="x"), reason="r", by="root", now_ns=NOW_NS + 9)
+        assert rows == 0
+        for said in ({"actors": (ALICE, "AL")}, {"tenant": "x"}):
+            done = erase(data, wanted(**said), now_ns=NOW_NS, hooks=Hooks())
+        assert done.remains == (f"hold {in_force.id} says whom this is about: release it, then give the order again",)
+        kept = [(hold.selector, hold.reason) for hold in holds(catalog, released=True)]
+    nothing = (Selector(), "erased with whom it was about")
+    assert kept == [nothing, nothing, nothing, (Selector(tenant="other"), "stays"), (Selector(tenant="x"), "r")]
 
 
 def test_an_erasure_goes_on_after_a_crash_at_any_step(tmp_path: Path) -> None:

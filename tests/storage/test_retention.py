@@ -18,19 +18,26 @@ from storage.selection import Selector
 from tests.collector.otlp_samples import NOW_NS
 from tests.failing_disk import Crash, FailingDisk
 from tests.lake_checks import check_lake
-from tests.people import left, run
+from tests.people import copied, left, run
 from tests.sealed_lake import seal
 
 DAY = 86_400.0
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of each of five days, the one of yesterday in an entry with today's; of another tenant the oldest."""
-    seal(tmp_path, run("day-4", "bob", days=4), tenant="acme")
-    seal(tmp_path, run("day-3", "bob", days=3), run("day-2", "bob", days=2), [*run("day-1", "bob", days=1), *run("day-0", "bob")])
-    compact(tmp_path, now_ns=NOW_NS + 10**18)
-    return tmp_path
+    data = tmp_path_factory.mktemp("lake")
+    seal(data, run("day-4", "bob", days=4), tenant="acme")
+    seal(data, run("day-3", "bob", days=3), run("day-2", "bob", days=2), [*run("day-1", "bob", days=1), *run("day-0", "bob")])
+    compact(data, now_ns=NOW_NS + 10**18)
+    return data
+
+
+@pytest.fixture
+def data(built: Path, tmp_path: Path) -> Path:
+    """A copy of that lake."""
+    return copied(built, tmp_path / "lake")
 
 
 def expire(data: Path, *rules: RetentionRule) -> Expired:

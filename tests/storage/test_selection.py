@@ -1,7 +1,10 @@
 """Which rows an order or a hold means."""
 
+import json
+import unicodedata
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pyarrow as pa
 import pytest
@@ -57,6 +60,18 @@ def test_a_person_is_found_under_keys_in_runs_and_in_texts(lake: Path) -> None:
     assert found(lake, actors=(ALICE,)) == own | mentioned | {"node/other/0"}
 
 
+def test_a_name_is_found_however_it_is_written(tmp_path: Path) -> None:
+    """As Python and JavaScript write JSON, inside of JSON again, in a URL or a form, composed and decomposed, whatever its case."""
+    name = "Jörg Müller"
+    escaped = json.dumps({"who": name})
+    texts = [
+        name.upper(), escaped, json.dumps({"body": escaped}), json.dumps(name.upper()), f"q={quote_plus(name)}&x=1", quote(name),
+        unicodedata.normalize("NFD", name), json.dumps(unicodedata.normalize("NFD", name)),
+    ]  # fmt: skip
+    write_lake(tmp_path, spans=[span("s", run=None, attributes={"said": text}) for text in [*texts, "Jörg Müllerson", "Jorg Muller"]])
+    assert found(tmp_path, actors=(name,)) == {f"spans/{row}" for row in range(len(texts))}
+
+
 def test_a_short_name_is_not_looked_for_inside_of_texts(lake: Path) -> None:
     """Too many others would be hit."""
     assert found(lake, actors=("bob",)) == {"spans/2", "spans/3", "spans/6", "spans/7"}
@@ -90,6 +105,14 @@ def test_what_selects_nothing_or_is_no_condition_is_refused(lake: Path) -> None:
         select(lake, Selector())
     with pytest.raises(QueryRefused):
         select(lake, Selector(where="there_is_no_such_column = 1"))
+
+
+def test_a_predicate_that_fails_on_a_row_finds_nothing_rather_than_less(lake: Path) -> None:
+    """Else a hold would let go what it means, and nobody would know."""
+    with pytest.raises(QueryRefused, match="convert") as raised:
+        select(lake, Selector(where="CAST(attributes['to'] AS INTEGER) > 5"))
+    assert "copy" not in str(raised.value)
+    assert found(lake, where="TRY_CAST(attributes['to'] AS INTEGER) > 5") == set()
 
 
 def test_a_selector_is_kept_as_text() -> None:

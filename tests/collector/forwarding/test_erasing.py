@@ -67,6 +67,8 @@ def test_erased_records_leave_every_queue_and_the_others_stay_where_they_were(tm
     before = segment_of(tmp_path, "otlp")
     size, written, number = before.path.stat().st_size, before.path.stat().st_mtime_ns, first_seq(before, tmp_path / "quarantine")
     ends = [window.end for window in windows(before, tmp_path / "quarantine", begin=0, end=1, signals=SIGNAL_NAMES, own=True)]
+    sent_meanwhile = before.path.with_name("node~collector-000000000009.anew")
+    sent_meanwhile.write_bytes(b"of one, when a crash came between")
     told = forget(tmp_path, rows_of(tmp_path, "of one"))
     assert told == [f"the backend of exporter {name}: it may have got copies; erase them there" for name in ("otlp", "otlp_http/b")]
     for exporter in ("otlp", "otlp_http/b"):
