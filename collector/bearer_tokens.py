@@ -58,13 +58,17 @@ class BearerTokens:
         return token.strip(" ") if scheme.lower() == self._scheme else ""
 
 
-def bearer_tokens(identifier: str, section: BearerTokenAuthConfig, content: bytes | None) -> BearerTokens:
-    """Return the tokens of a section and of the `content` of its file. Raises CollectorError that names the line, never what is in it."""
+def bearer_tokens(identifier: str, section: BearerTokenAuthConfig, content: bytes | None, *, where: str | None = None) -> BearerTokens:
+    """Return the tokens of a section and of the `content` of its file; `where` says where the section stands, if not among the extensions.
+
+    Raises CollectorError that names the line, never what is in it.
+    """
+    where = where or f"extensions.{identifier}"
     tokens = [*section.tokens]
     if section.token is not None:
         tokens.insert(0, TokenConfig(token_hash=section.token))
     if section.filename is not None and content is not None:
-        subject = f"extensions.{identifier}: {section.filename}"
+        subject = f"{where}: {section.filename}"
         from_file = list(_file_tokens(subject, content))
         if not from_file:
             raise CollectorError("read the tokens", subject, hint=f"the file holds none: {_FORMS}")
@@ -73,9 +77,7 @@ def bearer_tokens(identifier: str, section: BearerTokenAuthConfig, content: byte
     for number, token in enumerate(tokens, start=1):
         sender = Sender(name=token.name or f"{identifier}/{number}", tenant=token.tenant)
         if known.setdefault(token.digest, sender).tenant != sender.tenant:
-            raise CollectorError(
-                "read the tokens", f"extensions.{identifier}", hint=f"{sender.name} has a token of another tenant: give each tenant its own"
-            )
+            raise CollectorError("read the tokens", where, hint=f"{sender.name} has a token of another tenant: give each tenant its own")
     return BearerTokens(section.scheme, known.items())
 
 

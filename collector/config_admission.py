@@ -124,7 +124,7 @@ class AuthConfig(Section):
 class CorsConfig(Section):
     allowed_origins: tuple[Origin, ...] = ()  # pages that may send: origins, * stands for any part; none: no page may
     allowed_headers: tuple[str, ...] = ()  # headers that they may set beside Accept, Content-Type and X-Requested-With; * is any
-    exposed_headers: tuple[str, ...] = ()  # headers of answers that they may read
+    exposed_headers: tuple[str, ...] = ("auditlake-receipt",)  # headers of answers that they may read
     max_age: int = Field(0, ge=0)  # seconds for which browsers may remember that; 0: as long as they like, usually 5
 
 

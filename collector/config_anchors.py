@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from collector.config_exporters import ClientTlsConfig, Headers
 from collector.config_fields import Duration, HttpUrl, Section
 
 
@@ -32,6 +33,8 @@ class WitnessConfig(Section):
     url: HttpUrl  # its submission prefix: checkpoints are pushed to `add-checkpoint` below it
     key: str  # its verifier key, as `auditlake witness --show-key` prints it
     interval: Duration = Field(60.0, ge=1)  # how often new checkpoints are pushed
+    tls: ClientTlsConfig = ClientTlsConfig()  # how it is recognised, where its url begins with https://, as in exporters.otlp_http
+    headers: Headers = Field(default_factory=dict)  # sent with each request, such as authorization; values as ${env:NAME}
 
     @field_validator("key")
     @classmethod
@@ -50,6 +53,8 @@ class TimestampAuthorityConfig(Section):
     url: HttpUrl  # where requests of RFC 3161 are posted
     ca_file: Path  # PEM with the root certificates that its time-stamps must lead to; relative to this file's folder
     interval: Duration = Field(3600.0, ge=1)  # how often a log that grew is time-stamped
+    tls: ClientTlsConfig = ClientTlsConfig()  # how it is recognised, where its url begins with https://, as in exporters.otlp_http
+    headers: Headers = Field(default_factory=dict)  # sent with each request, such as authorization; values as ${env:NAME}
 
     @field_validator("ca_file")
     @classmethod

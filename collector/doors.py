@@ -31,12 +31,12 @@ class Doors:
     """Raises CollectorError when a file cannot be used, before anything is served."""
 
     def __init__(self, config: Config) -> None:
-        self._doors = {name: _WatchedDoor(name, section) for name, section in config.authenticators.items()}
+        self._doors = {name: WatchedDoor(name, section) for name, section in config.authenticators.items()}
         protocols = (("grpc", config.otlp.grpc), ("http", config.otlp.http))
         self._asked = {
             name: protocol.auth.authenticator for name, protocol in protocols if protocol is not None and protocol.auth is not None
         }
-        self._certificates = {name: _WatchedCertificates(name, section) for name, section in _tls_sections(config)}
+        self._certificates = {name: WatchedCertificates(_tls_place(name), section) for name, section in _tls_sections(config)}
         self.quotas = quotas_of(config)
 
     def doorkeeper(self, protocol: str) -> Door | None:
@@ -72,7 +72,7 @@ class Doors:
         receivers waits for a restart.
         """
         known = {name: config.authenticators[name] for name in self._doors if name in config.authenticators}
-        doors = {name: _WatchedDoor(name, section) for name, section in known.items()}
+        doors = {name: WatchedDoor(name, section) for name, section in known.items()}
         identities = [(watched, watched.certificates.fresh(authorities=True)) for watched in self._certificates.values()]
         quotas = quotas_of(config)
 
@@ -87,22 +87,24 @@ class Doors:
 
         return use
 
-    def _watched(self) -> "list[_WatchedDoor | _WatchedCertificates]":
+    def _watched(self) -> "list[WatchedDoor | WatchedCertificates]":
         return [*self._doors.values(), *self._certificates.values()]
 
 
-class _WatchedDoor:
+class WatchedDoor:
     """A doorkeeper and the file of its credentials."""
 
-    def __init__(self, identifier: str, section: AuthenticatorConfig) -> None:
+    def __init__(self, identifier: str, section: AuthenticatorConfig, *, where: str | None = None) -> None:
+        """`where` says for messages where the section stands; None: among the extensions."""
         self._identifier = identifier
+        self._where = where or f"extensions.{identifier}"
         self._section = section
-        content = _content(identifier, section)
+        content = _content(self._where, section)
         self._digest = _digest(content)
-        self.door = Door(_credentials(identifier, section, content))
+        self.door = Door(self._credentials(section, content))
         self.failure: str | None = None
 
-    def become(self, other: "_WatchedDoor") -> None:
+    def become(self, other: "WatchedDoor") -> None:
         """Take over section and credentials of another one; the door stays, receivers hold it."""
         self._section, self._digest, self.failure = other._section, other._digest, None
         self.door.replace(other.door.credentials)
@@ -111,29 +113,39 @@ class _WatchedDoor:
         """Replace the credentials whenever the content of their file changes."""
         while True:
             await asyncio.sleep(self._section.reload_interval)
-            if _file(self._section) is not None:
-                try:
-                    await self._refresh(self._section)
-                    self.failure = None
-                except CollectorError as error:
-                    self.failure = _told(self.failure, f"extensions.{self._identifier}", error)
+            await self.look()
+
+    async def look(self) -> None:
+        """Replace the credentials now, if their file has others."""
+        if _file(self._section) is not None:
+            try:
+                await self._refresh(self._section)
+                self.failure = None
+            except CollectorError as error:
+                self.failure = _told(self.failure, self._where, error)
 
     async def _refresh(self, section: AuthenticatorConfig) -> None:
-        content = await asyncio.to_thread(_content, self._identifier, section)
+        content = await asyncio.to_thread(_content, self._where, section)
         if _digest(content) == self._digest:
             return
-        credentials = await asyncio.to_thread(_credentials, self._identifier, section, content)
+        credentials = await asyncio.to_thread(self._credentials, section, content)
         if section is self._section:  # no reload came between
             self._digest = _digest(content)
             self.door.replace(credentials)
             structlog.get_logger(__name__).info("credentials loaded again", extension=self._identifier)
 
+    def _credentials(self, section: AuthenticatorConfig, content: bytes | None) -> BearerTokens | Passwords:
+        if isinstance(section, BearerTokenAuthConfig):
+            return bearer_tokens(self._identifier, section, content, where=self._where)
+        return passwords(self._identifier, section, content)
 
-class _WatchedCertificates:
-    """The certificates of a protocol and their files."""
 
-    def __init__(self, protocol: str, section: TlsConfig) -> None:
-        self.certificates = Certificates(f"receivers.otlp.protocols.{protocol}.tls", section)
+class WatchedCertificates:
+    """The certificates of a server and their files."""
+
+    def __init__(self, where: str, section: TlsConfig) -> None:
+        """`where` says for messages where the section stands."""
+        self.certificates = Certificates(where, section)
         self._interval_seconds = section.reload_interval
         self.failure: str | None = None
 
@@ -141,13 +153,17 @@ class _WatchedCertificates:
         """Take new certificates when the files have others."""
         while True:
             await asyncio.sleep(self._interval_seconds)
-            try:
-                if (identity := await asyncio.to_thread(self.certificates.fresh)) is not None:
-                    self.certificates.take(identity)
-                    structlog.get_logger(__name__).info("certificates loaded again", section=self.certificates.where)
-                self.failure = None
-            except CollectorError as error:
-                self.failure = _told(self.failure, self.certificates.where, error)
+            await self.look()
+
+    async def look(self) -> None:
+        """Take new certificates now, if the files have others."""
+        try:
+            if (identity := await asyncio.to_thread(self.certificates.fresh)) is not None:
+                self.certificates.take(identity)
+                structlog.get_logger(__name__).info("certificates loaded again", section=self.certificates.where)
+            self.failure = None
+        except CollectorError as error:
+            self.failure = _told(self.failure, self.certificates.where, error)
 
 
 def check(config: Config) -> tuple[list[str], list[str]]:
@@ -155,15 +171,19 @@ def check(config: Config) -> tuple[list[str], list[str]]:
     problems, warnings = [], []
     for name, section in config.authenticators.items():
         try:
-            _WatchedDoor(name, section)
+            WatchedDoor(name, section)
         except CollectorError as error:
             problems.append(str(error))
     for protocol, tls in _tls_sections(config):
         try:
-            warnings += _WatchedCertificates(protocol, tls).certificates.warnings()
+            warnings += WatchedCertificates(_tls_place(protocol), tls).certificates.warnings()
         except CollectorError as error:
             problems.append(str(error))
     return problems, warnings
+
+
+def _tls_place(protocol: str) -> str:
+    return f"receivers.otlp.protocols.{protocol}.tls"
 
 
 def _tls_sections(config: Config) -> Iterator[tuple[str, TlsConfig]]:
@@ -190,12 +210,12 @@ def _allowance(section: AllowanceConfig) -> Allowance:
     )
 
 
-def _content(identifier: str, section: AuthenticatorConfig) -> bytes | None:
+def _content(place: str, section: AuthenticatorConfig) -> bytes | None:
     """Return what is in the file of a section, None when it has none; raises CollectorError."""
     file = _file(section)
     if file is None:
         return None
-    where = f"extensions.{identifier}: {file}"
+    where = f"{place}: {file}"
     try:
         with file.open("rb") as opened:
             content = opened.read(MOST_FILE_BYTES + 1)
@@ -205,12 +225,6 @@ def _content(identifier: str, section: AuthenticatorConfig) -> bytes | None:
     if len(content) > MOST_FILE_BYTES:
         raise CollectorError("read the credentials", where, hint=f"it is longer than {MOST_FILE_BYTES >> 20} MiB: name another file")
     return content
-
-
-def _credentials(identifier: str, section: AuthenticatorConfig, content: bytes | None) -> BearerTokens | Passwords:
-    if isinstance(section, BearerTokenAuthConfig):
-        return bearer_tokens(identifier, section, content)
-    return passwords(identifier, section, content)
 
 
 def _file(section: AuthenticatorConfig) -> Path | None:

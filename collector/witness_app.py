@@ -7,7 +7,11 @@ from typing import Any, Final
 
 import structlog
 
+from collector.authentication import Doorkeeper, authorization_of
+from collector.errors import Unauthenticated
+from collector.tasks import background
 from collector.web import WebServer, bind
+from collector.witness_doors import WitnessDoors, WitnessEndpoint
 from storage.errors import StorageError
 from storage.ledger.witness import MAX_REQUEST_BYTES, TEXT, Answer, Witness
 
@@ -18,18 +22,25 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
 class WitnessApp:
-    """The ASGI application of one witness."""
+    """The ASGI application of one witness. `doorkeeper` None: nobody has to authenticate."""
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: Witness, doorkeeper: Doorkeeper | None = None) -> None:
         self._witness = witness
+        self._doorkeeper = doorkeeper
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer `POST /add-checkpoint` and `GET /<SHA-256 of the origin, hex>/checkpoint`."""
         if scope["type"] != "http":
             return
-        answer = await self._answer(scope["method"], scope["path"], receive)
+        more: list[tuple[bytes, bytes]] = []
+        try:
+            if self._doorkeeper is not None:
+                await self._doorkeeper.sender(authorization_of(scope["headers"]))
+            answer = await self._answer(scope["method"], scope["path"], receive)
+        except Unauthenticated as refused:
+            answer, more = Answer(status=401, body=f"{refused}\n"), [(b"www-authenticate", refused.challenge.encode())]
         headers = [(b"content-type", answer.content_type.encode()), (b"content-length", str(len(answer.body.encode())).encode())]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.start", "status": answer.status, "headers": [*headers, *more]})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.body.encode()})
 
     async def _answer(self, method: str, path: str, receive: Receive) -> Answer:
@@ -74,17 +85,32 @@ async def _body(receive: Receive) -> bytes | None:
             return body
 
 
-async def serve_witness(witness: Witness, endpoint: str, *, reload: Callable[[], None], on_ready: Callable[[int], None]) -> None:
-    """Be a witness until SIGTERM or SIGINT; SIGHUP calls `reload`. Needs the main thread (signals).
+def web_server(witness: Witness, section: WitnessEndpoint, doors: WitnessDoors) -> WebServer:
+    """Return the server of a witness, bound and not started. Raises `PortTaken`."""
+    bound = bind(section.endpoint, "the witness")
+    return WebServer(WitnessApp(witness, doors.doorkeeper), bound, grace_seconds=GRACE_SECONDS, tls=doors.tls)
 
-    `on_ready` is called once, with the port, when requests are taken. Raises `PortTaken`.
+
+async def serve_witness(witness: Witness, section: WitnessEndpoint, *, reload: Callable[[], None], on_ready: Callable[[int], None]) -> None:
+    """Be a witness until SIGTERM or SIGINT; SIGHUP calls `reload` and has the files looked at. Needs the main thread (signals).
+
+    `on_ready` is called once, with the port, when requests are taken. Raises `CollectorError`.
     """
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop, loop, doors = asyncio.Event(), asyncio.get_running_loop(), WitnessDoors(section)
+    looking: set[asyncio.Task[None]] = set()
+
+    def again() -> None:
+        reload()
+        looking.add(task := background("files of the witness", doors.look()))
+        task.add_done_callback(looking.discard)
+
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload)
-    server = WebServer(WitnessApp(witness), bind(endpoint, "the witness"), grace_seconds=GRACE_SECONDS)
+    loop.add_signal_handler(signal.SIGHUP, again)
+    server = web_server(witness, section, doors)
     await server.start()
+    watching = background("doors of the witness", doors.watch())
     on_ready(server.port)
     await stop.wait()
+    watching.cancel()
     await server.stop()

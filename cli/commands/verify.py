@@ -133,7 +133,7 @@ def _asked(config: "Config") -> "list[Source]":
     from collector.anchoring.asked import AskedWitness
     from storage.ledger.note import VerifierKey
 
-    return [AskedWitness(each.url, VerifierKey.parse(each.key)) for each in config.ledger.witnesses]
+    return [AskedWitness(each.url, VerifierKey.parse(each.key), tls=each.tls, headers=each.headers) for each in config.ledger.witnesses]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import typer
 from cli.options import fail
 
 if TYPE_CHECKING:
+    from collector.config_admission import TlsConfig
     from storage.ledger.note import VerifierKey
 
 
@@ -30,6 +31,20 @@ def witness(
     log: Annotated[
         list[str] | None, typer.Option("--log", metavar="KEY", help="Another log, by its verifier key; may be given several times.")
     ] = None,
+    cert_file: Annotated[
+        Path | None, typer.Option("--cert-file", metavar="FILE", help="Serve HTTPS with this certificate chain, PEM; watched.")
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="Its private key, PEM, not encrypted.")] = None,
+    client_ca_file: Annotated[
+        Path | None, typer.Option("--client-ca-file", metavar="FILE", help="Ask for certificates of these authorities (mutual TLS).")
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option("--token-file", metavar="FILE", help="Who asks needs one of these bearer tokens, one a line; watched."),
+    ] = None,
+    insecure_allow_anonymous: Annotated[
+        bool, typer.Option("--insecure-allow-anonymous", help="Listen for other machines although nobody has to authenticate.")
+    ] = False,
     show_key: Annotated[bool, typer.Option("--show-key", help="Print the witness's verifier key, and end.")] = False,
 ) -> None:
     """Be a witness (c2sp.org/tlog-witness) of others' logs, until SIGTERM or Ctrl-C.
@@ -44,6 +59,7 @@ def witness(
     from cli.logs import configure_logs
     from collector.errors import CollectorError
     from collector.witness_app import serve_witness
+    from collector.witness_doors import WitnessEndpoint
     from storage.errors import StorageError
     from storage.ledger.witness import Witness, witness_key
 
@@ -52,6 +68,14 @@ def witness(
         return
     if logs is None and not log:
         fail("which logs?", "give their verifier keys, as their `auditlake ledger key` prints them: --log KEY, or --logs FILE")
+    if (cert_file is None) != (key_file is None) or (client_ca_file is not None and cert_file is None):
+        fail("TLS needs a certificate and its key", "give --cert-file and --key-file, and --client-ca-file only with them")
+    section = WitnessEndpoint(
+        endpoint=listen,
+        tls=_tls(cert_file, key_file, client_ca_file),
+        token_file=token_file,
+        insecure_allow_anonymous=insecure_allow_anonymous,
+    )
     configure_logs("witness")
     told = structlog.get_logger(__name__)
     serving = Witness(state, name, _known(logs, log or []), clock=time.time)
@@ -67,11 +91,17 @@ def witness(
         told.info("witness ready", endpoint=f"{listen.rpartition(':')[0]}:{port}", key=str(serving.key))
 
     try:
-        asyncio.run(serve_witness(serving, listen, reload=reload, on_ready=ready))
+        asyncio.run(serve_witness(serving, section, reload=reload, on_ready=ready))
     except (CollectorError, ValueError) as error:
         fail(str(error))
     finally:
         serving.close()
+
+
+def _tls(cert_file: Path | None, key_file: Path | None, client_ca_file: Path | None) -> "TlsConfig | None":
+    from collector.config_admission import TlsConfig
+
+    return None if cert_file is None else TlsConfig(cert_file=cert_file, key_file=key_file, client_ca_file=client_ca_file)
 
 
 def _known(logs: Path | None, keys: list[str]) -> "dict[str, tuple[VerifierKey, ...]]":

@@ -1,11 +1,15 @@
 """Requests to witnesses and time-stamping authorities: bounded answers, no redirects, errors that show neither credentials nor content."""
 
-import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import SecretStr
 
+from collector.config_exporters import ClientTlsConfig
 from storage.ledger.cosigning import NotCosigned, Reply
 from storage.ledger.errors import LedgerError
 from storage.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
@@ -13,6 +17,10 @@ from storage.ledger.timestamp import ANSWER_TYPE, REQUEST_TYPE
 TIMEOUT_SECONDS: Final = 10.0
 MOST_ANSWER_BYTES: Final = 256 << 10
 USER_AGENT: Final = "auditlake"
+SYSTEM: Final = ClientTlsConfig()
+"""Peers are believed whose certificates the system believes."""
+Sent = Mapping[str, SecretStr]
+NOTHING: Final[Sent] = MappingProxyType({})
 
 
 class NoAnswer(Exception):
@@ -20,17 +28,35 @@ class NoAnswer(Exception):
 
 
 class Client:
-    """Posts to one address over a connection that is kept."""
+    """Talks to one address over a connection that is kept. Raises `LedgerError` when certificates cannot be loaded."""
 
-    def __init__(self, url: str, content_type: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        content_type: str,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        tls: ClientTlsConfig = SYSTEM,
+        headers: Sent = NOTHING,
+    ) -> None:
+        """`timeout_seconds` is for a whole exchange; `headers` go with each request."""
         self._url = url
-        self._headers = {"content-type": content_type}
         self._timeout_seconds = timeout_seconds
-        self._http = httpx.Client(timeout=timeout_seconds, follow_redirects=False, headers={"user-agent": USER_AGENT})
+        given = {name: value.get_secret_value() for name, value in headers.items()}
+        self._headers = {"user-agent": USER_AGENT, **given, "accept-encoding": "identity"}
+        self._type = {"content-type": content_type}
+        name = tls.server_name_override
+        self._extensions: dict[str, Any] = {} if name is None else {"sni_hostname": name}
+        try:
+            self._context = tls.context()
+        except OSError as error:
+            hint = error.strerror or "not PEM, or not of this key"
+            raise LedgerError("load certificates", tls.ca_file or tls.cert_file or "tls", hint=hint) from None
+        self._open()
 
     def post(self, body: bytes) -> Reply:
         """Return the answer, whatever its status. Raises `NoAnswer`."""
-        return self._answered("POST", content=body, headers=self._headers)
+        return self._answered("POST", content=body, headers=self._type)
 
     def get(self) -> Reply:
         """Return what stands there, whatever its status. Raises `NoAnswer`."""
@@ -39,24 +65,37 @@ class Client:
     def close(self) -> None:
         """Close the connection."""
         self._http.close()
+        self._thread.shutdown(wait=False)
+
+    def _open(self) -> None:
+        self._http = httpx.Client(verify=self._context, timeout=self._timeout_seconds, follow_redirects=False, headers=self._headers)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ask")
 
     def _answered(self, method: str, **fields: Any) -> Reply:
-        deadline = time.monotonic() + self._timeout_seconds
+        """Have a thread talk: who sends a byte now and then never takes longer than the timeout of a read, and never ends."""
         try:
-            with self._http.stream(method, self._url, **fields) as response:
+            return self._thread.submit(self._exchange, self._http, method, fields).result(self._timeout_seconds)
+        except TimeoutError:
+            self.close()  # ends what the thread waits for, and then the thread
+            self._open()
+            raise NoAnswer("its answer is too slow") from None
+
+    def _exchange(self, http: httpx.Client, method: str, fields: dict[str, Any]) -> Reply:
+        try:
+            with http.stream(method, self._url, extensions=dict(self._extensions), **fields) as response:
                 said = b""
-                for chunk in response.iter_bytes():
+                for chunk in response.iter_raw():  # never decoded: a short answer must not become a long one
                     said += chunk
-                    if len(said) > MOST_ANSWER_BYTES or time.monotonic() > deadline:
-                        raise NoAnswer("its answer is too long or too slow")
+                    if len(said) > MOST_ANSWER_BYTES:
+                        raise NoAnswer("its answer is too long")
                 return Reply(status=response.status_code, content_type=response.headers.get("content-type", ""), body=said)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoAnswer(f"no answer ({type(error).__name__}): is the address right, and can it be reached?") from None
 
 
-def fetched(url: str, name: str) -> bytes | None:
+def fetched(url: str, name: str, *, tls: ClientTlsConfig = SYSTEM, headers: Sent = NOTHING) -> bytes | None:
     """Return the checkpoint that a witness shows; None when it has none. Raises `LedgerError`."""
-    client = Client(url, "text/plain")
+    client = Client(url, "text/plain", tls=tls, headers=headers)
     try:
         reply = client.get()
     except NoAnswer as error:
@@ -72,9 +111,10 @@ def fetched(url: str, name: str) -> bytes | None:
 class WitnessClient:
     """Posts to a witness."""
 
-    def __init__(self, url: str, name: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str, name: str, **options: Any) -> None:
+        """`options` are those of `Client`."""
         self._name = name
-        self._client = Client(f"{url.rstrip('/')}/add-checkpoint", "text/plain; charset=utf-8", timeout_seconds=timeout_seconds)
+        self._client = Client(f"{url.rstrip('/')}/add-checkpoint", "text/plain; charset=utf-8", **options)
 
     def __call__(self, body: bytes) -> Reply:
         """Return the answer to an `add-checkpoint` request. Raises `NotCosigned` when there is none."""
@@ -91,9 +131,10 @@ class WitnessClient:
 class AuthorityClient:
     """Posts to a time-stamping authority (RFC 3161, section 3.4)."""
 
-    def __init__(self, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str, **options: Any) -> None:
+        """`options` are those of `Client`."""
         self.host = urlsplit(url).hostname or ""
-        self._client = Client(url, REQUEST_TYPE, timeout_seconds=timeout_seconds)
+        self._client = Client(url, REQUEST_TYPE, **options)
 
     def __call__(self, body: bytes) -> bytes:
         """Return the answer to a TimeStampReq. Raises `LedgerError` when there is none."""

@@ -10,8 +10,9 @@ from collector.config_ledger import LedgerConfig
 from storage.ledger.anchors import Anchor
 from storage.ledger.cosigning import push
 from storage.ledger.errors import LedgerError
-from storage.ledger.log import Log, signed_at
-from storage.ledger.note import VerifierKey
+from storage.ledger.keys import known_keys
+from storage.ledger.log import Log
+from storage.ledger.note import VerifierKey, opened
 from storage.ledger.stamping import stamp
 from storage.ledger.timestamp import load_roots
 
@@ -50,10 +51,12 @@ class Copies:
 
     def publish(self, log: Log, note: str) -> None:
         """Write a copy of the checkpoint, under the time at which it was signed."""
-        time_s = signed_at(self._data, log.origin)
-        if not time_s:
+        try:
+            keys = [key.cosigner for key in map(VerifierKey.parse, known_keys(self._data)) if key.name == log.origin]
+            time_s = max(opened(note, keys).times.values())
+        except LedgerError:
             hint = "no key in ledger/keys.txt cosigned its checkpoint: `auditlake verify` says more"
-            raise LedgerError("copy a checkpoint to the second location", log.origin, hint=hint)
+            raise LedgerError("copy a checkpoint to the second location", log.origin, hint=hint) from None
         self._anchor.publish(log.origin, note, time_s=time_s)
 
     def close(self) -> None:
@@ -69,7 +72,7 @@ class Cosignatures:
         self._key = VerifierKey.parse(config.key)
         self.name = self._key.name
         self.interval_seconds = config.interval
-        self._post = WitnessClient(config.url, self.name)
+        self._post = WitnessClient(config.url, self.name, tls=config.tls, headers=config.headers)
 
     def publish(self, log: Log, note: str) -> None:
         """Have the checkpoint cosigned, and keep the note."""
@@ -89,7 +92,7 @@ class Timestamps:
     def __init__(self, config: TimestampAuthorityConfig) -> None:
         self._ca_file = config.ca_file
         self.interval_seconds = config.interval
-        self._ask = AuthorityClient(config.url)
+        self._ask = AuthorityClient(config.url, tls=config.tls, headers=config.headers)
         self.name = self._ask.host
 
     def publish(self, log: Log, note: str) -> None:

@@ -55,7 +55,11 @@ class Source(Protocol):
     def name(self) -> str: ...
 
     def evidence(self, origin: str) -> Iterator[Evidence]:
-        """Yield what is known of an origin's log. Raises `StorageError` when it cannot be read or is not valid."""
+        """Yield what is known of an origin's log. Raises `StorageError` when it cannot be read or is not valid, after all else was told."""
+        ...
+
+    def origins(self) -> list[str]:
+        """Return the origins that are known there beside those that the lake tells of. Raises `StorageError`."""
         ...
 
 
@@ -116,6 +120,11 @@ class Anchor:
                     size, time_s, root = int(match[1]), int(match[2]), bytes.fromhex(match[3])
                     yield Evidence(kind="copy", by=self.name, size=size, root=root, time_s=time_s)
 
+    def origins(self) -> list[str]:
+        """Return the origins that have copies there. Raises `LedgerError` when the location cannot be read."""
+        found = (f"{node}/{process}" for node in self._names("") for process in self._names(node))
+        return [origin for origin in found if self._dates(origin)]
+
     def latest(self, origin: str) -> str | None:
         """Return the newest copy of an origin's checkpoint, unverified; None when there is none. Raises `LedgerError`."""
         for date in reversed(self._dates(origin)):
@@ -175,7 +184,7 @@ class Anchor:
             from pyarrow.fs import FileSelector
 
             store, prefix = self._store
-            found = store.get_file_info(FileSelector(f"{prefix}/{folder}", allow_not_found=True))
+            found = store.get_file_info(FileSelector(f"{prefix}/{folder}".rstrip("/"), allow_not_found=True))
             return sorted(info.base_name for info in found)
         except OSError as error:
             raise LedgerError(_READ, self.name, hint=self._hint(error)) from None
@@ -224,6 +233,10 @@ class Witnessed:
             checkpoint = found.checkpoint
             yield Evidence(kind="witness", by=self.name, size=checkpoint.size, root=checkpoint.root, time_s=found.time_s)
 
+    def origins(self) -> list[str]:
+        """Return nothing: the notes stand beside the logs."""
+        return []
+
 
 class Timestamps:
     """The time-stamps of one authority, as they are kept beside the logs."""
@@ -238,7 +251,11 @@ class Timestamps:
         return str(self._authority_file)
 
     def evidence(self, origin: str) -> Iterator[Evidence]:
-        """Yield what each time-stamp says, the oldest first. Raises `LedgerError` at one that is not valid."""
+        """Yield what each valid time-stamp says, the oldest first. Raises `LedgerError` at the end when one is not."""
         for each in stamping.stamped(Log(self._data, origin), load_roots(self._authority_file)):
             checkpoint, time_s = each.checkpoint, int(each.timestamp.time.timestamp())
             yield Evidence(kind="timestamp", by=each.timestamp.authority, size=checkpoint.size, root=checkpoint.root, time_s=time_s)
+
+    def origins(self) -> list[str]:
+        """Return nothing: the time-stamps stand beside the logs."""
+        return []

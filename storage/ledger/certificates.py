@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 MOST_INTERMEDIATES: Final = 5
+MOST_CERTIFICATES: Final = 16
+"""That come along with a time-stamp."""
+LEAST_RSA_BITS: Final = 2048
+LEAST_EC_BITS: Final = 224
 
 
 class ChainError(Exception):
@@ -28,24 +32,37 @@ def check_chain(signer: "Certificate", others: "Sequence[Certificate]", roots: "
         raise ChainError("its certificate is not for time-stamping") from None
     if list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING] or not usage.critical:
         raise ChainError("its certificate is not for time-stamping alone")
-    if not _leads_to(signer, others, roots, time, 0):
+    if len(others) > MOST_CERTIFICATES:
+        raise ChainError(f"more than {MOST_CERTIFICATES} certificates come along with it")
+    if not _leads_to_a_root(signer, others, roots, time):
         raise ChainError("its certificate does not lead to a trusted root that is valid at its time: check ca_file")
 
 
-def _leads_to(
-    certificate: "Certificate", others: "Sequence[Certificate]", roots: "Sequence[Certificate]", time: datetime, below: int
-) -> bool:
-    """Say whether a chain leads from a certificate to a root. `below` counts the certificate authorities under it."""
-    if not certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc:
-        return False
-    if certificate in roots:
-        return True
-    for issuer in (*roots, *others):
-        if issuer != certificate and _issued(certificate, issuer, below):
-            rest = [each for each in others if each != issuer]
-            if below <= MOST_INTERMEDIATES and _leads_to(issuer, rest, roots, time, below + 1):
-                return True
+def _leads_to_a_root(signer: "Certificate", others: "Sequence[Certificate]", roots: "Sequence[Certificate]", time: datetime) -> bool:
+    """Say whether a chain leads from a certificate to a root: all at one distance at a time, so that each is looked at once."""
+    left = [each for each in (*roots, *others) if each != signer]
+    reached = [signer]
+    for below in range(MOST_INTERMEDIATES + 2):
+        reached = [each for each in reached if each.not_valid_before_utc <= time <= each.not_valid_after_utc and not _is_weak(each)]
+        if any(each in roots for each in reached):
+            return True
+        issuers = [issuer for issuer in left if any(_issued(each, issuer, below) for each in reached)]
+        reached, left = issuers, [each for each in left if each not in issuers]
     return False
+
+
+def _is_weak(certificate: "Certificate") -> bool:
+    """Say whether what is signed with the key of a certificate could be forged. Weak digests are refused by the library."""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    match certificate.public_key():
+        case RSAPublicKey() as key:
+            return key.key_size < LEAST_RSA_BITS
+        case EllipticCurvePublicKey() as key:
+            return key.key_size < LEAST_EC_BITS
+        case _:
+            return False
 
 
 def _issued(certificate: "Certificate", issuer: "Certificate", below: int) -> bool:

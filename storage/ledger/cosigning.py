@@ -87,8 +87,12 @@ def push(log: Log, key: VerifierKey, post: Post, fs: FileSystem = DISK) -> Cosig
         return None
     body, lines = split(note)
     checkpoint = Checkpoint.parse(body)
-    cosignature = _answered(log, checkpoint, note, _known_size(log, key), key, post)
+    known = _known(log, key)
+    old_size = 0 if known is None else min(known.checkpoint.size, checkpoint.size)
+    cosignature = _answered(log, checkpoint, note, old_size, key, post)
     whole = signed(body, [*lines, cosignature])
+    if known is not None and opened(whole, [key.cosigner]).times[key.cosigner] < known.time_s:
+        raise NotCosigned("bad_answer", key.name, hint="its cosignature is older than the last one: somebody repeats what it said before")
     path = note_path(log, key)
     try:
         write_file(path, whole.encode(), fs)
@@ -97,13 +101,12 @@ def push(log: Log, key: VerifierKey, post: Post, fs: FileSystem = DISK) -> Cosig
     return newest(log, key)
 
 
-def _known_size(log: Log, key: VerifierKey) -> int:
-    """Return the size that the witness is thought to know: the witness corrects it."""
+def _known(log: Log, key: VerifierKey) -> Cosigned | None:
+    """Return what the witness is thought to know, which it corrects; None also for a note that was altered."""
     try:
-        known = newest(log, key)
+        return newest(log, key)
     except NoteError:
-        return 0
-    return 0 if known is None else min(known.checkpoint.size, log.size)
+        return None
 
 
 def _answered(log: Log, checkpoint: Checkpoint, note: str, old_size: int, key: VerifierKey, post: Post) -> str:
@@ -138,6 +141,8 @@ def _line(reply: Reply, checkpoint: Checkpoint, key: VerifierKey) -> str:
     match reply.status:
         case 200:
             return _cosignature(reply, checkpoint, key)
+        case 401:
+            raise NotCosigned("unauthenticated", key.name, hint="it wants credentials: set headers: {authorization: …} of this witness")
         case 404:
             hint = f"it does not know the log {checkpoint.origin}: give its operator the key that `auditlake ledger key` prints"
             raise NotCosigned("unknown_log", key.name, hint=hint)

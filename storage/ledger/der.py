@@ -13,6 +13,7 @@ OBJECT_IDENTIFIER: Final = 0x06
 GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
+MOST_OID_BYTES: Final = 64
 
 
 class DerError(ValueError):
@@ -37,11 +38,10 @@ class Element:
         """Return the values that a constructed one is made of."""
         if not self.tag & 0x20:
             raise DerError(f"tag {self.tag:#04x} is not constructed")
-        found, rest = [], self.content
-        while rest:
-            element = _first(rest)
-            found.append(element)
-            rest = rest[len(element.whole) :]
+        found, at = [], 0
+        while at < len(self.content):
+            found.append(_element(self.content, at))
+            at += len(found[-1].whole)
         return found
 
     def integer(self) -> int:
@@ -52,6 +52,8 @@ class Element:
         """Return an OBJECT IDENTIFIER in its dotted form."""
         numbers, value = [], 0
         content = self.expect(OBJECT_IDENTIFIER).content
+        if len(content) > MOST_OID_BYTES:
+            raise DerError("an object identifier is too long")
         for byte in content:
             value = value << 7 | byte & 0x7F
             if not byte & 0x80:
@@ -65,25 +67,26 @@ class Element:
 
 def parse(data: bytes) -> Element:
     """Return the one value that `data` is. Raises `DerError` when it is cut off or something follows it."""
-    element = _first(data)
+    element = _element(data, 0)
     if len(element.whole) != len(data):
         raise DerError("something follows the value")
     return element
 
 
-def _first(data: bytes) -> Element:
-    if len(data) < 2 or data[0] & 0x1F == 0x1F:
+def _element(data: bytes, at: int) -> Element:
+    """Return the value that begins at an offset."""
+    if len(data) < at + 2 or data[at] & 0x1F == 0x1F:
         raise DerError("a tag is cut off or of several bytes")
-    length, start = data[1], 2
+    length, start = data[at + 1], at + 2
     if length >= 0x80:
         count = length & 0x7F
-        start += count
-        length = int.from_bytes(data[2:start], "big")
-        if not 1 <= count <= 4 or len(data) < start or length < 0x80 or data[2] == 0:
+        length = int.from_bytes(data[start : start + count], "big")
+        if not 1 <= count <= 4 or len(data) < start + count or length < 0x80 or data[start] == 0:
             raise DerError("a length is not in its shortest definite form")
+        start += count
     if len(data) < start + length:
         raise DerError("a value is cut off")
-    return Element(data[0], data[start : start + length], data[: start + length])
+    return Element(data[at], data[start : start + length], data[at : start + length])
 
 
 def encode(tag: int, *content: bytes) -> bytes:

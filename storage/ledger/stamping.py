@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from storage.durable import DISK, FileSystem, hint_for, write_file
 from storage.ledger.errors import LedgerError
 from storage.ledger.log import Log
-from storage.ledger.note import Checkpoint, split
-from storage.ledger.timestamp import Timestamp, request, verify
+from storage.ledger.note import MAX_NOTE_BYTES, Checkpoint, split
+from storage.ledger.timestamp import MOST_ANSWER_BYTES, Timestamp, request, verify
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -55,17 +55,34 @@ def stamp(log: Log, ask: Ask, roots: "Sequence[Certificate]", *, nonce: int, fs:
 
 
 def stamped(log: Log, roots: "Sequence[Certificate]") -> Iterator[Stamped]:
-    """Yield the time-stamps of a log, verified, the oldest first. Raises `LedgerError` at one that cannot be read or is not valid."""
+    """Yield the valid time-stamps of a log, the oldest first. Raises `LedgerError` at the end when one cannot be read or is not valid."""
+    wrong: list[LedgerError] = []
     for path in answers(log):
         try:
-            answer, note = path.read_bytes(), path.with_suffix(".checkpoint").read_bytes()
-        except OSError as error:
-            raise LedgerError("read a time-stamp", path, hint=hint_for(error)) from error
-        timestamp = verify(answer, note, roots, subject=str(path))
-        checkpoint = Checkpoint.parse(split(note)[0])
-        if checkpoint.origin != log.origin:
-            raise LedgerError("read a time-stamp", path, hint=f"it is about another log than {log.origin}: delete it")
-        yield Stamped(checkpoint=checkpoint, timestamp=timestamp, path=path)
+            yield _stamped(log, path, roots)
+        except LedgerError as error:
+            wrong.append(error)
+    if wrong:
+        raise wrong[0]
+
+
+def _stamped(log: Log, path: Path, roots: "Sequence[Certificate]") -> Stamped:
+    """Return one time-stamp of a log. Raises `LedgerError`."""
+    try:
+        answer, note = _read(path, MOST_ANSWER_BYTES), _read(path.with_suffix(".checkpoint"), MAX_NOTE_BYTES)
+    except OSError as error:
+        raise LedgerError("read a time-stamp", path, hint=hint_for(error)) from error
+    timestamp = verify(answer, note, roots, subject=str(path))
+    checkpoint = Checkpoint.parse(split(note)[0])
+    if checkpoint.origin != log.origin:
+        raise LedgerError("read a time-stamp", path, hint=f"it is about another log than {log.origin}: delete it")
+    return Stamped(checkpoint=checkpoint, timestamp=timestamp, path=path)
+
+
+def _read(path: Path, most: int) -> bytes:
+    """Return what a file holds; one that is longer than it can be comes cut off, which is not valid. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(most + 1)
 
 
 def answers(log: Log) -> list[Path]:

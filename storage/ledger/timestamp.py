@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 REQUEST_TYPE: Final = "application/timestamp-query"
 ANSWER_TYPE: Final = "application/timestamp-reply"
+MOST_ANSWER_BYTES: Final = 64 << 10
 ATTEMPTED: Final = "verify a time-stamp"
 DIGESTS: Final = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
 SHA256: Final = "2.16.840.1.101.3.4.2.1"
@@ -89,6 +90,8 @@ def verify(
     `nonce` is that of the request, where it is known. `subject` names the time-stamp in errors. Raises `TimestampError`.
     """
     try:
+        if len(answer) > MOST_ANSWER_BYTES:
+            raise _Wrong(f"it has more than {MOST_ANSWER_BYTES} bytes")
         token = _granted(der.parse(answer))
         signed = _SignedData(token)
         info = _Info(signed.content)

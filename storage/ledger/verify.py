@@ -23,7 +23,7 @@ from storage.ledger.log import Log, origins
 from storage.ledger.verdicts import Finding, OriginReport, Report, Verdict, ranges
 from storage.ledger.verify_catalog import CatalogCheck, listed, set_aside, stray_finding, strays
 from storage.ledger.verify_files import FileReader, Gone
-from storage.ledger.verify_heads import lost, more_unledgered, outside, remembered, unledgered
+from storage.ledger.verify_heads import elsewhere, lost, more_unledgered, outside, remembered, unledgered
 from storage.ledger.verify_log import LogAudit, audit_log
 from storage.ledger.verify_ranges import quiet_ranges
 from storage.ledger.verify_removed import Removed, read_removed
@@ -128,10 +128,10 @@ class _Verification:
 
     def origin(self, origin: str, *, again: int = ATTEMPTS) -> OriginReport:
         """The flow of one origin; from the beginning when an order removed rows meanwhile."""
+        claims, notes = outside(origin, self._options.sources)  # first: what leaves the host meanwhile is of a newer log than the one read
         log, head = Log(self._data, origin), self._state.heads.get(origin)
         counts = trust(origin, given=self._options.keys, remembered=head.keys if head else (), stored=self._stored)
         signed = signed_head(log, counts)
-        claims, notes = outside(origin, self._options.sources)
         audit = audit_log(log, signed, self._catalog, [*remembered(head), *claims])
         audit.findings += lost(origin, signed, head, self._stored, self._catalog, self._begun_ns)
 
@@ -166,10 +166,11 @@ class _Verification:
         return any(record.kind in {"erasure", "expiry"} for record in self._catalog.log_records(audit.origin, audit.size, 10_000))
 
     def _origins(self) -> list[str]:
-        """Every origin that anything speaks of, also one of which only our memory or a key is left."""
+        """Every origin that anything speaks of, also one of which only our memory, a key or a second location is left."""
         named = {key.partition("+")[0] for key in self._stored}
         files = {file.origin for file in [*self._catalog.live_files(), *self._catalog.damaged_files()]}
-        every = sorted({*origins(self._data), *self._catalog.log_sizes(), *files, *named, *self._state.heads})
+        written = {*origins(self._data), *self._catalog.log_sizes()}
+        every = sorted({*written, *files, *named, *self._state.heads, *elsewhere(self._options.sources)})
         wanted = self._options.origins
         chosen = [name for name in every if not wanted or any(fnmatch.fnmatchcase(name, each) for each in wanted)]
         if wanted and not chosen:

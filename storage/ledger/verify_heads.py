@@ -1,6 +1,7 @@
 """What must be there before anything is read: heads that were seen, checkpoints that left the host, logs that were signed."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from storage.catalog import Catalog
 from storage.errors import StorageError
@@ -17,17 +18,27 @@ def remembered(head: Head | None) -> list[Claim]:
 
 
 def outside(origin: str, sources: Sequence[Source]) -> tuple[list[Claim], list[str]]:
-    """Return what is known of a log elsewhere, and notes about sources that cannot be read: they anchor nothing."""
+    """Return what is known of a log elsewhere, and notes about what cannot be read: that anchors nothing."""
     claims: list[Claim] = []
     notes = []
     for source in sources:
         try:
-            claims += [
-                Claim(size=each.size, root=each.root, source=f"{each.kind} {each.by}", outside=True) for each in source.evidence(origin)
-            ]
+            claims.extend(_claims(source, origin))  # what is told before an error counts: it may contradict the log
         except StorageError as error:
             notes.append(f"{origin}: {error}")
     return claims, notes
+
+
+def _claims(source: Source, origin: str) -> Iterator[Claim]:
+    for each in source.evidence(origin):
+        yield Claim(size=each.size, root=each.root, source=f"{each.kind} {each.by}", outside=True)
+
+
+def elsewhere(sources: Sequence[Source]) -> Iterator[str]:
+    """Yield the origins that are known elsewhere; a source that cannot be read is told when it is asked about a log."""
+    for source in sources:
+        with suppress(StorageError):
+            yield from source.origins()
 
 
 def lost(origin: str, signed: Signed, head: Head | None, stored: Sequence[str], catalog: Catalog, now_ns: int) -> Iterator[Finding]:

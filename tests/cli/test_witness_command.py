@@ -36,6 +36,9 @@ def test_its_key_is_made_once_and_printed(tmp_path: Path) -> None:
         (("--name", "example.com/w", "--logs", "absent.txt"), "No such file"),
         (("--name", "example.com/w", "--log", "nonsense"), "auditlake ledger key"),
         (("--name", "example.com/w", "--log", "{key}", "--listen", "nowhere"), "must be host:port"),
+        (("--name", "example.com/w", "--log", "{key}", "--cert-file", "c.pem"), "TLS needs a certificate and its key"),
+        (("--name", "example.com/w", "--log", "{key}", "--listen", "0.0.0.0:0"), "--insecure-allow-anonymous"),
+        (("--name", "example.com/w", "--log", "{key}", "--token-file", "absent"), "--token-file: absent"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from collector.config_admission import CorsConfig
+from collector.receipts import HEADER
 from tests.collector.served import CONFIG, PROTOBUF, Served, a_trace
 
 CORS = (
@@ -114,7 +115,8 @@ def test_who_allows_everybody_lets_no_browser_credentials_in(anywhere: Served) -
     answer = preflight(anywhere, "https://any.example.org", "content-type")
     assert said(answer) == {"allow-origin": "*", "allow-methods": "POST", "allow-headers": "content-type"}
     assert said(preflight(anywhere, "https://any.example.org", "authorization")) == {}
-    assert said(anywhere.post("/v1/traces", a_trace("*"), PROTOBUF | {"origin": "null"})) == {"allow-origin": "*"}
+    told = said(anywhere.post("/v1/traces", a_trace("*"), PROTOBUF | {"origin": "null"}))
+    assert told == {"allow-origin": "*", "expose-headers": HEADER}, "pages read the receipt unless it is set otherwise"
 
 
 def test_without_cors_nothing_is_said_to_any_page() -> None:

@@ -1,7 +1,7 @@
 """A web server that answers every request as a test says."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,8 +11,8 @@ Answering = Callable[[bytes], tuple[int, str, bytes]]
 
 
 @contextmanager
-def answering(answer: Answering) -> Iterator[str]:
-    """Serve and yield the address."""
+def answering(answer: Answering, headers: Mapping[str, str] = {}) -> Iterator[str]:
+    """Serve, with these headers in every answer, and yield the address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -26,6 +26,8 @@ def answering(answer: Answering) -> Iterator[str]:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("location", "/elsewhere")
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

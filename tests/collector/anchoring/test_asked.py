@@ -1,7 +1,6 @@
 """A witness is asked itself: what stands beside the log may have been taken back with it."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,21 +10,12 @@ from storage.ledger.cosigning import request
 from storage.ledger.errors import LedgerError
 from storage.ledger.note import SigningKey
 from storage.ledger.witness import Witness
+from tests.collector import witness_served
 from tests.collector.anchoring.answering import answering
 from tests.collector.witness_served import served
 from tests.storage.ledger.written_log import NOW_S, ORIGIN, WrittenLog
 
-
-@pytest.fixture
-def log(tmp_path: Path) -> WrittenLog:
-    return WrittenLog(tmp_path / "lake")
-
-
-@pytest.fixture
-def witness(tmp_path: Path, log: WrittenLog) -> Iterator[Witness]:
-    made = Witness(tmp_path / "witness", "example.com/w", {ORIGIN: [log.signer.verifier]}, clock=lambda: NOW_S)
-    yield made
-    made.close()
+log, witness = witness_served.log, witness_served.witness
 
 
 def test_a_witness_tells_what_it_has_cosigned(log: WrittenLog, witness: Witness) -> None:

@@ -122,6 +122,7 @@ def test_an_object_store_takes_copies_by_one_request_each(s3: Store, log: Writte
     assert [(each.size, each.by) for each in anchor.evidence(ORIGIN)] == [(3, "s3://bucket/audit"), (5, "s3://bucket/audit")]
     assert anchor.latest(ORIGIN) == log.reader.checkpoint()
     assert list(anchor.evidence("other/collector")) == []
+    assert anchor.origins() == [ORIGIN]
 
 
 def test_an_object_store_that_refuses_says_why_and_shows_no_credentials(s3: Store, log: WrittenLog) -> None:

@@ -170,6 +170,28 @@ def test_a_cosignature_of_another_checkpoint_or_key_is_not_kept(tmp_path: Path, 
         push(log.reader, witness.key, Line(impostor))
 
 
+def test_an_older_cosignature_of_the_same_checkpoint_is_not_kept(tmp_path: Path, log: WrittenLog) -> None:
+    """What a witness said an hour ago, repeated by who stands between: the log had not grown, so it fits the checkpoint."""
+    log.grow(3)
+    times = iter([NOW_S, NOW_S + 3600])
+    witness = Witness(tmp_path / "witness", "example.com/w", {ORIGIN: [log.signer.verifier]}, clock=lambda: next(times))
+    replies: list[Reply] = []
+    line = Line(witness)
+
+    def recorded(body: bytes) -> Reply:
+        replies.append(line(body))
+        return replies[-1]
+
+    for _ in range(2):
+        push(log.reader, witness.key, recorded)
+    witness.close()
+    with pytest.raises(NotCosigned, match="older than the last one"):
+        push(log.reader, witness.key, lambda _body: replies[0])
+    kept = newest(log.reader, witness.key)
+    assert kept is not None
+    assert kept.time_s == NOW_S + 3600
+
+
 def test_nothing_is_pushed_of_a_log_without_a_checkpoint(tmp_path: Path, witness: Witness) -> None:
     assert push(Log(tmp_path / "empty", ORIGIN), witness.key, Line(witness)) is None
 

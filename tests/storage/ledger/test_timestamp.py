@@ -95,6 +95,24 @@ def _signer(**fields: object) -> Authority:
     return Authority(root=root, signer=issue("Stamps", root, ca=False, **fields))  # type: ignore[arg-type]
 
 
+def _crowd(count: int) -> Authority:
+    authority = Authority()
+    assert authority.signer is not None
+    authority.certificates = [authority.signer.certificate, *[authority.root.certificate] * count]
+    return authority
+
+
+def _mesh() -> Authority:
+    """There are 12! ways through these, and none leads to the root."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    first = issue("Between", key=key)
+    several = [first, *(issue("Between", first, key=key) for _ in range(11))]
+    authority = Authority(intermediate=first)
+    assert authority.signer is not None
+    authority.certificates = [authority.signer.certificate, *(each.certificate for each in several)]
+    return authority
+
+
 REFUSED = {
     "another document": (lambda: Authority(imprint=bytes(32)), "of something else"),
     "another request": (lambda: Authority(nonce=1), "another request"),
@@ -105,6 +123,10 @@ REFUSED = {
     "a root that is not trusted": (lambda: Authority(signer=issue("Stamps", issue("Root"), ca=False, usages=STAMPS)), "trusted root"),
     "an issuer that is no authority": (_not_an_authority, "trusted root"),
     "a chain that is too long": (_too_long, "trusted root"),
+    "a key that is too short": (lambda: _signer(usages=STAMPS, key=rsa.generate_private_key(65537, 1024)), "trusted root"),
+    "more certificates than a chain has": (lambda: _crowd(16), "more than 16"),
+    "certificates that all signed each other": (_mesh, "trusted root"),
+    "an answer without end": (lambda: _crowd(400), "65536 bytes"),
     "another certificate named": (lambda: Authority(named=issue("Other").certificate), "is not in it"),
     "no certificate": (lambda: Authority(certificates=[]), "is not in it"),
     "the signature of something else": (lambda: Authority(signed_content_type="1.2.840.113549.1.7.1"), "not about a time-stamp"),
@@ -157,6 +179,7 @@ def test_lengths_and_tags_have_one_form() -> None:
         b"\x1f\x1f\x01a",
         b"\x04\x02a",
         b"\x04\x01ab",
+        b"\x04\x84",
         b"",
     ):
         with pytest.raises(DerError):
@@ -191,6 +214,23 @@ def test_nothing_is_stamped_of_an_empty_log(tmp_path: Path) -> None:
     authority = Authority()
     assert stamp(Log(tmp_path, ORIGIN), authority.answer, authority.roots, nonce=NONCE) is None
     assert authority.requests == []
+
+
+def test_an_object_identifier_without_end_is_refused() -> None:
+    with pytest.raises(DerError, match="too long"):
+        der.parse(der.encode(der.OBJECT_IDENTIFIER, b"\xff" * 100 + b"\x01")).oid()
+
+
+def test_a_time_stamp_that_is_not_valid_does_not_hide_the_others(tmp_path: Path) -> None:
+    log, authority = WrittenLog(tmp_path), Authority()
+    log.grow(5)
+    stamp(log.reader, authority.answer, authority.roots, nonce=NONCE)
+    (answers(log.reader)[0].parent / "00000000000000000001-1.tsr").write_bytes(b"damaged")
+    (answers(log.reader)[0].parent / "00000000000000000001-1.checkpoint").write_bytes(b"damaged")
+    found = stamped(log.reader, authority.roots)
+    assert next(found).checkpoint.size == 5
+    with pytest.raises(TimestampError, match="cut off"):
+        next(found)
 
 
 def test_an_altered_or_foreign_time_stamp_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from storage.erasure import Hooks, Wanted, erase
 from storage.errors import StorageError
 from storage.layout import FileRecord
 from storage.ledger import entries, verify_catalog, verify_files
-from storage.ledger.anchors import Anchor
+from storage.ledger.anchors import Anchor, Evidence
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys
 from storage.ledger.log_writer import Ledger, LogWriter
@@ -34,6 +35,7 @@ from storage.retention_rules import RetentionRule
 from storage.selection import Selector
 from tests.lake_builder import START_NS, span
 from tests.storage.ledger.tamper.tampered_lake import DAY_SECONDS, ORIGIN, Lake, entry_record, made, sealed_ns, segments
+from tests.storage.ledger.written_log import WrittenLog
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +342,42 @@ def test_a_checkpoint_elsewhere_contradicts_a_log_that_was_taken_back(lake: Lake
     lake.write_log(lake.bodies()[:5])
     report = verify(lake.data, Options(jobs=1, sources=(place,)), State(), clock=lambda: sealed_ns(120))
     assert any(finding.verdict is Verdict.MISSING and f"copy {place.name}" in finding.detail for finding in report.findings)
+
+
+def test_what_leaves_the_host_while_it_is_verified_is_no_tail_that_was_cut_off(lake: Lake, tmp_path: Path) -> None:
+    """A collector seals and anchors while the second location is listed."""
+
+    class Busy(Anchor):
+        def evidence(self, origin: str) -> Iterator[Evidence]:
+            lake.seal(segments()[0])
+            self.publish(ORIGIN, lake.log.checkpoint() or "", time_s=2)
+            yield from super().evidence(origin)
+
+    report = lake.verify(sources=(Busy(str(tmp_path / "elsewhere")),))
+    assert (report.ok, report.unanchored) == (True, 0)
+
+
+def test_an_origin_of_which_nothing_is_left_but_copies_is_missing(lake: Lake, tmp_path: Path) -> None:
+    """Log, key, rows and catalog entries of one origin are removed: the others do not know it."""
+    place = Anchor(str(tmp_path / "elsewhere"))
+    gone = WrittenLog(tmp_path / "gone", "node/gone")
+    place.publish("node/gone", gone.grow(3), time_s=1)
+    (tmp_path / "elsewhere" / "notes" / "by-hand").mkdir(parents=True)
+    assert place.origins() == ["node/gone"]
+    found = {finding.origin: finding for finding in lake.verify(sources=(place,)).findings if finding.verdict is Verdict.MISSING}
+    assert list(found) == ["node/gone"]
+    assert f"3 entries, says copy {place.name}" in found["node/gone"].detail
+
+
+def test_what_a_source_told_before_it_failed_counts(lake: Lake, tmp_path: Path) -> None:
+    class Torn(Anchor):
+        def evidence(self, origin: str) -> Iterator[Evidence]:
+            yield Evidence(kind="copy", by="torn", size=3, root=bytes(32), time_s=1)
+            raise LedgerError("read", "torn", hint="its rest cannot be read")
+
+    report = lake.verify(sources=(Torn(str(tmp_path / "elsewhere")),))
+    assert "not those of copy torn" in only(report, Verdict.ALTERED).detail
+    assert any("its rest cannot be read" in note for note in report.notes)
 
 
 def test_the_first_of_many_bad_records_is_named_once(lake: Lake) -> None:
