@@ -1,13 +1,15 @@
 """What evidence costs: `python -m benchmarks.ledger` prints one line a measure. Takes about a minute.
 
-Agent spans of about 800 bytes are sealed second by second, compacted, and verified. The share of stored bytes counts everything that is
-there for evidence alone: salts, the logs, and the catalog's copy of them. Processor time is of this process, all threads; rows a second
+Agent spans of about 800 bytes are sealed second by second, compacted, and verified: spans that do not repeat each other, and conversations
+that do, as `benchmarks.load` sends them. The share of stored bytes counts everything that is there for evidence: salts, the columns that
+place a row in its entry, the logs, and the catalog's copy of them. Processor time is of this process, all threads; rows a second
 are of two threads on whatever else the machine does.
 """
 
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -15,14 +17,18 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.load import BODIES, Body
 from benchmarks.storage import SECOND_NS
+from collector.decode import Decoder
 from storage.catalog import Catalog
 from storage.compactor import compact
 from storage.ledger import entries
 from storage.ledger.leaves import LeafReader
 from storage.ledger.log_writer import Ledger, LogWriter
+from storage.ledger.salts import seeded
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
+from storage.wal import BatchHeader
 from storage.writer import publish_entry
 from tests.failing_disk import entry_record
 from tests.lake_rows import DAY_NS, NOON_NS, span_rows, table_of
@@ -31,7 +37,10 @@ ORIGIN: Final = "bench/collector"
 SPANS: Final = 500
 SEALS: Final = 260
 """Seals of the lake that is verified: more than a tile holds, as the newest entries of a log are stored several times until it is full."""
+EVIDENCE: Final = frozenset({"salt", "origin", "entry", "entry_row"})
 Measure = tuple[str, float, str]
+Rows = Callable[[int, int], pa.Table]
+"""So many spans of a seal, by its number."""
 
 
 def main() -> None:
@@ -53,18 +62,40 @@ def measures(data: Path) -> Iterator[Measure]:
     yield from sizes(lake, "compacted")
     yield from verification(lake, data / "compacted.json", "compacted")
     yield from engines(lake)
+    lake = data / "conversations"
+    list(sealing(lake, spans=SPANS, seals=SEALS, rows=conversations()))
+    yield from sizes(lake, "one-second files of conversations")
+    compact(lake, now_ns=time.time_ns() + 2 * DAY_NS)
+    yield from sizes(lake, "conversations, compacted")
 
 
-def sealing(data: Path, *, spans: int, seals: int) -> Iterator[Measure]:
+def distinct(number: int, spans: int) -> pa.Table:
+    """Spans whose texts do not repeat."""
+    at_ns = NOON_NS + number * SECOND_NS
+    return seeded("spans", table_of("spans", span_rows(spans, origin=ORIGIN, entry=number, start_ns=at_ns)), os.urandom)
+
+
+def conversations() -> Rows:
+    """Spans of agents that send the whole conversation with every call."""
+    bodies = [Body(number, spans=SPANS) for number in range(BODIES)]
+
+    def rows(number: int, spans: int) -> pa.Table:
+        decoder = Decoder(ORIGIN, number)
+        header = BatchHeader(signal="traces", tenant="acme", received_ns=time.time_ns(), policy_hash="policy", records=spans)
+        decoder.add(header, bodies[number % BODIES].patched())
+        return decoder.tables(os.urandom)["spans"]
+
+    return rows
+
+
+def sealing(data: Path, *, spans: int, seals: int, rows: Rows = distinct) -> Iterator[Measure]:
     """What a seal costs, and what of it is for the ledger."""
     data.mkdir()
     spent = {"publish": 0.0, "hash": 0.0, "log": 0.0}
     with closing(Catalog.open(data)) as catalog:
         writer = Ledger().writer(data, catalog)
         for number in range(seals):
-            at_ns = NOON_NS + number * SECOND_NS
-            rows = table_of("spans", span_rows(spans, origin=ORIGIN, entry=number, start_ns=at_ns))
-            for step, seconds in sealed(data, catalog, writer, number, rows).items():
+            for step, seconds in sealed(data, catalog, writer, number, rows(number, spans)).items():
                 spent[step] += seconds / seals
     yield f"seal {spans:,} spans: publish, processor", spent["publish"] * 1e3, "ms"
     yield f"seal {spans:,} spans: hash the rows, processor", spent["hash"] * 1e3, "ms"
@@ -88,29 +119,29 @@ def sealed(data: Path, catalog: Catalog, writer: LogWriter | None, number: int, 
 
 
 def sizes(data: Path, what: str) -> Iterator[Measure]:
-    """What is stored for evidence alone."""
-    stored = salts = 0
+    """What is stored for evidence."""
+    stored = evidence = 0
     for path in live(data):
         stored += path.stat().st_size
         groups = (pq.read_metadata(path).row_group(number) for number in range(pq.read_metadata(path).num_row_groups))
         chunks = (group.column(number) for group in groups for number in range(group.num_columns))
-        salts += sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema == "salt")
+        evidence += sum(chunk.total_compressed_size for chunk in chunks if chunk.path_in_schema in EVIDENCE)
     logs = sum(path.stat().st_size for path in (data / "ledger").rglob("*") if path.is_file())
     with closing(Catalog.open(data, read_only=True)) as catalog:
         copies = sum(len(record.body) for record in catalog.log_records(ORIGIN, 0, SEALS))
     yield f"stored, {what}", stored / SPANS / SEALS, "B/span"
-    yield f"of it salts, {what}", salts / SPANS / SEALS, "B/span"
+    yield f"of it salts and places, {what}", evidence / SPANS / SEALS, "B/span"
     yield f"logs and the catalog's copy of them, {what}", (logs + copies) / SPANS / SEALS, "B/span"
-    yield f"evidence, of stored bytes, {what}", 100 * (salts + logs + copies) / (stored + logs + copies), "%"
+    yield f"evidence, of stored bytes, {what}", 100 * (evidence + logs + copies) / (stored + logs + copies), "%"
 
 
 def verification(data: Path, memory: Path, what: str) -> Iterator[Measure]:
     """`auditlake verify`, every row and then, remembering that, every file."""
     stored = sum(path.stat().st_size for path in live(data))
     for quick in (False, True):
-        begun, spent = time.perf_counter(), time.process_time()
+        begun, spent = time.perf_counter(), sum(os.times()[:4])  # with that of the processes that read files, which end with it
         report = verify(data, Options(quick=quick), State.load(memory))
-        wall, spent = time.perf_counter() - begun, time.process_time() - spent
+        wall, spent = time.perf_counter() - begun, sum(os.times()[:4]) - spent
         assert report.rows == SPANS * SEALS
         assert not any(finding.broken for origin in report.origins for finding in origin.findings)
         if quick:

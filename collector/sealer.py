@@ -170,6 +170,7 @@ def _seal_segments(sealing: Sealing, clock: Clock, failures: _Failures) -> int:
                 failures.segments[segment.origin] = error
                 continue
             sealed += 1
+            pa.default_memory_pool().release_unused()  # of the largest segment ever sealed, or it stays with this process
             _write_log(sealing, segment.origin, clock(), failures.logs)
             _let_go(sealing, segment, failures.unkept)
     return sealed
