@@ -55,7 +55,7 @@ def verify(
         bool, typer.Option("--ask-witnesses", help="Also ask the configured witnesses, over the network, what they have cosigned.")
     ] = False,
     require_anchored: Annotated[
-        bool, typer.Option("--require-anchored", help="Exit with 1 also when no checkpoint outside of the lake covers all entries.")
+        bool, typer.Option("--require-anchored", help="Exit with 1 also when no checkpoint outside of the lake covers all rows.")
     ] = False,
     state: Annotated[
         Path | None, typer.Option("--state", metavar="FILE", help="What this verifier remembers. Default: in the user's state folder.")
@@ -88,7 +88,7 @@ def verify(
         report = run(directory, options, memory, progress=progress)
     _print(report, output)
     _tell(report, memory, require_anchored=require_anchored)
-    if not report.ok or (require_anchored and report.unanchored):
+    if not report.ok or (require_anchored and (report.unanchored or report.unledgered)):
         raise typer.Exit(EXIT_NO)
 
 
@@ -193,6 +193,11 @@ def _tell(report: "Report", memory: "State", *, require_anchored: bool) -> None:
             word = "auditlake" if require_anchored else "warning"
             remedy = "extensions.ledger.anchors or witnesses take checkpoints off this host"
             typer.echo(f"{word}: {said}: whoever owns this host and its key could have written them anew → {remedy}", err=True)
+    if report.unledgered:
+        word = "auditlake" if require_anchored else "warning"
+        typer.echo(
+            f"{word}: {report.unledgered:,} rows are UNLEDGERED: no log speaks of them, and whoever can write here can add more", err=True
+        )
     seconds = (report.ended_ns - report.begun_ns) / 1e9
     broken = sum(finding.broken for finding in report.findings)
     verdict = "nothing altered, missing or extra" if report.ok else f"{broken} findings: this lake is not what was committed"

@@ -46,7 +46,7 @@ class Footer:
             with pq.ParquetFile(path) as parquet:
                 self.rows: int = parquet.metadata.num_rows
                 self.schema: pa.Schema = parquet.schema_arrow.remove_metadata()
-                self.types = _checked_types(path, self.schema, table)
+                self.types = checked_types(path, self.schema, table)
                 self.null, self.filled, self.repeated = set(self.types) - PLACE, set(self.types), set[str]()
                 for number in range(parquet.metadata.num_row_groups):
                     self._read_group(parquet, number, believed=believed)
@@ -68,13 +68,13 @@ class Footer:
         self.filled -= {_column_of(leaf) for leaf, claim in claims.items() if claim is not Nulls.NONE}
         self.repeated |= {chunk.path_in_schema for chunk in _chunks(group) if _is_repeated(chunk)}
 
-    def _null_columns(self, parquet: pq.ParquetFile, group: int, leaves: Sequence[str]) -> set[str]:
+    def _null_columns(self, parquet: pq.ParquetFile, group: int, names: Sequence[str]) -> set[str]:
         """The columns that are NULL in every row, of those with these leaf columns, which are said to be NULL: not those of empty lists."""
-        found = {_column_of(leaf) for leaf in leaves}
-        batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=leaves, use_threads=False) if leaves else ()
+        found = {_column_of(leaf) for leaf in names}
+        batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=names, use_threads=False) if names else ()
         for batch in batches:
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
-                if any(len(leaf) > leaf.null_count for leaf in _leaves(column)):
+                if any(len(leaf) > leaf.null_count for leaf in leaves(column)):
                     hint = f"its footer says that the column {name} is NULL where it has a value: restore it from a backup"
                     raise LedgerError("hash rows", self.path, hint=hint)
                 if column.null_count < len(column):
@@ -87,8 +87,8 @@ def unreadable(path: Path, table: str) -> LedgerError:
     return LedgerError(f"hash rows of {table}", path, hint="it is missing or cannot be read as Parquet: restore it from a backup")
 
 
-def _checked_types(path: Path, schema: pa.Schema, table: str) -> Mapping[str, str]:
-    """`type_names`; raises `LedgerError` when a column of the table has another type, or the ledger's columns are missing."""
+def checked_types(path: Path, schema: pa.Schema, table: str) -> Mapping[str, str]:
+    """Return `type_names`; raises `LedgerError` when a column of the table has another type, or the ledger's columns are missing."""
     with about(str(path)):
         found, expected = type_names(schema), _types_of(table)
     for name in sorted(expected.keys() & (found.keys() | PLACE)):
@@ -122,15 +122,15 @@ def _column_of(leaf: str) -> str:
     return leaf.partition(".")[0]
 
 
-def _leaves(array: pa.Array) -> Iterator[pa.Array]:
-    """The arrays of an array's innermost values."""
+def leaves(array: pa.Array) -> Iterator[pa.Array]:
+    """Yield the arrays of an array's innermost values, in the order of their Parquet columns."""
     if pa.types.is_map(array.type):
-        yield from _leaves(array.keys)
-        yield from _leaves(array.items)
+        yield from leaves(array.keys)
+        yield from leaves(array.items)
     elif pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
-        yield from _leaves(array.flatten())
+        yield from leaves(array.flatten())
     elif pa.types.is_struct(array.type):
         for child in array.flatten():
-            yield from _leaves(child)
+            yield from leaves(child)
     else:
         yield array

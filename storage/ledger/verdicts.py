@@ -98,6 +98,11 @@ class Report:
         return sum(origin.unanchored for origin in self.origins)
 
     @property
+    def unledgered(self) -> int:
+        """How many rows no log speaks of."""
+        return sum(finding.rows for finding in self.findings if finding.verdict is Verdict.UNLEDGERED)
+
+    @property
     def findings(self) -> Iterator[Finding]:
         """All findings, origin by origin."""
         return (finding for origin in self.origins for finding in origin.findings)
@@ -116,7 +121,8 @@ class Report:
              "unanchored": origin.unanchored}
             for origin in self.origins
         ]  # fmt: skip
-        return {**asdict(self), "origins": origins, "ok": self.ok, "unanchored": self.unanchored, "counts": self.counts()}
+        return {**asdict(self), "origins": origins, "ok": self.ok, "unanchored": self.unanchored, "unledgered": self.unledgered,
+                "counts": self.counts()}  # fmt: skip
 
 
 def ranges(findings: Iterable[Finding]) -> list[Finding]:

@@ -27,13 +27,16 @@ from storage.ledger.verify_heads import elsewhere, lost, more_unledgered, outsid
 from storage.ledger.verify_log import LogAudit, audit_log
 from storage.ledger.verify_ranges import quiet_ranges
 from storage.ledger.verify_removed import Removed, read_removed
-from storage.ledger.verify_rows import TableAudit, TableCheck
+from storage.ledger.verify_rows import Reader, TableAudit, TableCheck
 from storage.ledger.verify_state import Head, SeenFile, Spoken, State
 from storage.ledger.verify_trust import signed_head, trust
+from storage.ledger.verify_workers import WorkerReader
 from storage.schema import TABLES
 
 ATTEMPTS: Final = 5
 SAVE_SECONDS: Final = 5.0
+WORK_BYTES: Final = 4 << 20
+"""Of so much another process has something to do."""
 _BEGINNING: Final = -(2**63)
 Progress = Callable[[int, int], None]
 """Told how many bytes of files are done, and how many there are."""
@@ -48,7 +51,8 @@ class Options:
     since_ns: int | None = None  # rows of segments sealed at or after; logs are always verified whole
     keys: tuple[str, ...] = ()  # verifier keys; none: those remembered, else those stored beside the data
     sources: tuple[Source, ...] = ()  # where heads of logs are known outside of the data directory
-    jobs: int = 2  # files that are read at once
+    jobs: int = 2  # groups of files that are read at once
+    processes: bool = True  # each by a process of its own, whose death by a damaged file is noticed
 
 
 def verify(
@@ -66,10 +70,18 @@ def verify(
     """
     with (
         closing(Catalog.open(data, read_only=True)) as catalog,
-        closing(FileReader(data)) as reader,
+        closing(_reader(data, catalog, options)) as reader,
         ThreadPoolExecutor(options.jobs, "verify") as pool,
     ):
         return _Verification(data, catalog, reader, options, state, pool, clock, progress).run()
+
+
+def _reader(data: Path, catalog: Catalog, options: Options) -> FileReader | WorkerReader:
+    """What reads the files; processes start now when there is work for them, as that takes them a while."""
+    if not options.processes:
+        return FileReader(data)
+    at_once = 1 + sum(file.bytes for file in catalog.live_files()) // WORK_BYTES
+    return WorkerReader(data, at_once=0 if options.quick else min(options.jobs, at_once))
 
 
 class _Verification:
@@ -79,7 +91,7 @@ class _Verification:
         self,
         data: Path,
         catalog: Catalog,
-        reader: FileReader,
+        reader: Reader,
         options: Options,
         state: State,
         pool: ThreadPoolExecutor,

@@ -93,6 +93,10 @@ class CatalogCheck:
         else:
             meaning = "sealed while the ledger was off"
         signed_s, sealed_ns = self._audit.signed.time_s, self._entries[number].sealed_ns
+        if sealed_ns > self._during[1] + SETTLE_NS:
+            return self._finding(
+                Verdict.EXTRA, number, "a segment that is not in the log, sealed at a time that is still to come", rows=rows
+            )
         if (not numbers or number > numbers[-1]) and signed_s is not None and signed_s * 1_000_000_000 > sealed_ns + SETTLE_NS:
             return self._finding(Verdict.EXTRA, number, "a segment that is not in the log, which was signed since", rows=rows)
         return self._finding(Verdict.UNLEDGERED, number, meaning, rows=rows)
@@ -144,7 +148,7 @@ def strays(data: Path, known: set[str]) -> list[str]:
     for name in TABLES:
         for path in sorted((data / "data" / name).rglob("*")):
             relative = path.relative_to(data).as_posix()
-            if path.is_file() and relative not in known and not _is_waiting(relative, waiting):
+            if (path.is_file() or path.is_symlink()) and relative not in known and not _is_waiting(relative, waiting):
                 found.append(relative)
     return found
 

@@ -7,10 +7,10 @@ is the true one, so that one edited file is named as what it is and costs no oth
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
@@ -24,6 +24,8 @@ from storage.ledger.verdicts import Finding, Verdict
 from storage.ledger.verify_trust import Claim, Signed
 
 _CACHED_BUNDLES: Final = 4
+_NUMBERS: Final = range(-(2**63), 2**63)
+_Read = TypeVar("_Read")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,12 +39,12 @@ class LogAudit:
     sound: int = 0  # entries that a trusted root covers
     numbers: "array[int]" = field(default_factory=lambda: array("q"))  # of segments, ascending
     indexes: "array[int]" = field(default_factory=lambda: array("q"))  # where in the log they stand
-    tables: set[str] = field(default_factory=set)
     others: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)  # index and entry of whatever is no segment
     findings: list[Finding] = field(default_factory=list)
     anchored: int = 0  # entries that a claim from outside covers
     anchored_by: list[str] = field(default_factory=list)
-    restored: dict[int, bytes] = field(default_factory=dict)  # index → the catalog's copy of an entry whose own is altered
+    restored: dict[int, bytes] = field(default_factory=dict)  # index → the catalog's copy of an entry whose own is altered or gone
+    gone: set[int] = field(default_factory=set)  # indexes of entries whose own bundle cannot be read
     _bundles: OrderedDict[int, list[bytes]] = field(default_factory=OrderedDict)
 
     @property
@@ -58,18 +60,19 @@ class LogAudit:
     def segment(self, entry: int) -> Mapping[str, Any] | None:
         """Return what the log says of a segment; None when it has none of this number. Raises `LedgerError`."""
         index = self.index_of(entry)
-        return None if index is None else orjson.loads(self._body(index))
+        return None if index is None else orjson.loads(self.body(index))
 
     def segments(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Yield number and descriptor of each segment, ascending. Raises `LedgerError`."""
         for number, index in zip(self.numbers, self.indexes, strict=True):
-            yield number, orjson.loads(self._body(index))
+            yield number, orjson.loads(self.body(index))
 
     def segments_below(self, size: int) -> int:
         """Return how many segments stand among the first `size` entries."""
         return bisect_left(self.indexes, size)
 
-    def _body(self, index: int) -> bytes:
+    def body(self, index: int) -> bytes:
+        """Return a log entry as it stands, or as the catalog has it where that is the true one. Raises `LedgerError`."""
         if index in self.restored:
             return self.restored[index]
         bundle, at = divmod(index, TILE_WIDTH)
@@ -85,10 +88,12 @@ def audit_log(log: Log, signed: Signed, catalog: Catalog, claims: Sequence[Claim
     """Return what a log is worth: against its checkpoint, against what is remembered and anchored, against the catalog's copy."""
     audit = LogAudit(log=log, signed=signed, findings=list(signed.findings))
     head = signed.checkpoint
+    every = [*signed.claims, *claims]
     if head is None:
+        if not signed.findings:  # nothing is there: what stands elsewhere says how much there was
+            _judge_claims(audit, Roots(()), [claim for claim in every if claim.outside])
         return audit
     audit.size = head.size
-    every = [*signed.claims, *claims]
     roots = Roots({head.size, *(claim.size for claim in every if claim.size <= head.size)})
     for start in range(0, head.size, TILE_WIDTH):
         _chunk(audit, catalog, roots, start, min(TILE_WIDTH, head.size - start))
@@ -109,12 +114,13 @@ def _chunk(audit: LogAudit, catalog: Catalog, roots: Roots, start: int, count: i
         copies += [None] * (count - len(copies))
     tile = bodies = None
     try:
-        tile = audit.log.reader.hashes(0, start, count)
+        tile = _twice(lambda: audit.log.reader.hashes(0, start, count))
     except LedgerError as error:
         audit.findings.append(_file_finding(audit, error, tile_path(0, index), "a tile of the log"))
     try:
-        bodies = audit.log.reader.entries(start, count)
+        bodies = _twice(lambda: audit.log.reader.entries(start, count))
     except LedgerError as error:
+        audit.gone.update(range(start, start + count))
         audit.findings.append(_file_finding(audit, error, bundle_path(index), "a bundle of log entries"))
     hashes = [None if copy is None else merkle.leaf_hash(copy) for copy in copies]
     by_entry = hashes if bodies is None else [merkle.leaf_hash(body) for body in bodies]
@@ -134,19 +140,53 @@ def _chunk(audit: LogAudit, catalog: Catalog, roots: Roots, start: int, count: i
     roots.add(start, known_tile, known_entry)
 
 
+def _twice(read: Callable[[], _Read]) -> _Read:
+    """Read part of the log; once more when its file went meanwhile, as a partial tile does when the full one is there."""
+    try:
+        return read()
+    except LedgerError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return read()
+        raise
+
+
 def _take(audit: LogAudit, index: int, body: bytes | None) -> None:
     """Enter one log entry into the index of segments, or keep what else it is."""
+    if body is None:
+        return
     try:
-        entry = orjson.loads(body) if body is not None else None
-        if entry is not None and entry["kind"] == "segment":
-            audit.numbers.append(int(entry["entry"]))
-            audit.indexes.append(index)
-            audit.tables.update(name for name, table in entry["tables"].items() if table["rows"])
-        elif entry is not None:
+        entry = orjson.loads(body)
+        if entry["kind"] != "segment":
             audit.others.append((index, entry))
+        elif _is_segment(entry):
+            audit.numbers.append(entry["entry"])
+            audit.indexes.append(index)
+        else:
+            raise ValueError(index)
     except (ValueError, KeyError, TypeError, AttributeError):
         detail = f"log entry {index} is not readable"
         audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, detail=detail))
+
+
+def _is_segment(entry: Mapping[str, Any]) -> bool:
+    """Whether a log entry says of a segment what every one says: who can write the log's files can write anything there."""
+    numbers = [entry["entry"], entry["sealed_ns"], *(table["rows"] for table in entry["tables"].values())]
+    texts = [text for table in entry["tables"].values() for text in (table["root"], table.get("fingerprints", ""))]
+    return (
+        all(type(number) is int and number in _NUMBERS for number in numbers)
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(entry["counters"], dict)
+        and "policy_hash" in entry
+    )
+
+
+def _index_anew(audit: LogAudit) -> None:
+    """Index the entries as they stand in the log, after those of a copy were indexed that proved to be the false ones."""
+    audit.restored = {index: body for index, body in audit.restored.items() if index in audit.gone}
+    audit.numbers, audit.indexes, audit.others = array("q"), array("q"), []
+    for index in range(audit.size):
+        if index not in audit.gone or index in audit.restored:
+            _take(audit, index, audit.body(index))
 
 
 def _file_finding(audit: LogAudit, error: LedgerError, below: str, what: str) -> Finding:
@@ -165,7 +205,7 @@ def _judge_root(audit: LogAudit, roots: Roots, signed_root: bytes) -> None:
             audit.findings.append(_altered(audit, index, path, detail))
     elif roots.entries.get(audit.size) == signed_root:
         roots.uses_tiles = False
-        audit.restored.clear()
+        _index_anew(audit)
         for index in sorted({each // TILE_WIDTH for each in roots.differing}):
             detail = f"the hashes of log entries {index * TILE_WIDTH} and following are not theirs"
             audit.findings.append(Finding(origin=origin, verdict=Verdict.ALTERED, path=f"{folder}/{tile_path(0, index)}", detail=detail))
@@ -222,10 +262,11 @@ def _judge_order(audit: LogAudit, catalog: Catalog) -> None:
             audit.findings.append(Finding(origin=audit.origin, verdict=Verdict.ALTERED, first=after, last=after, detail=detail))
         elif after > before + 1:
             detail = "no segment of this number was ever sealed"
+            sealed = [each.entry for each in catalog.entries(audit.origin, first=before + 1, last=after - 1)]
             audit.findings += [
-                Finding(origin=audit.origin, verdict=Verdict.MISSING, first=number, last=number, detail=detail)
-                for number in range(before + 1, after)
-                if not catalog.has_entry(audit.origin, number)
+                Finding(origin=audit.origin, verdict=Verdict.MISSING, first=low + 1, last=high - 1, detail=detail)
+                for low, high in pairwise([before, *sealed, after])
+                if high > low + 1
             ]
 
 

@@ -57,7 +57,7 @@ def read_removed(folder: Path, origin: str, entries: Iterable[tuple[int, Mapping
                     detail=f"the tombstones of log entry {index}: {error.hint}",
                 )
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             removed.findings.append(Finding(origin=origin, verdict=Verdict.ALTERED, detail=f"log entry {index} is not readable"))
     return removed
 
@@ -70,4 +70,4 @@ def _take(removed: Removed, folder: Path, entry: Mapping[str, Any], verdict: Ver
     if named is None:
         return
     for stone in list(tombstones.read(folder, named)):  # all of the file or nothing
-        removed.stones[stone.table, stone.entry][stone.row] = Stone(stone.leaf, order, verdict)
+        removed.stones[str(stone.table), int(stone.entry)][int(stone.row)] = Stone(stone.leaf, order, verdict)

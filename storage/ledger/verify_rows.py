@@ -5,20 +5,21 @@ memory holds the leaves of a few files, whatever the lake's size.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from storage.layout import FileRecord, locate
 from storage.ledger import merkle
 from storage.ledger.fingerprint import altered
 from storage.ledger.verdicts import Finding, Verdict
-from storage.ledger.verify_files import FileReader, FileRows, groups
+from storage.ledger.verify_files import Asked, FileRows, groups
 from storage.ledger.verify_log import LogAudit
 from storage.ledger.verify_removed import Removed
 
@@ -32,22 +33,28 @@ Seen = Callable[[FileRecord, str | None], None]
 """Told of each file that is done with: its digest when all of its rows are the committed ones, else None."""
 
 
+class Reader(Protocol):
+    """What reads files: `storage.ledger.verify_files.FileReader`, or processes that have one."""
+
+    def read(self, group: Sequence[Asked]) -> list[FileRows]: ...
+
+    def leaves(self, record: FileRecord) -> pa.Table: ...
+
+
 @dataclass(slots=True)
 class _Part:
     """The rows of one entry in one file."""
 
     file: FileRows
     rows: "np.ndarray"  # their numbers, ascending
-    leaves: list[bytes | None] | None  # None: of a file that is known by its digest
+    leaves: pa.ChunkedArray | None  # None: of a file that is known by its digest
+    root: bytes | None  # over these leaves
 
     def is_whole(self, committed: Mapping[str, Any]) -> bool:
         """Whether these are all rows of their entry, each once, and the committed ones: what nearly every entry of a lake is."""
         if len(self.rows) != committed["rows"] or self.rows[-1] - self.rows[0] + 1 != len(self.rows) or (np.diff(self.rows) != 1).any():
             return False
-        if self.leaves is None:
-            return True
-        hashes = [leaf for leaf in self.leaves if leaf is not None]
-        return len(hashes) == len(self.leaves) and merkle.root(hashes).hex() == committed["root"]
+        return self.leaves is None or (self.root is not None and self.root.hex() == committed["root"])
 
 
 @dataclass(slots=True)
@@ -71,7 +78,7 @@ class TableCheck:
         table: str,
         removed: Removed,
         *,
-        reader: FileReader,
+        reader: Reader,
         known: Mapping[str, str],
         from_entry: int,
         seen: Seen,
@@ -89,7 +96,8 @@ class TableCheck:
         self._parts: dict[int, list[_Part]] = {}
         self._open: list[FileRows] = []  # files with entries that are not judged yet
         self._unreadable: list[FileRecord] = []
-        self._bad: set[str] = set()  # paths of files with a row that is not committed
+        self._bad: set[str] = set()  # paths of files with a row that is not committed, as far as the log says by now
+        self._read_again: tuple[str, pa.Table] | None = None  # the leaves of the known file that was read last
         self._expected = self._committed()
         self._next = next(self._expected, None)
 
@@ -102,7 +110,7 @@ class TableCheck:
         try:
             while rest or reading:
                 while rest and len(reading) < ahead:
-                    reading.append(pool.submit(self._reader.read, rest.popleft(), self._known, missing))
+                    reading.append(pool.submit(self._reader.read, [self._asked(each, missing) for each in rest.popleft()]))
                 for file in reading.popleft().result():
                     self._gather(file)
                 self._judge_to(limits.popleft())
@@ -112,6 +120,15 @@ class TableCheck:
                 future.cancel()
             wait(reading)
         return self.found
+
+    def _asked(self, record: FileRecord, missing: Collection[str]) -> Asked:
+        """A file to read, with the digest that the log names when it names one under a signature that counts."""
+        index = self._audit.index_of(record.min_entry) if record.min_entry == record.max_entry else None
+        published = None
+        if index is not None and index < self._audit.sound:
+            named = (self._audit.segment(record.min_entry) or {})["tables"].get(self._table, {}).get("files", ())
+            published = next((each["sha256"] for each in named if each["path"] == record.path), None)
+        return Asked(record=record, known=self._known.get(record.path), published=published, missing=record.path in missing)
 
     def _gather(self, file: FileRows) -> None:
         """Take the rows of a file apart by entries."""
@@ -130,8 +147,9 @@ class TableCheck:
         leaves = None if file.known else file.rows["leaf"]
         bounds = [0, *(np.flatnonzero(np.diff(entries)) + 1).tolist(), len(entries)] if len(entries) else []
         for begun, ended in pairwise(bounds):
-            own = None if leaves is None else leaves.slice(begun, ended - begun).to_pylist()
-            self._parts.setdefault(int(entries[begun]), []).append(_Part(file, numbers[begun:ended], own))
+            own = None if leaves is None else leaves.slice(begun, ended - begun)
+            entry = int(entries[begun])
+            self._parts.setdefault(entry, []).append(_Part(file, numbers[begun:ended], own, file.roots.get(entry)))
 
     def _committed(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """The segments that have rows of this table, ascending."""
@@ -160,8 +178,8 @@ class TableCheck:
         if entry < self._from:
             return
         rows = sum(len(part.rows) for part in parts)
+        self._bad.update(part.file.record.path for part in parts)  # also when its entry is in the log later: nothing was held against it
         if entry < 0 or self._audit.index_of(entry) is not None:
-            self._bad.update(part.file.record.path for part in parts)
             detail = f"{rows} rows of {self._table} that were never committed"
             self._tell(Verdict.EXTRA, entry, detail, rows=rows, where=self._where(entry, int(parts[0].rows[0]), parts))
         else:
@@ -243,10 +261,13 @@ class TableCheck:
     def _leaves(self, entry: int, part: _Part) -> list[bytes | None]:
         """The leaves of a part, also of a file that is known: an entry may lie in a known file and a new one."""
         if part.leaves is None:
-            rows = self._reader.leaves(part.file.record)
+            path = part.file.record.path
+            if self._read_again is None or self._read_again[0] != path:
+                self._read_again = path, self._reader.leaves(part.file.record)
+            rows = self._read_again[1]
             wanted = np.flatnonzero(rows["entry"].to_numpy() == entry)
-            part.leaves = rows["leaf"].slice(int(wanted[0]), len(wanted)).to_pylist()
-        return part.leaves
+            part.leaves = rows["leaf"].slice(int(wanted[0]), len(wanted))
+        return list(part.leaves.to_pylist())
 
     def _where(self, entry: int, row: int | None, parts: list[_Part]) -> _Where:
         """The record that is first to blame, and the file that it is in, or was."""

@@ -19,7 +19,7 @@ from storage.compactor import compact
 from storage.erasure import Hooks, Wanted, erase
 from storage.errors import StorageError
 from storage.layout import FileRecord
-from storage.ledger import entries, verify_catalog, verify_files
+from storage.ledger import entries, verify_catalog
 from storage.ledger.anchors import Anchor, Evidence
 from storage.ledger.errors import LedgerError
 from storage.ledger.keys import Keys
@@ -28,7 +28,8 @@ from storage.ledger.note import SigningKey
 from storage.ledger.rotation import rotate
 from storage.ledger.verdicts import Finding, Report, Verdict
 from storage.ledger.verify import Options, verify
-from storage.ledger.verify_files import FileReader, Gone
+from storage.ledger.verify_files import Asked, FileReader, FileRows, Gone
+from storage.ledger.verify_hashing import Hashing
 from storage.ledger.verify_state import State
 from storage.retention import apply
 from storage.retention_rules import RetentionRule
@@ -230,13 +231,13 @@ def test_the_catalog_is_compared_range_by_range(lake: Lake, monkeypatch: pytest.
 def test_quick_reads_the_rows_of_new_files_alone(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files with the digest under which they were verified are not hashed row by row; all others are."""
     hashed: list[str] = []
-    read = FileReader._leaves
+    add = Hashing.add
 
-    def counting(reader: FileReader, records: list[FileRecord]) -> pa.Table:
-        hashed.extend(record.path for record in records)
-        return read(reader, records)
+    def counting(hashing: Hashing, path: str, rows: pa.Table) -> None:
+        hashed.append(path)
+        add(hashing, path, rows)
 
-    monkeypatch.setattr(verify_files.FileReader, "_leaves", counting)
+    monkeypatch.setattr(Hashing, "add", counting)
     assert lake.verify(quick=True).ok
     assert hashed == []
     lake.seal({"spans": [span("new")]})
@@ -254,13 +255,13 @@ def test_an_interrupted_verification_goes_on_where_it_stopped(lake: Lake) -> Non
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        verify(lake.data, Options(jobs=1), state, clock=lambda: sealed_ns(120), progress=interrupted)
+        verify(lake.data, Options(jobs=1, processes=False), state, clock=lambda: sealed_ns(120), progress=interrupted)
     again = State.load(lake.state)
     assert again.unfinished_ns is not None
     assert len(again.files) == 1
     verified = next(iter(again.files))
     pq.write_table(pq.read_table(lake.data / verified, partitioning=None).slice(1), lake.data / verified)
-    report = verify(lake.data, Options(jobs=1), again, clock=lambda: sealed_ns(120))
+    report = verify(lake.data, Options(jobs=1, processes=False), again, clock=lambda: sealed_ns(120))
     assert not report.ok
     assert State.load(lake.state).unfinished_ns is None
 
@@ -340,7 +341,7 @@ def test_a_checkpoint_elsewhere_contradicts_a_log_that_was_taken_back(lake: Lake
     place = Anchor(str(tmp_path / "elsewhere"))
     place.publish(ORIGIN, lake.log.checkpoint() or "", time_s=1)
     lake.write_log(lake.bodies()[:5])
-    report = verify(lake.data, Options(jobs=1, sources=(place,)), State(), clock=lambda: sealed_ns(120))
+    report = verify(lake.data, Options(jobs=1, processes=False, sources=(place,)), State(), clock=lambda: sealed_ns(120))
     assert any(finding.verdict is Verdict.MISSING and f"copy {place.name}" in finding.detail for finding in report.findings)
 
 
@@ -397,12 +398,12 @@ def test_the_first_of_many_bad_records_is_named_once(lake: Lake) -> None:
 def test_a_file_that_compaction_takes_away_meanwhile_is_found_where_its_rows_are(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     look, count = FileReader._look, itertools.count()
 
-    def merged_first(reader: FileReader, record: FileRecord, known: str | None) -> verify_files.FileRows:
+    def merged_first(reader: FileReader, asked: Asked, hashing: Hashing) -> FileRows:
         if next(count) == 0:
             for days in (3, 4):
                 compact(lake.data, now_ns=START_NS + days * DAY_SECONDS * 1_000_000_000, grace_seconds=0)
-            raise Gone(record.path)
-        return look(reader, record, known)
+            raise Gone(asked.record.path)
+        return look(reader, asked, hashing)
 
     monkeypatch.setattr(FileReader, "_look", merged_first)
     assert verdicts(lake.verify()) == VALID

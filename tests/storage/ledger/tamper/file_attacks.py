@@ -154,6 +154,30 @@ def _bounds(lake: Lake) -> None:
     lake.believe(file)
 
 
+def _filter(lake: Lake) -> None:
+    """The Bloom filter says that no trace is there: whoever looks for one does not find it."""
+    file = lake.file()
+    path = lake.path(file)
+    with pq.ParquetFile(path) as parquet:
+        column = parquet.metadata.row_group(0).column(parquet.schema_arrow.names.index("trace_id"))
+    content = bytearray(path.read_bytes())
+    begun, size = column.bloom_filter_offset, column.bloom_filter_length
+    header = begun + bytes(content[begun : begun + size]).index(b"\x1c\x1c\x00\x00\x00") + 5
+    content[header : begun + size] = bytes(begun + size - header)
+    path.write_bytes(content)
+    lake.believe(file)
+
+
+def _beside_indexes(lake: Lake) -> None:
+    """Bytes before the footer of a file that also has page indexes there."""
+    file = lake.file()
+    path = lake.path(file)
+    with pq.ParquetFile(path) as parquet:
+        rows = parquet.read()
+    pq.write_table(rows, path, write_page_index=True)
+    _inserted_bytes(lake)
+
+
 def _emptied(lake: Lake) -> None:
     file = lake.file()
     lake.path(file).write_bytes(b"")
@@ -218,6 +242,8 @@ FILE_ATTACKS: Final = (
     Attack("bytes inserted into a file", _inserted_bytes, Verdict.EXTRA, entry=0, path="data/spans/", says="22 bytes"),
     Attack("a bit of a page flipped", _flipped, Verdict.ALTERED, entry=0, path="data/spans/"),
     Attack("a footer that hides rows from queries", _bounds, Verdict.ALTERED, entry=0, path="data/spans/", says="bounds trace_id"),
+    Attack("a Bloom filter that hides rows from queries", _filter, Verdict.ALTERED, entry=0, path="data/spans/", says="filter of trace_id"),
+    Attack("bytes inserted beside page indexes", _beside_indexes, Verdict.EXTRA, entry=0, path="data/spans/", says="22 bytes"),
     Attack("a file emptied", _emptied, Verdict.ALTERED, entry=0, path="data/spans/"),
     Attack("a column added", _column_added, Verdict.ALTERED, entry=0, record_id=f"{ORIGIN}/0/0"),
     Attack("a column removed", _column_removed, Verdict.ALTERED, entry=0, path="data/spans/"),

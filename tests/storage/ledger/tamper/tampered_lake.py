@@ -109,7 +109,9 @@ class Lake:
 
     def verify(self, **options: Any) -> Report:
         """Verify with the memory of who verified the lake before anybody changed it."""
-        return verify(self.data, Options(jobs=1, **options), State.load(self.state), clock=lambda: sealed_ns(120))
+        return verify(
+            self.data, Options(**{"jobs": 1, "processes": False, **options}), State.load(self.state), clock=lambda: sealed_ns(120)
+        )
 
     # files and rows
 
@@ -254,3 +256,9 @@ def flipped(path: Path, at: int) -> None:
 def files_below(folder: Path) -> Iterator[Path]:
     """All files of a folder."""
     return (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+
+
+def live_files(lake: Lake) -> list[FileRecord]:
+    """The live files of a lake."""
+    with closing(Catalog.open(lake.data, read_only=True)) as catalog:
+        return catalog.live_files()
