@@ -32,6 +32,8 @@ from collector.signals import Signal
 from collector.status import answer, status_message, where
 from collector.tls import HANDSHAKE_SECONDS
 
+_Read = Callable[[], Awaitable[object]]
+"""Reads the next message of a call: bytes, or gRPC's mark that there is none."""
 _DETAILS_KEY: Final = "grpc-status-details-bin"
 _INT_MAX: Final = 2**31 - 1
 MAX_CALLS: Final = 1024
@@ -104,7 +106,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         return self._methods.get(handler_call_details.method)
 
     def _method(self, signal: Signal) -> Any:
-        async def export(messages: AsyncIterator[bytes], context: Any) -> bytes:
+        async def export(_messages: AsyncIterator[bytes], context: Any) -> bytes:
             sender = ANONYMOUS
             self._calls += 1
             try:
@@ -112,7 +114,7 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
                     raise Overloaded("too many calls are under way: send again later")
                 if self._doorkeeper is not None:
                     sender = await self._doorkeeper.sender(authorization_of(context.invocation_metadata()))
-                response, receipt = await self._export(signal, messages, sender)
+                response, receipt = await self._export(signal, context.read, sender)
                 if receipt is not None:
                     context.set_trailing_metadata(((HEADER, receipt),))
                 return response
@@ -130,13 +132,13 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         handler: Callable[[AsyncIterator[bytes], Any], Awaitable[bytes]] = export
         return grpc.stream_unary_rpc_method_handler(handler)  # senders see no difference; it leaves the reading to us
 
-    async def _export(self, signal: Signal, messages: AsyncIterator[bytes], sender: Sender) -> tuple[bytes, str | None]:
+    async def _export(self, signal: Signal, read: _Read, sender: Sender) -> tuple[bytes, str | None]:
         """A sender that goes away gives back its place, or ends its wait for one; what had arrived by then is stored."""
         largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
         async with contextlib.AsyncExitStack() as held:
             reservation = held.enter_context(self._limiter.reserve(None if self._lines is None else sender.account))
             async with self._place(sender):
-                message = await self._receive(messages)
+                message = await self._receive(read)
                 reservation.grow_to(len(message))
             arrived = _Arrived(signal, sender, message, min(largest, self._limits.message_bytes), reservation, held.pop_all())
             return await asyncio.shield(detached(self._store(arrived)))
@@ -170,14 +172,16 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
         except TimeoutError:
             raise Overloaded("too many messages are being received: send again later") from None
 
-    async def _receive(self, messages: AsyncIterator[bytes]) -> bytes:
+    async def _receive(self, read: _Read) -> bytes:
+        """Read the message; gRPC's iterator would hold it in a cycle of references until the garbage collection after next."""
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return await anext(messages)
+                message = await read()
         except TimeoutError:
             raise TooSlow(f"the message did not arrive within {self._limits.seconds:g} seconds") from None
-        except StopAsyncIteration:
-            raise Malformed("there is no message, or it is too large") from None
+        if not isinstance(message, bytes):
+            raise Malformed("there is no message, or it is too large")
+        return message
 
     async def _inflate(self, message: bytes, reserve: Callable[[int], None], largest: int) -> bytes:
         compression = compression_of(message)
