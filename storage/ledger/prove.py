@@ -12,7 +12,6 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog import Catalog
-from storage.catalog_removals import removals
 from storage.errors import StorageError
 from storage.layout import locate
 from storage.ledger.canonical import type_names
@@ -53,8 +52,13 @@ def prove(data: Path, catalog: Catalog, record_id: str) -> RecordProof:
 
     Raises `NotProven` when it is not stored, or was erased or expired; `LedgerError` when the ledger does not cover it or contradicts it.
     """
-    origin, entry, row = parse_record_id(record_id)
-    return prove_places(data, catalog, [_found(data, catalog, origin, entry, row)])
+    place = _found(data, catalog, *parse_record_id(record_id))
+    try:
+        return prove_places(data, catalog, [place])
+    except LedgerError:
+        if _is_gone(data, catalog, place):
+            raise NotProven(_PROVE, record_id, hint="it was erased or expired: at most its leaf hash is left") from None
+        raise
 
 
 def prove_places(data: Path, catalog: Catalog, places: Iterable[Place], more: Mapping[str, Any] | None = None) -> RecordProof:
@@ -141,17 +145,18 @@ def _found(data: Path, catalog: Catalog, origin: str, entry: int, row: int) -> P
     first = 0
     for table in (name for name in TABLES if name in tables):
         if first <= row < first + tables[table]["rows"]:
-            if row in Removed(data, origin, {entry}).rows(table, entry) or _is_gone(catalog, table, origin, entry):
-                raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint="it was erased or expired: at most its leaf hash is left")
             return Place(table, origin, entry, row)
         first += tables[table]["rows"]
     raise NotProven(_PROVE, f"{origin}/{entry}/{row}", hint=f"the entry has {first} rows")
 
 
-def _is_gone(catalog: Catalog, table: str, origin: str, entry: int) -> bool:
-    """Whether an order removed all rows of a table of an entry, which has no tombstones then."""
-    gone = (each for each in removals(catalog) if each.whole and (each.table, each.origin) == (table, origin))
-    return any(each.first <= entry <= each.last for each in gone)
+def _is_gone(data: Path, catalog: Catalog, place: Place) -> bool:
+    """Whether an order removed the record: it has a tombstone, or nothing is left of its table in the entry."""
+    from storage.catalog_removals import removals  # with all that orders need: only who asks for what is gone pays for it
+
+    gone = (each for each in removals(catalog) if each.whole and (each.table, each.origin) == (place.table, place.origin))
+    stones = Removed(data, place.origin, {place.entry}).rows(place.table, place.entry)
+    return place.row in stones or any(each.first <= place.entry <= each.last for each in gone)
 
 
 def _records(evidence: EntryEvidence) -> Iterable[dict[str, Any]]:

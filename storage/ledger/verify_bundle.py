@@ -491,7 +491,7 @@ class Bundle:
         for name, origin in stamps.items():
             same = not name.endswith(".checkpoint") or self.text(name).startswith(checkpoints[origin].body + "\n")
             need(same, f"{name} is not the checkpoint of the log")
-        wrong = sorted(needed ^ {name for name in self.files if name.startswith(("rows/", "ledger/")) and name not in stamps})
+        wrong = sorted(needed ^ {name for name in self.files if "/" in name and name not in stamps})
         need(not wrong, f"missing, or proven by nothing: {', '.join(wrong)}")
         return ", the time-stamps (`openssl ts -verify`)" if stamps else ""
 
@@ -553,7 +553,8 @@ def archived(data: bytes, name: str) -> dict[str, bytes]:
         for each in members:  # readers that go from one local header to the next must find the same files
             at, *local, name_bytes, extra_bytes = place, *struct.unpack("<4s2xHH4xIIIHH", data[place : place + 30])
             stated = [b"PK\x03\x04", each.flag_bits, each.compress_type, each.CRC, each.compress_size, each.file_size]
-            need((at, local) == (each.header_offset, stated) and each.compress_type in {0, 8}, f"{name} has a file of another form")
+            is_plain = each.compress_type in {0, 8} and each.external_attr >> 28 in {0, 8}  # no link
+            need((at, local) == (each.header_offset, stated) and is_plain, f"{name} has a file of another form")
             place += 30 + name_bytes + extra_bytes + each.compress_size
         need(data[place : place + 4] == b"PK\x01\x02", f"{name} has something between its files")
         need(sum(each.file_size for each in members) < MAX_BYTES, f"{name} is larger than any bundle")

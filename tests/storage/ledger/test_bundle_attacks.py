@@ -68,6 +68,7 @@ def test_a_value_is_of_its_own_type_only(value: object, kind: str) -> None:
         ({"rows/metrics.jsonl": b'{"value":1}\n'}, "proven by nothing: rows/metrics.jsonl"),
         ({LOG + "7.json": b"{}"}, "proven by nothing: " + LOG + "7.json"),
         ({"ledger/other/checkpoint": b"x"}, "proven by nothing: ledger/other/checkpoint"),
+        ({"more/rows.jsonl": b"{}\n"}, "proven by nothing: more/rows.jsonl"),
         ({"rows/spans.parquet": None}, "missing, or proven by nothing: rows/spans.parquet"),
         ({LOG + "timestamps/1.checkpoint": b"node/other\n9\nAAAA\n\n"}, "is not the checkpoint of the log"),
         ({"../outside": b"x"}, "line of the wrong form"),
@@ -186,12 +187,19 @@ def _renamed(files: Files) -> bytes:
     return digested(bytes(data))
 
 
+def _linked(files: Files) -> bytes:
+    data = bytearray(archived(files))
+    struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 38, 0o120777 << 16)  # what the first file is, on Unix
+    return digested(bytes(data))
+
+
 ARCHIVES: dict[str, tuple[Callable[[Files], bytes], str]] = {
     "a name twice": (lambda files: archived(files, twice="run.json"), "is not one folder"),
     "two folders": (lambda files: archived({**files, "../f/x": b""}, folder=""), "is not one folder"),
     "a file that is not listed": (_hidden, "something between its files"),
     "something before it": (lambda files: digested(b"#!/bin/sh\n" + archived(files)), "a file of another form"),
     "another size in front of a file": (_renamed, "a file of another form"),
+    "a link": (_linked, "a file of another form"),
     "a method that not every Python has": (lambda files: archived(files, method=zipfile.ZIP_LZMA), "a file of another form"),
     "no archive": (lambda _: digested(b"x" * 200), "form of evidence"),
 }
