@@ -26,6 +26,8 @@ ACTOR: Final = "user.id"
 BEHALF: Final = "auditlake.access.on_behalf_of"
 REASON: Final = "auditlake.access.reason"
 STATEMENT: Final = "auditlake.access.statement"
+CLIENT: Final = "client.address"
+VIA: Final = "auditlake.access.via"
 SEALED_HERE_BYTES: Final = 4 << 20
 """A command seals what is pending when it is no more than this: the backlog of a collector that stopped is none of its business."""
 Outcome = Literal["success", "failure", "requested"]
@@ -36,10 +38,12 @@ class AccessLog:
     """The access events of one process."""
 
     def __init__(
-        self, config: "Config", data: Path, *, on_behalf_of: str | None = None, scans: bool = True, origin: str = "access"
+        self, config: "Config", data: Path, *, on_behalf_of: str | None = None, scans: bool = True, via: Literal["cli", "dashboard"] = "cli"
     ) -> None:
         """`scans`: texts that the prefilter does not clear are given to Presidio, which takes seconds to load; otherwise pseudonyms
-        stand for them (`redaction.statement`). `origin` is the origin without the node. Raises `StorageError` or `RedactionError`.
+        stand for them (`redaction.statement`). The dashboard says itself who asks, and from where.
+
+        Raises `StorageError` or `RedactionError`.
         """
         from cli.configuration import cache_folder
         from redaction.cleared import Cleared
@@ -56,11 +60,14 @@ class AccessLog:
         self._policy = without_vault(config.redaction)
         in_force, folder = policy_hash(self._policy), cache_folder()
         self._cleared = None if scans or folder is None else Cleared(folder, in_force, self.pseudonym_key)
-        self._who: dict[str, AttributeValue] = {ACTOR: operating_user()}
+        self._who: dict[str, AttributeValue] = {ACTOR: operating_user(), VIA: via}
+        if via == "cli":
+            self._who[CLIENT] = client_address()
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
         node = config.parquet.node or node_name(socket.gethostname())
-        self._journal = Journal(data, f"{node}/{origin}", self._cleaned, in_force, time.time_ns)
+        origin = f"{node}/access" if via == "cli" else f"{node}/{via}/access"
+        self._journal = Journal(data, origin, self._cleaned, in_force, time.time_ns)
 
     @property
     def actor(self) -> str:
@@ -191,6 +198,11 @@ def operating_user() -> str:
     name = user_name(os.getuid())
     caller = os.environ.get("SUDO_USER")
     return f"{name} (sudo: {caller})" if caller and os.getuid() == 0 else name
+
+
+def client_address() -> str:
+    """Return from where this process is used: the address of the SSH session, else this machine's name."""
+    return (os.environ.get("SSH_CONNECTION") or "").partition(" ")[0] or socket.gethostname()
 
 
 def user_name(number: int) -> str:

@@ -1,16 +1,13 @@
 """The conversation of a run for a terminal: one line a part, bounded. Pure: messages of a reconstruction in, words out."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cli.figures import plural, short
+from cli.figures import plural, printable, short
 
 MOST_LINES: Final = 30
 WIDTH: Final = 160
 _MARKS: Final = {"tool_call": "→ ", "tool_result": "← ", "reasoning": "thinks: ", "blob": "content: ", "file": "file: "}
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What an agent says must not steer the terminal."""
 
 
 def lines(messages: Sequence[Mapping[str, Any]], *, most: int = MOST_LINES) -> list[tuple[str, str]]:
@@ -32,4 +29,4 @@ def _told(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             yield "", f"({plural(again, 'earlier message')} sent again)"
         speaker = f"{message['turn']} {message['role']}" + (f" ({message['agent_name']})" if several and message["agent_name"] else "")
         for part in message["parts"]:
-            yield speaker, _MARKS.get(part["type"], "") + _CONTROL.sub("�", short(shown(part), WIDTH))
+            yield speaker, _MARKS.get(part["type"], "") + printable(short(shown(part), WIDTH))

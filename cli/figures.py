@@ -1,7 +1,15 @@
 """Numbers for people, on a terminal: unknown is empty and never 0."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: object) -> str:
+    """Return a text of a record for a terminal, which it must not steer; lines and tabs stay."""
+    return _STEERING.sub("�", str(text))
 
 
 def duration(milliseconds: float | None) -> str:

@@ -9,6 +9,8 @@ from typing import Final
 
 import typer
 
+from cli.options import is_interrupt
+
 COMMANDS: Final = (
     "up", "demo", "collect", "validate", "doctor", "runs", "run", "query", "contract", "controls", "gate", "agents", "verify", "export",
     "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "retention", "hold", "erase", "alerts", "dashboard",
@@ -60,7 +62,7 @@ def _version(
 
 def _explain(error: Exception) -> None:
     """Exit with 2 and one line when `error` is of our own families, with 130 after Ctrl-C; otherwise return: the bug stays visible."""
-    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+    if is_interrupt(error):
         sys.exit(130)
     hint = getattr(error, "hint", None)
     if hint is not None:

@@ -70,6 +70,11 @@ def fail(message: str, hint: str | None = None, *, code: int = EXIT_USAGE) -> No
     raise typer.Exit(code)
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Whether it is Ctrl-C, or what DuckDB makes of it."""
+    return isinstance(error, KeyboardInterrupt) or (isinstance(error, RuntimeError) and str(error) == "Query interrupted")
+
+
 def data_directory(data: Path | None, config: Path | None = None) -> Path:
     """Return the data directory: the option, else the configuration's path, else that of the built-in configuration."""
     if data is not None:
@@ -150,6 +155,8 @@ def _print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | 
     from rich.table import Table
     from rich.text import Text
 
+    from cli.figures import printable
+
     if not records:
         typer.echo("no rows", err=True)
         return
@@ -159,7 +166,7 @@ def _print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | 
         numeric = all(isinstance(record.get(name), int | float) or record.get(name) is None for record in records)
         table.add_column(name, justify="right" if numeric else "left", overflow="fold", no_wrap=name.endswith("_id") or name == "started")
     for record in records:
-        table.add_row(*[Text(_cell(plain(record.get(name)))) for name in names])
+        table.add_row(*[Text(printable(_cell(plain(record.get(name))))) for name in names])
     console().print(table)
 
 

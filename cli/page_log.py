@@ -3,17 +3,15 @@
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from cli.reading import CLIENT, READS_TOGETHER, ROWS, VIA
+from cli.reading import READS_TOGETHER, ROWS
 
 if TYPE_CHECKING:
     from cli.access import AccessLog
     from collector.config import Config
     from dashboards.visits import Visit
     from storage.journal import AttributeValue
-
-ORIGIN: Final = "dashboard/access"
 
 
 class PageLog:
@@ -28,15 +26,15 @@ class PageLog:
 
     def __call__(self, visit: "Visit") -> None:
         """Make a visit durable. Raises `StorageError` or `RedactionError` when it cannot."""
-        from cli.access import ACTOR, STATEMENT
+        from cli.access import ACTOR, CLIENT, STATEMENT
 
-        more: dict[str, AttributeValue] = {VIA: "dashboard", ROWS: visit.rows}
+        more: dict[str, AttributeValue] = {ROWS: visit.rows}
         more |= {key: value for key, value in ((ACTOR, visit.reader), (CLIENT, visit.client), (STATEMENT, visit.statement)) if value}
         with self._lock:
             if self._log is None:
                 from cli.access import AccessLog
 
-                self._log = AccessLog(self._config, self._data, scans=False, origin=ORIGIN)
+                self._log = AccessLog(self._config, self._data, scans=False, via="dashboard")
             self._log.record(
                 f"page.{visit.page}" if visit.page != "download" else "export",
                 outcome="success" if visit.found else "failure",

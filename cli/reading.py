@@ -5,10 +5,9 @@ unless the configuration demands the record (`service.audit_reads: required`).
 """
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cli.options import fail
+from cli.options import fail, is_interrupt
 
 if TYPE_CHECKING:
     from cli.access import AccessLog, Outcome
@@ -27,10 +26,8 @@ if TYPE_CHECKING:
 READ: Final = "lake.read"
 EXPORT: Final = "lake.export"
 ROWS: Final = "auditlake.access.rows"
-VIA: Final = "auditlake.access.via"
 READS_TOGETHER: Final = 8
 """Where no sealer runs, so many reads are sealed together: it costs a command half a second."""
-CLIENT: Final = "client.address"
 UNKNOWN: Final = "lake"
 """The resource of a read of nothing in particular."""
 
@@ -50,6 +47,7 @@ class Reading:
         self._asked: dict[str, AttributeValue] = {} if statement is None else {"auditlake.access.statement": statement}
         self._told = False
         self._durable = False
+        self._telling: Future[None] | None = None
         self._beside = ThreadPoolExecutor(max_workers=1)
         self._opened = self._beside.submit(self._open)
 
@@ -58,7 +56,18 @@ class Reading:
 
         `resource` is what it was in the end; texts in `stored` come out of the lake.
         """
-        self._record("success", resource or self._resource, {ROWS: rows}, stored=stored)
+        self.tell(rows, resource=resource, stored=stored)
+        self.told()
+
+    def tell(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = ()) -> None:
+        """Begin to record it, as `shown` does, while what will be shown is made ready."""
+        self._told = True
+        self._telling = self._beside.submit(self._record, "success", resource or self._resource, {ROWS: rows}, stored=stored)
+
+    def told(self) -> None:
+        """Wait until what `tell` began is durable; rows may be shown when this returns. Exits with 2 when it is not and must."""
+        if self._telling is not None:
+            self._telling.result()
 
     def exporter(self) -> tuple[str, str]:
         """Return by whom and why something leaves the lake, as the record of it has both: redacted."""
@@ -74,6 +83,7 @@ class Reading:
     def failed(self, code: str) -> None:
         """Record that nothing was shown, unless something was."""
         if not self._told:
+            self._told = True
             self._record("failure", self._resource, {}, code=code)
 
     def show_reads(self) -> None:
@@ -107,11 +117,9 @@ class Reading:
         from redaction.errors import RedactionError
         from storage.errors import StorageError
 
-        self._told = True
-        told = {**self._asked, **more, CLIENT: client_address(), VIA: "cli"}
         try:
             asked = {"resource": resource, "reason": self._reason, "name": self._name}
-            self._log.record(self._action, outcome=outcome, code=code, more=told, stored=stored, **asked)
+            self._log.record(self._action, outcome=outcome, code=code, more={**self._asked, **more}, stored=stored, **asked)
             self._durable = True
         except (StorageError, RedactionError) as error:
             self._unrecorded(error)
@@ -156,7 +164,7 @@ def reading(
     clock: Callable[[], int] = time.time_ns,
 ) -> Iterator[Reading]:
     """Open the lake for a command as `cli.commands._lake.opened` does; the command says `shown` before it shows anything."""
-    from cli.commands._lake import opened
+    from cli.commands._lake import SeveralRuns, opened
     from storage.errors import QueryRefused, StorageError
 
     with ExitStack() as at_the_end, opened(data, command, abandoned_after=abandoned_after, clock=clock) as lake:
@@ -167,14 +175,15 @@ def reading(
         except StorageError as error:
             read.failed("refused" if isinstance(error, QueryRefused) else "failed")
             raise
+        except SeveralRuns as several:
+            read.shown(several.count)
+            fail(several.message, "write more of the id", code=several.exit_code)
         except typer.Exit:
             read.failed("unknown")
             raise
-
-
-def client_address() -> str:
-    """Return from where this command is used: the address of the SSH session, else this machine's name."""
-    return (os.environ.get("SSH_CONNECTION") or "").partition(" ")[0] or socket.gethostname()
+        except BaseException as error:
+            read.failed("interrupted" if is_interrupt(error) else "failed")
+            raise
 
 
 def filters(**options: str | Sequence[str] | None) -> str | None:

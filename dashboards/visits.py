@@ -1,7 +1,8 @@
 """Page views are audited: who looked at what, how many rows, from where; one event a view, not one a refresh (docs/access.md).
 
-A view begins when a page is opened, and again when it shows something else: another run, other filters. What is downloaded is an
-event of its own. `cli` gives what writes the events; without it (in tests of single pages) nothing is recorded.
+A view begins when a page is opened, and again when it shows something else: another run, other filters. What is opened within a page
+(the other runs of a session) and what is downloaded are events of their own. `cli` gives what writes the events; without it (in tests
+of single pages) nothing is recorded.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,12 +56,24 @@ def begin(record: Record, *, required: bool, user_header: str | None) -> None:
     st.session_state[_VISITOR] = Visitor(record=record, required=required, reader=reader, client=behind or st.context.ip_address)
 
 
-def saw(page: str, *, rows: int, resource: str | None = None, filters: Mapping[str, object] | None = None, found: bool = True) -> None:
-    """Record that a page is about to show `rows` rows, unless it did already. Ends the page when that is required and fails."""
+def saw(
+    page: str,
+    *,
+    rows: int,
+    resource: str | None = None,
+    filters: Mapping[str, object] | None = None,
+    found: bool = True,
+    part: str = "",
+) -> None:
+    """Record that a page is about to show `rows` rows, unless it did already. Ends the page when that is required and fails.
+
+    `part` is one of a page that shows others beside; a new view of the page is a new view of its parts.
+    """
     visitor: Visitor | None = st.session_state.get(_VISITOR)
     statement = " ".join(f"{name}={value!r}" for name, value in (filters or {}).items() if value is not None) or None
-    seen = (page, resource, statement)
-    if visitor is None or st.session_state.get(_SEEN) == seen:
+    view = (page, resource, statement)
+    seen: dict[str, object] = st.session_state.get(_SEEN, {})
+    if visitor is None or seen.get(part) == view:
         return
     try:
         visitor.record(_visit(visitor, VIEW, page, resource or page, rows, statement, found=found))
@@ -69,7 +82,8 @@ def saw(page: str, *, rows: int, resource: str | None = None, filters: Mapping[s
             st.error(f"This view cannot be recorded, so nothing is shown: {error}", icon=":material/visibility_off:")
             st.stop()
         st.warning(f"This view is not recorded: {error}", icon=":material/visibility_off:")
-    st.session_state[_SEEN] = seen
+    else:
+        st.session_state[_SEEN] = {**(seen if part else {}), part: view}
 
 
 def leaving(make: Callable[[], bytes], what: str, *, rows: int) -> Callable[[], bytes]:

@@ -56,7 +56,10 @@ TIMED: Final = ("spans", "events")
 _PLANNED_ROWS: Final = 1_000
 """DuckDB plans joins as if every file had as many rows as the first of the list, which is ours: rows of nothing but NULL."""
 _LITERAL: Final = re.compile(r"'[^']*(?:'|$)")
-_QUOTED: Final = re.compile(r'"[^"]*(?:"|$)')
+_ABOUT_VALUES: Final = (duckdb.DataError, duckdb.InvalidInputException, duckdb.NotSupportedError)
+"""Errors that tell a value of the row at which they arose, quoted or not; the others tell names."""
+_BEFORE_VALUE: Final = re.compile(r"[^:]*: [^:'\"]*")
+_BEHIND_VALUE: Final = re.compile(r"(?: to [A-Z]\w*(?:\([\d, ]*\))?)?(?: when casting from source column \w+)?$")
 _SETTINGS: Final = (
     "TimeZone = 'UTC'",
     "parquet_metadata_cache = true",
@@ -143,10 +146,14 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> Non
 
 def message_of(error: Exception | None, sql: str = "") -> str:
     """Return DuckDB's message in one line, without the texts that stand in the SQL as literals or in the rows that were read."""
-    line = _LITERAL.sub("'…'", str(error).split("\n\n", maxsplit=1)[0].replace("\n", " "))
+    line = str(error).split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    if isinstance(error, _ABOUT_VALUES) and (told := _BEFORE_VALUE.match(line)):
+        behind = _BEHIND_VALUE.search(line, told.end())
+        line = told[0] + ("'…'" + (behind[0] if behind else "") if told.end() < len(line) else "")
+    line = _LITERAL.sub("'…'", line)
     for literal in sorted({each[1:-1] for each in _LITERAL.findall(sql)}, key=len, reverse=True):
         line = line.replace(literal, "…") if len(literal) > 2 else line
-    return _QUOTED.sub('"…"', line) if isinstance(error, duckdb.ConversionException) else line  # elsewhere those are names
+    return line
 
 
 def explained(error: duckdb.Error | None, data: Path) -> StorageError:

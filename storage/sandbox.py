@@ -36,6 +36,7 @@ REFUSED_FUNCTIONS: Final = frozenset({
     "in_search_path", "nextval", "currval", "setval", "setseed", "sleep_ms", "stats", "vector_type", "write_log", "query", "query_table",
     "json_execute_serialized_sql", "json_deserialize_sql", "json_serialize_sql", "json_serialize_plan", "user_agent", "enable_profile",
     "disable_profile", "current_catalog", "current_user", "session_user", "user", "parse_duckdb_log_message",
+    "error",  # would show rows as a query that failed
     # one value of these can take gigabytes or minutes: the limits of memory and time take effect only between vectors
     "repeat", "lpad", "rpad", "levenshtein", "editdist3", "damerau_levenshtein",
 })  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from cli.figures import printable
 from cli.options import DEFAULT_CONFIG, EXIT_NO, data_directory, fail
 
 if TYPE_CHECKING:
@@ -84,13 +85,27 @@ def moment(text: str | None, option: str, now: datetime) -> datetime | None:
     return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC).replace(tzinfo=None)
 
 
-def one_run(lake: "Lake", text: str) -> str:
-    """Return the id of the run that `text` means: its id, one of its traces, or a beginning that no other has; else exits with 1."""
+class SeveralRuns(typer.Exit):
+    """A beginning that several runs have. Whoever reads the lake names them when that is recorded (`cli.reading`)."""
+
+    def __init__(self, text: str, candidates: Sequence[str], code: int) -> None:
+        super().__init__(code)
+        self.message = printable(f"several runs begin with {text}: {', '.join(candidates)} …")
+        self.count = len(candidates)
+
+
+def one_run(lake: "Lake", text: str, *, code: int = EXIT_NO) -> str:
+    """Return the id of the run that `text` means: its id, one of its traces, or a beginning that no other has; else exits with `code`."""
     from storage.runs import find
 
     candidates = find(lake, text)
     if len(candidates) > 1:
-        fail(f"several runs begin with {text}: {', '.join(candidates)} …", "write more of the id", code=EXIT_NO)
+        raise SeveralRuns(text, candidates, code)
     if not candidates:
-        fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?", code=EXIT_NO)
+        unknown_run(text, code=code)
     return candidates[0]
+
+
+def unknown_run(text: str, *, code: int = EXIT_NO) -> NoReturn:
+    """Exit with `code`: there is no such run."""
+    fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?", code=code)

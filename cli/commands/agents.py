@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.figures import duration
+from cli.figures import duration, printable
 from cli.options import DataOption, FormatOption, OutputFormat, console, print_rows
 
 STATE_STYLES = {"hung": "bold red", "down": "bold red", "late": "yellow", "alive": "green", "stopped": "dim"}
@@ -62,7 +62,9 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
     for name in names:
         table.add_column(name, justify="right" if name in NUMERIC else "left", overflow="fold")
     for row, told in zip(rows, shown, strict=True):
-        table.add_row(*[Text(told[name], style=STATE_STYLES.get(row["state"] or "", "") if name == "beat" else "") for name in names])
+        table.add_row(
+            *[Text(printable(told[name]), style=STATE_STYLES.get(row["state"] or "", "") if name == "beat" else "") for name in names]
+        )
     console().print(table)
 
 

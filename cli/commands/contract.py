@@ -3,15 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import EXIT_NO, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
+from cli.options import EXIT_NO, EXIT_USAGE, DataOption, FormatOption, OutputFormat, print_json, print_rows
 
 if TYPE_CHECKING:
     from storage.contract import Report
-    from storage.lake import Lake
 
 COLUMNS = ("requirement", "problem", "record_id")
 MOST_ROWS = 200
@@ -31,14 +30,15 @@ def contract(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Check a run's required fields, and a trace contract if one is given; exit 1 when something is missing."""
+    from cli.commands._lake import one_run, unknown_run
     from cli.reading import reading
     from storage.contract import check, load_contract
 
     wanted = None if file is None else load_contract(file)
     with reading(data, "contract", resource=run_id) as read:
-        report = check(read.lake, one_run(read.lake, run_id), wanted)
+        report = check(read.lake, one_run(read.lake, run_id, code=EXIT_USAGE), wanted)
         if report is None:
-            _unknown(run_id)
+            unknown_run(run_id, code=EXIT_USAGE)
         read.shown(len(report.gaps), resource=report.run_id, stored=[report.run_id])
         whole = not read.lake.damaged
     rows = [asdict(gap) for gap in report.gaps]
@@ -64,19 +64,3 @@ def _print_table(report: "Report", rows: list[dict[str, Any]]) -> None:
 
 def _told(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "record_id": row["record_id"] or "the run"}
-
-
-def one_run(lake: "Lake", text: str) -> str:
-    """Return the id of the run that `text` means; exits with 2 when none or several can be meant."""
-    from storage.runs import find
-
-    candidates = find(lake, text)
-    if len(candidates) > 1:
-        fail(f"several runs begin with {text}: {', '.join(candidates)} …", "write more of the id")
-    if not candidates:
-        _unknown(text)
-    return candidates[0]
-
-
-def _unknown(text: str) -> NoReturn:
-    fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import EXIT_NO, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
+from cli.options import EXIT_NO, EXIT_USAGE, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
 
 if TYPE_CHECKING:
     from storage.controls import Control, ControlResult
@@ -37,8 +37,7 @@ def controls(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Ask the audit controls what fails, with the records; exit 1 when one fails."""
-    from cli.commands._lake import moment
-    from cli.commands.contract import one_run
+    from cli.commands._lake import moment, one_run
     from cli.reading import filters, reading
     from storage.controls import built_in, chosen, evaluate, load_controls
 
@@ -51,7 +50,7 @@ def controls(
         fail(f"--since {since} is after --until {until}", "exchange them")
     told = filters(since=since, until=until, control=control, run=run, tenant=tenant, release=release)
     with reading(data, "controls", resource="controls", statement=told) as read:
-        runs = None if run is None else [one_run(read.lake, text) for text in run]
+        runs = None if run is None else [one_run(read.lake, text, code=EXIT_USAGE) for text in run]
         results = evaluate(
             read.lake, since=begun, until=ended, run_ids=runs, tenant=tenant, release=release, controls=asked, evidence_limit=evidence
         )

@@ -4,18 +4,19 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import conversation
-from cli.figures import cost, duration, plural, short, tokens
-from cli.options import EXIT_NO, AbandonedOption, DataOption, FormatOption, OutputFormat, fail, print_json, print_rows
+from cli.figures import cost, duration, plural, printable, short, tokens
+from cli.options import AbandonedOption, DataOption, FormatOption, OutputFormat, print_json, print_rows
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.text import Text
 
-    from storage.lake import Lake
+    from cli.reading import Reading
 
 ICONS = {
     "run": "▶", "agent": "◆", "model": "✦", "tool": "⚒", "retrieval": "⌕", "memory": "▤", "policy": "⚖", "approval": "☑", "eval": "★",
@@ -39,37 +40,25 @@ def run(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Reconstruct one run: what happened, why it stopped, what is missing; --format json gives all of it."""
+    from cli.commands._lake import one_run, unknown_run
     from cli.reading import reading
     from storage.ledger.verify_state import default_path
     from storage.runs import reconstruct
 
     with reading(data, "run", resource=run_id, abandoned_after=abandoned_after) as read:
-        found = reconstruct(read.lake, _one(read.lake, run_id), states=[default_path(read.lake.data, os.environ)])
+        found = reconstruct(read.lake, one_run(read.lake, run_id), states=[default_path(read.lake.data, os.environ)])
         if found is None:
-            _unknown(run_id)
+            unknown_run(run_id)
         name = str(found["run"]["run_id"])
-        read.shown(len(found["steps"]), resource=name, stored=[name])
+        read.tell(len(found["steps"]), resource=name, stored=[name])
+        if output is OutputFormat.table:
+            _print(found, read, most_lines=MOST_LINES if tree else SCREEN)
+            return
+        read.told()
         if output is OutputFormat.json:
             print_json(found)
-        elif output is not OutputFormat.table:
-            print_rows([{name: _flat(value) for name, value in step.items()} for step in found["steps"]], output)
         else:
-            _print(found, most_lines=MOST_LINES if tree else SCREEN)
-
-
-def _one(lake: "Lake", text: str) -> str:
-    from storage.runs import find
-
-    candidates = find(lake, text)
-    if len(candidates) > 1:
-        fail(f"several runs begin with {text}: {', '.join(candidates)} …", "write more of the id", code=EXIT_NO)
-    if not candidates:
-        _unknown(text)
-    return candidates[0]
-
-
-def _unknown(text: str) -> NoReturn:
-    fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake; is --data the right one?", code=EXIT_NO)
+            print_rows([{name: _flat(value) for name, value in step.items()} for step in found["steps"]], output)
 
 
 def _flat(value: object) -> object:
@@ -77,19 +66,27 @@ def _flat(value: object) -> object:
     return json.dumps(value, default=str, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
-def _print(found: Mapping[str, Any], *, most_lines: int) -> None:
-    """The explanation, then the tree of its steps."""
+def _print(found: Mapping[str, Any], read: "Reading", *, most_lines: int) -> None:
+    """The explanation, then the tree of its steps; made while the read is recorded, shown when it is."""
     from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False, emoji=False, markup=False, width=None if sys.stdout.isatty() else 240)
+    with console.capture() as screen:
+        _draw(console, found, most_lines)
+    read.told()
+    sys.stdout.write(screen.get())
+
+
+def _draw(console: "Console", found: Mapping[str, Any], most_lines: int) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
     from cli.explanation import explanation
     from storage.runs.clocks import begin_ns
 
-    console = Console(file=sys.stdout, highlight=False, emoji=False, markup=False, width=None if sys.stdout.isatty() else 240)
     console.print(_headline(found["run"]))
     for label, said, worrying in explanation(found):
-        console.print(Text(f"  {label:<10}", style="dim").append(said, style="yellow" if worrying else ""), soft_wrap=True)
+        console.print(Text(f"  {label:<10}", style="dim").append(printable(said), style="yellow" if worrying else ""), soft_wrap=True)
     steps: Sequence[Mapping[str, Any]] = found["steps"]
     branches: dict[str | None, Tree] = {None: Tree("", guide_style="dim", hide_root=True)}
     first_ns = min(begin_ns(step) for step in steps)
@@ -101,24 +98,24 @@ def _print(found: Mapping[str, Any], *, most_lines: int) -> None:
     if found["messages"]:
         console.print("Conversation", style="bold")
     for speaker, said in conversation.lines(found["messages"]):
-        console.print(Text(f"  {speaker:<14} ", style="dim").append(said), soft_wrap=True)
+        console.print(Text(f"  {printable(speaker):<14} ", style="dim").append(said), soft_wrap=True)
 
 
 def _headline(run: Mapping[str, Any]) -> "Text":
     from rich.text import Text
 
-    text = Text(f"{run['name'] or 'run'} ", style="bold").append(str(run["run_id"]), style="dim")
+    text = Text(f"{printable(run['name'] or 'run')} ", style="bold").append(printable(run["run_id"]), style="dim")
     text.append(f"  {run['status']}", style=STATUS_STYLES.get(run["status"], ""))
     parts = [run["stop_reason"], duration(run["duration_ms"]), cost(run["cost_usd"]), tokens(run), plural(run["steps"], "step")]
-    return text.append("  " + " · ".join(part for part in parts if part))
+    return text.append(printable("  " + " · ".join(part for part in parts if part)))
 
 
 def _line(step: Mapping[str, Any], first_ns: int) -> "Text":
     from rich.text import Text
 
     failed = step["status"] == "error"
-    text = Text(f"{ICONS.get(step['kind'], '·')} ").append(step["kind"], style="dim")
-    text.append(f" {short(step['name'])}", style="red" if failed else "")
+    text = Text(f"{ICONS.get(step['kind'], '·')} ").append(printable(step["kind"]), style="dim")
+    text.append(f" {printable(short(step['name']))}", style="red" if failed else "")
     skewed = step["clock_offset_ms"]
     offset = (step["start_ns"] - first_ns) / 1e6 + (skewed or 0)
     parts: list[str | None] = [f"+{duration(offset)}", duration(step["duration_ms"])]
@@ -132,4 +129,4 @@ def _line(step: Mapping[str, Any], first_ns: int) -> "Text":
         f"clock corrected by {duration(skewed)}" if skewed else None,
         *(f"{count} × {entity}" for entity, count in (step["redactions"] or {}).items()),
     ]
-    return text.append("  " + " · ".join(part for part in parts if part), style="dim")
+    return text.append(printable("  " + " · ".join(part for part in parts if part)), style="dim")

@@ -31,7 +31,7 @@ def page(context: Context) -> None:
     if found is None:
         visits.saw("run", resource=run_id[:ID_LENGTH], rows=0, found=False)
         _unknown(run_id)
-        _ask(context)
+        _ask(context, part="latest")
         return
     visits.saw("run", resource=str(found["run"]["run_id"]), rows=len(found["steps"]))
     live = found["run"]["status"] == "running"
@@ -124,6 +124,7 @@ def _related(context: Context, found: dict[str, Any]) -> None:
         answer = reads.ask(
             context.data, "run_related", from_time=None, session_id=run["session_id"], tenant=run.get("tenant"), run_id=run["run_id"]
         )
+        visits.saw("run", resource=str(run["run_id"]), rows=len(answer.rows), filters={"session": run["session_id"]}, part="session")
         with panel("Other runs of the session", answer, key="related"):
             if not answer.rows:
                 empty("It is the only run of its session.", "Runs with the same session id and tenant are listed here.")
@@ -148,7 +149,7 @@ def _unknown(run_id: str) -> None:
     )
 
 
-def _ask(context: Context) -> None:
+def _ask(context: Context, *, part: str = "") -> None:
     st.title("Run", anchor=False)
     with st.form("find", border=False):
         text = st.text_input("Run id", placeholder="the id of a run", key="ask")
@@ -156,6 +157,7 @@ def _ask(context: Context) -> None:
             st.switch_page(context.links["run"], query_params={"run": text.strip()[:ID_LENGTH]})
     window = context.window("24h")
     answer = reads.in_window(context.data, "runs_latest", window)
+    visits.saw("run", resource="latest runs", rows=len(answer.rows), filters={"range": window.name}, part=part)
     with panel("Latest runs", answer, key="latest"):
         if not answer.rows:
             empty("No runs in the last 24 hours.", "Send spans over OTLP to the collector: ports 4317 (gRPC) and 4318 (HTTP).")

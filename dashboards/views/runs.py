@@ -46,6 +46,7 @@ def _text(where: Any) -> str | None:
 def _filters(context: Context, window: Window) -> dict[str, Any]:
     """The widgets, as the parameters of the query."""
     offered = reads.filter_options(context.data, window.start)
+    visits.saw("runs", resource="filters", rows=sum(map(len, offered.values())), filters={"range": window.name})
     first, second = st.columns(4), st.columns(4)
     chosen = {
         "statuses": first[0].multiselect("Status", STATUSES, key="statuses", bind="query-params", placeholder="any"),
@@ -86,7 +87,8 @@ def _list(context: Context, window: Window, chosen: dict[str, Any], sort: str, s
         number = 1
         answer = _page(context, window, chosen, sort, size, number)
     total = answer.first.get("total", 0)
-    visits.saw("runs", rows=len(answer.rows), filters={"range": window.name, **chosen, "sort": sort, "page": number})
+    asked = {"range": window.name, **chosen, "sort": sort, "page": number}
+    visits.saw("runs", rows=len(answer.rows), filters=asked, part="list")
     if not answer.rows:
         with place.container(border=True):
             if any(value is not None for value in chosen.values()):

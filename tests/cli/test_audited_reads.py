@@ -17,7 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.access import AccessLog
-from cli.commands import agents, contract, doctor, export, query, run, runs
+from cli.commands import agents, contract, controls, doctor, export, query, run, runs
 from cli.page_log import configured
 from cli.reading import READS_TOGETHER
 from collector.node import node_name
@@ -47,7 +47,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def invoke(*arguments: object) -> Result:
     app = typer.Typer()
-    for module in (agents, contract, export, query, run, runs):
+    for module in (agents, contract, controls, export, query, run, runs):
         module.register(app)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -110,6 +110,47 @@ def test_an_attempt_that_shows_nothing_is_recorded_too(data: Path, words: list[s
     assert invoke(*words, "--data", data).exit_code == exit_code
     (event,) = recorded(data)
     assert (event["outcome"], event["reason_code"], event["rows"]) == (outcome, code, None)
+
+
+def ambiguous(data: Path) -> str:
+    """A lake with two runs whose ids begin alike."""
+    other = span("answer", run="7d9eeeee", trace="e" * 32, id="e" * 16, step_kind="agent")
+    agent = span("answer", run="7d9f0c6e", trace="a" * 32, id="b" * 16, step_kind="agent")
+    shutil.rmtree(data)
+    write_lake(data, spans=[agent, other])
+    return "7d9"
+
+
+@pytest.mark.parametrize("words", [["run"], ["contract"], ["export", "--fixture"], ["controls", "--run"]], ids=lambda words: words[0])
+def test_ids_that_begin_alike_are_told_when_that_is_recorded(data: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]) -> None:
+    """They are out of the lake, like everything else; where a record is required, they are not told without."""
+    prefix = ambiguous(data)
+    result = invoke(*words, prefix, "--data", data)
+    assert "7d9eeeee, 7d9f0c6e" in result.stderr
+    (event,) = recorded(data)
+    assert (event["outcome"], event["rows"]) == ("success", 2)
+    demand_a_record(data)
+    monkeypatch.setattr(journal, "LOCK_WAIT_SECONDS", 0.05)
+    with FileLock(data / "wal" / NODE / "access" / "LOCK", "hold it"):
+        result = invoke(*words, prefix, "--data", data)
+    assert "nothing is shown" in result.stderr
+    assert "7d9eeeee" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), "interrupted"), (RuntimeError("Query interrupted"), "interrupted"), (ValueError(), "failed")]
+)
+def test_a_read_that_does_not_end_is_recorded(data: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: str) -> None:
+    """Ctrl-C, and what no command expects."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Lake, "query", broken)
+    invoke("query", "SELECT 1", "--data", data)
+    monkeypatch.undo()
+    (event,) = recorded(data)
+    assert (event["outcome"], event["reason_code"], event["statement"]) == ("failure", code, "SELECT 1")
 
 
 def test_from_where_is_the_ssh_session_that_the_command_runs_in(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:

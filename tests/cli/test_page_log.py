@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from cli.access import AccessLog
 from cli.commands.dashboard import SCRIPT
-from cli.page_log import ORIGIN, PageLog, configured
+from cli.page_log import PageLog, configured
 from dashboards.visits import Visit
 from storage.lake import Lake
 from tests.lake_builder import span, write_lake
@@ -33,7 +33,7 @@ def visit(**given: Any) -> Visit:
 
 
 def recorded(data: Path) -> list[dict[str, Any]]:
-    AccessLog(configured(None), data, scans=False, origin=ORIGIN).seal()
+    AccessLog(configured(None), data, scans=False, via="dashboard").seal()
     with Lake.open(data) as lake:
         return lake.query("SELECT * FROM access_log ORDER BY time").to_pylist(maps_as_pydicts="lossy")
 

@@ -54,6 +54,16 @@ def test_runs_prints_rows_of_the_view_as_json_alone(data: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_what_an_agent_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    """Escape sequences could hide rows from whoever looks for them."""
+    write_lake(tmp_path, spans=[span("a\x1b[2Jb\x9bc", run="r1", trace="t1", step_kind="agent", agent_name="x\x1b[8m")])
+    for words in (["runs", "--since", "all"], ["run", "r1"], ["query", "SELECT name, agent_name FROM spans"]):
+        result = invoke(*words, "--data", tmp_path)
+        assert result.exit_code == 0
+        assert not {"\x1b", "\x9b"}.intersection(result.stdout), words
+        assert "�" in result.stdout
+
+
 def test_runs_says_when_the_list_is_cut(data: Path) -> None:
     result = invoke("runs", "--data", data, "--since", "all", "--limit", "1", "--format", "json")
     assert len(json.loads(result.stdout)) == 1

@@ -71,13 +71,23 @@ def test_another_run_is_another_visit_and_one_that_is_not_there_is_told(full_lak
     app = show("run", full_lake, run=fixture_lake.RUN_SUPPORT)
     app.query_params["run"] = "nope"
     app.run()
-    assert [(visit.resource, visit.found, visit.rows) for visit in SEEN] == [(fixture_lake.RUN_SUPPORT, True, 14), ("nope", False, 0)]
+    told = [(visit.resource, visit.found, visit.rows) for visit in SEEN]
+    assert told[:2] == [(fixture_lake.RUN_SUPPORT, True, 14), ("nope", False, 0)]
+    assert [resource for resource, *_ in told[2:]] == ["latest runs"]  # which that page offers
+
+
+def test_what_a_page_offers_to_open_is_a_visit(full_lake: Path) -> None:
+    """The newest runs, where the address names none."""
+    show("run", full_lake).run()
+    (visit,) = SEEN
+    assert (visit.page, visit.resource, visit.found, visit.statement) == ("run", "latest runs", True, "range='24h'")
 
 
 def test_a_list_is_a_visit_for_each_choice_of_filters(full_lake: Path) -> None:
     app = show("runs", full_lake, statuses="error")
     app.text_input(key="text").set_value("no-such-text").run()
-    first, second = SEEN
+    names, first, second = SEEN
+    assert (names.page, names.resource, names.rows > 0) == ("runs", "filters", True)
     assert (first.page, first.rows > 0, "statuses=['error']" in str(first.statement)) == ("runs", True, True)
     assert (second.rows, "text='no-such-text'" in str(second.statement)) == (0, True)
 
@@ -87,17 +97,19 @@ def test_overview_is_one_visit(full_lake: Path) -> None:
     assert [(visit.page, visit.rows > 0) for visit in SEEN] == [("overview", True)]
 
 
-def test_a_page_that_cannot_be_recorded_says_so(full_lake: Path) -> None:
+def test_a_page_that_cannot_be_recorded_says_so_as_long_as_that_is_so(full_lake: Path) -> None:
     app = show("run", full_lake, refused=True, run=fixture_lake.RUN_SUPPORT)
+    app.run()
     assert "not recorded" in app.warning[0].value
     assert "mount it writable" in app.warning[0].value
     assert app.metric
 
 
-def test_a_page_that_has_to_be_recorded_is_not_shown_without(full_lake: Path) -> None:
-    app = show("run", full_lake, refused=True, required=True, run=fixture_lake.RUN_SUPPORT)
+@pytest.mark.parametrize(("page", "query"), [("run", {"run": fixture_lake.RUN_SUPPORT}), ("run", {}), ("runs", {})])
+def test_a_page_that_has_to_be_recorded_is_not_shown_without(full_lake: Path, page: str, query: dict[str, str]) -> None:
+    app = show(page, full_lake, refused=True, required=True, **query)
     assert "nothing is shown" in app.error[0].value
-    assert not app.metric
+    assert not [*app.metric, *app.multiselect, *app.expander, *app.dataframe]
 
 
 def test_a_download_is_recorded_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,8 @@ def test_parameters_are_bound_and_extra_ones_ignored(lake: Lake) -> None:
 def test_mistakes_are_explained(lake: Lake) -> None:
     with pytest.raises(QueryRefused, match="statuss"):
         lake.query("SELECT statuss FROM runs")
+    with pytest.raises(QueryRefused, match="Could not convert string '…' to INT32 when casting from source column name"):
+        lake.query("SELECT name::INTEGER FROM spans")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +194,13 @@ def test_mistakes_are_explained(lake: Lake) -> None:
         "SELECT printf('%d canary', name) FROM spans",
         "SELECT 'a canary' + 1",
         "SELECT interval 'a canary'",
+        "SELECT error(name) FROM spans",
+        "SELECT strptime(name, '%Y') FROM spans",
+        "SELECT regexp_matches('x', '(' || name) FROM spans",
+        "SELECT regexp_matches('x', '(parquet ' || name) FROM spans",
+        "SELECT ('it''s ' || name)::INTEGER FROM spans",
+        "SELECT ('{' || name)::JSON FROM spans",
+        "SELECT now() AT TIME ZONE name FROM spans",
     ],
 )
 def test_errors_hold_neither_literals_nor_rows(tmp_path: Path, text: str) -> None:
