@@ -34,7 +34,9 @@ def salted_forms(rows: pa.RecordBatch) -> pa.Array:
         column = rows.column(name)
         if name == SALT or column.null_count == len(column):
             continue
-        if pa.types.is_dictionary(column.type):
+        if (value := _only(column)) is not None:
+            pieces.append(_named(name, value)[0].as_py())
+        elif pa.types.is_dictionary(column.type):
             pieces.append(_named(name, column.dictionary).take(column.indices))
         elif column.null_count:
             pieces.append(_named(name, column))
@@ -42,6 +44,19 @@ def salted_forms(rows: pa.RecordBatch) -> pa.Array:
             pieces += [f"{name}=".encode(), *_pieces(column)]
     texts = _joined(pieces, skip_null=True)
     return pc.if_else(salt.is_valid(), texts, _NULL) if salt.null_count else texts
+
+
+def _only(column: pa.Array) -> pa.Array | None:
+    """The value that all rows have, where that is cheap to tell: most columns of a seal have one, which is put together once."""
+    if column.null_count:
+        return None
+    if pa.types.is_dictionary(column.type):
+        return column.dictionary if len(column.dictionary) == 1 and not column.dictionary.null_count else None
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_timestamp(kind)):
+        return None
+    least, most = pc.min_max(column).values()
+    return column.slice(0, 1) if least == most else None
 
 
 def _named(name: str, column: pa.Array) -> pa.Array:

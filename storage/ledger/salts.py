@@ -45,8 +45,9 @@ def own_salts(salts: pa.Array, numbers: pa.Array) -> pa.Array:
     derived = pc.fill_null(pc.and_(pc.equal(lengths, SEED_BYTES), numbers.is_valid()), fill_value=False)
     if not pc.any(derived).as_py():
         return own
-    pairs = zip(salts.filter(derived).to_pylist(), numbers.filter(derived).to_pylist(), strict=True)
-    found = [sha256(b"%b%b%d" % (SEED_MARK, seed, number)).digest()[:SALT_BYTES] for seed, number in pairs]
+    digits = numbers.filter(derived).cast(pa.int64()).cast(pa.large_string()).cast(_BYTES)  # either can be a dictionary
+    texts = pc.binary_join_element_wise(pa.scalar(SEED_MARK, _BYTES), salts.filter(derived), digits, pa.scalar(b"", _BYTES))
+    found = [sha256(text).digest()[:SALT_BYTES] for text in texts.to_pylist()]
     return pc.replace_with_mask(own, derived, pa.array(found, _BYTES))
 
 
