@@ -4,6 +4,8 @@ BIN := .venv/bin
 NODE_LOCK := tests/conformance/node/package-lock.json
 NPM_CI := ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
 DATA ?= auditlake-data
+# Three for two cores: tests wait for disks, browsers and alerts.
+TESTERS ?= 3
 TYPES = $(BIN)/mypy && $(BIN)/mypy --strict -p auditlake
 # Bytecode of what is imported is written when it is imported: that of all libraries takes half a minute.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
@@ -27,7 +29,7 @@ run: .venv/.runtime ## the same without samples
 # The types are checked beside the tests, which leave processors idle now and then, and told after them.
 test: style ## format, lint, types, architecture, tests
 	@{ $(TYPES); } >.venv/types.log 2>&1 & types=$$!; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	wait $$types; types=$$?; cat .venv/types.log; test $$tests = 0 -a $$types = 0
 
 lint: style ## format, lint, types and architecture only
