@@ -5,7 +5,7 @@ from, to decorate with and to annotate with; whoever makes use of one is refused
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -37,8 +37,6 @@ class Absent(metaclass=_Absence):
 
 
 class _Module(ModuleType):
-    __path__: Sequence[str] = ()
-
     def __getattr__(self, name: str) -> Any:
         return getattr(Absent, name)
 
