@@ -76,6 +76,35 @@ class FailingDisk:
         DISK.unlink(path)
 
 
+class PowerLoss(FailingDisk):
+    """Remembers which names no sync of their folder made durable: a power loss may take any of them back, in any order."""
+
+    def __init__(self, at: int, *, unsynced: list[tuple[Path, bytes | None]] | None = None) -> None:
+        """Dies at a call that names files or makes names durable; `unsynced` goes on from the process before."""
+        super().__init__(at, crash=True, operations=("replace", "sync_directory"))
+        self.unsynced = [] if unsynced is None else unsynced
+
+    def replace(self, source: Path, target: Path) -> None:
+        before = target.read_bytes() if target.exists() else None
+        super().replace(source, target)
+        self.unsynced.append((target, before))
+
+    def sync(self, descriptor: int) -> None:
+        self._step("sync")  # it is not the power that is lost
+
+    def sync_directory(self, path: Path) -> None:
+        self._step("sync_directory")
+        self.unsynced[:] = [(target, before) for target, before in self.unsynced if target.parent != path]
+
+    def lose(self, step: int) -> None:
+        """Take every `step`-th of these names back, the newest first."""
+        for target, before in self.unsynced[::-step]:
+            if before is not None:
+                target.write_bytes(before)
+            elif target.exists():
+                target.unlink()
+
+
 class OrderedDisk(Disk):
     """Remembers in which order files were made durable."""
 

@@ -9,7 +9,7 @@ import orjson
 
 from storage.catalog import Catalog
 from storage.durable import hint_for
-from storage.ledger.errors import LedgerError
+from storage.ledger.errors import LedgerError, NoteError
 from storage.ledger.keys import known_verifiers
 from storage.ledger.merkle import EMPTY_ROOT
 from storage.ledger.note import Checkpoint, opened, split
@@ -55,7 +55,10 @@ class Log:
         note = self.checkpoint()
         if note is None:
             return Checkpoint(self.origin, 0, EMPTY_ROOT)
-        return Checkpoint.parse(split(note)[0])
+        try:
+            return Checkpoint.parse(split(note)[0])
+        except NoteError as error:
+            raise NoteError("read a checkpoint", self.folder / "checkpoint", hint=f"{error.hint}; restore the ledger's folder") from None
 
     @property
     def size(self) -> int:

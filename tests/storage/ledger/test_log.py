@@ -13,7 +13,7 @@ from storage.ledger.log_writer import KEPT, Ledger, LogWriter
 from storage.ledger.merkle import leaf_hash
 from storage.ledger.note import VerifierKey
 from storage.ledger.tiles import decode_bundle, encode_bundle
-from tests.failing_disk import Crash, FailingDisk
+from tests.failing_disk import Crash, FailingDisk, PowerLoss
 from tests.storage.ledger.log_records import CALLS, NOW_NS, ORIGIN, SECOND_NS, advance, head_of, records
 
 
@@ -100,6 +100,39 @@ def test_a_crash_at_any_call_of_the_disk_leaves_a_log_that_verifies_and_goes_on(
         if not disk.failed:
             return
     pytest.fail("more calls than expected")
+
+
+@pytest.mark.parametrize(("step", "restarted"), [(1, True), (2, False)])
+def test_a_power_loss_at_any_moment_leaves_a_checkpoint_over_what_is_durable(tmp_path, step, restarted):
+    """Names that were not synced may be gone: also those that a killed process left and the next one found.
+
+    A checkpoint whose own name is lost is signed again over the same entries, which the catalog has.
+    """
+    with closing(Catalog.open(tmp_path / "prepared")) as catalog:
+        catalog.append_log(records(0, 255))
+        advance(tmp_path / "prepared", catalog, ORIGIN, Keys(tmp_path / "prepared"), now_ns=NOW_NS)
+        catalog.append_log(records(255, 2))
+    at, crashed = 0, True
+    while crashed:
+        data = tmp_path / str(at)
+        shutil.copytree(tmp_path / "prepared", data)
+        with closing(Catalog.open(data)) as catalog:
+            disk = PowerLoss(at)
+            with suppress(Crash):
+                advance(data, catalog, ORIGIN, Keys(data), now_ns=NOW_NS, fs=disk)
+            crashed, left = disk.failed, Log(data, ORIGIN).size
+            if restarted:
+                advance(data, catalog, ORIGIN, Keys(data), now_ns=NOW_NS, fs=PowerLoss(-1, unsynced=disk.unsynced))
+            disk.lose(step)
+            size = head_of(data).size
+            assert size in {255, 257}
+            if not crashed or (restarted and left == 255):
+                assert size == 257  # whoever signed it returned
+            assert len(list(Log(data, ORIGIN).entries())) == size
+            advance(data, catalog, ORIGIN, Keys(data), now_ns=NOW_NS, fs=PowerLoss(-1))
+            assert head_of(data).size == 257
+        at += 1
+    assert at > 10
 
 
 def test_a_full_disk_is_told_and_the_log_goes_on_later(tmp_path, catalog):
@@ -198,6 +231,8 @@ def test_an_unreadable_checkpoint_is_told_and_other_logs_go_on(tmp_path, catalog
     failed = writer.catch_up(NOW_NS, 60 * SECOND_NS)
     assert list(failed) == [ORIGIN]
     assert isinstance(failed[ORIGIN], NoteError)
+    with pytest.raises(NoteError, match=f"{ORIGIN}/checkpoint.*restore the ledger's folder"):
+        status(tmp_path, catalog)
     assert head_of(tmp_path, "node/access").size == 2
 
 
