@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Final
 
 import orjson
+import structlog
 
 from collector.health import OK
+from storage.durable import hint_for
 
 NAME: Final = "anchors.json"
+HANGS_NS: Final = 60 * 1_000_000_000
+"""Requests end by themselves long before that; what a mount does that is away does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,8 @@ class Board:
         self._path = data / "ledger" / NAME
         self._clock = clock
         self._lock = threading.Lock()
+        self._begun: dict[tuple[str, str, str], int] = {}
+        self._is_written = True
         self._standings = {(each.kind, each.target, each.origin): each for each in standings(data)}
 
     def keep(self, targets: set[tuple[str, str]]) -> None:
@@ -54,6 +60,24 @@ class Board:
         with self._lock:
             return self._standings.get((kind, target, origin), Standing(kind=kind, target=target, origin=origin))
 
+    def begun(self, standing: Standing) -> None:
+        """Note that a target is given a checkpoint now."""
+        with self._lock:
+            self._begun[standing.kind, standing.target, standing.origin] = self._clock()
+
+    def hanging(self) -> list[Standing]:
+        """Note which targets have not answered for a minute, and return how they stand."""
+        with self._lock:
+            late = [key for key, since in self._begun.items() if self._clock() - since >= HANGS_NS]
+            for key in late:
+                before = self._standings.get(key, Standing(kind=key[0], target=key[1], origin=key[2]))
+                since = before.failing_since_ns or self._clock()
+                trouble = "it has not answered for a minute: is the file system or the network away?"
+                self._standings[key] = replace(before, trouble=trouble, reason="hangs", failing_since_ns=since)
+            if late:
+                self._write()
+            return [self._standings[key] for key in late]
+
     def published(self, before: Standing, *, digest: str, size: int) -> Standing:
         """Note that a target has a checkpoint."""
         fresh = Standing(kind=before.kind, target=before.target, origin=before.origin, digest=digest, size=size, at_ns=self._clock())
@@ -66,16 +90,27 @@ class Board:
 
     def _put(self, standing: Standing) -> Standing:
         with self._lock:
-            self._standings[standing.kind, standing.target, standing.origin] = standing
+            key = standing.kind, standing.target, standing.origin
+            self._standings[key] = standing
+            self._begun.pop(key, None)
             self._write()
         return standing
 
     def _write(self) -> None:
-        """Replace the file; what it says need not survive a crash. Raises OSError."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        """Replace the file; what it says need not survive a crash, and a full disk keeps no checkpoint from leaving it."""
         temporary = self._path.with_name(f".{NAME}.tmp")
-        temporary.write_bytes(orjson.dumps([asdict(each) for each in self._standings.values()]))
-        temporary.replace(self._path)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(orjson.dumps([asdict(each) for each in self._standings.values()]))
+            temporary.replace(self._path)
+        except OSError as error:
+            if self._is_written:
+                structlog.get_logger(__name__).warning(
+                    "how the anchors stand cannot be written", path=str(self._path), hint=hint_for(error)
+                )
+            self._is_written = False
+        else:
+            self._is_written = True
 
 
 def standings(data: Path) -> list[Standing]:

@@ -32,6 +32,7 @@ TOLD_NS: Final = 300 * 1_000_000_000
 POLICY: Final = "own"
 """The policy hash of these events: they hold names and words of ours alone."""
 LAST_ROUND_SECONDS: Final = 1.0
+LOOK_SECONDS: Final = 10.0
 Tell = Callable[[Standing], None]
 
 
@@ -44,7 +45,9 @@ def anchor(data: Path, node: str, ledger: LedgerConfig, _idle: bool, stop: threa
     threads = [threading.Thread(target=run, args=(data, each, board, teller.tell, stop), name=each.name, daemon=True) for each in found]
     for thread in threads:
         thread.start()
-    stop.wait()
+    while not stop.wait(LOOK_SECONDS):
+        for standing in board.hanging():
+            teller.tell(standing)
     deadline = time.monotonic() + LAST_ROUND_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -75,6 +78,7 @@ def publish_all(data: Path, target: Target, board: Board, tell: Tell) -> None:
             digest = sha256(note.encode()).hexdigest()
             if not note or (digest == before.digest and not before.trouble):
                 continue
+            board.begun(before)
             target.publish(log, note)
             after = board.published(before, digest=digest, size=Checkpoint.parse(split(note)[0]).size)
         except StorageError as error:

@@ -2,14 +2,13 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from collector.anchoring.board import Board, Standing, standings, state
+from collector.anchoring.board import HANGS_NS, Board, Standing, standings, state
 from collector.anchoring.process import TOLD_NS, Teller, anchor, publish_all, run
 from collector.anchoring.targets import Target, targets
 from collector.config import DEFAULT, parse
@@ -24,6 +23,7 @@ from storage.ledger.log import Log
 from storage.ledger.log_writer import Ledger
 from storage.ledger.stamping import answers
 from storage.ledger.witness import Witness
+from tests.collector import witness_served
 from tests.collector.anchoring.answering import answering
 from tests.collector.witness_served import served
 from tests.polling import wait_until
@@ -41,11 +41,7 @@ def log(tmp_path: Path) -> WrittenLog:
     return made
 
 
-@pytest.fixture
-def witness(tmp_path: Path, log: WrittenLog) -> Iterator[Witness]:
-    made = Witness(tmp_path / "witness", "example.com/w", {ORIGIN: [log.signer.verifier]}, clock=lambda: NOW_S)
-    yield made
-    made.close()
+witness = witness_served.witness
 
 
 def config(**fields: Any) -> LedgerConfig:
@@ -130,6 +126,36 @@ def test_a_target_that_is_away_is_tried_again_and_named_meanwhile(log: WrittenLo
     stop.set()
     thread.join(10)
     assert [(each.size, each.trouble, each.failing_since_ns) for each in standings(log.data)] == [(3, "", 0)]
+
+
+def test_a_target_that_neither_takes_nor_refuses_is_named_meanwhile(log: WrittenLog) -> None:
+    """A mount whose server is away holds who writes there, for hours."""
+    now = [1]
+    data = log.data
+    board, said = Board(data, clock=lambda: now[0]), list[tuple[int, str]]()
+
+    class Held(Away):
+        def publish(self, log: Log, note: str) -> None:
+            for passed in (HANGS_NS - 1, 1):
+                now[0] += passed
+                said.append((len(board.hanging()), state(data)))
+
+    log.grow(1)
+    publish_all(log.data, Held(), board, nothing)
+    assert [count for count, _ in said] == [0, 1]
+    assert (said[0][1], said[1][1].startswith("degraded: copy away, node/collector: it has not answered")) == ("ok", True)
+    assert (board.hanging(), state(log.data)) == ([], "ok"), "it took it at last"
+
+
+def test_a_board_that_cannot_be_written_keeps_no_checkpoint_from_leaving(log: WrittenLog) -> None:
+    other = WrittenLog(log.data, "other/collector")
+    target, board = Away(), Board(log.data)
+    target.error = None
+    for each in (log, other):
+        each.grow(1)
+    (log.data / "ledger" / "anchors.json").mkdir()
+    publish_all(log.data, target, board, nothing)
+    assert target.attempts == 2
 
 
 def test_a_defect_in_a_target_does_not_end_it(log: WrittenLog) -> None:

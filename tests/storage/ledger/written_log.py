@@ -24,7 +24,8 @@ class WrittenLog:
     def grow(self, count: int, text: str = "entry", *, time_s: int = NOW_S) -> str:
         """Append entries and return the new checkpoint."""
         folder = log_folder(self.data, self.origin)
-        root = TileWriter(folder).append(self.size, [f"{text} {self.size + each}".encode() for each in range(count)])
+        added = [f"{text} {self.size + each}".encode() for each in range(count)]
+        root = TileWriter(folder).append(self.size, added) if added else self.head.root
         self.size += count
         body = Checkpoint(self.origin, self.size, root).body()
         note = signed(body, [self.signer.sign(body), self.signer.cosign(body, time_s)])
