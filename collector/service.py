@@ -37,7 +37,7 @@ from collector.recovery import Known, recent_digests
 from collector.reload import Load, Outcome, Reloader
 from collector.reporter import Reporter
 from collector.resends import Resends
-from collector.tasks import background
+from collector.tasks import Entered, background
 from collector.telemetry import Telemetry
 from collector.timed_writer import TimedWriter
 from storage.catalog import Catalog
@@ -74,11 +74,12 @@ class Behind(Protocol):
     def checks(self) -> Mapping[str, Check]: ...
 
 
-class Collector:
+class Collector(Entered):
     """Everything that one collector runs. Entered: requests are taken. Left: everything taken is sealed."""
 
     def __init__(self, config: Config, *, data: Path, host: Host, behind: Behind, number: int | None = None) -> None:
         """`number` says which of several workers it is, that share their ports; None: there is no other."""
+        super().__init__()
         self._config = config
         self._host = host
         self._data = data
@@ -86,26 +87,9 @@ class Collector:
         self._is_first = number in {None, 1}  # what concerns the data directory is told once
         self._node = node_of(config)
         self.origin = origin_of(self._node, number)
-        self._stack = contextlib.AsyncExitStack()
         self._listeners = Listeners(config, shared=not self._alone)
         self._behind = behind
         self._tasks: list[asyncio.Task[None]] = []
-        self._reload_asked = asyncio.Event()
-
-    async def __aenter__(self) -> "Collector":
-        try:
-            await self._start()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
-
-    def reload(self) -> None:
-        """Ask for the configuration to be read again; safe in a signal handler of the loop."""
-        self._reload_asked.set()
 
     @property
     def ports(self) -> Ports:

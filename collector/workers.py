@@ -7,7 +7,6 @@ closed at once, and sealed, while the others go on.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -23,7 +22,7 @@ from collector.listening import Ports
 from collector.reload import in_force
 from collector.reservation import Reservation
 from collector.service import Host, close_left_over, node_of, origin_of
-from collector.tasks import background
+from collector.tasks import Entered, background
 from collector.totals import Totals
 from collector.upkeep import Upkeep
 from collector.web import WebServer
@@ -38,11 +37,12 @@ WORKER_GRACE_SECONDS: Final = 4.0
 HEALTH_GRACE_SECONDS: Final = 1.0
 
 
-class Workers:
+class Workers(Entered):
     """Everything that the parent runs. Entered: all workers take requests. Left: everything taken is sealed."""
 
     def __init__(self, config: Config, *, data: Path, host: Host, upkeep: Upkeep, stop: asyncio.Event) -> None:
         """Workers that do not come up are waited for until `stop` is set."""
+        super().__init__()
         self._config = config
         self._pending: dict[int, tuple[Config, Reload]] = {}  # read again, and not yet accepted by a worker
         self._reloads = 0
@@ -52,11 +52,9 @@ class Workers:
         self._upkeep = upkeep
         self._stop = stop
         self._reservation = Reservation(config)
-        self._stack = contextlib.AsyncExitStack()
         self._totals = Totals()
         self._workers: list[WorkerProcess] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._reload_asked = asyncio.Event()
         self._all_were_ready = False
         self._checks: dict[str, Check] = {"workers": self._workers_state, **upkeep.checks()}
         self._failed: asyncio.Future[Failed] = asyncio.get_running_loop().create_future()
@@ -70,21 +68,6 @@ class Workers:
     def ports(self) -> Ports:
         """The ports that are listened on."""
         return self._reservation.ports
-
-    def reload(self) -> None:
-        """Ask for the configuration to be read again; safe in a signal handler of the loop."""
-        self._reload_asked.set()
-
-    async def __aenter__(self) -> "Workers":
-        try:
-            await self._start()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
 
     async def _start(self) -> None:
         """Open everything in order; the exit stack closes it in the opposite order."""

@@ -1,6 +1,8 @@
 """Receivers over real sockets and a WAL in memory, or one that a test brings, in a thread of the test's process."""
 
 import asyncio
+import contextlib
+import socket
 import threading
 from typing import Any
 
@@ -118,3 +120,15 @@ def a_trace(name: str = "span") -> bytes:
     message = TRACES.request()
     message.resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, span_id=b"s" * 8, name=name)
     return bytes(message.SerializeToString())
+
+
+def exchange(served: Served, *pieces: bytes) -> bytes:
+    """Send bytes to the HTTP port and return all that is answered until the connection ends."""
+    with socket.create_connection(("127.0.0.1", served.listeners.ports.http or 0), timeout=10) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65536):
+                answer += chunk
+        return answer

@@ -1,6 +1,6 @@
 """Copies of one request over several collectors of a lake: all are stored, all but one are marked, whatever crashes in between."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,11 @@ from storage.deliveries import WINDOW_NS
 from storage.durable import Disk
 from storage.lake import Lake
 from storage.wal import BatchHeader, RecordType, WalWriter
+from tests.collector import empty_lake
 from tests.collector.otlp_samples import NOW_NS, logs, traces
 from tests.lake_checks import check_lake
 
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def catalog(data: Path) -> Iterator[Catalog]:
-    data.mkdir()
-    with closing(Catalog.open(data)) as opened:
-        yield opened
+data, catalog = empty_lake.data, empty_lake.catalog
 
 
 def write(data: Path, origin: str, *batches: tuple[str, int, Sequence[str]]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from collector.config import DEFAULT, ConfigError, parse
 from collector.config_receivers import GrpcConfig, HttpConfig
 from collector.connection import MOST_PIPELINED
-from tests.collector.served import CONFIG, PROTOBUF, Served, a_trace
+from tests.collector.served import CONFIG, PROTOBUF, Served, a_trace, exchange
 from tests.polling import wait_until
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -33,18 +33,6 @@ def serving(protocol: str, keys: str) -> Iterator[Served]:
         yield served
     finally:
         served.close()
-
-
-def exchange(served: Served, *pieces: bytes) -> bytes:
-    """Send bytes to the HTTP port and return all that is answered until the connection ends."""
-    with socket.create_connection(("127.0.0.1", served.listeners.ports.http or 0), timeout=10) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        answer = b""
-        with contextlib.suppress(ConnectionResetError):
-            while chunk := connection.recv(65536):
-                answer += chunk
-        return answer
 
 
 def a_post(body: bytes) -> bytes:

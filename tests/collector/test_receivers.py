@@ -26,7 +26,7 @@ from collector.errors import PortTaken
 from collector.listening import Listeners
 from collector.receivers.grpc import GrpcLimits
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Signal
-from tests.collector.served import CONFIG, LIMIT_BYTES, PROTOBUF, Served, a_trace, config
+from tests.collector.served import CONFIG, LIMIT_BYTES, PROTOBUF, Served, a_trace, config, exchange
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.pb"))
 JSON = {"content-type": "application/json"}
@@ -283,27 +283,15 @@ def test_a_signal_without_a_pipeline_is_not_taken() -> None:
     served.close()
 
 
-def raw(served: Served, *pieces: bytes) -> bytes:
-    """Send bytes over a plain connection and return everything that is answered."""
-    with socket.create_connection(("127.0.0.1", served.listeners.ports.http or 0), timeout=10) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-        answer = b""
-        with contextlib.suppress(ConnectionResetError):
-            while chunk := connection.recv(65536):
-                answer += chunk
-        return answer
-
-
 def test_http_1_0_chunked_bodies_and_expect_continue(shared: Served) -> None:
     body = a_trace()
     head = b"Host: a\r\nContent-Type: application/x-protobuf\r\n"
     length = b"Content-Length: %d\r\n" % len(body)
-    assert b" 200 " in raw(shared, b"POST /v1/traces HTTP/1.0\r\n" + head + length + b"\r\n" + body)
+    assert b" 200 " in exchange(shared, b"POST /v1/traces HTTP/1.0\r\n" + head + length + b"\r\n" + body)
     chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-    answer = raw(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n", chunks)
+    answer = exchange(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n", chunks)
     assert b" 200 " in answer
-    answer = raw(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + length + b"Expect: 100-continue\r\nConnection: close\r\n\r\n", body)
+    answer = exchange(shared, b"POST /v1/traces HTTP/1.1\r\n" + head + length + b"Expect: 100-continue\r\nConnection: close\r\n\r\n", body)
     assert answer.startswith(b"HTTP/1.1 100 ")
     assert b" 200 " in answer
 
@@ -315,19 +303,19 @@ def http_with(keys: str) -> str:
 
 def test_a_head_that_is_late_or_too_long_is_answered_and_costs_the_connection() -> None:
     served = Served(http_with("read_header_timeout: 300ms"))
-    assert raw(served, b"") == b""
-    late = raw(served, b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nHost")
+    assert exchange(served, b"") == b""
+    late = exchange(served, b"POST /v1/traces HTTP/1.1\r\nContent-Type: application/x-protobuf\r\nHost")
     assert late.startswith(b"HTTP/1.1 408 ")
     assert status_pb2.Status.FromString(late.partition(b"\r\n\r\n")[2]).code == 4
     with contextlib.suppress(ConnectionError):
-        assert raw(served, b"POST / HTTP/1.1\r\n", b"A: b\r\n" * 25_000).startswith(b"HTTP/1.1 431 ")
+        assert exchange(served, b"POST / HTTP/1.1\r\n", b"A: b\r\n" * 25_000).startswith(b"HTTP/1.1 431 ")
     assert served.post("/v1/traces", a_trace(), PROTOBUF).status_code == 200
     served.close()
 
 
 def test_a_body_that_is_late_is_408() -> None:
     served = Served(http_with("read_timeout: 300ms"))
-    answer = raw(served, b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    answer = exchange(served, b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
     assert b" 408 " in answer
     assert b'"code":4' in answer
     served.close()
@@ -338,7 +326,7 @@ def test_connections_beyond_the_limit_are_closed_and_the_others_served(monkeypat
     served = Served()
     port = served.listeners.ports.http or 0
     connections = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(5)]
-    assert raw(served, b"") == b""
+    assert exchange(served, b"") == b""
     connections.pop().close()
     deadline = time.monotonic() + 5
     status = 0

@@ -4,7 +4,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,22 +19,13 @@ from storage.durable import FileLock
 from storage.errors import StorageError
 from storage.lake import Lake
 from storage.wal import BatchHeader, Counters, RecordType, WalWriter
+from tests.collector import empty_lake
 from tests.collector.otlp_samples import NOW_NS, logs, traces
 from tests.lake_checks import check_lake
 
+data, catalog = empty_lake.data, empty_lake.catalog
+
 ORIGIN = "node/collector"
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def catalog(data: Path) -> Iterator[Catalog]:
-    data.mkdir()
-    with closing(Catalog.open(data)) as opened:
-        yield opened
 
 
 def batch(message: Any, records: int, *, signal: str = "traces", digest: str = "d", **fields: Any) -> tuple[RecordType, bytes, bytes]:
