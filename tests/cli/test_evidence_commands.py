@@ -46,7 +46,8 @@ def sealed_now(data: Path) -> None:
 
 def test_a_bundle_is_written_verified_and_recorded(data: Path, tmp_path: Path) -> None:
     """Who and why stand in it as in the access log: redacted."""
-    config = DEFAULT.replace("entities: default", "entities: []").replace("secrets: {enabled: true}", "blocked_values: [ada@example]")
+    rules = "secrets: {enabled: false}\n    blocked_values: [ada@example]"
+    config = DEFAULT.replace("entities: default", "entities: []").replace("secrets: {enabled: true}", rules)
     (tmp_path / "otel-config.yaml").write_text(config)
     done = invoked(tmp_path, "bundle", RUN[:-4], "--data", str(data), "-o", "b.zip", "--reason", "inquiry 7 of ada@example")
     assert done.returncode == 0, done.stderr
