@@ -58,7 +58,7 @@ def erase(
         wanted = _wanted(loaded, log, kind, subject, reason, vault)
         _settle(loaded, directory)
         if dry_run:
-            _preview(directory, wanted, output)
+            _preview(directory, wanted, log, output)
             return
         keys = None if vault is None else _keys(vault, wanted, subject if kind == "actor" else None)
         done = _erase(loaded, directory, log, wanted, keys, reason)
@@ -100,11 +100,13 @@ def _settle(config: "Config", data: Path) -> None:
         settle(data, prices=Pricer(config.prices), ledger=config.ledger.kept(os.environ))
 
 
-def _preview(data: Path, wanted: "Wanted", output: OutputFormat) -> None:
+def _preview(data: Path, wanted: "Wanted", log: "AccessLog", output: OutputFormat) -> None:
     from storage.erasure import preview
     from storage.holds import UnderHold
 
     rows, held = preview(data, wanted)
+    told = {"resource": f"erasure/{wanted.subject}", "reason": wanted.reason, "name": "lake.read"}
+    log.record("erase.preview", outcome="success", more={"auditlake.access.rows": len(rows)}, **told)
     counts: dict[str, int] = {}
     for table, _ in rows.places():
         counts[table] = counts.get(table, 0) + 1

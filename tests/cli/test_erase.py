@@ -15,6 +15,7 @@ from redaction.vault import Sealed, Vault, placeholder
 from storage.catalog import Catalog
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
+from storage.wal import closed_segments
 from tests.command_line import invoked
 from tests.lake_checks import check_lake
 from tests.leak_scan import scan
@@ -104,6 +105,7 @@ def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeyp
     assert "say --dry-run" in erase(folder).stderr
     preview = erase(folder, "--dry-run")
     assert answered(preview) == [{"table": "events", "rows": 2}, {"table": "spans", "rows": 4}]
+    assert [segment.origin.rsplit("/")[-1] for segment in closed_segments(data)] == ["access"]  # who asked whether somebody is here
     naming = invoked(folder, "erase", "--run", "run-of-alice", "--reason", "run-of-alice is to go", "--yes")
     assert (naming.returncode, "names whom" in naming.stderr) == (2, True)
     monkeypatch.delenv("AUDITLAKE_VAULT_KEY")
