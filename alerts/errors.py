@@ -30,16 +30,23 @@ class Problem:
 
 
 class RuleFileError(AlertsError):
-    """Rule files are refused; `problems` lists everything that is wrong with them, not only the first."""
+    """Files that somebody wrote are refused; `problems` lists everything that is wrong with them, not only the first."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        *,
+        what: str = "rule files",
+        hint: str = "correct the lines below, then check with: auditlake alerts check",
+    ) -> None:
         self.problems = tuple(sorted(problems))
+        self.what = what
         files = ", ".join(sorted({problem.file for problem in self.problems}))
-        super().__init__("use the rule files", files, hint="correct the lines below, then check with: auditlake alerts check")
+        super().__init__(f"use the {what}", files, hint=hint)
 
     def __str__(self) -> str:
         count = len(self.problems)
-        return "\n".join([f"{count} problem{'s' if count != 1 else ''} in rule files", *(f"  {problem}" for problem in self.problems)])
+        return "\n".join([f"{count} problem{'s' if count != 1 else ''} in {self.what}", *(f"  {problem}" for problem in self.problems)])
 
 
 class DeliveryFailed(AlertsError):

@@ -14,12 +14,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from alerts.documents import Document, read_document
 from alerts.durations import format_duration, parse_duration
 from alerts.errors import AlertsError, Problem, RuleFileError
 from alerts.expressions import EVAL_TS, findings, parameter_line, parameters
+from alerts.sections import Duration, Parameter, Section, Text, explain, read_text
 from alerts.templates import template_problem
 from storage.errors import StorageError
 from storage.wording import KeyPath, unknown
@@ -32,38 +33,7 @@ CheckSql = Callable[[str, Mapping[str, Any]], None]
 """Takes an expression and its parameters; raises StorageError or AlertsError when no rule may use it."""
 
 
-def _duration(value: object) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if value == 0 and not isinstance(value, bool):
-        return timedelta()
-    if not isinstance(value, str):
-        raise ValueError("not a duration: write it like 30s, 5m, 1h30m or 2d")
-    return parse_duration(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be text: put it in quotes")
-    return value
-
-
-def _parameter(value: object) -> object:
-    if not isinstance(value, str | int | float | bool):
-        raise ValueError("a parameter is one number, text, true or false")
-    return value
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Text = Annotated[str, BeforeValidator(_text)]
-Parameter = Annotated[Any, BeforeValidator(_parameter)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(_Section):
+class Rule(Section):
     """One alerting rule."""
 
     alert: Text = Field(min_length=1)  # the alert's name: label `alertname`
@@ -74,7 +44,7 @@ class Rule(_Section):
     annotations: dict[str, Text] = {}  # sentences and links; templates over `labels` and `value`
 
 
-class Group(_Section):
+class Group(Section):
     """Rules that are evaluated one after the other at the same instant."""
 
     name: Text = Field(min_length=1)  # unique in the file
@@ -88,7 +58,7 @@ class Group(_Section):
     rules: tuple[Rule, ...] = ()
 
 
-class RuleFile(_Section):
+class RuleFile(Section):
     """One file."""
 
     groups: tuple[Group, ...] = ()
@@ -149,19 +119,16 @@ def load_rules(paths: Sequence[Path], *, check_sql: CheckSql | None = None) -> t
 
 
 def _load(path: Path, check_sql: CheckSql | None) -> tuple[list[LoadedGroup], list[Problem]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        return [], [Problem(file=str(path), line=1, path="", message=f"cannot be read: {error.strerror}")]
-    except UnicodeDecodeError:
-        return [], [Problem(file=str(path), line=1, path="", message="is not UTF-8 text")]
+    text, problems = read_text(path)
+    if problems:
+        return [], problems
     document, problems = read_document(text, str(path))
     if problems:
         return [], problems
     try:
         model = RuleFile.model_validate(document.values if document.values is not None else {})
     except ValidationError as error:
-        return [], [_explain(document, dict(item)) for item in error.errors(include_url=False, include_input=False)]
+        return [], [explain(document, dict(item), RuleFile) for item in error.errors(include_url=False, include_input=False)]
     problems = list(_check_file(document, model, check_sql))
     if problems:
         return [], problems
@@ -192,26 +159,6 @@ def _loaded(path: Path, group: Group) -> LoadedGroup:
 
 def _digest(labels: Mapping[str, str]) -> str:
     return sha256(repr(sorted(labels.items())).encode()).hexdigest()[:8]
-
-
-_FIELDS: Final[Mapping[int, type[BaseModel]]] = {1: RuleFile, 3: Group, 5: Rule}
-"""Length of the key path of a key → the model whose key it is: groups | groups[0].name | groups[0].rules[0].alert."""
-
-
-def _explain(document: Document, error: Mapping[str, Any]) -> Problem:
-    """Return pydantic's error as a problem at the key's place in the file."""
-    path: KeyPath = tuple(error["loc"])
-    if error["type"] == "extra_forbidden":
-        model = _FIELDS[len(path)]
-        valid = [field.alias or name for name, field in model.model_fields.items()]
-        return document.problem(path, unknown("key", str(path[-1]), valid))
-    if error["type"] == "missing":
-        return document.problem(path, "is missing")
-    context = error.get("ctx", {})
-    if error["type"] == "value_error":
-        return document.problem(path, str(context["error"]))
-    message = str(error["msg"]).replace("Input should be", "must be")
-    return document.problem(path, "must be a mapping of keys" if error["type"] in ("model_type", "dict_type") else message)
 
 
 def _check_file(document: Document, model: RuleFile, check_sql: CheckSql | None) -> Iterator[Problem]:
