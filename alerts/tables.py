@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Dialect, Float, ForeignKey, Index, Integer, MetaData, Table, Text, TypeDecorator, text
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class Time(TypeDecorator[datetime]):
@@ -100,4 +100,64 @@ OUTBOX: Final = Table(
     Column("dead", Boolean, nullable=False, server_default=text("0")),  # given up, kept to be seen
     Column("error", Text),
     Index("outbox_open", "receiver", "group_key", sqlite_where=text("delivered_at IS NULL AND dead = 0")),
+)
+
+GROUPS: Final = Table(
+    "groups",
+    METADATA,
+    Column("route", Text, primary_key=True),  # id of the route
+    Column("group_key", Text, primary_key=True),  # Alertmanager's: matchers down to the route, and the group's labels
+    Column("labels", Text, nullable=False),  # JSON: the labels that its alerts have in common
+    Column("due_at", Time, nullable=False),  # when it is looked at next
+    Column("flushed_at", Time),  # when it was looked at last
+)
+
+MEMBERS: Final = Table(
+    "members",
+    METADATA,
+    Column("route", Text, primary_key=True),
+    Column("group_key", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("labels", Text, nullable=False),  # JSON
+    Column("annotations", Text, nullable=False),  # JSON
+    Column("value", Float, nullable=False),
+    Column("active_at", Time, nullable=False),
+    Column("fired_at", Time),
+    Column("resolved_at", Time),  # NULL: it fires; else it waits to be told as resolved
+)
+
+NOTIFICATIONS: Final = Table(
+    "notifications",
+    METADATA,
+    Column("group_key", Text, primary_key=True),
+    Column("receiver", Text, primary_key=True),  # its name in the outbox
+    Column("firing", Text, nullable=False),  # JSON: fingerprints of the alerts that were told as firing
+    Column("resolved", Text, nullable=False),  # JSON: … as resolved
+    Column("at", Time, nullable=False),
+    Column("expires_at", Time, nullable=False),
+)
+
+SILENCES: Final = Table(
+    "silences",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("matchers", Text, nullable=False),  # JSON: texts of matchers
+    Column("starts_at", Time, nullable=False),
+    Column("ends_at", Time, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("updated_at", Time, nullable=False),
+)
+
+ACKS: Final = Table(
+    "acks",
+    METADATA,
+    Column("fingerprint", Text, primary_key=True),
+    Column("fired_at", Time, primary_key=True),  # of the alert: when it fires again, it is another one
+    Column("alertname", Text, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("ended_at", Time),  # when it was taken back, or its alert resolved
+    Column("told_at", Time),  # when receivers that know acknowledgements were told
 )

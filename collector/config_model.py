@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
+from collector.config_alerts import InhibitRuleConfig, RouteConfig
 from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
 from collector.config_filter import FilterConfig
@@ -101,6 +102,8 @@ class AlertsConfig(Section):
     interval: Duration = Field(30.0, ge=1)  # of groups that name none
     external_url: HttpUrl | None = None  # base of the deep links in notifications; default: the dashboard's
     receivers: tuple[AlertReceiverConfig, ...] = ()  # beside the log, which always gets them
+    route: RouteConfig | None = None  # which receiver is told of which alerts; unset: every receiver of all, grouped by alertname, at once
+    inhibit_rules: tuple[InhibitRuleConfig, ...] = ()  # alerts that keep others from being told
 
 
 class DashboardConfig(Section):

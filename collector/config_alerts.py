@@ -1,0 +1,36 @@
+"""Who is told of which alerts: `route` and `inhibit_rules` of extensions.alerts, in Alertmanager's grammar.
+
+These models say which keys there are. What they mean together (matchers, durations, receivers that exist) is checked where the tree is
+built, by the alert process, and told with the line in this file all the same.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from collector.config_fields import Section
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+PrometheusDuration = Annotated[str, BeforeValidator(_as_text)]
+"""`30s`, `5m`, `1h30m`, `2d`, `1w`."""
+
+
+class RouteConfig(Section):
+    receiver: str | None = None  # name of the receiver; the root needs one, a child without one has its parent's
+    group_by: tuple[str, ...] | None = None  # alerts with the same values of these labels are one notification; ['...']: of all labels
+    matchers: tuple[str, ...] = ()  # an alert must have all of these: severity="critical", team=~"a|b"; the root has none
+    continue_: bool = Field(False, alias="continue")  # also look at the routes after this one, although this one took the alert
+    group_wait: PrometheusDuration | None = None  # how long a new group collects alerts before it is told; default 30s
+    group_interval: PrometheusDuration | None = None  # how long a told group collects changes before they are told; default 5m
+    repeat_interval: PrometheusDuration | None = None  # how long until a group in which nothing changed is told again; default 4h
+    routes: tuple["RouteConfig", ...] = ()  # children: the first that takes an alert has it
+
+
+class InhibitRuleConfig(Section):
+    source_matchers: tuple[str, ...] = ()  # while an alert fires that has all of these,
+    target_matchers: tuple[str, ...] = ()  # alerts that have all of these are not told,
+    equal: tuple[str, ...] = ()  # provided that both have the same values of these labels (missing in both is the same)
