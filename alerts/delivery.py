@@ -16,7 +16,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from alerts.errors import DeliveryFailed
 from alerts.notify import Receiver
-from alerts.state import AlertStore, Delivery
+from alerts.outbox import Delivery
+from alerts.state import AlertStore
 
 QUICK_ATTEMPTS: Final = 3
 FIRST_DELAY: Final = timedelta(seconds=5)

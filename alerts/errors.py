@@ -50,10 +50,12 @@ class RuleFileError(AlertsError):
 
 
 class DeliveryFailed(AlertsError):
-    """A receiver did not take a notification; `retryable` says whether the same one may be taken later."""
+    """A receiver did not take a notification; `retryable` says whether the same one may be taken later, `asked_seconds` how long the
+    receiver wants to be left alone."""
 
-    def __init__(self, receiver: str, reason: str, *, retryable: bool) -> None:
+    def __init__(self, receiver: str, reason: str, *, retryable: bool, asked_seconds: float | None = None) -> None:
         hint = "it is kept and sent again" if retryable else "it is not sent again: correct the receiver"
         super().__init__("deliver a notification", receiver, hint=f"{reason}; {hint}")
         self.reason = reason
         self.retryable = retryable
+        self.asked_seconds = asked_seconds

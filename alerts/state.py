@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, exists, func, select, text, update
+from sqlalchemy import Connection, RowMapping, create_engine, delete, event, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from alerts.errors import AlertsError
 from alerts.evaluate import Alert, State
-from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, OUTBOX, RULES, SCHEMA_VERSION
+from alerts.outbox import Message, Outbox, forget_finished, post
+from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, RULES, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from storage.damage import Damage
 
 FILE_NAME: Final = "alerts.sqlite"
 BUSY_SECONDS: Final = 10.0
+
+__all__ = ["BUSY_SECONDS", "FILE_NAME", "AlertStore", "Evaluation", "Message", "RuleStatus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,26 +49,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """Something to deliver: `key` is the same each time it is tried."""
-
-    key: str
-    receiver: str
-    group_key: str
-    body: str
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """A message in the outbox that is due."""
-
-    id: int
-    attempts: int
-    message: Message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleStatus:
     """How a rule fared last."""
 
@@ -81,11 +64,8 @@ class RuleStatus:
     missed: int
 
 
-class AlertStore:
+class AlertStore(Outbox):
     """The state of one data directory; one instance may be used by several threads."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
 
     @classmethod
     def open(cls, data: Path, *, read_only: bool = False) -> Self:
@@ -144,13 +124,13 @@ class AlertStore:
         with self._engine.begin() as connection:
             for evaluation in evaluations:
                 _store(connection, evaluation)
-            _post(connection, messages)
+            post(connection, messages)
 
     def forget(self, rules: Sequence[str], messages: Iterable[Message]) -> None:
         """Remove rules that are no longer in any file, together with the messages that end their alerts."""
         with self._engine.begin() as connection:
             connection.execute(delete(RULES).where(RULES.c.rule.in_(rules)))
-            _post(connection, messages)
+            post(connection, messages)
 
     def damaged(self) -> "list[Damage]":
         """Return the files of the lake that no rule sees, as the alert process last knew them."""
@@ -169,48 +149,6 @@ class AlertStore:
             if files:
                 connection.execute(insert(DAMAGED), [asdict(file) for file in files])
 
-    def due(self, now: datetime, receiver: str, *, most: int = 100) -> list[Delivery]:
-        """Return messages to deliver now, oldest first; never two of one group, so that their order holds."""
-        earlier = OUTBOX.alias("earlier")
-        blocked = exists().where(
-            earlier.c.receiver == OUTBOX.c.receiver,
-            earlier.c.group_key == OUTBOX.c.group_key,
-            earlier.c.id < OUTBOX.c.id,
-            earlier.c.delivered_at.is_(None),
-            earlier.c.dead.is_(False),
-        )
-        wanted = (OUTBOX.c.delivered_at.is_(None), OUTBOX.c.dead.is_(False), OUTBOX.c.due_at <= now, OUTBOX.c.receiver == receiver)
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(OUTBOX).where(*wanted, ~blocked).order_by(OUTBOX.c.id).limit(most)).mappings().all()
-        names = list(Message.__dataclass_fields__)
-        return [Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names})) for row in rows]
-
-    def abandon(self, receivers: Sequence[str]) -> int:
-        """Give up messages to receivers other than these: they are no longer configured. Returns how many."""
-        stale = (OUTBOX.c.delivered_at.is_(None), OUTBOX.c.dead.is_(False), OUTBOX.c.receiver.not_in(receivers))
-        with self._engine.begin() as connection:
-            return connection.execute(update(OUTBOX).where(*stale).values(dead=True, error="the receiver is no longer configured")).rowcount
-
-    def delivered(self, ids: Sequence[int], at: datetime) -> None:
-        """Mark messages that their receiver took."""
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(delivered_at=at, error=None, attempts=OUTBOX.c.attempts + 1)
-            )
-
-    def failed(self, ids: Sequence[int], error: str, *, due_at: datetime | None) -> None:
-        """Keep messages for another attempt at `due_at`, or give them up when it is None."""
-        values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + 1, "dead": due_at is None}
-        if due_at is not None:
-            values["due_at"] = due_at
-        with self._engine.begin() as connection:
-            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(values))
-
-    def outbox(self) -> list[dict[str, Any]]:
-        """Return every message that is still remembered, oldest first."""
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.id)).mappings()]
-
     def evaluations(self, *, since: datetime | None = None) -> list[dict[str, Any]]:
         """Return recorded evaluations, oldest first."""
         query = select(EVALUATIONS).order_by(EVALUATIONS.c.id)
@@ -221,8 +159,7 @@ class AlertStore:
         """Forget evaluations and delivered or given-up messages that are older."""
         with self._engine.begin() as connection:
             connection.execute(delete(EVALUATIONS).where(EVALUATIONS.c.at < before))
-            finished = OUTBOX.c.delivered_at.is_not(None) | OUTBOX.c.dead.is_(True)
-            connection.execute(delete(OUTBOX).where(finished, OUTBOX.c.created_at < before))
+            forget_finished(connection, before)
 
 
 def _configure(connection: Any, _record: Any) -> None:
@@ -275,14 +212,6 @@ def _store_alerts(connection: Connection, rule: str, alerts: Mapping[str, Alert]
         upsert = insert(ALERTS)
         columns = {column.name: upsert.excluded[column.name] for column in ALERTS.c if not column.primary_key}
         connection.execute(upsert.on_conflict_do_update(index_elements=["rule", "fingerprint"], set_=columns), changed)
-
-
-def _post(connection: Connection, messages: Iterable[Message]) -> None:
-    rows = [
-        {**{name: getattr(message, name) for name in Message.__dataclass_fields__}, "due_at": message.created_at} for message in messages
-    ]
-    if rows:
-        connection.execute(insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]), rows)
 
 
 def _row(rule: str, alert: Alert) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""The outbox: messages that wait for their receiver, were delivered, or were given up. Part of the state of the alerts.
+
+A message stays until its receiver took it. What became of it is stored together with the event that tells it, in one transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from alerts.tables import OUTBOX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to deliver: `key` is the same each time it is tried."""
+
+    key: str
+    receiver: str
+    group_key: str
+    body: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A message in the outbox that is due."""
+
+    id: int
+    attempts: int
+    message: Message
+
+
+class Outbox:
+    """The messages of one data directory; one instance may be used by several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def due(self, now: datetime, receiver: str, *, most: int = 100) -> list[Delivery]:
+        """Return messages to deliver now, oldest first; never two of one group, so that their order holds."""
+        earlier = OUTBOX.alias("earlier")
+        blocked = exists().where(
+            earlier.c.receiver == OUTBOX.c.receiver,
+            earlier.c.group_key == OUTBOX.c.group_key,
+            earlier.c.id < OUTBOX.c.id,
+            earlier.c.delivered_at.is_(None),
+            earlier.c.dead.is_(False),
+        )
+        wanted = (*_open(), OUTBOX.c.due_at <= now, OUTBOX.c.receiver == receiver)
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(OUTBOX).where(*wanted, ~blocked).order_by(OUTBOX.c.id).limit(most)).mappings().all()
+        names = list(Message.__dataclass_fields__)
+        return [Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names})) for row in rows]
+
+    def abandon(self, receivers: Sequence[str]) -> int:
+        """Give up messages to receivers other than these: they are no longer configured. Returns how many."""
+        stale = (*_open(), OUTBOX.c.receiver.not_in(receivers))
+        with self._engine.begin() as connection:
+            return connection.execute(update(OUTBOX).where(*stale).values(dead=True, error="the receiver is no longer configured")).rowcount
+
+    def delivered(self, ids: Sequence[int], at: datetime, *, attempts: int = 1, events: Iterable[Message] = ()) -> None:
+        """Mark messages that their receiver took, after this many more attempts, together with the events that tell so."""
+        with self._engine.begin() as connection:
+            taken = {"delivered_at": at, "error": None, "attempts": OUTBOX.c.attempts + attempts}
+            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(taken))
+            post(connection, events)
+
+    def failed(
+        self, ids: Sequence[int], error: str, *, due_at: datetime | None, attempts: int = 1, events: Iterable[Message] = ()
+    ) -> None:
+        """Keep messages for another attempt at `due_at`; or give them up when it is None, together with the events that tell so."""
+        values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + attempts, "dead": due_at is None}
+        if due_at is not None:
+            values["due_at"] = due_at
+        with self._engine.begin() as connection:
+            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(values))
+            post(connection, events)
+
+    def hasten(self, receiver: str, now: datetime) -> None:
+        """Make everything that waits for a receiver due: it is back."""
+        waiting = (*_open(), OUTBOX.c.receiver == receiver, OUTBOX.c.due_at > now)
+        with self._engine.begin() as connection:
+            connection.execute(update(OUTBOX).where(*waiting).values(due_at=now))
+
+    def outbox(self) -> list[dict[str, Any]]:
+        """Return every message that is still remembered, oldest first."""
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.id)).mappings()]
+
+    def undelivered(self) -> list[dict[str, Any]]:
+        """Return the messages that wait after a failure or were given up, oldest first; `superseded` says whether a later one of the
+        same group reached the receiver, so that sending this one would tell the past."""
+        later = OUTBOX.alias("later")
+        superseded = exists().where(
+            later.c.receiver == OUTBOX.c.receiver,
+            later.c.group_key == OUTBOX.c.group_key,
+            later.c.id > OUTBOX.c.id,
+            later.c.delivered_at.is_not(None),
+        )
+        tried = OUTBOX.c.delivered_at.is_(None) & (OUTBOX.c.dead.is_(True) | (OUTBOX.c.attempts > 0))
+        query = select(OUTBOX, superseded.label("superseded")).where(tried).order_by(OUTBOX.c.id)
+        with self._engine.connect() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def revive(self, ids: Sequence[int], now: datetime, *, events: Iterable[Message] = ()) -> int:
+        """Put given-up messages back among those that wait, as if they were made now; returns how many those were."""
+        values = {"dead": False, "error": None, "due_at": now, "created_at": now}
+        with self._engine.begin() as connection:
+            dead = (OUTBOX.c.id.in_(ids), OUTBOX.c.dead.is_(True), OUTBOX.c.delivered_at.is_(None))
+            count = connection.execute(update(OUTBOX).where(*dead).values(values)).rowcount
+            post(connection, events)
+        return count
+
+
+def post(connection: Connection, messages: Iterable[Message]) -> None:
+    """Put messages into the outbox; one whose key is there already is the same message."""
+    rows = [
+        {**{name: getattr(message, name) for name in Message.__dataclass_fields__}, "due_at": message.created_at} for message in messages
+    ]
+    if rows:
+        connection.execute(insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]), rows)
+
+
+def forget_finished(connection: Connection, before: datetime) -> None:
+    """Remove messages that were delivered or given up and are older."""
+    finished = OUTBOX.c.delivered_at.is_not(None) | OUTBOX.c.dead.is_(True)
+    connection.execute(delete(OUTBOX).where(finished, OUTBOX.c.created_at < before))
+
+
+def _open() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return OUTBOX.c.delivered_at.is_(None), OUTBOX.c.dead.is_(False)
