@@ -98,10 +98,11 @@ def _model_table(model: type[BaseModel]) -> str:
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str]]:
     comments = _comments(model)
     for name, field in model.model_fields.items():
-        key = prefix + name
+        key = prefix + (field.alias or name)
         yield key, _default(field.get_default(call_default_factory=True)), comments.get(name, "")
         for nested, suffix in _nested(field.annotation):
-            yield from _fields(nested, f"{key}{suffix}.")
+            if nested is not model:  # a tree is told once
+                yield from _fields(nested, f"{key}{suffix}.")
 
 
 def _nested(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
