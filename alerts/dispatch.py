@@ -8,14 +8,21 @@ decides depends on what is stored, the alerts, the configuration and `now` alone
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
-from alerts.evaluate import Alert
-from alerts.payload import payload, rfc3339
+from alerts.acks import Ack, open_acks, store_acks
+from alerts.dispatch_state import EntryId, store_entries, store_groups, stored_entries, stored_groups
+from alerts.evaluate import Alert, State
+from alerts.grouping import Entry, Group, Groups, Reason, reason_to_tell
+from alerts.inhibition import Inhibition
+from alerts.outbox import Message, post
+from alerts.payload import ACKNOWLEDGED, payload, rfc3339
 from alerts.routing import Route, Routing
-from alerts.state import AlertStore, Message
+from alerts.silences import Silence, Silences, muting
+from alerts.state import AlertStore
 
 
 class Target(Protocol):
@@ -46,17 +53,148 @@ class Notifier(Protocol):
 
 
 class Dispatcher:
-    """Turns alerts into messages; its memory is a copy of the store."""
+    """Turns alerts into messages. Its memory is a copy of the store: when the store cannot be written, it is read again."""
 
     def __init__(self, store: AlertStore, routing: Routing, targets: Sequence[Target], *, external_url: str) -> None:
         self._store = store
+        self._silences = Silences(store)
         self._routing = routing
         self._targets = targets
         self._external_url = external_url
+        self._groups: Groups | None = None
+        self._log: dict[EntryId, Entry] = {}
+        self._alerts: Sequence[Alert] | None = None  # as they were given last, while they are not taken
 
     def tick(self, now: datetime, alerts: Iterable[Alert] | None = None) -> int:
         """Take the alerts as they are now, tell what is due; returns how many messages went to the outbox. Raises DatabaseError."""
-        raise NotImplementedError
+        if alerts is not None:
+            self._alerts = list(alerts)
+        groups = self._groups or self._restored(now)
+        self._groups = None  # until all of this is stored
+        if self._alerts is not None:
+            groups.take(self._alerts, now)
+        written = self._tell(groups, now)
+        self._groups, self._alerts = groups, None
+        return written
+
+    def next_due(self) -> datetime | None:
+        """Return when a group is to be looked at next."""
+        return self._groups.next_due() if self._groups is not None else None
+
+    def _restored(self, now: datetime) -> Groups:
+        groups = Groups(self._routing.route)
+        with self._store.begin() as connection:
+            groups.restore(stored_groups(connection), now)
+            self._log = stored_entries(connection)
+        return groups
+
+    def _tell(self, groups: Groups, now: datetime) -> int:
+        due = groups.due(now)
+        acks = self._acks(groups)
+        if not (due or acks.ended or acks.untold or groups.changed or groups.changed_members):
+            return 0
+        looking = _Looking(self._routing, self._targets, self._external_url, now, firing=groups.firing(), acknowledged=acks.holding)
+        silences = self._silences.active(now) if due else []
+        self._log = {key: entry for key, entry in self._log.items() if entry.expires_at > now}
+        for group in due:
+            looking.look(group, self._log, silences)
+            groups.flushed(group, now)
+        told = [ack for ack in acks.untold if looking.acknowledge(ack, groups, self._log | looking.entries)]
+        with self._store.begin() as connection:
+            store_groups(connection, groups)
+            store_entries(connection, looking.entries, now)
+            store_acks(connection, ended=acks.ended, told=told, now=now)
+            post(connection, looking.messages)
+        groups.saved()
+        self._log |= looking.entries
+        return len(looking.messages)
+
+    def _acks(self, groups: Groups) -> "_OpenAcks":
+        with self._store.begin() as connection:
+            found = open_acks(connection)
+        if not found:
+            return _OpenAcks()
+        firing = groups.firing()
+        holding = [ack for ack in found if ack.holds_for(firing.get(ack.fingerprint))]
+        return _OpenAcks(
+            holding=frozenset(ack.fingerprint for ack in holding),
+            untold=tuple(ack for ack in holding if ack.told_at is None),
+            ended=tuple(ack for ack in found if ack not in holding),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenAcks:
+    holding: frozenset[str] = frozenset()
+    untold: tuple[Ack, ...] = ()
+    ended: tuple[Ack, ...] = ()
+
+
+class _Looking:
+    """One look at the groups that are due: the messages that it makes, and the entries of the notification log."""
+
+    def __init__(
+        self,
+        routing: Routing,
+        targets: Sequence[Target],
+        external_url: str,
+        now: datetime,
+        *,
+        firing: Mapping[str, Alert],
+        acknowledged: frozenset[str],
+    ) -> None:
+        self._targets = targets
+        self._external_url = external_url
+        self._now = now
+        self._inhibition = Inhibition(routing.inhibit_rules, firing.values())
+        self._acknowledged = acknowledged
+        self.messages: list[Message] = []
+        self.entries: dict[EntryId, Entry] = {}
+
+    def look(self, group: Group, log: Mapping[EntryId, Entry], silences: Sequence[Silence]) -> None:
+        """Tell what is new in a group to each target of its route."""
+        alerts = [alert for alert in group.alerts.values() if not self._muted(alert.labels, silences)]
+        if not alerts:
+            return  # as in Alertmanager: nothing is told, and the log stays as it is
+        firing = frozenset(alert.fingerprint for alert in alerts if alert.state is State.FIRING)
+        resolved = frozenset(alert.fingerprint for alert in alerts) - firing
+        repeat = group.route.repeat_interval
+        for target in self._of(group):
+            key = (group.key, target.name)
+            entry = self.entries.get(key) or log.get(key)
+            reason = reason_to_tell(entry, firing, resolved, repeat=repeat, send_resolved=target.send_resolved, now=self._now)
+            if reason is None:
+                continue
+            if entry is not None and reason is Reason.REPEAT and firing <= self._acknowledged:
+                self.entries[key] = replace(entry, expires_at=self._now + 2 * repeat)  # still known, and not told again
+                continue
+            self.entries[key] = Entry(firing=firing, resolved=resolved, at=self._now, expires_at=self._now + 2 * repeat)
+            told = alerts if target.send_resolved else [alert for alert in alerts if alert.fingerprint in firing]
+            if told:
+                self._write(target, group, told)
+
+    def acknowledge(self, ack: Ack, groups: Groups, log: Mapping[EntryId, Entry]) -> bool:
+        """Tell the targets that want to know who takes care of an alert; False: they have yet to be told that it fires."""
+        wanting = [(group, target) for group in groups.of(ack.fingerprint) for target in self._of(group) if target.acknowledges]
+        knowing = [(group, target) for group, target in wanting if _knows(log.get((group.key, target.name)), ack.fingerprint)]
+        who = {"by": ack.created_by, "comment": ack.comment, "at": rfc3339(ack.created_at)}
+        for group, target in knowing:
+            self._write(target, group, [group.alerts[ack.fingerprint]], status=ACKNOWLEDGED, acknowledgement=who)
+        return bool(knowing) or not wanting
+
+    def _write(self, target: Target, group: Group, alerts: Sequence[Alert], **more: Any) -> None:
+        told = message(target, group.route, group.labels, alerts, now=self._now, external_url=self._external_url, **more)
+        self.messages.append(told)
+
+    def _muted(self, labels: Mapping[str, str], silences: Sequence[Silence]) -> bool:
+        return self._inhibition.by(labels) is not None or muting(silences, labels, self._now) is not None
+
+    def _of(self, group: Group) -> list[Target]:
+        return [target for target in self._targets if target.receiver in group.route.receivers]
+
+
+def _knows(entry: Entry | None, fingerprint: str) -> bool:
+    return entry is not None and fingerprint in entry.firing
 
 
 def message(

@@ -14,8 +14,8 @@ from alerts.evaluate import Alert, State
 
 VERSION: Final = "4"
 NEVER: Final = "0001-01-01T00:00:00Z"
-ACKNOWLEDGEMENT: Final = "acknowledgement"
-"""A key beside Alertmanager's own, in messages to receivers that know acknowledgements: who took the alerts on, and why."""
+ACKNOWLEDGED: Final = "acknowledged"
+"""Status of messages that only receivers with `acknowledges` get; beside Alertmanager's keys they have `acknowledgement: {by, comment, at}`."""
 
 
 def payload(

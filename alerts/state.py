@@ -6,13 +6,14 @@ the evaluation is repeated. A message stays in the outbox until its receiver too
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from sqlalchemy import Connection, RowMapping, create_engine, delete, event, func, select, text
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -79,8 +80,11 @@ class AlertStore(Outbox):
             event.listen(engine, "connect", _configure)
         try:
             with engine.begin() as connection:
-                if _version(connection, path) == 0 and read_only:
+                version = _version(connection, path)
+                if version == 0 and read_only:
                     raise _nothing_yet(path)
+                if version < SCHEMA_VERSION and read_only:
+                    raise AlertsError("read the state of the alerts", path, hint="an older auditlake wrote it: start `auditlake up`")
                 if not read_only:
                     METADATA.create_all(connection)
                     connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
@@ -93,9 +97,18 @@ class AlertStore(Outbox):
             raise
         return cls(engine)
 
+    @property
+    def engine(self) -> Engine:
+        """The database, for the parts of `alerts` that keep tables of their own in it."""
+        return self._engine
+
     def close(self) -> None:
         """Release the file."""
         self._engine.dispose()
+
+    def begin(self) -> AbstractContextManager[Connection]:
+        """Return a transaction: it is committed at the end of the block, and undone when the block raises."""
+        return self._engine.begin()
 
     def alerts(self, rules: Sequence[str] | None = None) -> dict[str, dict[str, Alert]]:
         """Return rule → fingerprint → alert, of these rules or of all."""

@@ -1,0 +1,207 @@
+"""Aggregation groups: which alerts are told together, when a group is looked at, and whether there is something new to tell.
+
+Alertmanager's own rules (`dispatch/dispatch.go`, `notify.DedupStage`). A new group waits for `group_wait`, unless its first alert is older
+than that; from then on it is looked at every `group_interval`. Each time, what is firing and what resolved since is compared with what the
+receiver was told last. Alerts that resolved leave the group once it was looked at, and a group without alerts is gone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alerts.evaluate import Alert, State
+from alerts.routing import Route
+
+GroupId = tuple[str, str]
+"""Id of the route and key of the group: what tells a group from all others."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """Alerts of one route with the same values of its `group_by` labels."""
+
+    route: Route
+    labels: Mapping[str, str]
+    due_at: datetime
+    flushed_at: datetime | None = None
+    alerts: dict[str, Alert] = field(default_factory=dict)  # by fingerprint; firing, or resolved and not told yet
+
+    @property
+    def id(self) -> GroupId:
+        """What tells it from all others."""
+        return self.route.id, self.key
+
+    @property
+    def key(self) -> str:
+        """Alertmanager's key."""
+        return self.route.group_key(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGroup:
+    """A group as it was stored; its route may be gone."""
+
+    due_at: datetime
+    flushed_at: datetime | None
+    alerts: Mapping[str, Alert]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a receiver was told last of a group: an entry of the notification log."""
+
+    firing: frozenset[str]
+    resolved: frozenset[str]
+    at: datetime
+    expires_at: datetime
+
+
+class Reason(StrEnum):
+    """Why a group is told."""
+
+    FIRST = "first notification"
+    NEW = "new alerts"
+    RESOLVED = "some alerts resolved"
+    ALL_RESOLVED = "all alerts resolved"
+    REPEAT = "repeat interval passed"
+
+
+def first_due(route: Route, alert: Alert, now: datetime) -> datetime:
+    """Return when a group is looked at that begins now with this alert."""
+    since = alert.fired_at or alert.active_at
+    return now if since + route.group_wait < now else now + route.group_wait
+
+
+def reason_to_tell(
+    entry: Entry | None, firing: frozenset[str], resolved: frozenset[str], *, repeat: timedelta, send_resolved: bool, now: datetime
+) -> Reason | None:
+    """Return why a receiver must be told that these alerts fire and those resolved, or None: it knows (`DedupStage.needsUpdate`)."""
+    if entry is None:
+        return Reason.FIRST if firing else None
+    if not firing <= entry.firing:
+        return Reason.NEW if entry.firing else Reason.FIRST
+    if not firing:
+        return Reason.ALL_RESOLVED if entry.firing else None  # whether or not it wants to know: the log must forget them
+    if send_resolved and not resolved <= entry.resolved:
+        return Reason.RESOLVED
+    return Reason.REPEAT if entry.at < now - repeat else None
+
+
+class Groups:
+    """All groups, in memory, and what of them has changed since `saved` was called."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._groups: dict[GroupId, Group] = {}
+        self._places: dict[str, tuple[GroupId, ...]] = {}  # fingerprint of a member → its groups
+        self.changed: set[GroupId] = set()
+        self.changed_members: set[tuple[GroupId, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def get(self, group: GroupId) -> Group | None:
+        """Return a group, or None when it is gone."""
+        return self._groups.get(group)
+
+    def of(self, fingerprint: str) -> list[Group]:
+        """Return the groups that an alert is in."""
+        return [self._groups[place] for place in self._places.get(fingerprint, ())]
+
+    def saved(self) -> None:
+        """All changes are stored."""
+        self.changed.clear()
+        self.changed_members.clear()
+
+    def restore(self, stored: Mapping[GroupId, StoredGroup], now: datetime) -> None:
+        """Begin with what was stored. Alerts are routed anew: where the tree is still the same, their groups go on as they were."""
+        for group in stored.values():
+            for alert in group.alerts.values():
+                self._insert(alert, now, stored)
+        self.changed = self._groups.keys() ^ stored.keys()
+        self.changed_members = _members(self._groups) ^ _members(stored)
+
+    def take(self, alerts: Sequence[Alert], now: datetime) -> None:
+        """Take the alerts as they are now: all that fire, and those that resolved lately."""
+        present = set()
+        for alert in alerts:
+            if alert.state is State.FIRING:
+                present.add(alert.fingerprint)
+                self._insert(alert, now, {})
+        ended = {alert.fingerprint: alert for alert in alerts if alert.state is State.RESOLVED and alert.fingerprint not in present}
+        for mark in self._places.keys() - present:
+            self._resolve(mark, ended.get(mark), now)
+
+    def firing(self) -> dict[str, Alert]:
+        """Return all alerts that fire, by fingerprint."""
+        every = (alert for group in self._groups.values() for alert in group.alerts.values())
+        return {alert.fingerprint: alert for alert in every if alert.state is State.FIRING}
+
+    def due(self, now: datetime) -> list[Group]:
+        """Return the groups to look at, the one that waits longest first. One that is far ahead waited under a clock that was set back."""
+        longest = timedelta(seconds=1)
+        found = [
+            group
+            for group in self._groups.values()
+            if group.due_at <= now or group.due_at - now > max(group.route.group_wait, group.route.group_interval) + longest
+        ]
+        return sorted(found, key=lambda group: (group.due_at, group.id))
+
+    def next_due(self) -> datetime | None:
+        """Return when the next group is to be looked at."""
+        return min((group.due_at for group in self._groups.values()), default=None)
+
+    def flushed(self, group: Group, now: datetime) -> None:
+        """A group was looked at now: what resolved leaves it, and without alerts it is gone."""
+        group.flushed_at, group.due_at = now, now + group.route.group_interval
+        self.changed.add(group.id)
+        for mark in [mark for mark, alert in group.alerts.items() if alert.state is State.RESOLVED]:
+            del group.alerts[mark]
+            self.changed_members.add((group.id, mark))
+            left = tuple(place for place in self._places[mark] if place != group.id)
+            if left:
+                self._places[mark] = left
+            else:
+                del self._places[mark]
+        if not group.alerts:
+            del self._groups[group.id]
+
+    def _insert(self, alert: Alert, now: datetime, stored: Mapping[GroupId, StoredGroup]) -> None:
+        places = self._places.get(alert.fingerprint)
+        if places is None:
+            routes = self._route.match(alert.labels)
+            places = tuple(self._place(route, alert, now, stored) for route in routes)
+            self._places[alert.fingerprint] = places
+        for place in places:
+            self._put(place, alert)
+
+    def _place(self, route: Route, alert: Alert, now: datetime, stored: Mapping[GroupId, StoredGroup]) -> GroupId:
+        labels = route.group_labels(alert.labels)
+        place = (route.id, route.group_key(labels))
+        if place not in self._groups:
+            before = stored.get(place)
+            group = Group(route=route, labels=labels, due_at=first_due(route, alert, now))
+            if before is not None:
+                group.due_at, group.flushed_at = before.due_at, before.flushed_at
+            else:
+                self.changed.add(place)
+            self._groups[place] = group
+        return place
+
+    def _put(self, place: GroupId, alert: Alert) -> None:
+        alerts = self._groups[place].alerts
+        before = alerts.get(alert.fingerprint)
+        alerts[alert.fingerprint] = alert
+        if before is None or (before.state, before.fired_at) != (alert.state, alert.fired_at):
+            self.changed_members.add((place, alert.fingerprint))
+
+    def _resolve(self, mark: str, alert: Alert | None, now: datetime) -> None:
+        for place in self._places[mark]:
+            member = self._groups[place].alerts[mark]
+            if member.state is State.FIRING:
+                self._put(place, alert or replace(member, state=State.RESOLVED, resolved_at=now))
+
+
+def _members(groups: Mapping[GroupId, Group] | Mapping[GroupId, StoredGroup]) -> set[tuple[GroupId, str]]:
+    return {(key, mark) for key, group in groups.items() for mark in group.alerts}
