@@ -1,39 +1,61 @@
 """Delivery of the outbox: at least once, in order per receiver and group, with retries that survive a restart.
 
 Each receiver has a thread of its own, so that a slow one delays neither evaluations nor other receivers. An attempt repeats a few
-times at once (tenacity), then the message waits in the outbox with a growing delay. It is marked only after its receiver took it,
-so a crash in between sends it again, with the same idempotency key.
+times at once, then the message waits in the outbox with a growing delay. It is marked only after its receiver took it, so a crash in
+between sends it again, with the same idempotency key. A receiver that fails again and again is left alone for a while (`Breaker`).
 """
 
+import json
+import random
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from sqlalchemy.exc import DatabaseError
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_exponential, wait_random
 
+from alerts.breaker import Breaker
 from alerts.errors import DeliveryFailed
-from alerts.notify import Receiver
-from alerts.outbox import Delivery
-from alerts.state import AlertStore
+from alerts.events import Delivered, notification_message
+from alerts.outbox import Delivery, Message, Outbox
+from alerts.payload import ACKNOWLEDGEMENT
+from alerts.receivers.receiver import Receiver
+from alerts.transitions import OWN_RECEIVERS
 
 QUICK_ATTEMPTS: Final = 3
+QUICK_WAIT_SECONDS: Final = 0.5
 FIRST_DELAY: Final = timedelta(seconds=5)
 LONGEST_DELAY: Final = timedelta(minutes=5)
+JITTER: Final = 0.2
+"""Share by which waits differ, so that receivers which failed together are not tried together."""
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 IDLE_SECONDS: Final = 1.0
+
+Draw = Callable[[], float]
+"""A random number from 0 to 1."""
 
 
 class Courier:
     """Carries the messages of one receiver from the outbox to it, until stopped."""
 
-    def __init__(self, store: AlertStore, receiver: Receiver, *, clock: Callable[[], datetime], quick_wait_seconds: float = 0.5) -> None:
+    def __init__(
+        self,
+        store: Outbox,
+        receiver: Receiver,
+        *,
+        clock: Callable[[], datetime],
+        quick_wait_seconds: float = QUICK_WAIT_SECONDS,
+        draw: Draw = random.random,
+    ) -> None:
         self._store = store
         self._receiver = receiver
         self._clock = clock
         self._quick_wait_seconds = quick_wait_seconds
+        self._draw = draw
+        self._breaker = Breaker()
+        self._log = structlog.get_logger(__name__).bind(receiver=receiver.name)
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"courier-{receiver.name}", daemon=True)
@@ -54,65 +76,98 @@ class Courier:
             self._thread.join()
 
     def deliver_due(self) -> int:
-        """Deliver what is due now; return how many messages were taken."""
+        """Deliver what is due now; return how many messages were taken. Raises DatabaseError."""
         taken = 0
+        if not self._breaker.allows(self._clock()):
+            return taken
         due = self._store.due(self._clock(), self._receiver.name)
         for first in range(0, len(due), self._receiver.most_at_once):
-            if self._stop.is_set():
+            if self._stop.is_set() or not self._breaker.allows(self._clock()):
                 break
             taken += self._deliver(due[first : first + self._receiver.most_at_once])
         return taken
 
     def _run(self) -> None:
-        log = structlog.get_logger(__name__)
         while not self._stop.is_set():
             self._wake.clear()
             taken = 0
             try:
                 taken = self.deliver_due()
             except DatabaseError as error:
-                log.warning("the outbox cannot be read, trying again", error=type(error).__name__)
-            except Exception:
-                log.exception("delivery failed unexpectedly", receiver=self._receiver.name)
+                self._log.warning("the outbox cannot be read, trying again", error=type(error).__name__)
             if not taken:
                 self._wake.wait(IDLE_SECONDS)
 
     def _deliver(self, deliveries: Sequence[Delivery]) -> int:
-        ids = [delivery.id for delivery in deliveries]
-        try:
-            self._attempts()(self._receiver.send, [delivery.message for delivery in deliveries])
-        except DeliveryFailed as error:
-            self._postpone(deliveries[0], ids, error)
-            return 0
-        self._store.delivered(ids, self._clock())
-        return len(ids)
-
-    def _attempts(self) -> Retrying:
-        wait = self._quick_wait_seconds
-        enough = stop_after_attempt(QUICK_ATTEMPTS)
-
-        def pause(seconds: float) -> None:
-            self._stop.wait(seconds)
-
-        def over(state: RetryCallState) -> bool:
-            return self._stop.is_set() or enough(state)
-
-        return Retrying(
-            stop=over,
-            wait=wait_exponential(multiplier=wait, max=4 * wait) + wait_random(0, wait),
-            retry=retry_if_exception(lambda error: isinstance(error, DeliveryFailed) and error.retryable),
-            sleep=pause,
-            reraise=True,
-        )
-
-    def _postpone(self, first: Delivery, ids: Sequence[int], error: DeliveryFailed) -> None:
+        """Try a few times; returns how many messages were taken."""
+        messages = [delivery.message for delivery in deliveries]
+        attempt = 1
+        while (error := self._send(messages)) is not None:
+            if not error.retryable or attempt == QUICK_ATTEMPTS or not self._breaker.allows(self._clock()) or error.asked_seconds:
+                self._postpone(deliveries, error, attempt)
+                return 0
+            self._stop.wait(_spread(self._quick_wait_seconds * 2 ** (attempt - 1), self._draw))
+            if self._stop.is_set():
+                self._postpone(deliveries, error, attempt)
+                return 0
+            attempt += 1
         now = self._clock()
+        events = [event for delivery in deliveries for event in _told(delivery, "sent", now, attempt)]
+        self._store.delivered([delivery.id for delivery in deliveries], now, attempts=attempt, events=events)
+        if self._breaker.succeeded():
+            self._log.info("the receiver is back")
+            self._store.hasten(self._receiver.name, now)
+        return len(deliveries)
+
+    def _send(self, messages: Sequence[Message]) -> DeliveryFailed | None:
+        """Make one attempt; returns what went wrong. Tells the breaker."""
+        try:
+            self._receiver.send(messages)
+        except DeliveryFailed as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - the edge of a thread: another receiver's messages, and this one's next, go on
+            failure = DeliveryFailed(self._receiver.name, type(error).__name__, retryable=True)
+            self._log.error("delivery failed unexpectedly", error=type(error).__name__, where=_place(error))
+        else:
+            return None
+        if not failure.retryable:
+            self._breaker.succeeded()  # it answered
+        elif self._breaker.failed(self._clock(), asked=timedelta(seconds=failure.asked_seconds or 0)):
+            self._log.warning("the receiver is left alone for a while", reason=failure.reason)
+        return failure
+
+    def _postpone(self, deliveries: Sequence[Delivery], error: DeliveryFailed, attempts: int) -> None:
+        now, first = self._clock(), deliveries[0]
         given_up = not error.retryable or now - first.message.created_at > GIVE_UP_AFTER
-        self._store.failed(ids, error.reason, due_at=None if given_up else now + delay(first.attempts))
-        log = structlog.get_logger(__name__)
-        log.warning("not delivered", receiver=self._receiver.name, reason=error.reason, attempts=first.attempts + 1, given_up=given_up)
+        wait = max(delay(first.attempts, self._draw), timedelta(seconds=error.asked_seconds or 0))
+        events = [event for delivery in deliveries if given_up for event in _told(delivery, "failed", now, attempts, error.reason)]
+        ids = [delivery.id for delivery in deliveries]
+        self._store.failed(ids, error.reason, due_at=None if given_up else now + wait, attempts=attempts, events=events)
+        self._log.warning("not delivered", reason=error.reason, attempts=first.attempts + attempts, given_up=given_up)
 
 
-def delay(attempts: int) -> timedelta:
-    """Return how long a message waits after its attempt number `attempts` (from 0) failed."""
-    return min(timedelta(seconds=FIRST_DELAY.total_seconds() * 2 ** min(attempts, 10)), LONGEST_DELAY)
+def delay(attempts: int, draw: Draw = lambda: 0.5) -> timedelta:
+    """Return how long a message waits whose last few attempts failed, after `attempts` before those. `draw` spreads it."""
+    seconds = FIRST_DELAY.total_seconds() * 2 ** min(attempts // QUICK_ATTEMPTS, 10)
+    return timedelta(seconds=_spread(min(seconds, LONGEST_DELAY.total_seconds()), draw))
+
+
+def _told(delivery: Delivery, outcome: Delivered, at: datetime, attempts: int, reason: str = "") -> list[Message]:
+    """Return the event of what became of a notification; what goes into the lake and the log is no notification."""
+    if delivery.message.receiver in OWN_RECEIVERS:
+        return []
+    payload = json.loads(delivery.message.body)
+    if ACKNOWLEDGEMENT in payload:
+        payload["status"] = "acknowledged"
+    attempts += delivery.attempts
+    return [notification_message(delivery.message, payload, outcome=outcome, at=at, attempts=attempts, reason=reason)]
+
+
+def _spread(seconds: float, draw: Draw) -> float:
+    return seconds * (1 - JITTER + 2 * JITTER * draw())
+
+
+def _place(error: Exception) -> str:
+    """Return where an error was raised. Its text is not told: it may hold an address with credentials."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""

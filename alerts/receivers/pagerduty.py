@@ -9,14 +9,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 from alerts.outbox import Message
-from alerts.payload import ACKNOWLEDGED
+from alerts.payload import ACKNOWLEDGEMENT
 from alerts.receivers.http import Http
 from alerts.receivers.integration import Named, payloads
 from alerts.receivers.secret import Secret, secret_text
 from alerts.receivers.wording import FIRING, RESOLVED, instances, is_link, shortened, subject, told
 
 DEFAULT_URL: Final = "https://events.pagerduty.com/v2/enqueue"
-ACTIONS: Final = {FIRING: "trigger", ACKNOWLEDGED: "acknowledge", RESOLVED: "resolve"}
 SEVERITIES: Final = frozenset({"critical", "error", "warning", "info"})
 DEFAULT_SEVERITY: Final = "error"
 MOST_SUMMARY_CHARS: Final = 1024
@@ -43,14 +42,13 @@ class PagerDutyReceiver(Named):
             self.http.post(self.name, self.url, _encoded(event), key=message.key)
 
     def _event(self, payload: Mapping[str, Any]) -> dict[str, Any]:
-        action = ACTIONS[payload["status"]]
-        event: dict[str, Any] = {"event_action": action, "dedup_key": dedup_key(payload["groupKey"])}
-        if action == "acknowledge":
-            return event
-        event["payload"] = self._incident(payload)
-        if action == "trigger":
-            event |= {"client": self.client, "client_url": self.client_url or payload["externalURL"], "links": _links(payload)}
-        return event
+        key = {"dedup_key": dedup_key(payload["groupKey"])}
+        if ACKNOWLEDGEMENT in payload:
+            return {"event_action": "acknowledge", **key}
+        if payload["status"] != FIRING:
+            return {"event_action": "resolve", **key, "payload": self._incident(payload)}
+        client = {"client": self.client, "client_url": self.client_url or payload["externalURL"]}
+        return {"event_action": "trigger", **key, "payload": self._incident(payload), **client, "links": _links(payload)}
 
     def _incident(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         firing, resolved = told(payload, FIRING), told(payload, RESOLVED)
