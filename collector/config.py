@@ -20,7 +20,9 @@ from collector.config_admission import (
     idle_authenticator_warnings,
     public_pages_warnings,
 )
+from collector.config_alert_receivers import ENVIRONMENT
 from collector.config_anchors import idle_anchor_warnings
+from collector.config_budgets import budget_endpoint_problems
 from collector.config_fields import host_port
 from collector.config_ledger import LedgerConfig
 from collector.config_messages import worded
@@ -127,7 +129,7 @@ class _Check:
 
     def __init__(self, source: Source, folder: Path | None) -> None:
         self._source = source
-        self._context = {"folder": folder}
+        self._context = {"folder": folder, ENVIRONMENT: source.expanded}
         self._problems: list[Problem] = []
         self._components: dict[str, dict[str, BaseModel]] = {section: {} for section in COMPONENTS}
         self._declared: dict[str, set[str]] = {section: set() for section in COMPONENTS}
@@ -209,6 +211,8 @@ class _Check:
                     self._report(("service",), f"{kinds_seen[kind]} and {identifier} are both enabled: one {kind} runs in one collector")
 
         for where, message in forwarding.problems(service, self._components):
+            self._report(where, message)
+        for where, message in budget_endpoint_problems(service, self._components):
             self._report(where, message)
 
     def _check_declared(self, section: str, identifier: str, path: KeyPath) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
+from collector.config_alert_receivers import AlertmanagerConfig, AlertReceivers
 from collector.config_alerts import InhibitRuleConfig, RouteConfig
 from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
@@ -86,24 +87,17 @@ class HealthCheckConfig(Section):
     path: UrlPath = "/"  # where it is asked
 
 
-class WebhookConfig(Section):
-    url: HttpUrl  # where notifications are posted, Alertmanager's webhook format
-    send_resolved: bool = True  # also tell when an alert resolves
-    timeout: Duration = Field(10.0, gt=0)  # of one attempt
-
-
-class AlertReceiverConfig(Section):
-    name: str  # name of the receiver
-    webhook_configs: tuple[WebhookConfig, ...] = ()  # webhooks that get every notification
-
-
 class AlertsConfig(Section):
     rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"),)  # rule files: looked up here, beside this file, in the package
+    slos: tuple[Path, ...] = (Path("alerts/packs/slos.yaml"),)  # files of service level objectives: looked up likewise
     interval: Duration = Field(30.0, ge=1)  # of groups that name none
     external_url: HttpUrl | None = None  # base of the deep links in notifications; default: the dashboard's
-    receivers: tuple[AlertReceiverConfig, ...] = ()  # beside the log, which always gets them
+    receivers: AlertReceivers = ()  # who can be told, beside the log, which always gets transitions
+    alertmanagers: tuple[AlertmanagerConfig, ...] = ()  # every one is told of every alert, in the place of receivers and route
     route: RouteConfig | None = None  # which receiver is told of which alerts; unset: every receiver of all, grouped by alertname, at once
     inhibit_rules: tuple[InhibitRuleConfig, ...] = ()  # alerts that keep others from being told
+    budgets: tuple[Path, ...] = ()  # budget files, looked up as rules are; `auditlake budget set` adds to them
+    budget_endpoint: Endpoint | Literal[""] = "127.0.0.1:8503"  # where agents ask before spending, once there is a budget; "": nowhere
 
 
 class DashboardConfig(Section):
