@@ -20,7 +20,6 @@ from alerts.breaker import Breaker
 from alerts.errors import DeliveryFailed
 from alerts.events import Delivered, notification_message
 from alerts.outbox import Delivery, Message, Outbox
-from alerts.payload import ACKNOWLEDGEMENT
 from alerts.receivers.receiver import Receiver
 from alerts.transitions import OWN_RECEIVERS
 
@@ -156,10 +155,7 @@ def _told(delivery: Delivery, outcome: Delivered, at: datetime, attempts: int, r
     """Return the event of what became of a notification; what goes into the lake and the log is no notification."""
     if delivery.message.receiver in OWN_RECEIVERS:
         return []
-    payload = json.loads(delivery.message.body)
-    if ACKNOWLEDGEMENT in payload:
-        payload["status"] = "acknowledged"
-    attempts += delivery.attempts
+    payload, attempts = json.loads(delivery.message.body), attempts + delivery.attempts
     return [notification_message(delivery.message, payload, outcome=outcome, at=at, attempts=attempts, reason=reason)]
 
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from alerts.outbox import Message
-from alerts.payload import ACKNOWLEDGEMENT
+from alerts.payload import ACKNOWLEDGED
 from alerts.receivers.http import Http
 from alerts.receivers.integration import Named, payloads
 from alerts.receivers.secret import Secret, secret_text
@@ -43,7 +43,7 @@ class PagerDutyReceiver(Named):
 
     def _event(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         key = {"dedup_key": dedup_key(payload["groupKey"])}
-        if ACKNOWLEDGEMENT in payload:
+        if payload["status"] == ACKNOWLEDGED:
             return {"event_action": "acknowledge", **key}
         if payload["status"] != FIRING:
             return {"event_action": "resolve", **key, "payload": self._incident(payload)}
