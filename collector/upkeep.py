@@ -1,8 +1,8 @@
 """What goes on behind the acknowledgement, for all collectors of this machine together: one sealer, one compactor, a forwarder when
 there are exporters that send onward, and one that makes checkpoints known outside when there is somewhere to.
 
-They are processes of their own, sealer and compactor at idle priority. Who minds them here gives the sealer the priority that its
-backlog needs.
+They are processes of their own, sealer and compactor at idle priority. Who minds them here gives them the priority that what waits for
+them needs.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ from collector.health import OK, Check
 from collector.node import node_name
 from collector.price_file import PriceFile
 from collector.tasks import background
+from storage.compactor import is_behind
+from storage.errors import StorageError
 from storage.wal import closed_segments
 
 SEALER_GRACE_SECONDS: Final = 6.0
@@ -31,6 +33,8 @@ COMPACTOR_GRACE_SECONDS: Final = 1.0
 ANCHORS_GRACE_SECONDS: Final = 1.5
 HURRY_SECONDS: Final = 3.0
 """A closed segment that waits this long shows that the idle sealer starves: it goes on at normal priority."""
+MERGES_SECONDS: Final = 20.0
+"""How often the merges that are due are looked at. An idle compactor that is behind goes on at normal priority until it is no longer."""
 RELAX_SECONDS: Final = 30.0
 """Without such a segment for this long, the sealer is idle again."""
 BACKLOG_SECONDS: Final = 60.0
@@ -76,7 +80,7 @@ class Upkeep:
         self._anchors = Child("anchors", anchor, (data, node, config.ledger), prepare=prepare) if config.ledger.leaves_host else None
         self._hurried_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
-        self._minding: asyncio.Task[None] | None = None
+        self._minding: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Start the processes. Raises `StorageError` when the queues of exporters cannot be prepared."""
@@ -84,12 +88,12 @@ class Upkeep:
         for child in (self._sealer, self._compactor, *([] if self._anchors is None else [self._anchors])):
             child.start()
             self._tasks.append(background(child.name, child.supervise()))
-        self._minding = background("backlog", self._mind_the_backlog())
+        self._minding = [background("backlog", self._mind_the_backlog()), background("merges", self._mind_the_merges())]
 
     async def stop(self) -> None:
         """Let the sealer finish what is closed, within its time."""
-        if self._minding is not None:
-            self._minding.cancel()
+        for minding in self._minding:
+            minding.cancel()
         await asyncio.gather(
             self._sealer.stop(self._sealer_seconds, hurry=True), self._compactor.stop(COMPACTOR_GRACE_SECONDS), self._forwarding.stop()
         )
@@ -138,6 +142,16 @@ class Upkeep:
                 self._sealer.hurry()
             elif now - self._hurried_at > RELAX_SECONDS:
                 self._sealer.relax()
+
+    async def _mind_the_merges(self) -> None:
+        """Give the compactor the priority that the merges which are due need."""
+        while True:
+            await asyncio.sleep(MERGES_SECONDS)
+            with contextlib.suppress(StorageError):  # the compactor tells of it
+                if await asyncio.to_thread(is_behind, self._data, time.time_ns()):
+                    self._compactor.hurry()
+                else:
+                    self._compactor.relax()
 
     def _oldest_segment(self) -> tuple[Path | None, float]:
         """Return the oldest closed segment and how long it has waited; None and 0 when none waits."""

@@ -8,8 +8,6 @@ The swap, and what a crash leaves at each step:
 Retired files are deleted after a grace period, for readers that hold the old list.
 """
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +27,8 @@ from storage.errors import DamagedFile, StorageError
 from storage.layout import FileRecord, retired, staged
 from storage.merge import Stopped, check_file, merge_files
 
+BEHIND_NS: Final = 90 * 1_000_000_000
+"""How long a merge may be due: the compactor is idle while others compute, and does the largest merges in less."""
 GRACE_SECONDS: Final = 600.0
 
 
@@ -97,8 +97,8 @@ def run_compactor(
     max_bytes: int = MAX_BYTES,
     clock: Callable[[], int] = time.time_ns,
 ) -> None:
-    """Compact every `interval_seconds` until `stop` is set; the main function of a process of its own, whose priority it lowers."""
-    lower_priority()
+    """Compact every `interval_seconds` until `stop` is set; the main function of a process of its own."""
+    pa.set_cpu_count(1)
     log = structlog.get_logger(__name__)
     while not stop.wait(interval_seconds):
         try:
@@ -111,12 +111,10 @@ def run_compactor(
         pa.default_memory_pool().release_unused()
 
 
-def lower_priority() -> None:
-    """Run this process only when others leave the processor idle."""
-    os.nice(19)
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    pa.set_cpu_count(1)
+def is_behind(data: Path, now_ns: int) -> bool:
+    """Whether a merge has been due for so long that the compactor starves. Raises `StorageError`."""
+    with closing(Catalog.open(data, read_only=True)) as catalog:
+        return bool(plan(catalog.mergeable_files(MAX_BYTES // 2), now_ns - BEHIND_NS))
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from storage import early
 from storage.catalog_rows import CatalogRows
 from storage.damage import can_mean_damage
 from storage.errors import StorageError
@@ -29,12 +30,15 @@ TRACE_RUNS: Final = (
     "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
 )
 """The columns of the map from traces to runs; the times tell apart whose records have no trace: see `_TURNS`."""
+RECORDINGS: Final = "time TIMESTAMP, name VARCHAR, rule_group VARCHAR, labels VARCHAR, value DOUBLE"
+"""The columns of what recording rules recorded a moment ago; the labels are a JSON object."""
 _FILL: Final = {
     "trace_runs": (
         "DELETE FROM internal.trace_runs WHERE trace_id IN (SELECT trace_id FROM incoming)",
         "INSERT INTO internal.trace_runs (trace_id, run_id) SELECT trace_id, run_id FROM incoming WHERE run_id IS NOT NULL",
     ),
     "entries": ("INSERT INTO internal.entries SELECT * FROM incoming",),
+    "recordings": ("INSERT INTO internal.recordings SELECT * FROM incoming",),
 }
 _TURNS: Final = """
     CREATE OR REPLACE TEMP TABLE turn AS
@@ -175,23 +179,14 @@ def _rows_of_nothing(table: str) -> bytes:
 
 
 def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": f"{limits.memory_mib}MiB",
-            "threads": limits.threads,
-            "temp_directory": str(spill),
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-        },
-    )
-    for setting in _SETTINGS:
+    connection = early.instance()
+    bounds = (f"memory_limit = '{limits.memory_mib}MiB'", f"threads = {limits.threads}", f"temp_directory = {_quoted(str(spill))}")
+    for setting in (*bounds, *_SETTINGS):
         connection.execute(f"SET {setting}")
     connection.execute("CREATE SCHEMA internal")
     connection.execute(f"CREATE TABLE internal.trace_runs ({TRACE_RUNS})")
     connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
+    connection.execute(f"CREATE TABLE internal.recordings ({RECORDINGS})")
     return connection
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.catalog import Catalog, EntryRecord, FileRecord
@@ -97,7 +98,8 @@ def _rows_of_entries(data: Path, files: list[FileRecord], *, resent: bool = Fals
         table = _read(data / file.path, ["entry", "resent"])
         if resent:
             table = table.filter(table["resent"]) if "resent" in table.column_names else table.slice(0, 0)
-        rows.update((file.origin, entry) for entry in table["entry"].to_pylist())
+        for counted in pc.value_counts(table["entry"]).to_pylist():
+            rows[file.origin, counted["values"]] += counted["counts"]
     return rows
 
 
@@ -107,10 +109,9 @@ def _duplicates(data: Path, files: list[FileRecord]) -> Iterator[str]:
     if not files:
         return
     rows = pa.concat_tables([_read(data / file.path, keys) for file in files])
-    counted = rows.group_by(keys).aggregate([([], "count_all")]).to_pylist()
-    for row in counted:
-        if row["count_all"] != 1:
-            yield f"record {row['origin']}/{row['entry']}/{row['entry_row']}: stored {row['count_all']} times"
+    counted = rows.group_by(keys).aggregate([([], "count_all")])
+    for row in counted.filter(pc.not_equal(counted["count_all"], 1)).to_pylist():
+        yield f"record {row['origin']}/{row['entry']}/{row['entry_row']}: stored {row['count_all']} times"
 
 
 def _gone(removed: list[Removal], entry: EntryRecord) -> list[Removal]:

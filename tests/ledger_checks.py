@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
+import pyarrow as pa
 
 from storage.catalog import Catalog, FileRecord
 from storage.ledger import tombstones
@@ -17,8 +18,8 @@ from storage.ledger.note import Checkpoint, VerifierKey, opened
 
 Rows = dict[int, bytes]
 """Row → leaf."""
-Leaves = dict[tuple[str, int, str], Rows]
-"""Of each origin, entry and table."""
+Leaves = dict[tuple[str, int, str], list[pa.Table]]
+"""Of each origin, entry and table the pieces of files that hold its rows: an hour's lake has millions, so they stay with Arrow."""
 
 
 def ledger_problems(data: Path, catalog: Catalog, live: Sequence[FileRecord], missing: Sequence[FileRecord], *, settled: bool) -> list[str]:
@@ -38,11 +39,21 @@ def ledger_problems(data: Path, catalog: Catalog, live: Sequence[FileRecord], mi
 
 
 def _leaves(data: Path, live: Sequence[FileRecord]) -> Leaves:
-    found: Leaves = defaultdict(dict)
-    for table in sorted({file.table_name for file in live}):
-        for row in file_leaves([data / file.path for file in live if file.table_name == table], table).to_pylist():
-            found[row["origin"], row["entry"], table][row["entry_row"]] = row["leaf"]
+    found: Leaves = defaultdict(list)
+    for file in live:
+        leaves = file_leaves([data / file.path], file.table_name).sort_by([("origin", "ascending"), ("entry", "ascending")])
+        counted = leaves.group_by(["origin", "entry"], use_threads=False).aggregate([([], "count_all")])
+        at = 0
+        for place in counted.to_pylist():
+            found[place["origin"], place["entry"], file.table_name].append(
+                leaves.slice(at, place["count_all"]).select(["entry_row", "leaf"])
+            )
+            at += place["count_all"]
     return found
+
+
+def _rows(pieces: Sequence[pa.Table]) -> Rows:
+    return {row: leaf for piece in pieces for row, leaf in zip(*(column.to_pylist() for column in piece.columns), strict=True)}
 
 
 def _log_problems(data: Path, catalog: Catalog, origin: str, size: int, *, settled: bool) -> Iterator[str]:
@@ -73,15 +84,15 @@ def _row_problems(data: Path, catalog: Catalog, origin: str, leaves: Leaves, mis
     segments = {each["entry"]: each for each in logged if each["kind"] == "segment"}
     for entry, segment in segments.items():
         for table, said in segment["tables"].items():
-            found = removed.get((entry, table), {}) | leaves.get((origin, entry, table), {})
+            found = removed.get((entry, table), {}) | _rows(leaves.get((origin, entry, table), ()))
             gone = any(first <= entry <= last for first, last in expired.get(table, ()))
             lacks = any(file.origin == origin and file.min_entry <= entry <= file.max_entry for file in missing)
             if not gone and not lacks and root([leaf for _, leaf in sorted(found.items())]).hex() != said["root"]:
                 yield f"entry {entry} of {origin}: its {table} are not those that the log commits to"
     first = min(segments, default=None)
-    for (of, entry, table), rows in leaves.items():
+    for (of, entry, table), pieces in leaves.items():
         if of == origin and first is not None and entry >= first and table not in segments.get(entry, {}).get("tables", {}):
-            yield f"entry {entry} of {origin}: {len(rows)} {table} that the log does not know"
+            yield f"entry {entry} of {origin}: {sum(map(len, pieces))} {table} that the log does not know"
 
 
 def _removed(data: Path, origin: str, logged: Sequence[dict[str, object]]) -> tuple[dict[tuple[int, str], Rows], tombstones.Ranges]:

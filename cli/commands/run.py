@@ -40,6 +40,9 @@ def run(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Reconstruct one run: what happened, why it stopped, what is missing; --format json gives all of it."""
+    from storage import early
+
+    early.begin()
     from cli.commands._lake import one_run, unknown_run
     from cli.reading import reading
     from storage.ledger.verify_state import default_path

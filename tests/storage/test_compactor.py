@@ -15,6 +15,7 @@ import pytest
 
 from storage import compactor
 from storage.catalog import Catalog
+from storage.compaction_plan import SETTLE_NS
 from storage.compactor import CompactionReport, compact
 from storage.durable import DISK, FileLock, FileSystem
 from storage.errors import LakeLocked, StorageError
@@ -261,7 +262,6 @@ def test_run_compactor_logs_failures_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A refusing disk is an operator's matter, not the end of the process."""
-    monkeypatch.setattr(compactor, "lower_priority", lambda: None)
     stop = threading.Event()
     calls = []
 
@@ -296,3 +296,12 @@ def test_memory_is_bounded_whatever_the_size_of_the_inputs(tmp_path: Path) -> No
     assert rows == 840
     assert peak_bytes < 300 << 20
     check_lake(tmp_path)
+
+
+def test_a_compactor_is_behind_when_a_merge_is_due_for_long(tmp_path: Path) -> None:
+    lake(tmp_path, 3)
+    due_ns = NOON_NS + 60 * SECOND_NS + SETTLE_NS
+    assert not compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS - 1)
+    assert compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS)
+    compact(tmp_path, now_ns=due_ns)
+    assert not compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS)
