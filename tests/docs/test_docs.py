@@ -47,11 +47,13 @@ def test_every_view_is_documented() -> None:
 
 
 def test_every_alert_of_the_packs_has_a_runbook() -> None:
+    runbooks = {path.stem.lower().replace("-", "").replace("_", "") for path in (DOCS / "runbooks").glob("*.md")}
     for pack in (ROOT / "alerts/packs").glob("*.yaml"):
-        for group in yaml.safe_load(pack.read_text())["groups"]:
-            for rule in group["rules"]:
-                runbooks = {path.stem.lower().replace("-", "").replace("_", "") for path in (DOCS / "runbooks").glob("*.md")}
-                assert rule["alert"].lower() in runbooks, rule["alert"]
+        told = yaml.safe_load(pack.read_text())
+        names = [rule["alert"] for group in told.get("groups", ()) for rule in group["rules"] if "alert" in rule]
+        names += [slo["alerting"]["name"] for slo in told.get("slos", ())]
+        assert names
+        assert [name for name in names if name.lower() not in runbooks] == []
 
 
 def test_the_vocabulary_is_documented() -> None:
