@@ -20,6 +20,7 @@ from collector.resends import Resends, Stored
 from collector.sender import ANONYMOUS, Sender
 from collector.signals import Signal
 from collector.telemetry import Acknowledged, Telemetry
+from collector.turns import TURNS
 from storage.layout import Delivery
 from storage.wal import BatchHeader
 
@@ -51,6 +52,10 @@ class Pipeline:
 
     async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Answer:
         """Take one request; return its success message and receipt once all of it is durable. Raises Refused when none of it was taken."""
+        with TURNS.first(len(body)):
+            return await self._export(signal, encoding, body, sender)
+
+    async def _export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender) -> Answer:
         begun, received_ns = time.perf_counter(), self._time_ns()
         request = await read_request(signal, encoding, body, sender, received_ns, self._resends)
         stored = await self._store_once(request) if (admitted := request.admitted).records else None

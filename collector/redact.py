@@ -9,6 +9,7 @@ from collector.cursor import Keys, Slot
 from collector.findings import Findings
 from collector.signals import Message, Signal
 from collector.summary import summarize
+from collector.turns import TURNS
 from collector.values import Values
 from collector.walk import Walk, separate_keys
 
@@ -55,11 +56,11 @@ class Walker:
         values = Values(redactor, self._keys, self._id_key, self._spread_lines)
         walk = Walk(redactor, values, captures=self._captures, keep_records=self._summary != "silent", tenant=tenant)
         for _ in walk.steps(signal, message):
-            await asyncio.sleep(0)
+            await TURNS.give_way()
         if values.pending:
             cleaned = await _clean_all(values.pending)
             for _ in values.put_in_place(cleaned):
-                await asyncio.sleep(0)
+                await TURNS.give_way()
         separate_keys(values.changed.values())
         if self._summary != "silent":
             summarize(walk.records, values.findings, self.redactor.ignored, with_keys=self._summary == "debug")

@@ -21,7 +21,7 @@ from redaction import labels
 from redaction.secrets import PRIVATE_KEY
 
 SLICE_ITEMS: Final = 64
-SLICE_SECONDS: Final = 0.005
+SLICE_SECONDS: Final = 0.001
 _ITEMS_AT_ONCE: Final = 8
 """Of more attributes, events, links or data points of one record, so much time between two chances for other requests."""
 

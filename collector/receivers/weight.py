@@ -4,7 +4,6 @@ two hundred in memory, so a kilobyte of gzip could become gigabytes.
 Counted before anything is parsed, at little cost: a body of ordinary records is looked through once, piece by piece, and weighs its size.
 """
 
-import asyncio
 import re
 from typing import Final
 
@@ -12,6 +11,7 @@ from collector.admission import JSON_MEMORY_PER_BYTE, MEMORY_PER_BYTE, Reservati
 from collector.errors import TooLarge
 from collector.receivers.encoding import Encoding
 from collector.receivers.events import BodyEncoding
+from collector.turns import TURNS
 
 MESSAGE_BYTES: Final = 200
 """Of memory that an empty message costs."""
@@ -37,7 +37,7 @@ async def reserve_parsed(reservation: Reservation, encoding: BodyEncoding, body:
     extra = 0
     for start in range(0, len(body), _PIECE_BYTES):
         if start:
-            await asyncio.sleep(0)
+            await TURNS.give_way()
         piece = body[start : start + _PIECE_BYTES]
         extra += _of_messages(piece) if encoding is Encoding.PROTOBUF else _of_objects(piece)
         if extra > MOST_BYTES:
