@@ -152,16 +152,16 @@ class Alertmanagers:
     """All peers, in the place of the dispatcher: routing, silences and inhibition are theirs."""
 
     def __init__(self, peers: Sequence[Peer], *, interval: timedelta, external_url: str, clock: Callable[[], datetime]) -> None:
-        self._couriers = [PeerCourier(peer, interval=interval, external_url=external_url, clock=clock) for peer in peers]
+        self.couriers = [PeerCourier(peer, interval=interval, external_url=external_url, clock=clock) for peer in peers]
 
     def start(self) -> None:
         """Begin to tell them in the background."""
-        for courier in self._couriers:
+        for courier in self.couriers:
             courier.start()
 
     def close(self) -> None:
         """Stop."""
-        for courier in self._couriers:
+        for courier in self.couriers:
             courier.close()
 
     def tick(self, now: datetime, alerts: Iterable[Alert] | None = None) -> int:
@@ -169,6 +169,6 @@ class Alertmanagers:
         del now
         if alerts is not None:
             known = list(alerts)
-            for courier in self._couriers:
+            for courier in self.couriers:
                 courier.take(known)
         return 0

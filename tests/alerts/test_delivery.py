@@ -1,42 +1,85 @@
-"""Notifications: Alertmanager's JSON byte for byte, over real HTTP, at least once, in order, and with one key for one message."""
+"""Delivery: over real HTTP, at least once, in order, with one key for one message, and with patience for a receiver that is down."""
 
 import json
-import multiprocessing
-import os
-import signal
 import socket
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 
+from alerts.breaker import FIRST_PAUSE
 from alerts.delivery import GIVE_UP_AFTER, Courier, delay
 from alerts.errors import DeliveryFailed
-from alerts.notify import Receiver, WebhookReceiver
+from alerts.outbox import Message, post
+from alerts.receivers.http import Http
+from alerts.receivers.receiver import Receiver
+from alerts.receivers.webhook import WebhookReceiver
+from alerts.state import AlertStore
 from alerts.transitions import LogReceiver
-from tests.alerts.fakes import RULES, START, Process, Webhook, webhook
+from tests.alerts.fakes import RULES, Process, Webhook, webhook
+from tests.alerts.http_server import Answer, http_server
+from tests.alerts.messages import NOON, alert, message
 
 MINUTE = timedelta(minutes=1)
 ROW = {"agent": "support", "run_id": "run/1", "value": 5}
-NOWHERE = WebhookReceiver(name="nowhere", url="http://127.0.0.1:1/")
 
 
-def courier(process: Process, receiver: Receiver) -> Courier:
-    return Courier(process.store, receiver, clock=lambda: process.now, quick_wait_seconds=0.001)
+class Waiting:
+    """An outbox with messages for on-call, and a clock."""
+
+    def __init__(self, data: Path, *keys: str) -> None:
+        self.store = AlertStore.open(data)
+        self.now = NOON
+        with self.store.begin() as connection:
+            post(connection, [message(alert(), key=key) for key in keys])
+
+    def courier(self, receiver: Receiver, draw: float = 0.5) -> Courier:
+        return Courier(self.store, receiver, clock=self.clock, quick_wait_seconds=0.001, draw=lambda: draw)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def rows(self, receiver: str = "on-call") -> list[dict[str, Any]]:
+        return [row for row in self.store.outbox() if row["receiver"] == receiver]
+
+    def events(self) -> list[dict[str, Any]]:
+        """What the lake is told about notifications: outcome, attempts, reason."""
+        told = [json.loads(row["body"]) for row in self.rows("lake")]
+        assert {event["name"] for event in told} <= {"alert.notification"}
+        return [
+            {
+                "outcome": event["attributes"]["auditlake.outcome"],
+                "attempts": event["attributes"]["auditlake.alert.attempts"],
+                "error": event["attributes"].get("auditlake.alert.error"),
+            }
+            for event in told
+        ]
 
 
-def receiver(hook: Webhook, **settings: object) -> WebhookReceiver:
-    return WebhookReceiver(name="on-call", url=hook.url, timeout_seconds=2, **settings)  # type: ignore[arg-type]
+def receiver(hook: Webhook) -> WebhookReceiver:
+    return WebhookReceiver(name="on-call", url=hook.url, http=Http(timeout_seconds=2))
+
+
+def nowhere() -> WebhookReceiver:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    return WebhookReceiver(name="on-call", url=url, http=Http(timeout_seconds=1))
 
 
 def test_the_payload_is_alertmanagers_version_4(tmp_path: Path) -> None:
+    """The second message comes when the group's interval of five minutes has passed."""
     with webhook() as hook:
         process = Process(tmp_path, receivers=[receiver(hook)])
+        courier = Courier(process.store, receiver(hook), clock=lambda: process.now, quick_wait_seconds=0.001)
         process.tick([ROW, {"agent": "billing", "run_id": "run/2", "value": 1.5}])
-        process.tick([ROW])
-        assert courier(process, receiver(hook)).deliver_due() == 1
-        assert courier(process, receiver(hook)).deliver_due() == 1
+        for _ in range(6):
+            process.tick([ROW])
+            courier.deliver_due()
         process.store.close()
     golden = json.loads((Path(__file__).parent / "webhook_golden.json").read_text())
     assert hook.bodies == golden
@@ -44,49 +87,14 @@ def test_the_payload_is_alertmanagers_version_4(tmp_path: Path) -> None:
     assert (headers["Content-Type"], headers["User-Agent"]) == ("application/json", "auditlake")
 
 
-def test_a_message_holds_all_that_fires_and_what_just_resolved(tmp_path: Path) -> None:
-    with webhook() as hook:
-        process = Process(tmp_path, receivers=[receiver(hook)])
-        for rows in ([ROW], [ROW, {**ROW, "agent": "b"}], [{**ROW, "agent": "b"}], []):
-            process.tick(rows)
-            courier(process, receiver(hook)).deliver_due()
-        process.store.close()
-    told = [(body["status"], sorted((alert["labels"]["agent"], alert["status"]) for alert in body["alerts"])) for body in hook.bodies]
-    assert told == [
-        ("firing", [("support", "firing")]),
-        ("firing", [("b", "firing"), ("support", "firing")]),
-        ("firing", [("b", "firing"), ("support", "resolved")]),
-        ("resolved", [("b", "resolved")]),
-    ]
-
-
-def test_pending_alerts_and_unchanged_ones_are_not_told(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[NOWHERE], rules=RULES % {"wait": "2m", "keep": "0s"})
-    for _ in range(2):
-        process.tick([ROW])
-    assert process.bodies("nowhere") == []
-    for _ in range(3):
-        process.tick([ROW])
-    assert len(process.bodies("nowhere")) == 1
-    process.store.close()
-
-
-def test_a_receiver_may_not_want_to_know_what_resolved(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[WebhookReceiver(name="quiet", url="http://127.0.0.1:1/", send_resolved=False)])
-    process.tick([ROW])
-    process.tick([])
-    assert [body["status"] for body in process.bodies("quiet")] == ["firing"]
-    process.store.close()
-
-
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
 def test_a_failure_that_may_pass_is_tried_again_at_once(tmp_path: Path, status: int) -> None:
     with webhook() as hook:
         hook.statuses = [status, status]
-        process = Process(tmp_path, receivers=[receiver(hook)])
-        process.tick([ROW])
-        assert courier(process, receiver(hook)).deliver_due() == 1
-        process.store.close()
+        waiting = Waiting(tmp_path, "one")
+        assert waiting.courier(receiver(hook)).deliver_due() == 1
+        assert waiting.events() == [{"outcome": "sent", "attempts": 3, "error": None}]
+        waiting.store.close()
     assert len(hook.requests) == 3
     assert len(set(hook.keys)) == 1, "it is the same message each time"
 
@@ -95,67 +103,128 @@ def test_a_failure_that_may_pass_is_tried_again_at_once(tmp_path: Path, status: 
 def test_a_refusal_is_final_and_kept_to_be_seen(tmp_path: Path, status: int) -> None:
     with webhook() as hook:
         hook.statuses = [status]
-        process = Process(tmp_path, receivers=[receiver(hook)])
-        process.tick([ROW])
-        assert courier(process, receiver(hook)).deliver_due() == 0
-        process.now += timedelta(days=1)
-        assert courier(process, receiver(hook)).deliver_due() == 0
-        [row] = [row for row in process.store.outbox() if row["receiver"] == "on-call"]
+        waiting = Waiting(tmp_path, "one")
+        assert waiting.courier(receiver(hook)).deliver_due() == 0
+        waiting.now += timedelta(days=1)
+        assert waiting.courier(receiver(hook)).deliver_due() == 0
+        [row] = waiting.rows()
         assert (row["dead"], row["error"], row["attempts"]) == (True, f"status {status}", 1)
-        process.store.close()
+        assert waiting.events() == [{"outcome": "failed", "attempts": 1, "error": f"status {status}"}]
+        waiting.store.close()
     assert len(hook.requests) == 1
 
 
 def test_a_receiver_that_is_down_gets_it_later_in_order(tmp_path: Path) -> None:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
-    down = WebhookReceiver(name="on-call", url=url, timeout_seconds=1)
     with webhook() as hook:
-        process = Process(tmp_path, receivers=[receiver(hook)])
-        process.tick([ROW])
-        process.tick([])
-        assert courier(process, down).deliver_due() == 0
-        assert courier(process, receiver(hook)).deliver_due() == 0, "the first is not due yet, and the second waits for it"
-        process = process.restarted(after=delay(0))
-        assert [courier(process, receiver(hook)).deliver_due() for _ in range(3)] == [1, 1, 0]
-        process.store.close()
-    assert [body["status"] for body in hook.bodies] == ["firing", "resolved"]
+        waiting = Waiting(tmp_path, "one", "two")
+        assert waiting.courier(nowhere()).deliver_due() == 0
+        assert waiting.courier(receiver(hook)).deliver_due() == 0, "the first is not due yet, and the second waits for it"
+        assert waiting.events() == [], "a failure that may pass is no news"
+        waiting.now += delay(0)
+        assert [waiting.courier(receiver(hook)).deliver_due() for _ in range(3)] == [1, 1, 0]
+        waiting.store.close()
+    assert hook.keys == ["one", "two"]
 
 
 def test_after_a_day_without_success_a_message_is_given_up(tmp_path: Path) -> None:
     with webhook() as hook:
-        process = Process(tmp_path, receivers=[receiver(hook)])
-        process.tick([ROW])
-        process.now += GIVE_UP_AFTER
         hook.statuses = [500] * 3
-        courier(process, receiver(hook)).deliver_due()
-        assert [row["dead"] for row in process.store.outbox() if row["receiver"] == "on-call"] == [True]
-        process.store.close()
+        waiting = Waiting(tmp_path, "one")
+        waiting.now += GIVE_UP_AFTER + MINUTE
+        waiting.courier(receiver(hook)).deliver_due()
+        assert [row["dead"] for row in waiting.rows()] == [True]
+        waiting.store.close()
 
 
 def test_delays_grow_to_five_minutes() -> None:
-    assert [delay(attempts).total_seconds() for attempts in (0, 1, 2, 6, 60)] == [5, 10, 20, 300, 300]
+    assert [delay(attempts).total_seconds() for attempts in (0, 3, 6, 18, 180)] == [5, 10, 20, 300, 300]
+
+
+def test_delays_are_spread() -> None:
+    """Receivers that failed together are not tried together."""
+    assert [delay(0, lambda share=share: share).total_seconds() for share in (0.0, 0.5, 1.0)] == [4, 5, 6]  # type: ignore[misc]
+
+
+def test_a_receiver_that_asks_for_patience_is_left_alone_so_long(tmp_path: Path) -> None:
+    with http_server() as server:
+        server.answers = [Answer(status=429, headers={"Retry-After": "90"})]
+        waiting = Waiting(tmp_path, "one")
+        target = WebhookReceiver(name="on-call", url=server.url)
+        assert waiting.courier(target).deliver_due() == 0
+        waiting.now += timedelta(seconds=89)
+        assert waiting.courier(target).deliver_due() == 0
+        assert len(server.requests) == 1, "not even at once"
+        waiting.now += timedelta(seconds=1)
+        assert waiting.courier(target).deliver_due() == 1
+        waiting.store.close()
+
+
+class Failing:
+    """Fails so many times, and then takes everything."""
+
+    name = "on-call"
+    send_resolved = True
+    most_at_once = 1
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.times = times
+        self.error = error
+        self.attempts: list[str] = []
+
+    def send(self, messages: Sequence[Message]) -> None:
+        self.attempts += [message.key for message in messages]
+        if len(self.attempts) <= self.times:
+            raise self.error
+
+
+def test_a_receiver_that_fails_again_and_again_is_left_alone_then_tried_with_one_message(tmp_path: Path) -> None:
+    """Messages of many groups wait: five attempts open the breaker, one is the probe, and its success sends all others at once."""
+    waiting = Waiting(tmp_path)
+    with waiting.store.begin() as connection:
+        post(connection, [replace(message(alert(), key=key), group_key=key) for key in "abcdefgh"])
+    target = Failing(6, DeliveryFailed("on-call", "status 503", retryable=True))
+    courier = waiting.courier(target)
+    assert courier.deliver_due() == 0
+    assert len(target.attempts) == 5, "three for the first message, two for the second"
+    waiting.now += FIRST_PAUSE - timedelta(seconds=1)
+    assert courier.deliver_due() == 0
+    waiting.now += timedelta(seconds=1)
+    assert courier.deliver_due() == 0
+    assert len(target.attempts) == 6, "the probe fails"
+    waiting.now += 2 * FIRST_PAUSE
+    with structlog.testing.capture_logs() as lines:
+        assert courier.deliver_due() + courier.deliver_due() == 8
+    assert [line["event"] for line in lines] == ["the receiver is back"]
+    waiting.store.close()
+
+
+def test_a_failure_that_nobody_foresaw_does_not_end_the_courier(tmp_path: Path) -> None:
+    """Its text may hold an address with credentials: only its kind and place are told."""
+    waiting = Waiting(tmp_path, "one")
+    target = Failing(2, ZeroDivisionError("http://user:hunter2@host"))
+    with structlog.testing.capture_logs() as lines:
+        assert waiting.courier(target).deliver_due() == 1
+    assert {(line["event"], line["error"]) for line in lines} == {("delivery failed unexpectedly", "ZeroDivisionError")}
+    assert "hunter2" not in str(lines)
+    waiting.store.close()
 
 
 def test_messages_to_a_receiver_that_was_removed_are_given_up(tmp_path: Path) -> None:
-    process = Process(tmp_path, receivers=[NOWHERE])
-    process.tick([ROW])
-    assert process.store.abandon(["lake", "log"]) == 1
-    assert process.store.due(process.now, "nowhere") == []
-    process.store.close()
+    waiting = Waiting(tmp_path, "one")
+    assert waiting.store.abandon(["lake", "log"]) == 1
+    assert waiting.store.due(waiting.now, "on-call") == []
+    waiting.store.close()
 
 
 def test_the_log_has_one_line_a_transition_however_often_its_group_changes(tmp_path: Path) -> None:
-    """A webhook is told all that fires each time one more does; the log is not."""
-    process = Process(tmp_path, receivers=[NOWHERE], rules=RULES % {"wait": "1m", "keep": "0s"})
+    process = Process(tmp_path, rules=RULES % {"wait": "1m", "keep": "0s"})
     other, third = {**ROW, "agent": "b"}, {**ROW, "agent": "c"}
     for rows in ([ROW], [ROW, other], [ROW, other, third], [ROW, other, third], [other], []):
         process.tick(rows)
     with structlog.testing.capture_logs() as lines:
-        assert courier(process, LogReceiver()).deliver_due() == 9
-        assert courier(process, LogReceiver()).deliver_due() == 0
-    assert [len(body["alerts"]) for body in process.bodies("nowhere")] == [1, 2, 3, 3, 1]
+        courier = Courier(process.store, LogReceiver(), clock=lambda: process.now)
+        assert courier.deliver_due() == 9
+        assert courier.deliver_due() == 0
     process.store.close()
     told = [(line["log_level"], line["state"], line["labels"]["agent"]) for line in lines]
     for agent in ("support", "b", "c"):
@@ -172,47 +241,8 @@ def test_the_log_has_one_line_a_transition_however_often_its_group_changes(tmp_p
     }
 
 
-def test_no_address_is_in_the_words_of_a_failure(tmp_path: Path) -> None:
-    target = WebhookReceiver(name="on-call", url="http://user:hunter2@127.0.0.1:1/", timeout_seconds=1)
-    process = Process(tmp_path, receivers=[target])
-    process.tick([ROW])
-    [due] = process.store.due(process.now, "on-call")
-    process.store.close()
+def test_no_address_is_in_the_words_of_a_failure() -> None:
+    target = WebhookReceiver(name="on-call", url="http://user:hunter2@127.0.0.1:1/", http=Http(timeout_seconds=1))
     with pytest.raises(DeliveryFailed) as caught:
-        target.send([due.message])
+        target.send([message(alert())])
     assert "hunter2" not in f"{caught.value} {target!r}"
-
-
-def _die(data: Path, url: str, *, after_sending: bool) -> None:
-    """Run in a process: commit a transition, then be killed before or after the receiver has the message."""
-
-    class Killer(WebhookReceiver):
-        def send(self, messages: object) -> None:
-            if after_sending:
-                super().send(messages)  # type: ignore[arg-type]
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    target = Killer(name="on-call", url=url)
-    process = Process(data, receivers=[target])
-    process.tick([ROW])
-    courier(process, target).deliver_due()
-
-
-@pytest.mark.parametrize("after_sending", [False, True])
-def test_a_kill_between_transition_and_delivery_loses_and_doubles_nothing(tmp_path: Path, after_sending: bool) -> None:
-    """Delivered after the restart; when it had been delivered before, the second has the same key, so the receiver knows it."""
-    with webhook() as hook:
-        dying = multiprocessing.get_context("spawn").Process(
-            target=_die, args=(tmp_path, hook.url), kwargs={"after_sending": after_sending}
-        )
-        dying.start()
-        dying.join(30)
-        assert dying.exitcode == -signal.SIGKILL
-        process = Process(tmp_path, receivers=[receiver(hook)], now=START + MINUTE)
-        process.tick([ROW])
-        carrier = courier(process, receiver(hook))
-        assert [carrier.deliver_due() for _ in range(3)] == [1, 0, 0]
-        assert [state for state, _ in process.events()] == ["firing"], "the transition is told once"
-        process.store.close()
-    assert len(hook.requests) == (2 if after_sending else 1)
-    assert len(set(hook.keys)) == 1

@@ -1,0 +1,70 @@
+"""kill -9 at every step between a transition and its delivery: delivered at least once, and once for a receiver that knows keys."""
+
+import json
+import multiprocessing
+import re
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.delivery import Courier
+from alerts.receivers.webhook import WebhookReceiver
+from tests.alerts.dying import AFTER, BEFORE, ROW, STEPS, Step, die, record
+from tests.alerts.fakes import START, Process
+from tests.alerts.http_server import http_server
+
+DOCS = Path(__file__).parents[2] / "docs" / "alerts-receivers.md"
+SERVER = multiprocessing.get_context("forkserver")
+"""Everything is imported once: a process that dies costs a fork."""
+SERVER.set_forkserver_preload(["tests.alerts.dying", "pandas"])  # which pyarrow imports when it is there
+
+
+def run(target: Any, *arguments: Any) -> int:
+    process = SERVER.Process(target=target, args=arguments, daemon=True)
+    process.start()
+    process.join(60)
+    code = process.exitcode
+    process.close()
+    assert code is not None, "the process hangs"
+    return code
+
+
+def events(process: Process) -> list[str]:
+    """Return the names of the events that go into the lake, in order."""
+    return [json.loads(row["body"]).get("name", "alert.transition") for row in process.store.outbox() if row["receiver"] == "lake"]
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER])
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_a_kill_loses_nothing_and_an_idempotent_receiver_sees_one(step: Step, moment: str, tmp_path: Path) -> None:
+    with http_server() as server:
+        assert run(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
+        target = WebhookReceiver(name="on-call", url=server.url)
+        process = Process(tmp_path, receivers=[target], now=START + timedelta(minutes=1))
+        for _ in range(3):
+            process.tick([ROW])
+            Courier(process.store, target, clock=lambda: process.now, quick_wait_seconds=0.001).deliver_due()
+        told = events(process)
+        process.store.close()
+    keys = [request.headers["Idempotency-Key"] for request in server.requests]
+    assert len(keys) in {1, 2}, "at least once; a second time only when we died before it was stored that it arrived"
+    assert len(set(keys)) == 1, "the second has the key of the first"
+    assert [(body["status"], len(body["alerts"])) for body in server.bodies] == [("firing", 1)] * len(keys)
+    assert told == ["alert.transition", "alert.notification"], "the lake has each once"
+
+
+def test_the_table_names_every_step_of_the_way(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    with http_server() as server:
+        assert run(record, str(tmp_path), server.url, str(told)) == 0
+    assert set(told.read_text().splitlines()) == {step.name for step in STEPS}
+    assert len(server.requests) == 1
+
+
+def test_the_documentation_names_every_step() -> None:
+    """The table of docs/alerts-receivers.md is this one, in its order."""
+    rows = re.findall(r"^\| \d+ \| ([\w ]+) \|", DOCS.read_text(), re.MULTILINE)
+    assert rows == [step.name for step in STEPS]
