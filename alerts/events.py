@@ -50,6 +50,11 @@ def read_event(body: str) -> JournalEvent:
     )
 
 
+def written(labels: Mapping[str, str]) -> str:
+    """Return labels or annotations as the JSON object that stands in an event."""
+    return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False)
+
+
 def notification_message(
     message: Message, payload: Mapping[str, Any], *, outcome: Delivered, at: datetime, attempts: int, reason: str = ""
 ) -> Message:
@@ -63,7 +68,7 @@ def notification_message(
         "auditlake.alert.state": str(payload.get("status", "firing")),
         "auditlake.alert.receiver": message.receiver,
         "auditlake.alert.group_key": message.group_key,
-        "auditlake.alert.labels": _text(labels),
+        "auditlake.alert.labels": written(labels),
         "auditlake.alert.attempts": attempts,
         "auditlake.alert.firing": _told(payload, "firing"),
         "auditlake.alert.resolved": _told(payload, "resolved"),
@@ -72,7 +77,7 @@ def notification_message(
     if labels.get("alertname"):
         attributes["auditlake.alert.name"] = labels["alertname"]
     if reason:
-        attributes["auditlake.access.reason"] = reason
+        attributes["auditlake.alert.error"] = reason
     key = sha256(json.dumps([message.key, outcome, attempts]).encode()).hexdigest()[:32]
     return lake_message(key, NOTIFICATION, attributes, at=at, severity=INFO if outcome == "sent" else ERROR)
 
@@ -97,7 +102,7 @@ def ack_attributes(
     attributes: dict[str, AttributeValue] = {
         "auditlake.alert.name": alertname,
         "auditlake.alert.fingerprint": fingerprint,
-        "auditlake.alert.labels": _text(labels),
+        "auditlake.alert.labels": written(labels),
         "auditlake.alert.state": state,
     }
     for name, key in (("severity", "auditlake.alert.severity"), ("run_id", "auditlake.run.id")):
@@ -111,7 +116,3 @@ def _told(payload: Mapping[str, Any], status: str) -> list[str]:
     found = [str(alert["fingerprint"]) for alert in payload.get("alerts", ()) if alert["status"] == status]
     more = len(found) - MOST_FINGERPRINTS
     return [*found[:MOST_FINGERPRINTS], *([f"+{more}"] if more > 0 else [])]
-
-
-def _text(labels: Mapping[str, str]) -> str:
-    return json.dumps(dict(labels), sort_keys=True, ensure_ascii=False)

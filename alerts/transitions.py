@@ -7,7 +7,7 @@ holds them as it holds everyone's records: redacted, in the ledger, in the story
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
@@ -15,21 +15,15 @@ import structlog
 
 from alerts.errors import DeliveryFailed
 from alerts.evaluate import State, Transition, fingerprint
+from alerts.events import ERROR, INFO, LAKE, TRANSITION, WARNING, lake_message, read_event, written
 from alerts.state import Message
 from alerts.tables import rfc3339
 from storage.errors import StorageError
-from storage.journal import AttributeValue, Journal, JournalEvent
+from storage.journal import AttributeValue, Journal
 
-LAKE: Final = "lake"
 LOG: Final = "log"
 OWN_RECEIVERS: Final = (LAKE, LOG)
 """Names of the receivers that every alert process has."""
-
-EVENT_NAME: Final = "alert.transition"
-INFO, WARNING, ERROR = 9, 13, 17
-"""OTLP severity numbers."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Named(Protocol):
@@ -50,7 +44,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeReceiver:
-    """Writes events into the journal; the running sealer seals them."""
+    """Writes events of every kind into the journal; the running sealer seals them."""
 
     journal: Journal
     name: str = LAKE
@@ -60,7 +54,7 @@ class LakeReceiver:
     def send(self, messages: Sequence[Message]) -> None:
         """Make all events durable with one sync."""
         try:
-            self.journal.write([_read(message.body) for message in messages])
+            self.journal.write([read_event(message.body) for message in messages])
         except StorageError as error:
             raise DeliveryFailed(self.name, str(error), retryable=True) from None
 
@@ -95,6 +89,7 @@ def transition_messages(rule: Named, transition: Transition) -> list[Message]:
     alert = transition.alert
     attributes = _attributes(rule, transition.state, transition.at, alert.fingerprint, alert.labels, alert.active_at)
     attributes["auditlake.alert.summary"] = alert.annotations.get("summary", "")
+    attributes["auditlake.alert.annotations"] = written(alert.annotations)
     attributes["auditlake.alert.value"] = float(alert.value)
     event = _message(rule, transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
     return [event, replace(event, receiver=LOG, key=f"{event.key}/{LOG}")]
@@ -109,6 +104,16 @@ def error_message(rule: Named, error: str | None, *, at: datetime, since: dateti
     return _message(rule, state, at, fingerprint(labels), labels, attributes)
 
 
+def no_data_message(rule: Named, label_sets: int, *, at: datetime, since: datetime) -> Message:
+    """Return the lake's event of a rule whose answer has rows without a value (state no_data), or no longer (0: state inactive)."""
+    labels = {"alertname": rule.alertname, "rule_group": rule.rule_group}
+    state = State.NO_DATA if label_sets else State.INACTIVE
+    attributes = _attributes(rule, state, at, fingerprint(labels), labels, since)
+    said = f"there is no data for {label_sets} label set{'s' if label_sets != 1 else ''}"
+    attributes["auditlake.alert.summary"] = said if label_sets else "there is data again"
+    return _message(rule, state, at, fingerprint(labels), labels, attributes)
+
+
 def _attributes(
     rule: Named, state: State, at: datetime, identity: str, labels: Mapping[str, str], active_at: datetime
 ) -> dict[str, AttributeValue]:
@@ -117,7 +122,7 @@ def _attributes(
         "auditlake.alert.group": rule.rule_group,
         "auditlake.alert.state": str(state),
         "auditlake.alert.fingerprint": identity,
-        "auditlake.alert.labels": json.dumps(dict(labels), sort_keys=True, ensure_ascii=False),
+        "auditlake.alert.labels": written(labels),
         "auditlake.alert.active_at": rfc3339(active_at),
         "auditlake.alert.evaluated_at": rfc3339(at),
     }
@@ -130,23 +135,15 @@ def _attributes(
 def _message(
     rule: Named, state: State, at: datetime, identity: str, labels: Mapping[str, str], attributes: Mapping[str, AttributeValue]
 ) -> Message:
-    event = {
-        "time_ns": (at - _EPOCH) // timedelta(microseconds=1) * 1000,
-        "severity": _severity(state, labels),
-        "attributes": dict(attributes),
-    }
     key = sha256(json.dumps([rule.rule, identity, str(state), rfc3339(at)]).encode()).hexdigest()[:32]
-    return Message(key=key, receiver=LAKE, group_key=key, body=json.dumps(event), created_at=at)
+    return lake_message(key, TRANSITION, attributes, at=at, severity=_severity(state, labels))
 
 
 def _severity(state: State, labels: Mapping[str, str]) -> int:
     if state is State.ERROR:
         return ERROR
+    if state is State.NO_DATA:
+        return WARNING
     if state is not State.FIRING:
         return INFO
     return ERROR if labels.get("severity") == "critical" else WARNING
-
-
-def _read(body: str) -> JournalEvent:
-    event = json.loads(body)
-    return JournalEvent(name=EVENT_NAME, time_ns=event["time_ns"], severity=event["severity"], attributes=event["attributes"])

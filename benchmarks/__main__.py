@@ -1,7 +1,7 @@
 """`make bench`: every benchmark one after the other, tables on the terminal, one JSON file in benchmarks/results/local.
 
 `python -m benchmarks [NAME …]` runs some of them: ingest, audit, storage, ledger, reading, redaction, quality,
-dashboard. Nothing else should use the machine;
+alerts, dashboard. Nothing else should use the machine;
 these are measurements of one run, so compare ratios, and repeat before believing a difference.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/local"
-PROGRAMS = {"ingest": [], "audit": [], "redaction": [], "quality": [], "dashboard": ["--spans", "300000"]}
+PROGRAMS = {"ingest": [], "audit": [], "redaction": [], "quality": [], "alerts": [], "dashboard": ["--spans", "300000"]}
 """Those with a command line of their own that writes JSON, and its options."""
 MEASURED = ("storage", "ledger", "reading", "command")
 """Those that give their measures one by one."""

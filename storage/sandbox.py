@@ -11,7 +11,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import duckdb
@@ -53,10 +53,16 @@ class CheckedQuery:
     tables: frozenset[str]
     functions: frozenset[str]
     parameters: frozenset[str]
+    columns: frozenset[str] | None  # what it can call columns, CTEs' and fields of structs among them; None: it can read any (`*`)
 
 
 def check(text: str, *, tables: Collection[str] = VIEWS) -> CheckedQuery:
     """Return the query when it is one read-only SELECT over `tables`, else raise `QueryRefused`, saying what is in the way."""
+    return _checked(text, frozenset(name.lower() for name in tables))
+
+
+@lru_cache(maxsize=2_048)
+def _checked(text: str, tables: frozenset[str]) -> CheckedQuery:
     parser = _parser().cursor()
     try:
         statements = parser.extract_statements(text)
@@ -73,14 +79,18 @@ def check(text: str, *, tables: Collection[str] = VIEWS) -> CheckedQuery:
         raise _too_deep() from error
     if statements[0].type is not duckdb.StatementType.SELECT or tree.get("error"):
         raise QueryRefused("run the query", statements[0].type.name, hint=f"only SELECT is allowed (not PIVOT either): {HINT}")
-    walk = _Walk(allowed=frozenset(name.lower() for name in tables))
+    walk = _Walk(allowed=tables)
     try:
         for statement in tree["statements"]:
             walk.value(statement, frozenset())
     except RecursionError as error:
         raise _too_deep() from error
     return CheckedQuery(
-        text=text, tables=frozenset(walk.tables), functions=frozenset(walk.functions), parameters=frozenset(statements[0].named_parameters)
+        text=text,
+        tables=frozenset(walk.tables),
+        functions=frozenset(walk.functions),
+        parameters=frozenset(statements[0].named_parameters),
+        columns=None if walk.any_column or walk.alone & (walk.tables | walk.aliases) else frozenset(walk.columns),
     )
 
 
@@ -95,7 +105,7 @@ def run(
     known = {name: value for name, value in (params or {}).items() if name in query.parameters}
     if missing := query.parameters - known.keys():
         raise QueryRefused("run the query", f"${min(missing)}", hint="no value was given for this parameter")
-    with _deadline(cursor, timeout_seconds):
+    with deadline(cursor, timeout_seconds):
         try:
             relation = cursor.sql(query.text, params=known or None)
             return with_integers(_bounded(relation.to_arrow_reader(2048), max_rows))
@@ -138,7 +148,8 @@ def _bounded(reader: pa.RecordBatchReader, max_rows: int) -> pa.Table:
 
 
 @contextmanager
-def _deadline(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float) -> Iterator[None]:
+def deadline(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float) -> Iterator[None]:
+    """Interrupt what runs on a cursor for longer: it raises `duckdb.InterruptException`."""
     timer = threading.Timer(timeout_seconds, cursor.interrupt)
     timer.daemon = True
     timer.start()
@@ -168,6 +179,10 @@ class _Walk:
     allowed: frozenset[str]
     tables: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
+    columns: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)  # columns without a table's name before them
+    aliases: set[str] = field(default_factory=set)  # of tables: the name of one, alone, can stand for a whole row
+    any_column: bool = False
 
     def value(self, value: object, named: frozenset[str]) -> None:
         """Judge a part of the tree; `named` are the common table expressions that it can see."""
@@ -205,12 +220,21 @@ class _Walk:
     def _expression(self, node: dict[str, Any]) -> None:
         if node["class"] not in EXPRESSIONS:
             raise _refusal(str(node["class"]), "this kind of expression is not allowed")
+        if node["class"] == "COLUMN_REF":
+            names = [str(part).lower() for part in node["column_names"]]
+            self.columns.update(names)
+            self.alone.update(names if len(names) == 1 else ())
+        self.any_column |= node["class"] in {"STAR", "POSITIONAL_REFERENCE"}
         if node["class"] in {"FUNCTION", "WINDOW"}:
             self._function(node)
 
     def _other(self, kind: str, node: dict[str, Any], named: frozenset[str]) -> None:
         if "alias" in node and kind not in SOURCES:
             raise _refusal(kind, "this kind of table is not allowed")
+        if alias := node.get("alias"):
+            self.aliases.add(str(alias).lower())
+        self.columns.update(str(name).lower() for name in node.get("using_columns") or ())
+        self.any_column |= node.get("ref_type") in {"NATURAL", "POSITIONAL"}
         if kind == "BASE_TABLE":
             self._table(node, named)
         elif kind == "TABLE_FUNCTION":

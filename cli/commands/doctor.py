@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -21,7 +20,6 @@ FREE_BYTES: Final = 1 << 30
 FREE_SHARE: Final = 0.05
 BACKLOG_SECONDS: Final = 60
 LAG_SECONDS: Final = 30
-SILENT_INTERVALS: Final = 5
 MARKS: Final = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
@@ -47,12 +45,14 @@ def doctor(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Check the installation and the lake; exit with 1 when something is wrong."""
+    from cli.alert_checks import alerts
     from cli.configuration import load_or_fail
     from cli.ledger_checks import anchors, verification
 
     loaded = load_or_fail(config)
     directory = data or loaded.parquet.path
     checks = [*installation(), *redaction(loaded), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
+    checks += [*alerts(directory, time.time_ns(), configured=loaded.alerts is not None)]
     checks += [*forwarding(directory), *verification(directory, time.time_ns()), *anchors(directory)]
     rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
     if output is OutputFormat.table:
@@ -141,7 +141,7 @@ def ports(config: "Config") -> Iterator[Check]:
 
 
 def lake(directory: Path, *, deep: bool, now_ns: int) -> Iterator[Check]:
-    """Catalog, files, WAL, sealing and alerts of a data directory."""
+    """Catalog, files, WAL and sealing of a data directory."""
     from storage.catalog import Catalog
     from storage.errors import StorageError
 
@@ -159,7 +159,6 @@ def lake(directory: Path, *, deep: bool, now_ns: int) -> Iterator[Check]:
         yield from _sealing(directory, catalog, now_ns)
     finally:
         catalog.close()
-    yield from _alerts(directory, now_ns)
 
 
 def forwarding(directory: Path) -> Iterator[Check]:
@@ -229,35 +228,6 @@ def _sealing(directory: Path, catalog: "Catalog", now_ns: int) -> Iterator[Check
             finding=f"{origin}: last entry sealed {lag:.1f} s after its data",
             remedy=remedy,
         )
-
-
-def _alerts(directory: Path, now_ns: int) -> Iterator[Check]:
-    if not (directory / "alerts.sqlite").exists():
-        return
-    from alerts.errors import AlertsError
-    from alerts.state import AlertStore
-
-    try:
-        store = AlertStore.open(directory, read_only=True)
-    except AlertsError as error:
-        yield Check(check="alerts", state="failed", finding=str(error))
-        return
-    try:
-        rules = store.rules()
-    finally:
-        store.close()
-    evaluated = [rule.evaluated_at.replace(tzinfo=UTC) for rule in rules if rule.evaluated_at is not None]
-    broken = [rule.alertname for rule in rules if rule.error]
-    if broken:
-        yield Check(
-            check="alerts", state="failed", finding=f"rules in error: {', '.join(broken)}", remedy="`auditlake alerts list` says why"
-        )
-    if evaluated:
-        silent = datetime.fromtimestamp(now_ns / 1e9, UTC) - max(evaluated)
-        late = silent > SILENT_INTERVALS * max(rule.interval for rule in rules)
-        finding = f"{len(rules)} rules, last evaluated {max(0.0, silent.total_seconds()):.0f} s ago"
-        remedy = "no scheduler runs: start `auditlake up` or `auditlake alerts run`" if late else ""
-        yield Check(check="alerts", state="warning" if late else "ok", finding=finding, remedy=remedy)
 
 
 def _answers(endpoint: str) -> bool:

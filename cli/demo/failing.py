@@ -10,6 +10,8 @@ from cli.demo.otel import Telemetry
 from cli.demo.process import Process, start
 
 MODEL = "gpt-4.1-mini"
+TOOL_FAILS, MODEL_FAILS = 0.4, 0.45
+"""The share of calls that fail."""
 
 
 class RateLimitError(Exception):
@@ -69,7 +71,7 @@ def fetch(process: Process, tools: Telemetry, source: str, attempt: int) -> None
         tools, "failing", "fetch_document", {"source": source, "attempt": attempt}, call_id=f"call-{uuid.uuid4().hex[:12]}"
     ) as span:
         process.work(0.05, 0.3)
-        if process.rng.random() < 0.4:
+        if process.rng.random() < TOOL_FAILS:
             span.set_attribute("error.type", "UpstreamTimeoutError")
             raise UpstreamTimeoutError("no answer within 10 s")
         span.set_attribute("gen_ai.tool.call.result", '{"pages": 4}')
@@ -79,7 +81,7 @@ def extract(process: Process, tools: Telemetry, source: str, attempt: int) -> No
     """Ask a model that is over its quota."""
     with otel.chat(tools, "failing", MODEL, "openai") as span:
         process.work(0.1, 0.5)
-        if process.rng.random() < 0.45:
+        if process.rng.random() < MODEL_FAILS:
             span.set_attribute("error.type", "RateLimitError")
             raise RateLimitError("429: requests per minute exceeded")
         tokens = process.rng.randint(600, 1800), process.rng.randint(80, 200)

@@ -11,6 +11,7 @@ DEAR_MODEL = "claude-opus-4-1"
 USUAL_MODEL = "claude-haiku-4-5"
 BURST_RUNS = 3
 CALLS = 4
+BURST_TOKENS = (140_000, 165_000)
 BURST_SECONDS = 60.0
 """From the start of the burst until the rule has seen it."""
 
@@ -39,7 +40,7 @@ def until_a_day_with_room(now: datetime) -> float:
 
 def write(process: Process, *, burst: bool) -> None:
     """Write one report; in a burst each call carries a whole quarter of tickets."""
-    model, size = (DEAR_MODEL, (140_000, 165_000)) if burst else (USUAL_MODEL, (3000, 5000))
+    model, size = (DEAR_MODEL, BURST_TOKENS) if burst else (USUAL_MODEL, (3000, 5000))
     with auditlake.run(task_type="weekly-report", actor="scheduler", input_ref="tickets/2026-Q4"):
         for part in ("refunds", "delays", "warranty", "summary")[:CALLS]:
             with auditlake.model_call(model, provider="anthropic", prompt_version="4", input_ref=f"tickets/{part}") as call:

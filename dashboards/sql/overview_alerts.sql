@@ -3,7 +3,7 @@
 SELECT alertname, state, severity, value, summary, labels, fingerprint, rule_group, time, active_at, run_id
 FROM (
     SELECT * FROM alert_log
-    WHERE time >= $start
+    WHERE kind = 'transition' AND time >= $start
     QUALIFY row_number() OVER (PARTITION BY alertname, fingerprint ORDER BY time DESC) = 1
 )
 WHERE state IN ('firing', 'pending', 'error')

@@ -1,0 +1,85 @@
+"""What `auditlake doctor` says of the alerts: whether somebody evaluates the rules, and whether what they say reaches anyone."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.commands.doctor import Check
+
+if TYPE_CHECKING:
+    from alerts.state import AlertStore, RuleStatus
+
+START = "start `auditlake up` or `auditlake alerts run`"
+
+
+def alerts(directory: Path, now_ns: int, *, configured: bool) -> Iterator[Check]:
+    """Whether the scheduler lives and keeps up, which rules are in error, and what was not delivered.
+
+    A scheduler that is dead or stuck is a failure while a collector runs: records come in and nobody looks. `configured`: the
+    configuration enables alerts.
+    """
+    from alerts.errors import AlertsError
+    from alerts.state import FILE_NAME, AlertStore
+    from storage.durable import held_here
+
+    collecting = held_here((directory / "wal").rglob("LOCK"))
+    if not (directory / FILE_NAME).exists():
+        if configured and collecting:
+            yield Check(check="alerts", state="failed", finding="a collector runs, and no rule was ever evaluated", remedy=START)
+        return
+    try:
+        store = AlertStore.open(directory, read_only=True)
+    except AlertsError as error:
+        yield Check(check="alerts", state="failed", finding=str(error))
+        return
+    try:
+        rules = store.rules()
+        yield from _errors(rules)
+        yield from _scheduler(rules, datetime.fromtimestamp(now_ns / 1e9, UTC), directory, collecting=collecting)
+        yield from _deliveries(store)
+    finally:
+        store.close()
+
+
+def _errors(rules: Sequence["RuleStatus"]) -> Iterator[Check]:
+    broken = sorted({rule.alertname for rule in rules if rule.error})
+    if broken:
+        finding = f"rules in error: {', '.join(broken)}"
+        yield Check(check="alerts", state="failed", finding=finding, remedy="`auditlake alerts list` says why")
+
+
+def _scheduler(rules: Sequence["RuleStatus"], now: datetime, directory: Path, *, collecting: bool) -> Iterator[Check]:
+    from alerts.listing import is_late
+    from alerts.scheduler import LEASE_FILE
+    from storage.durable import held_here
+
+    evaluated = [rule.evaluated_at for rule in rules if rule.evaluated_at is not None]
+    if not evaluated:
+        return
+    late = [rule for rule in rules if is_late(rule, now)]
+    ago = f"{max((now - max(evaluated)) // timedelta(seconds=1), 0)} s ago"
+    if not late:
+        yield Check(check="alerts", finding=f"{len(rules)} rules, last evaluated {ago}")
+        return
+    state = "failed" if collecting else "warning"
+    if not held_here([directory / LEASE_FILE]):
+        yield Check(check="alerts", state=state, finding=f"no scheduler runs: rules were last evaluated {ago}", remedy=START)
+    elif len(late) == len(rules):
+        remedy = "its log says why; stop it with SIGTERM and start it again"
+        yield Check(check="alerts", state=state, finding=f"the scheduler is stuck: rules were last evaluated {ago}", remedy=remedy)
+    else:
+        names = ", ".join(sorted({rule.alertname for rule in late}))
+        remedy = "their queries take too long: shorten `lookback`, or evaluate them less often"
+        yield Check(check="alerts", state="warning", finding=f"{len(late)} of {len(rules)} rules are late: {names}", remedy=remedy)
+
+
+def _deliveries(store: "AlertStore") -> Iterator[Check]:
+    undelivered = [message for message in store.undelivered() if not message["superseded"]]
+    given_up = sum(bool(message["dead"]) for message in undelivered)
+    if given_up:
+        remedy = "`auditlake alerts dead list` says which and why, `auditlake alerts dead retry` sends them again"
+        yield Check(check="notifications", state="warning", finding=f"{given_up} were given up", remedy=remedy)
+    if waiting := len(undelivered) - given_up:
+        finding = f"{waiting} wait for a receiver that does not take them"
+        yield Check(check="notifications", state="warning", finding=finding, remedy="`auditlake alerts dead list` says whose and why")
