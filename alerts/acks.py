@@ -81,6 +81,10 @@ class Acks:
         with self._store.begin() as connection:
             return connection.execute(update(ACKS).where(*same).values(ended_at=now)).rowcount > 0
 
+    def holds(self, alert: Alert) -> bool:
+        """Say whether somebody takes care of this alert."""
+        return any(ack.holds_for(alert) for ack in self.open())
+
     def open(self) -> list[Ack]:
         """Return the acknowledgements that have not ended."""
         with self._store.begin() as connection:

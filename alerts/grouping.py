@@ -148,10 +148,6 @@ class Groups:
         ]
         return sorted(found, key=lambda group: (group.due_at, group.id))
 
-    def next_due(self) -> datetime | None:
-        """Return when the next group is to be looked at."""
-        return min((group.due_at for group in self._groups.values()), default=None)
-
     def flushed(self, group: Group, now: datetime) -> None:
         """A group was looked at now: what resolved leaves it, and without alerts it is gone."""
         group.flushed_at, group.due_at = now, now + group.route.group_interval

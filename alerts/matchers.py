@@ -6,6 +6,7 @@ as in its classic mode (`"web-\\d+"` needs no second backslash). Regular express
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -49,10 +50,7 @@ class Matcher:
     def __post_init__(self) -> None:
         """Compile the regular expression; raises BadMatcher."""
         if self.operator in (Operator.REGEX, Operator.NOT_REGEX):
-            try:
-                object.__setattr__(self, "pattern", re.compile(self.value))
-            except re.error as error:
-                raise BadMatcher(f"the regular expression of {self.name} cannot be used: {error.msg}") from None
+            object.__setattr__(self, "pattern", _compiled(self.name, self.value))
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Say whether a label set has it; a label that is missing is empty."""
@@ -69,6 +67,16 @@ class Matcher:
         if _RESERVED.search(self.name):
             return f"{go_quoted(self.name)}{self.operator}{go_quoted(self.value)}"
         return f'{self.name}{self.operator}"{self.value.translate(_OPENMETRICS)}"'
+
+
+def _compiled(name: str, expression: str) -> re.Pattern[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # `[[:alpha:]]` would mean something else than in Go
+            return re.compile(expression)
+    except (re.error, FutureWarning) as error:
+        reason = error.msg if isinstance(error, re.error) else "write a class of characters as in [a-z]"
+        raise BadMatcher(f"the regular expression of {name} cannot be used: {reason}") from None
 
 
 def all_match(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
