@@ -265,6 +265,7 @@ PHASES: dict[str, dict[str, Any]] = {
     "http, as fast as it goes": {"protocol": "http", "rate": 0},
     "grpc, as fast as it goes": {"protocol": "grpc", "rate": 0},
     "prompts of 10 kB": {"protocol": "http", "rate": 0, "spans": 64, "prompt_bytes": 10_000},
+    "findings, every text new, 10,000 spans/s": {"protocol": "http", "rate": 10_000, "findings": True, "fresh_every": 1},
     "findings, conversations": {"protocol": "http", "rate": 0, "findings": True},
     "findings, every text new": {"protocol": "http", "rate": 0, "findings": True, "fresh_every": 1},
 }
