@@ -4,9 +4,10 @@ Grammar of Prometheus' configuration: each unit at most once, the larger first, 
 """
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DURATION: Final = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
 _MILLISECONDS: Final = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1)
 _UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
@@ -24,6 +25,11 @@ def parse_duration(text: str) -> timedelta:
         return timedelta(milliseconds=milliseconds)
     except OverflowError:
         raise ValueError("a duration this long cannot be counted") from None
+
+
+def align(moment: datetime, interval: timedelta) -> datetime:
+    """Return the last multiple of `interval` since 1970 that is not after `moment` (aware)."""
+    return moment - (moment - _EPOCH) % interval
 
 
 def format_duration(duration: timedelta) -> str:

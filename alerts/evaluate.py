@@ -5,7 +5,7 @@ has been there for `for`; a row that vanished drops a pending alert and resolves
 given; a row that comes back to a resolved alert begins anew. Two rows with the same labels, or more alerts than `limit`, are errors.
 
 An evaluation that failed does not come here at all: it changes nothing. A row whose value is NULL says "there is no data for these
-labels" and keeps that alert as it is.
+labels"; the rule's `no_data` says what becomes of that alert.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,19 +17,31 @@ from typing import Final
 RESOLVED_RETENTION: Final = timedelta(minutes=15)
 """How long a resolved alert is remembered, as in Prometheus."""
 
+ENRICHMENT: Final = ("severity_score", "top_contributors", "baseline", "example_runs")
+"""The annotations that an alert is given when it begins to fire (`alerts.enrichment`): it keeps them while it fires."""
+
 _FNV_OFFSET: Final = 14695981039346656037
 _FNV_PRIME: Final = 1099511628211
 _FNV_MASK: Final = (1 << 64) - 1
 
 
 class State(StrEnum):
-    """Where an alert stands; `inactive` and `error` occur in transitions and lists only."""
+    """Where an alert stands; the last three occur in transitions and lists only."""
 
     PENDING = "pending"
     FIRING = "firing"
     RESOLVED = "resolved"
     INACTIVE = "inactive"
     ERROR = "error"
+    NO_DATA = "no_data"
+
+
+class NoData(StrEnum):
+    """What becomes of an alert whose row has no value."""
+
+    KEEP = "keep"  # nothing: it stays as it is
+    OK = "ok"  # as if there were no row
+    ALERTING = "alerting"  # as if the row had a value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +93,7 @@ class Waits:
     wait: timedelta = timedelta()
     keep_firing_for: timedelta = timedelta()
     limit: int = 0
+    no_data: NoData = NoData.KEEP
 
 
 class SameLabels(ValueError):
@@ -106,7 +119,7 @@ def step(alerts: Mapping[str, Alert], samples: Iterable[Sample], waits: Waits, *
         if sample is None:
             after = _vanished(before, waits, at) if before is not None else None
         elif sample.value is None:
-            after = before
+            after = _without_data(before, key, sample, waits, at)
         else:
             after = _present(before, key, sample, sample.value, waits, at)
         transitions += _changes(before, after, at)
@@ -143,10 +156,21 @@ def _present(before: Alert | None, key: str, sample: Sample, value: float, waits
     if before is None or before.state is State.RESOLVED:
         alert = Alert(fingerprint=key, labels=sample.labels, annotations=sample.annotations, value=value, state=State.PENDING, active_at=at)
     else:
-        alert = replace(before, value=value, annotations=sample.annotations, keep_firing_since=None)
+        kept = {name: before.annotations[name] for name in ENRICHMENT if name in before.annotations}
+        alert = replace(before, value=value, annotations={**kept, **sample.annotations}, keep_firing_since=None)
     if alert.state is State.PENDING and at - alert.active_at >= waits.wait:
         return replace(alert, state=State.FIRING, fired_at=at)
     return alert
+
+
+def _without_data(before: Alert | None, key: str, sample: Sample, waits: Waits, at: datetime) -> Alert | None:
+    if waits.no_data is NoData.ALERTING:
+        return _present(before, key, sample, before.value if before is not None else 0.0, waits, at)
+    if before is None:
+        return None
+    if waits.no_data is NoData.OK or before.state is State.RESOLVED:
+        return _vanished(before, waits, at)
+    return before
 
 
 def _vanished(before: Alert, waits: Waits, at: datetime) -> Alert | None:

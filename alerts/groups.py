@@ -3,27 +3,32 @@
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from alerts.answers import Answer, answer
+from alerts.dispatch import Notifier
+from alerts.durations import align
+from alerts.enrichment import Enrich
 from alerts.errors import AlertsError
-from alerts.evaluate import Alert, SameLabels, State, Step, Transition, Waits, dropped, resumed, step
-from alerts.notify import Receiver, notifications
+from alerts.evaluate import Alert, SameLabels, State, Step, Transition, dropped, resumed
+from alerts.recordings import Record, Recorder, nowhere
+from alerts.replay import Reader
 from alerts.rules import LoadedGroup, LoadedRule
-from alerts.samples import Clean, Queryable, read_samples
+from alerts.samples import Clean, Queryable
+from alerts.sharing import Sharing, one_round
 from alerts.state import AlertStore, Evaluation, Message, RuleStatus
-from alerts.transitions import error_message, transition_messages
+from alerts.transitions import error_message, no_data_message, transition_messages
 from alerts.watermark import evaluation_time, ingest_watermark
 from storage.errors import StorageError
 
 LONGEST_QUERY: Final = timedelta(seconds=30)
 LONGEST_SLEEP_SECONDS: Final = 1.0
 MAX_ERROR_LENGTH: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +36,26 @@ class Context:
     """What evaluating needs besides the rules."""
 
     data: Path
-    lake: Queryable
+    lake: Reader
     store: AlertStore
-    receivers: Sequence[Receiver]
+    notifier: Notifier
     clean: Clean
-    external_url: str
     interval: timedelta  # of groups that name none
     query_offset: timedelta  # of groups that name none
     stop: threading.Event
+    record: Record = nowhere  # makes what recording rules record durable
+    sharing: Sharing | None = None  # makes the tables that the rules of one round share
+    enrich: Enrich | None = None  # adds to what alerts say when they begin to fire
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    """A group whose instant has come."""
+
+    group: LoadedGroup
+    at: datetime
+    eval_ts: datetime
+    last: datetime | None  # the instant of the evaluation before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +67,6 @@ class _Outcome:
     messages: Sequence[Message]
 
 
-def align(moment: datetime, interval: timedelta) -> datetime:
-    """Return the last multiple of `interval` since 1970 that is not after `moment`."""
-    return moment - (moment - _EPOCH) % interval
-
-
 class GroupRunner:
     """Evaluates the groups when they are due. Its memory equals the store's: it changes only after a commit."""
 
@@ -63,6 +75,7 @@ class GroupRunner:
         self._groups = groups
         self._alerts: dict[str, Mapping[str, Alert]] = dict(context.store.alerts())
         self._status: dict[str, RuleStatus] = {status.rule: status for status in context.store.rules()}
+        self._recorder = Recorder(context.lake, context.record)
         self._last: dict[str, datetime] = {}  # group → instant of its last evaluation by this runner
 
     @property
@@ -78,19 +91,38 @@ class GroupRunner:
         return min((soonest - now).total_seconds(), LONGEST_SLEEP_SECONDS)
 
     def tick(self, now: datetime) -> bool:
-        """Evaluate every group whose instant has come; returns whether anything was committed. Raises DatabaseError."""
+        """Evaluate every group whose instant has come, and tell what changed; returns whether anything did. Raises DatabaseError."""
         committed = self._forget_removed(now)
+        due = self._due(now)
+        with one_round(self._context.lake, self._context.sharing, [(each.group, each.eval_ts) for each in due]) as lake:
+            for each in due:
+                if self._context.stop.is_set():
+                    return committed
+                if self._evaluate(each, lake):
+                    committed = True
+                    self._context.notifier.tick(now, self.alerts())
+        return committed
+
+    def _due(self, now: datetime) -> list[_Due]:
+        found = []
         for group in self._groups:
             at = align(now, self._interval(group))
             last = self._last_evaluation(group)
             if last is not None and last - now > self._interval(group):
                 last = None  # the clock was set back
-            if not group.rules or (last is not None and at <= last):
-                continue
-            if self._context.stop.is_set():
-                return committed
-            committed = self._evaluate(group, at, last) or committed
-        return committed
+            if group.rules and (last is None or at > last):
+                found.append((group, at, last))
+        watermark = ingest_watermark(self._context.data) if found else None
+        return [_Due(group=group, at=at, eval_ts=self._seen(group, at, watermark), last=last) for group, at, last in found]
+
+    def _seen(self, group: LoadedGroup, at: datetime, watermark: datetime | None) -> datetime:
+        offset = self._context.query_offset if group.query_offset is None else group.query_offset
+        return evaluation_time(at, offset, watermark)
+
+    def alerts(self) -> list[Alert]:
+        """Return the alerts that others are told of: those that fire, and those that resolved lately."""
+        told = (State.FIRING, State.RESOLVED)
+        return [alert for alerts in self._alerts.values() for alert in alerts.values() if alert.state in told]
 
     def _interval(self, group: LoadedGroup) -> timedelta:
         return group.interval or self._context.interval
@@ -99,78 +131,76 @@ class GroupRunner:
         known = [status.evaluated_at for rule in group.rules if (status := self._status.get(rule.key)) and status.evaluated_at]
         return max(known, default=None)
 
-    def _evaluate(self, group: LoadedGroup, at: datetime, last: datetime | None) -> bool:
-        interval = self._interval(group)
-        gap = at - last - interval if last is not None else timedelta()
+    def _evaluate(self, due: _Due, lake: Queryable) -> bool:
+        group, interval = due.group, self._interval(due.group)
+        gap = due.at - due.last - interval if due.last is not None else timedelta()
         downtime = max(gap, timedelta()) if group.key not in self._last else timedelta()
-        offset = self._context.query_offset if group.query_offset is None else group.query_offset
-        eval_ts = evaluation_time(at, offset, ingest_watermark(self._context.data))
         outcomes = []
         for rule in group.rules:
             if self._context.stop.is_set():
                 return False
-            outcomes.append(self._outcome(rule, at, eval_ts, interval, missed=max(gap // interval, 0), downtime=downtime))
-        self._commit(outcomes, at)
-        self._last[group.key] = at
+            outcomes.append(self._outcome(rule, due, lake, interval, missed=max(gap // interval, 0), downtime=downtime))
+        self._commit(outcomes)
+        self._last[group.key] = due.at
         return True
 
     def _outcome(
-        self, rule: LoadedRule, at: datetime, eval_ts: datetime, interval: timedelta, *, missed: int, downtime: timedelta
+        self, rule: LoadedRule, due: _Due, lake: Queryable, interval: timedelta, *, missed: int, downtime: timedelta
     ) -> _Outcome:
-        before = resumed(self._alerts.get(rule.key, {}), downtime)
+        at, before = due.at, resumed(self._alerts.get(rule.key, {}), downtime)
         started = time.perf_counter()
-        result, rows = self._step(rule, before, at, eval_ts, interval)
+        found = self._answer(rule, before, due, lake, interval)
+        result = found.step
         error = result.error[:MAX_ERROR_LENGTH] if result.error else None
         status = self._status.get(rule.key)
         known = status.error_since if status is not None else None
+        empty = status.no_data_since if status is not None else None
         evaluation = Evaluation(
             rule=rule.key,
             rule_group=rule.group,
-            alertname=rule.rule.alert,
+            alertname=rule.name,
             interval=interval,
             at=at,
-            eval_ts=eval_ts,
+            eval_ts=due.eval_ts,
             duration_ms=(time.perf_counter() - started) * 1000,
-            rows=rows,
+            rows=found.rows,
             error=error,
             error_since=(known or at) if error else None,
             missed=missed,
             alerts=result.alerts,
+            no_data=status.no_data if error and status is not None else found.no_data,
+            no_data_since=empty if error else (empty or at) if found.no_data else None,
         )
         messages = [message for transition in result.transitions for message in transition_messages(evaluation, transition)]
         if error and known is None:
             messages.append(error_message(evaluation, error, at=at, since=at))
-            structlog.get_logger(__name__).warning("rule failed", alertname=rule.rule.alert, group=rule.group, error=error)
+            structlog.get_logger(__name__).warning("rule failed", alertname=rule.name, group=rule.group, error=error)
         elif known is not None and not error:
             messages.append(error_message(evaluation, None, at=at, since=known))
+        if not error and bool(empty) != bool(found.no_data):
+            messages.append(no_data_message(evaluation, found.no_data, at=at, since=empty or at))
         return _Outcome(evaluation=evaluation, transitions=result.transitions, messages=messages)
 
-    def _step(
-        self, rule: LoadedRule, before: Mapping[str, Alert], at: datetime, eval_ts: datetime, interval: timedelta
-    ) -> tuple[Step, int | None]:
-        """Return what the rule says and how many rows that were; an error changes no alert."""
+    def _answer(self, rule: LoadedRule, before: Mapping[str, Alert], due: _Due, lake: Queryable, interval: timedelta) -> Answer:
+        """Return what the rule says, and record what it records; an error changes no alert."""
         timeout = min(interval, LONGEST_QUERY).total_seconds()
+        context = self._context
         try:
-            samples = read_samples(rule, self._context.lake, eval_ts=eval_ts, clean=self._context.clean, timeout_seconds=timeout)
-            waits = Waits(wait=rule.rule.wait, keep_firing_for=rule.rule.keep_firing_for, limit=rule.limit)
-            return step(before, samples, waits, at=at), len(samples)
+            found = answer(rule, before, lake, at=due.at, eval_ts=due.eval_ts, clean=context.clean, timeout_seconds=timeout)
+            self._recorder.take(found.recordings)
         except (StorageError, AlertsError, SameLabels) as error:
-            [text] = self._context.clean([(str(error), None)])
-            return Step(alerts=before, transitions=(), error=text), None
+            [text] = context.clean([(str(error), None)])
+            return Answer(step=Step(alerts=before, transitions=(), error=text), rows=None)
+        if context.enrich is None:
+            return found
+        return replace(found, step=context.enrich(found.step, lake, eval_ts=due.eval_ts, lookback=rule.lookback))
 
-    def _commit(self, outcomes: Sequence[_Outcome], at: datetime) -> None:
-        alerts = {**self._alerts, **{outcome.evaluation.rule: outcome.evaluation.alerts for outcome in outcomes}}
-        told = [transition for outcome in outcomes for transition in outcome.transitions]
-        messages = [message for outcome in outcomes for message in outcome.messages] + self._notifications(alerts, told, at)
+    def _commit(self, outcomes: Sequence[_Outcome]) -> None:
+        messages = [message for outcome in outcomes for message in outcome.messages]
         self._context.store.commit([outcome.evaluation for outcome in outcomes], messages)
-        self._alerts = alerts
+        self._alerts |= {outcome.evaluation.rule: outcome.evaluation.alerts for outcome in outcomes}
         for outcome in outcomes:
             self._status[outcome.evaluation.rule] = _status(outcome, self._status.get(outcome.evaluation.rule))
-
-    def _notifications(self, alerts: Mapping[str, Mapping[str, Alert]], told: Sequence[Transition], at: datetime) -> list[Message]:
-        changed = [transition.alert for transition in told if transition.state in (State.FIRING, State.RESOLVED)]
-        known = [alert for found in alerts.values() for alert in found.values()] if changed else []
-        return notifications(known, changed, self._context.receivers, at=at, external_url=self._context.external_url)
 
     def _forget_removed(self, now: datetime) -> bool:
         """End the alerts of rules that are in no file any more, as Prometheus does."""
@@ -179,13 +209,12 @@ class GroupRunner:
         if not removed:
             return False
         at = now.replace(microsecond=0)
-        left = {key: alerts for key, alerts in self._alerts.items() if key in present}
         ends = [(status, end) for status in removed for end in dropped(self._alerts.get(status.rule, {}), at=at)]
         messages = [message for status, end in ends for message in transition_messages(status, end)]
-        messages += self._notifications(left, [end for _, end in ends], at)
         self._context.store.forget([status.rule for status in removed], messages)
-        self._alerts = left
+        self._alerts = {key: alerts for key, alerts in self._alerts.items() if key in present}
         self._status = {key: status for key, status in self._status.items() if key in present}
+        self._context.notifier.tick(now, self.alerts())
         return True
 
 
@@ -202,4 +231,6 @@ def _status(outcome: _Outcome, before: RuleStatus | None) -> RuleStatus:
         error=evaluation.error,
         error_since=evaluation.error_since,
         missed=evaluation.missed + (before.missed if before else 0),
+        no_data=evaluation.no_data,
+        no_data_since=evaluation.no_data_since,
     )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_LABEL_LENGTH: Final = 256
+NO_DATA: Final = "no_data"
+"""The annotation of a row without a value."""
 LABEL_TYPES: Final = ("string", "large_string", "string_view", "bool", "int", "uint", "dictionary", "null")
 VALUE_TYPES: Final = ("double", "float", "decimal", "int", "uint", "null")
 """What the names of Arrow's types begin with."""
@@ -38,8 +40,9 @@ class Queryable(Protocol):
         timeout_seconds: float = 60,
         max_rows: int = 100_000,
         from_ns: int | None = None,
+        to_ns: int | None = None,
     ) -> "pa.Table":
-        """Run one read-only SELECT over the views, without files whose rows are all before `from_ns`; raises StorageError."""
+        """Run one read-only SELECT over the views, without files whose rows are all before `from_ns` or after `to_ns`; raises StorageError."""
 
     @property
     def damaged(self) -> Sequence[Damage]:
@@ -52,20 +55,28 @@ def read_samples(
     """Return the rows of a rule as seen at `eval_ts` (aware); raises StorageError or AlertsError when there is no usable answer.
 
     A label that is NULL is no label; a value that is NULL or NaN means "no data". More label sets than `folding.MAX_LABEL_SETS` are folded
-    into one, unless the rule's group has a limit.
+    into one, unless the rule's group has a limit, or the rule records.
     """
-    moment = eval_ts.replace(tzinfo=None)
-    table = lake.query(
-        rule.rule.expr, params=rule.bind(moment), timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=rule.from_ns(moment)
-    )
-    if truncated_at(table) is not None:
-        raise AlertsError("read the answer of the rule", rule.rule.alert, hint=f"more than {max_rows} rows: group by fewer columns")
-    check_columns(rule.rule.alert, {field.name: str(field.type) for field in table.schema})
-    rows, folded = (table.to_pylist(), 0) if rule.limit else fold(table.to_pylist(), VALUE_COLUMN)
+    if rule.source is not None:
+        found = rule.source.rows(lake, eval_ts=eval_ts, clean=clean, timeout_seconds=timeout_seconds)
+    else:
+        found = _answer(rule, lake, eval_ts.replace(tzinfo=None), timeout_seconds, max_rows)
+    rows, folded = (found, 0) if rule.limit or rule.records else fold(found, VALUE_COLUMN)
     samples = [_sample(rule, row) for row in rows]
     if folded:
         samples[-1] = replace(samples[-1], annotations={**samples[-1].annotations, ANNOTATION: f"{folded} label sets"})
     return _cleaned(samples, clean)
+
+
+def _answer(rule: LoadedRule, lake: Queryable, moment: datetime, timeout_seconds: float, max_rows: int) -> list[dict[str, Any]]:
+    table = lake.query(
+        rule.rule.expr, params=rule.bind(moment), timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=rule.from_ns(moment)
+    )
+    if truncated_at(table) is not None:
+        raise AlertsError("read the answer of the rule", rule.name, hint=f"more than {max_rows} rows: group by fewer columns")
+    check_columns(rule.name, {field.name: str(field.type) for field in table.schema})
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
 
 
 def check_columns(alert: str, columns: Mapping[str, str]) -> None:
@@ -87,9 +98,13 @@ def _sample(rule: LoadedRule, row: Mapping[str, Any]) -> Sample:
     columns = {name: _label(cell) for name, cell in row.items() if name != VALUE_COLUMN and cell is not None and cell != ""}
     number = None if row[VALUE_COLUMN] is None else float(row[VALUE_COLUMN])
     value = None if number is None or math.isnan(number) else number
+    if rule.records:  # its labels are no templates, as in Prometheus
+        return Sample(labels={name: text for name, text in {**columns, **rule.labels}.items() if text}, value=value, annotations={})
     own = {name: render(text, columns, None) for name, text in rule.labels.items()}
-    labels = {**columns, **{name: text for name, text in own.items() if text}, "alertname": rule.rule.alert}
-    annotations = {name: render(text, labels, value) for name, text in rule.rule.annotations.items()} if value is not None else {}
+    labels = {**{name: text for name, text in {**columns, **own}.items() if text}, "alertname": rule.name}
+    annotations = {name: render(text, labels, value) for name, text in rule.rule.annotations.items()}
+    if value is None:
+        annotations[NO_DATA] = "there is no data for these labels"
     return Sample(labels=labels, value=value, annotations=annotations)
 
 

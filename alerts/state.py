@@ -20,7 +20,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from alerts.errors import AlertsError
 from alerts.evaluate import Alert, State
 from alerts.outbox import Message, Outbox, forget_finished, post
-from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, RULES, SCHEMA_VERSION
+from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, NO_DATA, RULES, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from storage.damage import Damage
@@ -47,6 +47,8 @@ class Evaluation:
     error_since: datetime | None
     missed: int  # evaluations that were due since the one before and never took place
     alerts: Mapping[str, Alert]
+    no_data: int = 0  # rows without a value
+    no_data_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,8 @@ class RuleStatus:
     error: str | None
     error_since: datetime | None
     missed: int
+    no_data: int = 0  # rows of the last answer that had no value
+    no_data_since: datetime | None = None
 
 
 class AlertStore(Outbox):
@@ -122,7 +126,9 @@ class AlertStore(Outbox):
     def rules(self) -> list[RuleStatus]:
         """Return how each rule fared last, by group and name."""
         with self._engine.connect() as connection:
-            rows = connection.execute(select(RULES).order_by(RULES.c.rule_group, RULES.c.alertname, RULES.c.rule)).mappings().all()
+            columns = [*RULES.c, func.coalesce(NO_DATA.c.label_sets, 0).label("no_data"), NO_DATA.c.since.label("no_data_since")]
+            query = select(*columns).select_from(RULES.outerjoin(NO_DATA, NO_DATA.c.rule == RULES.c.rule))
+            rows = connection.execute(query.order_by(RULES.c.rule_group, RULES.c.alertname, RULES.c.rule)).mappings().all()
         names = [name for name in RuleStatus.__dataclass_fields__ if name != "interval"]
         return [RuleStatus(interval=timedelta(seconds=row["interval_seconds"]), **{name: row[name] for name in names}) for row in rows]
 
@@ -210,6 +216,10 @@ def _store(connection: Connection, evaluation: Evaluation) -> None:
     connection.execute(new.on_conflict_do_update(index_elements=["rule"], set_={**status, "missed": missed}))
     recorded = {name: getattr(evaluation, name) for name in ("rule", "at", "eval_ts", "duration_ms", "rows", "error", "missed")}
     connection.execute(insert(EVALUATIONS).values(**recorded))
+    connection.execute(delete(NO_DATA).where(NO_DATA.c.rule == evaluation.rule))
+    if evaluation.no_data:
+        since = evaluation.no_data_since or evaluation.at
+        connection.execute(insert(NO_DATA).values(rule=evaluation.rule, label_sets=evaluation.no_data, since=since))
     _store_alerts(connection, evaluation.rule, evaluation.alerts)
 
 

@@ -47,6 +47,14 @@ RULES: Final = Table(
     Column("missed", Integer, nullable=False, server_default=text("0")),  # evaluations that never took place
 )
 
+NO_DATA: Final = Table(
+    "no_data",
+    METADATA,
+    Column("rule", Text, ForeignKey("rules.rule", ondelete="CASCADE"), primary_key=True),  # one whose last answer had rows without a value
+    Column("label_sets", Integer, nullable=False),  # how many
+    Column("since", Time, nullable=False),
+)
+
 ALERTS: Final = Table(
     "alerts",
     METADATA,

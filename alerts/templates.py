@@ -1,16 +1,18 @@
-"""Labels and annotations of a rule: Jinja2 in a sandbox, over `labels` and `value` alone.
+"""Labels and annotations of a rule: Jinja2 in a sandbox, over `labels` and `value` alone, which may be written `$labels` and `$value`.
 
 As in Prometheus, a label that is not there is an empty text, and a template that fails becomes a text that says so: a mistake in
 a sentence never keeps an alert from firing. The environment has no globals, a few filters, and no operator that could build a
 huge text.
 """
 
+import math
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -18,6 +20,14 @@ from alerts.durations import format_duration
 
 MAX_LENGTH: Final = 1_000
 NAMES: Final = ("labels", "value")
+NO_VALUE: Final = "no data"
+"""What a value that is not there reads as."""
+
+
+_PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_VARIABLE: Final = re.compile(r"\$(labels|value)\b")
+_SMALL: Final = ("m", "u", "n", "p", "f", "a", "z", "y")
+_LARGE: Final = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
 class _Labels(dict[str, str]):
@@ -40,13 +50,22 @@ class _Environment(ImmutableSandboxedEnvironment):
 def template_problem(text: str, *, names: tuple[str, ...] = NAMES) -> tuple[int, str] | None:
     """Return (line from 0, what is wrong) of a template that cannot be used, else None."""
     try:
-        unknown = sorted(meta.find_undeclared_variables(_environment().parse(text)) - set(names))
-        _environment().from_string(text)
+        unknown = sorted(meta.find_undeclared_variables(_environment().parse(_plain(text))) - set(names))
+        _environment().from_string(_plain(text))
     except TemplateError as error:
         return getattr(error, "lineno", 1) - 1, f"not a valid template: {error.message}"
     if unknown:
         return 0, f"the template uses {unknown[0]!r}: it has {' and '.join(names)}, for example {{{{ labels.agent_name }}}}"
     return None
+
+
+def labels_read(text: str) -> frozenset[str]:
+    """Return the names of the labels that a template reads as `labels.name`."""
+    try:
+        found = _environment().parse(_plain(text)).find_all(nodes.Getattr)
+        return frozenset(read.attr for read in found if isinstance(read.node, nodes.Name) and read.node.name == "labels")
+    except TemplateError:
+        return frozenset()
 
 
 def render(text: str, labels: Mapping[str, str], value: float | None) -> str:
@@ -61,30 +80,85 @@ def render(text: str, labels: Mapping[str, str], value: float | None) -> str:
 
 @cache
 def _environment() -> _Environment:
-    environment = _Environment(undefined=StrictUndefined, autoescape=False)
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, finalize=_said)
     kept = ("abs", "default", "float", "int", "lower", "round", "upper", "urlencode")
     environment.filters = {name: environment.filters[name] for name in kept}
     environment.filters |= {"duration": _duration, "percentage": _percentage, "dollars": _dollars, "number": _number}
+    environment.filters |= {"humanize": _humanize, "humanizeDuration": _humanize_duration, "humanizePercentage": _percentage}
     environment.globals.clear()
     return environment
 
 
 @cache
 def _template(text: str) -> Any:
-    return _environment().from_string(text)
+    return _environment().from_string(_plain(text))
 
 
-def _duration(seconds: float) -> str:
+def _plain(text: str) -> str:
+    """Return a template without the `$` that Prometheus writes before `labels` and `value`."""
+    return _PLACEHOLDER.sub(lambda found: _VARIABLE.sub(r"\1", found.group()), text)
+
+
+def _said(part: object) -> object:
+    return NO_VALUE if part is None else part
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return NO_VALUE
     return format_duration(timedelta(seconds=round(seconds)))
 
 
-def _percentage(share: float) -> str:
+def _percentage(share: float | None) -> str:
+    if share is None:
+        return NO_VALUE
     return f"{100 * share:.4g}%"
 
 
-def _dollars(amount: float) -> str:
+def _dollars(amount: float | None) -> str:
+    if amount is None:
+        return NO_VALUE
     return f"${amount:,.2f}"
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return NO_VALUE
     return f"{value:,.6g}"
+
+
+def _humanize(value: float | None) -> str:
+    """As Prometheus' `humanize`: four digits, and a metric prefix."""
+    if value is None:
+        return NO_VALUE
+    if value == 0 or not math.isfinite(value):
+        return f"{value:.4g}"
+    prefix = ""
+    if abs(value) >= 1:
+        for prefix_of_thousand in _LARGE:
+            if abs(value) < 1000:
+                break
+            prefix, value = prefix_of_thousand, value / 1000
+    else:
+        for prefix_of_thousandth in _SMALL:
+            if abs(value) >= 1:
+                break
+            prefix, value = prefix_of_thousandth, value * 1000
+    return f"{value:.4g}{prefix}"
+
+
+def _humanize_duration(seconds: float | None) -> str:
+    """As Prometheus' `humanizeDuration`: whole seconds as `1d 2h 3m 4s`, fractions of a second with a metric prefix."""
+    if seconds is None:
+        return NO_VALUE
+    if abs(seconds) < 1 or not math.isfinite(seconds):
+        return f"{_humanize(seconds)}s"
+    sign, left = ("-" if seconds < 0 else ""), abs(seconds)
+    if left < 60:
+        return f"{sign}{left:.4g}s"
+    minutes, rest = divmod(int(left), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{sign}{days}d {hours}h {minutes}m {rest}s"
+    return f"{sign}{hours}h {minutes}m {rest}s" if hours else f"{sign}{minutes}m {rest}s"

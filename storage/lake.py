@@ -223,20 +223,38 @@ class Lake:
 
         return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns), rows)
 
-    @contextmanager
-    def holding(self, tables: Mapping[str, str], params: Mapping[str, Any], window: Window) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query.
+    def remember(self, recordings: pa.Table, *, since: datetime) -> None:
+        """Show these rows in the view `recordings`, beside those of the files and of earlier calls, which go when they are before `since`.
 
-        A query has those of `params` that stand in it; no view is defined for it. Raises `StorageError` where one fails; what the body
-        raises passes as it is.
+        Columns: time, name, rule_group, labels (a JSON object), value. So a rule reads what was recorded a moment ago, before it is sealed.
+        """
+        with self._lock:
+            engine.fill(self._connection, "recordings", recordings)
+            self._connection.execute("DELETE FROM internal.recordings WHERE time < $since", {"since": since})
+
+    @contextmanager
+    def holding(
+        self,
+        tables: Mapping[str, str],
+        params: Mapping[str, Any],
+        window: Window,
+        *,
+        rows: Window = (None, None),
+        timeout_seconds: float = 60,
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query, within the time.
+
+        A query has those of `params` that stand in it; no view is defined for it. `rows` is that of `sql`. Raises `StorageError` where
+        one fails; what the body raises passes as it is.
         """
 
         def make(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> None:
-            for table, text in tables.items():
-                used = {name: value for name, value in params.items() if f"${name}" in text}
-                cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said)}", used)
+            with sandbox.deadline(cursor, timeout_seconds):
+                for table, text in tables.items():
+                    used = {name: value for name, value in params.items() if f"${name}" in text}
+                    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said)}", used)
 
-        cursor, _ = self._reading(make, " ".join(tables.values()), window, (None, None), inline=True)
+        cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, inline=True)
         try:
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):

@@ -11,7 +11,7 @@ VIEWS: Final = (
     "spans", "events", "metrics", "steps", "runs", "model_calls", "tool_calls", "retrieval_issues", "retrievals", "memory_ops",
     "approvals", "policy_decisions", "evals", "task_transitions", "tasks", "queues", "heartbeats", "agent_liveness", "security_events",
     "rollouts", "assurance_checks", "audit_actions", "resilience_events", "agent_metrics", "audit_writes", "ingest_log",
-    "redaction_log", "access_log", "alert_log", "tool_authorizations", "contract_gaps",
+    "redaction_log", "access_log", "alert_log", "recordings", "tool_authorizations", "contract_gaps",
 )  # fmt: skip
 """The views that every reader gets, as documented in docs/query.md."""
 

@@ -30,7 +30,10 @@ def _start(value: object) -> datetime:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return EPOCH + timedelta(seconds=value)
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            value = None
     if not isinstance(value, datetime):
         raise ValueError("not a time: write it like 2026-11-21T12:00:00Z, or as Unix seconds")
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
