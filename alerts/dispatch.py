@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from alerts.acks import Ack, open_acks, store_acks
 from alerts.dispatch_state import EntryId, store_entries, store_groups, stored_entries, stored_groups
@@ -23,6 +23,10 @@ from alerts.payload import ACKNOWLEDGED, payload, rfc3339
 from alerts.routing import Route, Routing
 from alerts.silences import Silence, Silences, muting
 from alerts.state import AlertStore
+
+
+TEST: Final = "test"
+"""The label of an alert that only tests the way to receivers."""
 
 
 class Target(Protocol):
@@ -76,10 +80,6 @@ class Dispatcher:
         written = self._tell(groups, now)
         self._groups, self._alerts = groups, None
         return written
-
-    def next_due(self) -> datetime | None:
-        """Return when a group is to be looked at next."""
-        return self._groups.next_due() if self._groups is not None else None
 
     def _restored(self, now: datetime) -> Groups:
         groups = Groups(self._routing.route)
@@ -211,11 +211,12 @@ def message(
 def fire(routing: Routing, targets: Sequence[Target], alert: Alert, *, now: datetime, external_url: str) -> list[Message]:
     """Return the messages that a test alert makes: to every target of every route that takes it, at once.
 
-    Waits, silences, inhibition and the notification log are passed over: the test is of routes and receivers.
+    Waits, silences, inhibition and the notification log are passed over: the test is of routes and receivers. It is a group of its own,
+    by the label `test`, so that what receivers know of a real group stays as it is.
     """
     found = []
     for route in routing.route.match(alert.labels):
-        labels = route.group_labels(alert.labels)
+        labels = {**route.group_labels(alert.labels), TEST: alert.labels.get(TEST, "true")}
         found += [
             message(target, route, labels, [alert], now=now, external_url=external_url)
             for target in targets
