@@ -69,9 +69,7 @@ class Outbox:
             connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(taken))
             post(connection, events)
 
-    def failed(
-        self, ids: Sequence[int], error: str, *, due_at: datetime | None, attempts: int = 1, events: Iterable[Message] = ()
-    ) -> None:
+    def failed(self, ids: Sequence[int], error: str, *, due_at: datetime | None, attempts: int = 1, events: Iterable[Message] = ()) -> None:
         """Keep messages for another attempt at `due_at`; or give them up when it is None, together with the events that tell so."""
         values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + attempts, "dead": due_at is None}
         if due_at is not None:

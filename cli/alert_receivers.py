@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
     from alerts.receivers.alertmanager import Peer
@@ -184,3 +184,41 @@ def _secret(text: SecretStr | None, file: Path | None) -> "Secret":
         return text.get_secret_value()
     assert file is not None  # noqa: S101 - the models see to it
     return SecretFile(file)
+
+
+def receiver_problems(alerts: "AlertsConfig") -> list[str]:
+    """Return what keeps receivers from being told, as far as it can be seen without telling them: files of secrets, Apprise's URLs."""
+    problems = []
+    for number, receiver in enumerate(alerts.receivers):
+        where = f"extensions.alerts.receivers[{number}]"
+        unreadable = [file for file in _secret_files(receiver) if not _holds_text(file)]
+        problems += [f"{where}: {file} cannot be read or is empty: write the secret into it" for file in unreadable]
+        problems += [f"{where}.{place}" for place in _unknown_services(receiver)]
+    return problems
+
+
+def _secret_files(value: object) -> Iterator[Path]:
+    """Yield the files of secrets that a section names, however deep; those of certificates are checked when it is read."""
+    if isinstance(value, BaseModel):
+        for name, item in value:
+            if isinstance(item, Path) and name.endswith("_file") and name not in {"ca_file", "cert_file", "key_file"}:
+                yield item
+            yield from _secret_files(item)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _secret_files(item)
+
+
+def _holds_text(file: Path) -> bool:
+    try:
+        return bool(file.read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _unknown_services(receiver: "AlertReceiverConfig") -> Iterator[str]:
+    for number, config in enumerate(receiver.apprise_configs):
+        from alerts.receivers.apprise import instantiated
+
+        if config.url is not None and instantiated(config.url.get_secret_value()) is None:
+            yield f"apprise_configs[{number}].url: Apprise knows no service for it: see https://github.com/caronc/apprise/wiki"

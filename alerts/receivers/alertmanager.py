@@ -36,7 +36,7 @@ class Peer:
 
     name: str
     url: str = field(repr=False)
-    http: Http = Http()
+    http: Http = field(default_factory=Http)
 
     def post(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         """Send alerts; raises DeliveryFailed."""

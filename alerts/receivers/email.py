@@ -40,7 +40,7 @@ class Smarthost:
     login: Login | None = None
     require_tls: bool = True
     implicit_tls: bool | None = None
-    tls: Tls = Tls()
+    tls: Tls = field(default_factory=Tls)
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 
     @property
@@ -106,9 +106,7 @@ class EmailReceiver(Named):
         """Return a session that is encrypted, if it has to be."""
         place = self.smarthost
         if place.begins_with_tls:
-            return smtplib.SMTP_SSL(
-                place.host, place.port, place.hello, timeout=place.timeout_seconds, context=place.tls.context()
-            )
+            return smtplib.SMTP_SSL(place.host, place.port, place.hello, timeout=place.timeout_seconds, context=place.tls.context())
         server = smtplib.SMTP(place.host, place.port, place.hello, timeout=place.timeout_seconds)
         if place.require_tls:
             try:

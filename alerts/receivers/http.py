@@ -72,7 +72,7 @@ class Http:
     """How requests are made: each over a connection of its own, without proxies of the environment, and redirects are not followed."""
 
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    tls: Tls = Tls()
+    tls: Tls = field(default_factory=Tls)
     authorization: Authorization | None = None
 
     def post(self, receiver: str, url: Secret, body: bytes, *, key: str | None = None) -> httpx.Response:

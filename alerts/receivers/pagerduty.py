@@ -33,7 +33,7 @@ class PagerDutyReceiver(Named):
     client: str = "auditlake"
     client_url: str | None = None
     acknowledges: bool = True
-    http: Http = Http()
+    http: Http = field(default_factory=Http)
 
     def send(self, messages: Sequence[Message]) -> None:
         """Send each event; raises DeliveryFailed. 429 and 5xx may pass, a 400 says that the event is wrong."""

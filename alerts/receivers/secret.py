@@ -1,4 +1,4 @@
-"""Secrets of receivers: texts that came from the environment, or files that are read anew for each notification, so that they can rotate."""
+"""Secrets of receivers: texts that came from the environment, or files that are read for each notification, so that they can rotate."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -43,7 +43,7 @@ class SlackReceiver(Named):
     icon_emoji: str | None = None
     icon_url: str | None = None
     link_names: bool = False
-    http: Http = Http()
+    http: Http = field(default_factory=Http)
 
     def send(self, messages: Sequence[Message]) -> None:
         """Post each message; raises DeliveryFailed."""

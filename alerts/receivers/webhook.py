@@ -17,7 +17,7 @@ class WebhookReceiver(Named):
 
     url: Secret = field(repr=False)  # may hold credentials: never logged
     max_alerts: int = 0
-    http: Http = Http()
+    http: Http = field(default_factory=Http)
 
     def send(self, messages: Sequence[Message]) -> None:
         """Post each message; a redirect, a refusal or silence is a failure."""

@@ -33,7 +33,7 @@ class Mail:
 class MailServer:
     port: int
     mails: list[Mail] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)  # the commands of all sessions
+    said: list[str] = field(default_factory=list)  # the commands of all sessions, without what stood behind them
     refused: dict[str, str] = field(default_factory=dict)  # command, or RCPT and an address → the reply in its place
     drop_after: str | None = None  # the command after which the connection is closed once
 
@@ -62,8 +62,9 @@ class Session:
     async def run(self) -> None:
         await self.say("220 here")
         while line := (await self.reader.readline()).decode().strip():
-            self.server.said.append(line)
             word, _, rest = line.partition(" ")
+            word = word.upper()
+            self.server.said.append(word)
             await getattr(self, f"on_{word.lower()}", self.on_unknown)(rest)
             if self.server.drop_after == word:
                 self.server.drop_after = None
@@ -120,7 +121,10 @@ class Session:
         await self.say(said)
 
     async def on_data(self, _: str) -> None:
-        await self.say(self.server.reply("DATA", "354 go on"))
+        said = self.server.reply("DATA", "354 go on")
+        await self.say(said)
+        if not said.startswith("354"):
+            return
         lines: list[bytes] = []
         while (line := await self.reader.readline()) != b".\r\n":
             lines.append(line[1:] if line.startswith(b"..") else line)
@@ -158,8 +162,8 @@ def mail_server(
         session = Session(known, reader, writer, None if implicit else tls, users or {}, mechanisms, encrypted=implicit)
         try:
             await session.run()
-        except (ConnectionError, ssl.SSLError):
-            pass  # the client went away, or does not believe the certificate
+        except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
+            pass  # the client went away, does not believe the certificate, or the test is over
         finally:
             writer.close()
 

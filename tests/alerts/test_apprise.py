@@ -9,6 +9,8 @@ from alerts.receivers.apprise import AppriseReceiver
 from tests.alerts.http_server import Answer, http_server
 from tests.alerts.messages import alert, message
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")  # one of Apprise's services imports it
+
 
 def url(server_url: str, scheme: str = "json") -> str:
     return server_url.replace("http://", f"{scheme}://")
@@ -34,7 +36,7 @@ def test_ntfy_is_one_of_them() -> None:
 
 
 def test_a_service_that_does_not_take_it_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG), http_server(usual=Answer(status=500)) as server, pytest.raises(DeliveryFailed) as caught:
+    with caplog.at_level(logging.INFO), http_server(usual=Answer(status=500)) as server, pytest.raises(DeliveryFailed) as caught:
         AppriseReceiver(name="any", url=f"{url(server.url)}/token-in-a-path").send([message(alert())])
     assert (caught.value.reason, caught.value.retryable) == ("the service did not take it", True)
     assert "token-in-a-path" not in caplog.text

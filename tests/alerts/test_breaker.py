@@ -37,7 +37,7 @@ def test_it_stays_open_for_a_while_then_one_is_tried() -> None:
 def test_each_probe_that_fails_makes_the_pause_longer() -> None:
     breaker, now, pauses = opened(), NOON, []
     for _ in range(6):
-        pause = next(seconds for seconds in range(0, 400) if breaker.allows(now + seconds * SECOND))
+        pause = next(seconds for seconds in range(400) if breaker.allows(now + seconds * SECOND))
         pauses.append(pause)
         now += pause * SECOND
         assert not breaker.failed(now), "it was open before"

@@ -20,7 +20,10 @@ from tests.alerts.http_server import Answer, HttpServer, http_server
 from tests.alerts.messages import alert, message
 
 NOW = datetime.now(UTC)
-CONFIG = DEFAULT.replace("# receivers: [{name: on-call, webhook_configs: [{url: \"${env:ONCALL_WEBHOOK}\"}]}]", "receivers: [{name: on-call, webhook_configs: [{url: %s}]}]")
+CONFIG = DEFAULT.replace(
+    '# receivers: [{name: on-call, webhook_configs: [{url: "${env:ONCALL_WEBHOOK}"}]}]',
+    "receivers: [{name: on-call, webhook_configs: [{url: %s}]}]",
+)
 
 
 @pytest.fixture

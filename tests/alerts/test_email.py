@@ -2,7 +2,6 @@
 
 import secrets
 import ssl
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 from typing import cast
@@ -33,13 +32,13 @@ def failure(target: EmailReceiver) -> DeliveryFailed:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ssl.SSLContext, Path]]:
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]:
     """A server's context, and the authority that signed its certificate."""
     folder = tmp_path_factory.mktemp("certificates")
     authority = pair("authority")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*pair("server", authority).write(folder, "server"))
-    yield context, authority.write(folder, "ca")[0]
+    return context, authority.write(folder, "ca")[0]
 
 
 def test_a_message_says_the_same_as_text_and_as_html() -> None:
@@ -125,7 +124,7 @@ def test_nothing_is_said_in_the_clear_where_encryption_is_required() -> None:
     with mail_server(users={"lake": PASSWORD}) as server:
         error = failure(receiver(server, require_tls=True, login=Login(username="lake", password=PASSWORD)))
     assert (error.reason, error.retryable) == ("the mail server offers no STARTTLS", True)
-    assert {line.split()[0] for line in server.said} == {"EHLO"}
+    assert set(server.said) == {"EHLO"}
 
 
 @pytest.mark.parametrize("mechanisms", ["PLAIN", "CRAM-MD5"])

@@ -64,7 +64,11 @@ def test_of_many_alerts_whole_ones_are_told_and_the_others_are_counted() -> None
     [
         (Answer(body="invalid_payload"), "Slack says invalid_payload", False),
         (Answer(body="<html>a proxy</html>"), "Slack says no", False),
-        (Answer(body='{"ok": false, "error": "channel_not_found"}', content_type="application/json"), "Slack says channel_not_found", False),
+        (
+            Answer(body='{"ok": false, "error": "channel_not_found"}', content_type="application/json"),
+            "Slack says channel_not_found",
+            False,
+        ),
         (Answer(body='{"ok": false, "error": "ratelimited"}', content_type="application/json"), "Slack says ratelimited", True),
         (Answer(body='{"ok": false, "error": "xoxb-12-token"}', content_type="application/json"), "Slack says no", False),
         (Answer(body="{", content_type="application/json"), "Slack says something that is no JSON", False),
@@ -81,7 +85,9 @@ def test_an_answer_may_say_that_it_was_not_taken(answer: Answer, reason: str, re
 def test_the_web_api_takes_a_token() -> None:
     token = secrets.token_hex(8)
     with http_server(usual=Answer(body='{"ok": true, "ts": "1.2"}', content_type="application/json; charset=utf-8")) as server:
-        target = SlackReceiver(name="chat", url=f"{server.url}/api/chat.postMessage", http=Http(authorization=Authorization(credentials=token)))
+        target = SlackReceiver(
+            name="chat", url=f"{server.url}/api/chat.postMessage", http=Http(authorization=Authorization(credentials=token))
+        )
         target.send([message(alert())])
     assert server.requests[0].headers["Authorization"] == f"Bearer {token}"
     assert token not in repr(target)

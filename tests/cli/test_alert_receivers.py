@@ -10,7 +10,7 @@ from alerts.receivers.pagerduty import PagerDutyReceiver
 from alerts.receivers.secret import SecretFile
 from alerts.receivers.slack import SlackReceiver
 from alerts.receivers.webhook import WebhookReceiver
-from cli.alert_receivers import integrations, peers
+from cli.alert_receivers import integrations, peers, receiver_problems
 from collector.config import DEFAULT, Config, ConfigError, parse
 
 SECRET = secrets.token_hex(8)
@@ -90,14 +90,20 @@ def test_no_secret_is_in_what_a_configuration_or_a_receiver_says_of_itself(tmp_p
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("slack_configs: [{api_url: 'https://hooks.slack.com/services/T/B/x'}]", "slack_configs[0].api_url: is a secret: write it as ${env:NAME}"),
+        (
+            "slack_configs: [{api_url: 'https://hooks.slack.com/services/T/B/x'}]",
+            "slack_configs[0].api_url: is a secret: write it as ${env:NAME}",
+        ),
         ("pagerduty_configs: [{routing_key: abcdef0123}]", "pagerduty_configs[0].routing_key: is a secret"),
         ("apprise_configs: [{url: 'ntfy://host/topic'}]", "apprise_configs[0].url: is a secret"),
         ("webhook_configs: [{url: 'https://ann:pass@host/'}]", "webhook_configs[0].url: is a secret"),
         ("webhook_configs: [{}]", "webhook_configs[0]: needs url or url_file, one of them"),
         ("webhook_configs: [{url: 'http://h/', url_file: f}]", "webhook_configs[0]: needs url or url_file, one of them"),
         ("webhook_configs: [{url: 'ftp://h/'}]", "must be a URL that begins with http:// or https://"),
-        ("webhook_configs: [{url: 'http://h/', http_config: {authorization: {type: Basic, credentials_file: f}}}]", "written as basic_auth"),
+        (
+            "webhook_configs: [{url: 'http://h/', http_config: {authorization: {type: Basic, credentials_file: f}}}]",
+            "written as basic_auth",
+        ),
         ("webhook_config: []", "unknown key 'webhook_config': did you mean 'webhook_configs'?"),
         ("slack_configs: [{api_url_file: f, chanel: x}]", "unknown key 'chanel': did you mean 'channel'?"),
         ("email_configs: [{from: a@x, smarthost: 'm:25'}]", "email_configs[0].to: is required"),
@@ -138,3 +144,26 @@ def test_with_alertmanagers_only_they_are_told() -> None:
         ("alertmanager/1", "http://am-1:9093", 10.0),
         ("alertmanager/2", "http://am-2:9093/p", 2.0),
     ]
+
+
+@pytest.mark.filterwarnings("ignore:.*imghdr:DeprecationWarning")  # one of Apprise's services imports it
+def test_what_would_keep_receivers_from_being_told_is_seen_beforehand(tmp_path: Path) -> None:
+    """`auditlake validate` looks at files of secrets and at Apprise's URLs, and sends nothing."""
+    (tmp_path / "key").write_text(SECRET)
+    (tmp_path / "empty").write_text("\n")
+    config = """\
+    receivers:
+      - name: on-call
+        pagerduty_configs: [{routing_key_file: key}, {routing_key_file: gone}]
+        slack_configs: [{api_url_file: empty}]
+        webhook_configs: [{url: "http://h/", http_config: {basic_auth: {username: u, password_file: none}}}]
+        apprise_configs: [{url: "${env:NTFY}"}, {url: "${env:SECRET}"}]
+"""
+    section = configured(config, folder=tmp_path).alerts
+    assert section is not None
+    found = receiver_problems(section)
+    told = " cannot be read or is empty: write the secret into it"
+    where = "extensions.alerts.receivers[0]"
+    assert found[:-1] == [f"{where}: {tmp_path / name}{told}" for name in ("none", "empty", "gone")]
+    assert found[-1].startswith(f"{where}.apprise_configs[1].url: Apprise knows no service for it")
+    assert SECRET not in str(found)
