@@ -24,7 +24,6 @@ from alerts.routing import Route, Routing
 from alerts.silences import Silence, Silences, muting
 from alerts.state import AlertStore
 
-
 TEST: Final = "test"
 """The label of an alert that only tests the way to receivers."""
 

@@ -2,7 +2,7 @@
 
 Grammar of Alertmanager's matchers (`matchers/parse`, UTF-8 mode): names and values are bare words or double-quoted texts, an expression is
 a list of matchers with commas between them, in braces or not. In quoted texts Go's escapes are read, and an unknown one stands for itself,
-as in its classic mode (`"web-\\d+"` needs no second backslash). Regular expressions match the whole value; a label that is missing is empty.
+as in its classic mode (`"web-\\d+"` needs no second backslash). Regular expressions match the whole value; a missing label is empty.
 """
 
 import re

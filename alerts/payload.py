@@ -1,7 +1,7 @@
 """What is told about a group of alerts: Alertmanager's webhook message, version "4", exactly (`template.Data`, `webhook.Message`).
 
-It is the body of every message in the outbox, made once by the dispatcher; each kind of receiver renders it in its own form. It holds names,
-ids, numbers and deep links, never the content of prompts: labels are what a rule selected, annotations what it said about labels and
+It is the body of every message in the outbox, made once by the dispatcher; each kind of receiver renders it in its own form. It holds
+names, ids, numbers and deep links, never the content of prompts: labels are what a rule selected, annotations what it said about labels and
 value, both cleaned by the redaction policy before they came here.
 """
 
@@ -15,7 +15,7 @@ from alerts.evaluate import Alert, State
 VERSION: Final = "4"
 NEVER: Final = "0001-01-01T00:00:00Z"
 ACKNOWLEDGED: Final = "acknowledged"
-"""Status of messages that only receivers with `acknowledges` get; beside Alertmanager's keys they have `acknowledgement: {by, comment, at}`."""
+"""Status of messages to receivers with `acknowledges` alone; beside Alertmanager's keys they have `acknowledgement: {by, comment, at}`."""
 
 
 def payload(

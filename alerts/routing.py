@@ -139,14 +139,14 @@ class _Reading:
             goes_on=bool(values.get("continue")),
             group_by=group_by,
             group_by_all=group_by_all,
-            **timers,
+            group_wait=timers["group_wait"],
+            group_interval=timers["group_interval"],
+            repeat_interval=timers["repeat_interval"],
         )
         return node if not values.get("routes") else self._with_children(node, values["routes"], path)
 
     def _with_children(self, node: Route, children: Sequence[Mapping[str, Any]], path: KeyPath) -> Route:
-        routes = [
-            self._route(child, (*path, "routes", index), parent=node, position=index) for index, child in enumerate(children)
-        ]
+        routes = [self._route(child, (*path, "routes", index), parent=node, position=index) for index, child in enumerate(children)]
         return replace(node, routes=tuple(routes))
 
     def _group_by(self, names: Sequence[str] | None, path: KeyPath, parent: Route) -> tuple[frozenset[str], bool]:

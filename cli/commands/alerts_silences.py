@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from storage.journal import AttributeValue
 
 MatchersArgument = Annotated[
-    list[str], typer.Argument(metavar="MATCHER...", help='Like severity="critical", team!=search, agent=~"a|b"; a bare word is an alertname.')
+    list[str],
+    typer.Argument(metavar="MATCHER...", help='Like severity="critical", team!=search, agent=~"a|b"; a bare word is an alertname.'),
 ]
 CommentOption = Annotated[str, typer.Option("--comment", metavar="TEXT", help="Why; stays in the lake.")]
 BehalfOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="For whom; stands in access_log.")]
@@ -55,7 +56,12 @@ def add(
     ends_at = _instant(end, "--end") if end is not None else max(starts_at, now) + _duration(duration)
     with _opened(data, config, on_behalf_of) as (log, store):
         silence = new_silence(
-            _storable(log, matchers), starts_at=starts_at, ends_at=ends_at, created_by=_who(log, on_behalf_of), comment=_why(log, comment), now=now
+            _storable(log, matchers),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            created_by=_who(log, on_behalf_of),
+            comment=_why(log, comment),
+            now=now,
         )
         log.record(
             "silence.add", outcome="success", resource=f"silence/{silence.id}", reason=comment, more=_told(silence, now), name=SILENCE
@@ -166,14 +172,17 @@ def _storable(log: "AccessLog", matchers: Sequence[str]) -> list[str]:
 
     found = []
     for text in matchers:
-        bare = not any(sign in text for sign in "=~!{},\"")
+        bare = not any(sign in text for sign in '=~!{},"')
         try:
             parsed = (Matcher(name="alertname", operator=Operator.EQUAL, value=text),) if bare else parse_matchers(text)
         except BadMatcher as error:
             fail("a matcher cannot be used", str(error))
         for matcher in parsed:
             if log.clean(matcher.value, matcher.name) != matcher.value:
-                fail(f"the matcher of {matcher.name} holds personal data, which would be on the disk", "write what stands in the alert's label")
+                fail(
+                    f"the matcher of {matcher.name} holds personal data, which would be on the disk",
+                    "write what stands in the alert's label",
+                )
         found += [str(matcher) for matcher in parsed]
     return found
 
@@ -182,9 +191,7 @@ def _told(silence: "Silence", now: datetime) -> "dict[str, AttributeValue]":
     from alerts.events import silence_attributes
 
     texts = [str(matcher) for matcher in silence.matchers]
-    return silence_attributes(
-        silence.id, silence.state(now).value, matchers=texts, starts_at=silence.starts_at, ends_at=silence.ends_at
-    )
+    return silence_attributes(silence.id, silence.state(now).value, matchers=texts, starts_at=silence.starts_at, ends_at=silence.ends_at)
 
 
 def _who(log: "AccessLog", on_behalf_of: str | None) -> str:

@@ -12,7 +12,7 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from alerts.dispatch import Dispatcher, fire
+from alerts.dispatch import Dispatcher, fire, message
 from alerts.durations import parse_duration
 from alerts.evaluate import Alert
 from alerts.grouping import Entry, Reason, reason_to_tell
@@ -31,7 +31,8 @@ ON_CALL = Integration(name="on-call", receiver="on-call")
 def test_conformance(case: Mapping[str, Any], tmp_path: Path) -> None:
     simulation = Simulation(tmp_path, case)
     simulation.run(case["steps"], tick=parse_duration(case.get("tick", "30s")), until=parse_duration(case["until"]))
-    assert simulation.told() == case["told"]
+    assert sorted(simulation.told()) == sorted(case["told"]), "in any order of what is told at one time"
+    assert [line.partition(" ")[0] for line in simulation.told()] == [line.partition(" ")[0] for line in case["told"]]
     if "keys" in case:
         assert simulation.keys() == case["keys"]
     simulation.store.close()
@@ -98,7 +99,9 @@ def test_groups_log_and_messages_are_stored_together(tmp_path: Path) -> None:
     with pytest.raises(OperationalError):
         told.tick(START, [alert("A{n=1}")])
     with store.begin() as connection:
-        counts = [connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in ("groups", "members", "notifications")]
+        counts = [
+            connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in ("groups", "members", "notifications")
+        ]
         connection.execute(text("ALTER TABLE hidden RENAME TO outbox"))
     assert counts == [0, 0, 0]
     assert told.tick(START + MINUTE) == 1, "the alerts that it was given last are not lost"
@@ -136,7 +139,9 @@ def test_a_changed_tree_takes_over_the_alerts_of_the_old_one(tmp_path: Path) -> 
     second = Dispatcher(store, new, targets, external_url="http://auditlake.test")
     assert second.tick(START + 2 * MINUTE, alerts) == 1, "its alert is older than group_wait"
     with store.begin() as connection:
-        rows = connection.execute(text("SELECT g.group_key, m.fingerprint FROM groups g JOIN members m USING (route, group_key) ORDER BY 1"))
+        rows = connection.execute(
+            text("SELECT g.group_key, m.fingerprint FROM groups g JOIN members m USING (route, group_key) ORDER BY 1")
+        )
         stored = [key for key, _ in rows.fetchall()]
         assert connection.execute(text("SELECT count(*) FROM members")).scalar_one() == 2
     assert stored == ['{}/{alertname="B"}:{alertname="B"}', '{}:{alertname="A"}']
@@ -163,7 +168,7 @@ def test_a_message_has_the_key_of_what_it_tells(tmp_path: Path) -> None:
     told.tick(START + 5 * MINUTE, [alert("A{n=1}")])
     one, two = [row["key"] for row in store.outbox()]
     assert one != two
-    [again] = fire(route, [ON_CALL], alert("A{n=1}"), now=START, external_url="http://auditlake.test")
+    again = message(ON_CALL, route.route, {}, [alert("A{n=1}")], now=START, external_url="http://auditlake.test")
     assert again.key == one
     store.close()
 
@@ -173,8 +178,8 @@ def test_a_test_alert_takes_the_real_route_at_once() -> None:
     targets = [ON_CALL, Integration(name="chat/1", receiver="chat"), Integration(name="chat/2", receiver="chat")]
     routing = read_routing(tree, receivers=["on-call", "chat"])
     messages = fire(routing, targets, alert("A{team=x}"), now=START, external_url="http://auditlake.test")
-    assert [(message.receiver, message.group_key) for message in messages] == [
-        (name, '{}/{team="x"}:{alertname="A"}') for name in ("chat/1", "chat/2")
+    assert [(each.receiver, each.group_key) for each in messages] == [
+        (name, '{}/{team="x"}:{alertname="A", test="true"}') for name in ("chat/1", "chat/2")
     ]
     assert json.loads(messages[0].body)["receiver"] == "chat"
 

@@ -157,7 +157,7 @@ def listed(app: typer.Typer, data: Path, *words: str) -> list[dict[str, object]]
 def logged(data: Path, kind: str) -> list[dict[str, object]]:
     with Lake.open(data, threads=1) as lake:
         found: list[dict[str, object]] = lake.query(
-            "SELECT state, silence_id, matchers, alertname, reason, actor IS NOT NULL AS known FROM alert_log WHERE kind = $kind ORDER BY time",
+            "SELECT state, silence_id, matchers, alertname, reason, actor <> '' AS known FROM alert_log WHERE kind = $kind ORDER BY time",
             params={"kind": kind},
         ).to_pylist()
     return found
