@@ -1,4 +1,4 @@
-"""Where agents ask about budgets before they spend: at an endpoint of the alert process, with the credentials with which they send records."""
+"""Where agents ask about budgets before they spend: an endpoint of the alert process, with the credentials with which they send records."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -14,7 +14,7 @@ Guard = Literal["http", "grpc"]
 
 
 def guard(protocols: ProtocolsConfig) -> Guard | None:
-    """Return the protocol whose credentials and certificates hold for budgets, too: HTTP where it asks who sends, else gRPC; None: neither."""
+    """Return the protocol whose credentials and certificates hold for budgets: HTTP where it asks who sends, else gRPC; None: neither."""
     if protocols.http is not None and _is_proven(protocols.http):
         return "http"
     return "grpc" if protocols.grpc is not None and _is_proven(protocols.grpc) else None

@@ -1,6 +1,7 @@
 """What whoever asks before spending is told: whether there is enough left, of which budget, until when, and as of when that is known.
 
-Everything is looked up in memory: an answer takes microseconds, whatever the lake does. It is no reservation: what is spent since `as_of` is not in it.
+Everything is looked up in memory: an answer takes microseconds, whatever the lake does. It is no reservation: what is spent since
+`as_of` is not in it.
 """
 
 from collections.abc import Callable, Sequence

@@ -70,7 +70,7 @@ class BudgetApp:
         except Problem as problem:
             status, headers = problem.status, problem.headers
             body = {"type": "about:blank", "title": _TITLES[status], "status": status, "detail": problem.detail}
-        except Exception as error:  # the boundary of the process: the asker gets an answer, the log the place
+        except Exception as error:  # noqa: BLE001 - the boundary of the process: the asker gets an answer, the log the place
             structlog.get_logger(__name__).exception("an answer about budgets failed", error=type(error).__name__)
             status, body = 500, {"type": "about:blank", "title": _TITLES[500], "status": 500, "detail": "see the log of the alert process"}
         await _send(send, status, body, headers, head=scope["method"] == "HEAD")
@@ -146,4 +146,3 @@ async def _send(send: Send, status: int, body: Mapping[str, Any], headers: Mappi
     raw = [(name.encode(), value.encode("latin-1")) for name, value in told.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": b"" if head else content})
-

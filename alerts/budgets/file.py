@@ -1,7 +1,7 @@
 """Budget files: `budgets: [{agent | user | tenant, period, usd, tokens, rungs, forecast}]`.
 
-A user's or an agent's budget with a `tenant` counts what they spend in that tenant alone; the name `"*"` means each. A user may be named as people
-name him: what is kept is the name under which the policy lets rows have him.
+A user's or an agent's budget with a `tenant` counts what they spend in that tenant alone; the name `"*"` means each. A user may be named as
+people name him: what is kept is the name under which the policy lets rows have him.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -114,5 +114,12 @@ def _budgets(section: BudgetSection, file: str, stored_name: StoredName) -> Iter
     scope = Scope(kind=section.kind, subject=subject, tenant=tenant)
     for unit, limit in ((Unit.USD, section.usd), (Unit.TOKENS, section.tokens)):
         if limit is not None:
-            told = {"rungs": section.rungs, "forecast": section.forecast, "source": file}
-            yield Budget(scope=scope, period=section.period, unit=unit, limit=checked_limit(limit), **told)
+            yield Budget(
+                scope=scope,
+                period=section.period,
+                unit=unit,
+                limit=checked_limit(limit),
+                rungs=section.rungs,
+                forecast=section.forecast,
+                source=file,
+            )

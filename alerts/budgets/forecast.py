@@ -1,8 +1,9 @@
 """What will have been spent when a period ends, if it goes on like this.
 
-What was spent so far, spread over the part of the period that has passed, is taken for the rest of it. Days do not count alike: once there are
-four whole weeks of history, a weekday counts as much as its share of the spending of the last eight weeks at most (a team that rests on Sundays
-is not on the way to a disaster on Friday); before that every day counts one. The part of today that has passed counts in proportion.
+What was spent so far, spread over the part of the period that has passed, is taken for the rest of it. Days do not count alike: once there
+are four whole weeks of history, a weekday counts as much as its share of the spending of the last eight weeks at most (a team that rests on
+Sundays is not on the way to a disaster on Friday); before that every day counts one. The part of today that has passed counts in
+proportion.
 """
 
 from collections.abc import Mapping

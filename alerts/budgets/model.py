@@ -1,6 +1,7 @@
 """What a budget is: whose, in which period, how much of what. Periods are whole in UTC: days, weeks from Monday on, calendar months."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -125,7 +126,7 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def in_force(budgets: "list[Budget]") -> "list[Budget]":
+def in_force(budgets: Sequence[Budget]) -> list[Budget]:
     """Return the budgets that count: what a command set goes before a file's budget of the same scope, period and unit."""
     by_identity: dict[tuple[Scope, Period, Unit], Budget] = {}
     for budget in sorted(budgets, key=lambda each: each.source == "command"):

@@ -1,7 +1,7 @@
 """The alert BudgetBurn: an ordinary rule, whose rows are the rungs that budgets have reached.
 
-A rung below the last is a row for an hour, so that it is told and ends by itself; it comes back in the next period. The whole limit is a row
-until the period ends or the limit is raised.
+A rung below the last is a row for an hour, so that it is told and ends by itself; it comes back in the next period. The whole limit is a
+row until the period ends or the limit is raised.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -74,7 +74,9 @@ def burn_rows(standing: Standing, reached: Mapping[str, Reached], *, at: datetim
     elif rung is not None and at - rung.at < TOLD_FOR:
         yield _row(standing, rung.rung, "critical" if float(rung.rung) >= 1 else "warning", standing.used)
     expected = next((each for each in known if each.rung == FORECAST), None)
-    if expected is not None and at - expected.at < TOLD_FOR and standing.forecast is not None and standing.remaining > 0:
+    if expected is None or at - expected.at >= TOLD_FOR or standing.forecast is None or standing.remaining <= 0:
+        return
+    if standing.forecast.amount > standing.budget.limit:
         yield _row(standing, FORECAST, "warning", standing.forecast.amount / standing.budget.limit)
 
 

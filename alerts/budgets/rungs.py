@@ -1,7 +1,7 @@
 """The rungs of a budget: shares of its limit, and a forecast beyond it, that are told once each a period.
 
-That a rung was reached is remembered until the period ends, so that late records, corrected prices and restarts tell nothing twice. A limit that is
-changed is another one: of its rungs those count as reached that the spending is above.
+That a rung was reached is remembered until the period ends, so that late records, corrected prices and restarts tell nothing twice. A limit
+that is changed is another one: of its rungs those count as reached that the spending is above.
 """
 
 from collections.abc import Collection, Iterator, Mapping

@@ -2,8 +2,8 @@
 
     budgets, or records, have changed → count the days concerned → how do budgets stand? → note the rungs → answer from now on
 
-It has a thread of its own, so that neither rules nor answers wait for it, and spends a twentieth of one processor at most on counting. What it
-counted is durable: a restart goes on where it was.
+It has a thread of its own, so that neither rules nor answers wait for it, and spends a twentieth of one processor at most on counting. What
+it counted is durable: a restart goes on where it was.
 """
 
 import threading
@@ -24,18 +24,17 @@ from alerts.budgets.model import Budget, in_force
 from alerts.budgets.rule import burn_group
 from alerts.budgets.rungs import Reached, reached
 from alerts.budgets.spending import Accountant, DayLake
-from alerts.budgets.standing import Standing
+from alerts.budgets.standing import Ledger, Standing
 from alerts.budgets.store import BudgetStore, RungKey, rung_key
-from alerts.errors import AlertsError
 from alerts.rules import LoadedGroup
 from alerts.watermark import evaluation_time, ingest_watermark
-from storage.errors import StorageError
 
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether budgets were set or removed, or a day has begun."""
 SHARE: Final = 20
 """One part in so many of a processor's time is spent on counting, where the lake is large."""
 HISTORY_PAUSE_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 10.0
 QUERY_OFFSET: Final = timedelta(seconds=3)
 """Sealing makes records readable within two seconds of their acknowledgement."""
 
@@ -113,6 +112,10 @@ class BudgetService:
         self.answers = answers
         return whole
 
+    def answer_nothing(self) -> None:
+        """Know that there is no budget any more. What was counted stays: another one may be set."""
+        self.answers = Answers((), Ledger(), as_of=self._clock())
+
     def _rungs(self, standings: Sequence[Standing], at: datetime) -> dict[RungKey, dict[str, Reached]]:
         """Return what is to be remembered otherwise than it is."""
         found = {rung_key(standing): reached(standing, self._reached.get(rung_key(standing), {}), at=at) for standing in standings}
@@ -123,20 +126,11 @@ class BudgetService:
             yield standing, self._reached.get(rung_key(standing), {})
 
     def _run(self, lake: DayLake, store: BudgetStore) -> None:
-        log = structlog.get_logger(__name__)
         with ExitStack() as served:
             rounds = _Rounds(self, lake, store, served)
             while not self._stop.is_set():
-                pause = LOOK_SECONDS
-                try:
-                    rounds.look()
-                except (StorageError, AlertsError, DatabaseError) as error:
-                    log.error("budgets are not up to date, trying again", why=str(getattr(error, "hint", type(error).__name__)))
-                    pause = self._interval_seconds
-                except Exception as error:
-                    log.exception("budgets are not up to date, trying again", error=type(error).__name__)
-                    pause = self._interval_seconds
-                self._stop.wait(pause)
+                went_well = rounds.attempt("serve budgets", rounds.serve) & rounds.attempt("count budgets", rounds.count)
+                self._stop.wait(LOOK_SECONDS if went_well else RETRY_SECONDS)
 
     def serve(self, served: ExitStack) -> None:
         """Answer requests until `served` is left, if there is an endpoint. Raises what that raises."""
@@ -146,8 +140,8 @@ class BudgetService:
     def take_files(self, store: BudgetStore) -> None:
         """Put the budgets of the files into the store, where commands see them, when they are new."""
         if self._files_changed:
-            self._files_changed = False
             store.replace_files(self._of_files)
+            self._files_changed = False
 
     def remember(self, store: BudgetStore) -> None:
         """Take over the rungs that were reached before this process began."""
@@ -165,7 +159,7 @@ class BudgetService:
 
 
 class _Rounds:
-    """When it is time to count: at intervals, when budgets have changed, and when a day has begun."""
+    """When it is time to count: at intervals, when budgets have changed, and when a day has begun; and to answer: once there is one."""
 
     def __init__(self, service: BudgetService, lake: DayLake, store: BudgetStore, served: ExitStack) -> None:
         self._service = service
@@ -177,9 +171,31 @@ class _Rounds:
         self._budgets: Sequence[Budget] = ()
         self._day: date | None = None
         self._due = 0.0
+        self._failures: dict[str, str] = {}
 
-    def look(self) -> None:
-        """Count if it is time. Raises StorageError, AlertsError, DatabaseError, and what the endpoint raises."""
+    def attempt(self, what: str, work: Callable[[], None]) -> bool:
+        """Do something that is tried again when it fails, and log a failure once. Returns whether it went well."""
+        log = structlog.get_logger(__name__)
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the boundary of a thread: it is logged, and tried again
+            why = getattr(error, "hint", None) or type(error).__name__
+            if self._failures.get(what) != why:
+                tell = log.error if isinstance(error, DatabaseError) or hasattr(error, "hint") else log.exception
+                tell("failed, trying again", attempted=what, subject=getattr(error, "subject", None), why=why)
+            self._failures[what] = why
+            return False
+        self._failures.pop(what, None)
+        return True
+
+    def serve(self) -> None:
+        """Answer requests as soon as there is a budget. Raises what the endpoint raises."""
+        if not self._is_served and self._store.budgets():
+            self._service.serve(self._served)
+            self._is_served = True
+
+    def count(self) -> None:
+        """Count if it is time. Raises StorageError, AlertsError, DatabaseError."""
         self._service.take_files(self._store)
         budgets, today = in_force(self._store.budgets()), self._service.today
         if budgets and self._accountant is None:
@@ -187,12 +203,12 @@ class _Rounds:
             self._accountant = Accountant(self._lake, self._store)
         if self._accountant is None:
             return
-        if budgets != self._budgets or today != self._day or monotonic() >= self._due:
+        if not budgets:
+            self._service.answer_nothing()
+        elif budgets != self._budgets or today != self._day or monotonic() >= self._due:
             started = monotonic()
             whole = self._service.refresh(self._accountant, self._store, budgets)
             wanted = self._service.interval_seconds if whole else HISTORY_PAUSE_SECONDS
             self._due = monotonic() + max(wanted, SHARE * (monotonic() - started))
-            self._budgets, self._day = budgets, today
-        if not self._is_served:
-            self._service.serve(self._served)
-            self._is_served = True
+            self._day = today
+        self._budgets = budgets

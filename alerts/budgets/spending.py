@@ -2,8 +2,9 @@
 
     which days have other rows than when they were counted? → count those again, whole → replace them
 
-A mark of each day says what the catalog has of it, so late records, erased ones, corrected prices and traces that join another run have their days
-counted again, and nothing else is read. Most of the time that is today. A run that goes on past midnight is looked at with the hours around it.
+A mark of each day says what the catalog has of it, so late records, erased ones, corrected prices and traces that join another run have
+their days counted again, and nothing else is read. Most of the time that is today. A run that goes on past midnight is looked at with the
+hours around it.
 """
 
 import time
@@ -71,7 +72,8 @@ class Accountant:
         """
         today = as_of.date()
         first = min((budget.period.begin(today) for budget in budgets), default=today)
-        wanted = min(first, today - HISTORY_DAYS * _DAY) if any(budget.period is not Period.DAY for budget in budgets) else first
+        looks_back = any(budget.forecast and budget.period is not Period.DAY for budget in budgets)
+        wanted = min(first, today - HISTORY_DAYS * _DAY) if looks_back else first
         marks = day_marks(self._lake.catalog, wanted.isoformat())
         joined, version = joined_days(self._lake.catalog, self._joined)
         self._find_dirty(marks, joined, wanted)

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final
 
 from alerts.budgets.forecast import Forecast, forecast
-from alerts.budgets.model import ALL_TENANTS, EACH, Budget, Kind, Scope, Unit, midnight
+from alerts.budgets.model import EACH, Budget, Kind, Scope, Unit, midnight
 
 DIGITS: Final = 9
 """Of an amount: sums of many small prices differ beyond them by the order in which they were added."""

@@ -1,4 +1,4 @@
-"""The tables of budgets in `<data>/alerts.sqlite`. Days are UTC, `YYYY-MM-DD`; a tenant, agent or user that nobody said is an empty text."""
+"""The tables of budgets in `<data>/alerts.sqlite`. Days are UTC, `YYYY-MM-DD`; a tenant, agent or user that nobody said is empty."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""`auditlake budget …`: set limits of what users, agents and tenants may spend, and see how they stand. Each change stands in `access_log`."""
+"""`auditlake budget …`: limit what users, agents and tenants may spend, and see how they stand. Each change stands in `access_log`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -12,7 +12,7 @@ from cli.options import EXIT_NO, ConfigOption, DataOption, FormatOption, OutputF
 
 if TYPE_CHECKING:
     from alerts.budgets.answers import Answers
-    from alerts.budgets.model import Budget, Period, Scope, Unit
+    from alerts.budgets.model import Budget, Scope
     from alerts.budgets.standing import Standing
     from alerts.budgets.store import BudgetStore
     from cli.access import AccessLog
@@ -27,7 +27,7 @@ UNITS: Final = ("usd", "tokens")
 ScopeArgument = Annotated[
     str, typer.Argument(metavar="SCOPE", help='agent:NAME, user:NAME (- reads it from a line of input) or tenant:NAME; "*" means each.')
 ]
-TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="NAME", help="Of a user or an agent: only what is spent in this tenant.")]
+TenantOption = Annotated[str | None, typer.Option("--tenant", metavar="NAME", help="Of a user or an agent: only what they spend in it.")]
 BehalfOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="For whom; stands in access_log.")]
 
 
@@ -68,9 +68,22 @@ def set_budget(
         shares = checked_rungs(tuple(rungs)) if rungs else RUNGS
     except ValueError as error:
         fail(f"not a budget: {error}", "for example: auditlake budget set agent:support --usd 100")
-    made = {"scope": whose, "period": Period(_one_of(period, PERIODS, "--period")), "rungs": shares, "forecast": forecast}
-    told = {"source": COMMAND, "set_by": log.actor, "set_at": datetime.now(UTC)}
-    budgets = [Budget(unit=unit, limit=limit, **made, **told) for unit, limit in limits.items()]
+    lasts = Period(_one_of(period, PERIODS, "--period"))
+    when = datetime.now(UTC)
+    budgets = [
+        Budget(
+            scope=whose,
+            period=lasts,
+            unit=unit,
+            limit=limit,
+            rungs=shares,
+            forecast=forecast,
+            source=COMMAND,
+            set_by=log.actor,
+            set_at=when,
+        )
+        for unit, limit in limits.items()
+    ]
     for budget in budgets:
         said: dict[str, Any] = {"resource": f"budget/{whose}", "more": {STATEMENT: _statement(budget)}}
         log.record("budget.set", outcome="requested", **said)
@@ -108,7 +121,9 @@ def status(
             asked = _scope(scope, tenant, _log(config, directory, None))
         except ValueError as error:
             fail(f"not a scope: {error}", "for example: auditlake budget status agent:support")
-    with reading(directory, "budget.status", resource="budgets", statement=filters(scope=asked and str(asked), tenant=tenant)) as read:
+    with reading(
+        directory, "budget.status", resource="budgets", statement=filters(scope=str(asked) if asked else None, tenant=tenant)
+    ) as read:
         with _opened(data, config, writes=True) as (store, loaded, _):
             answers = _answers(read.lake, store, _budgets(store, loaded, config, directory))
         found = answers.standings if asked is None else answers.of(asked, (asked.subject,))
@@ -173,7 +188,14 @@ def _budgets(store: "BudgetStore", loaded: "Config", config: Path | None, direct
     from alerts.budgets.store import COMMAND
     from cli.configuration import budget_files
 
-    of_files = load_budgets(budget_files(loaded, config), stored_name=lambda name: _log(config, directory, None).clean(name, "user.id"))
+    logs: list[AccessLog] = []  # opened for the first user's name, if there is one
+
+    def stored_name(name: str) -> str:
+        if not logs:
+            logs.append(_log(config, directory, None))
+        return _stored_name(name, logs[0])
+
+    of_files = load_budgets(budget_files(loaded, config), stored_name=stored_name)
     by_command = [] if store.is_empty() else [budget for budget in store.budgets() if budget.source == COMMAND]
     return [*of_files, *by_command]
 
@@ -215,15 +237,20 @@ def _scope(text: str, tenant: str | None, log: "AccessLog") -> "Scope":
 
     from alerts.budgets.model import ALL_TENANTS, EACH, Kind, scope_of
     from cli.subjects import stated
-    from storage.person import STORED
 
     scope = scope_of(text, tenant or ALL_TENANTS)
     if scope.kind is Kind.TENANT and tenant:
         raise ValueError("--tenant goes with a user or an agent")
     if scope.kind is Kind.USER and scope.subject != EACH:
-        name = stated(scope.subject, "the user's name")
-        scope = replace(scope, subject=name if STORED.fullmatch(name) else log.clean(name, "user.id"))
+        scope = replace(scope, subject=_stored_name(stated(scope.subject, "the user's name"), log))
     return scope
+
+
+def _stored_name(name: str, log: "AccessLog") -> str:
+    """Return a user's name as rows have it."""
+    from storage.person import STORED
+
+    return name if STORED.fullmatch(name) else log.clean(name, "user.id")
 
 
 def _one_of(text: str, valid: Sequence[str], option: str) -> str:

@@ -17,8 +17,9 @@ Everything but `audit()` is queued and never blocks; before `configure()` it doe
 from auditlake import metrics
 from auditlake._audit import Receipt, audit
 from auditlake._begin import agent, memory, model_call, retrieval, run, tool_call
+from auditlake._budget import Budget, budget
 from auditlake._configure import Handle, configure
-from auditlake._errors import AuditError, AuditlakeError, ConfigurationError
+from auditlake._errors import AuditError, AuditlakeError, BudgetError, ConfigurationError
 from auditlake._events import approval, checkpoint, dropped, evaluation, flush, handoff, policy_decision, retrieval_issue, shutdown
 from auditlake._lookups import Memory, Retrieval
 from auditlake._operations import (
@@ -40,6 +41,8 @@ __all__ = [
     "Agent",
     "AuditError",
     "AuditlakeError",
+    "Budget",
+    "BudgetError",
     "ConfigurationError",
     "Handle",
     "Memory",
@@ -53,6 +56,7 @@ __all__ = [
     "agent",
     "approval",
     "audit",
+    "budget",
     "checkpoint",
     "configure",
     "credential_rotation",

@@ -18,3 +18,7 @@ class ConfigurationError(AuditlakeError):
 
 class AuditError(AuditlakeError):
     """An audit record is not durable: the action must not be treated as recorded."""
+
+
+class BudgetError(AuditlakeError):
+    """Nobody could say whether enough of a budget is left."""

@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     resource_attributes: Mapping[str, object]
     compression: Literal["none", "gzip"]
     certificate_file: str | None
+    budget_endpoint: str
     timeout_seconds: float
     export_timeout_seconds: float
     queue_size: int
@@ -67,6 +68,7 @@ class Settings:
     resource_attributes: Mapping[str, object] = field(default_factory=dict)  # more attributes of the resource
     compression: Literal["none", "gzip"] = "none"  # of request bodies
     certificate_file: str | None = None  # CA certificates (PEM) for https, instead of the system's
+    budget_endpoint: str = "http://127.0.0.1:8503"  # base URL at which budget() asks: that of the alert process
     timeout_seconds: float = 5.0  # how long audit(), flush() and shutdown() may take
     export_timeout_seconds: float = 10.0  # how long the background may try to deliver one batch
     queue_size: int = 4096  # records that may wait, per signal; more are dropped, counted and reported

@@ -1,0 +1,192 @@
+"""What budgets cost: run with `python -m benchmarks.budgets [--lake DIR] [--seconds S] [--json FILE]`.
+
+Two questions. How long does an agent wait that asks before spending, also while the process computes? And how long does counting take: all
+days once, the day on which something has changed, and when nothing has? The lake is only read; what is counted goes to a temporary folder.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from alerts.budgets.answers import Answers
+from alerts.budgets.model import Budget, Kind, Period, Scope, Unit, midnight
+from alerts.budgets.spending import Accountant
+from alerts.budgets.standing import Cell, Ledger
+from alerts.budgets.store import BudgetStore
+from alerts.scheduler import LAKE_MEMORY_MIB
+from cli.budget_endpoint import budget_endpoint, user_names
+from collector.config import parse
+from storage.daily import day_marks
+from storage.lake import Lake
+
+USERS: Final = 10_000
+TOKEN: Final = os.urandom(16).hex()
+CLIENTS: Final = 4
+CONFIG: Final = """
+receivers: {otlp: {protocols: {http: {auth: {authenticator: bearertokenauth}}}}}
+processors: {redaction: {}}
+exporters: {parquet: {path: unused}}
+extensions: {bearertokenauth: {token: %s}, alerts: {}}
+service: {extensions: [bearertokenauth, alerts], pipelines: {traces: {receivers: [otlp], processors: [redaction], exporters: [parquet]}}}
+"""
+CLIENT: Final = """
+import http.client, json, sys, threading, time
+port, token, seconds, clients = int(sys.argv[1]), sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
+names = "agent:support?amount=0.1", "user:user-77?amount=1", "user:mad.hatter%40example.com", "tenant:acme"
+paths = ["/v1/budgets/" + name for name in names]
+waits = []
+def ask(first):
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    end, number = time.monotonic() + seconds, first
+    while time.monotonic() < end:
+        begun = time.perf_counter()
+        connection.request("GET", paths[number % 4], headers={"authorization": "Bearer " + token})
+        answer = connection.getresponse()
+        answer.read()
+        waits.append(time.perf_counter() - begun)
+        assert answer.status == 200, answer.status
+        number += 1
+        time.sleep(0.008)
+threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(json.dumps(sorted(waits)))
+"""
+"""Agents that ask about a hundred times a second each, over connections that they keep."""
+
+
+def main() -> None:
+    """Measure, print, and write JSON where it is wanted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lake", type=Path, help="a lake to count; it is only read")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    found: dict[str, Any] = {"asking": asking(given.seconds)}
+    if given.lake is not None:
+        found["counting"] = counting(given.lake)
+    for part, measures in found.items():
+        for what, value in measures.items():
+            print(f"{part:9} {what:60} {value:>12,.3f}")
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def asking(seconds: float) -> dict[str, float]:
+    """Return how long answers take, in ms, of an idle process and of one that computes all the time."""
+    begun = time.perf_counter()
+    known = _answers()
+    found = {f"standings of {USERS} users, s": time.perf_counter() - begun}
+    with tempfile.TemporaryDirectory() as folder:
+        config = parse(CONFIG % TOKEN, "benchmark", {})
+        with budget_endpoint(config, "127.0.0.1:0", user_names(config, Path(folder)), lambda: known) as port:
+            for name, beside in (("idle", _nothing), ("while the process counts and evaluates", _busy)):
+                with beside():
+                    waits = _asked(port, seconds)
+                found |= {f"p{share:g} ms, {name}": 1000 * waits[int(len(waits) * share / 100)] for share in (50, 99, 99.9)}
+                found |= {f"max ms, {name}": 1000 * waits[-1], f"requests/s, {name}": len(waits) / seconds}
+    return found
+
+
+def counting(data: Path) -> dict[str, float]:
+    """Return how long counting a lake takes, in seconds."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(BudgetStore.open(Path(folder))) as store,
+        Lake.open(data, memory_limit_mib=LAKE_MEMORY_MIB, threads=1) as lake,
+    ):
+        days = sorted(day_marks(lake.catalog, "0000-00-00"))
+        last = date.fromisoformat(days[-1])
+        as_of = midnight(last) + timedelta(hours=23)
+        budgets = [_monthly(Scope(kind=Kind.AGENT, subject="*"), 100)]
+        accountant = Accountant(lake, store)
+        first = _seconds(lambda: _whole(accountant, budgets, as_of))
+        counted = store.marks()
+        again = _seconds(lambda: accountant.refresh(budgets, as_of=as_of))
+        one = _seconds(lambda: accountant._count(last, "changed"))
+        exact = lake.sql("SELECT count(*) AS calls FROM model_calls WHERE counted").to_pylist()[0]["calls"]
+        cells = [cell for cells in store.spending().values() for cell in cells]
+    return {
+        "days of the lake": len(days),
+        "days counted (the month and eight weeks)": len(counted),
+        "all of them once, s": first,
+        "when nothing has changed, s": again,
+        "the last day again, s": one,
+        "calls counted": sum(cell.calls for cell in cells),
+        "calls of the whole lake": exact,
+        "largest RSS, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _whole(accountant: Accountant, budgets: list[Budget], as_of: datetime) -> None:
+    while not accountant.refresh(budgets, as_of=as_of):
+        continue
+
+
+def _answers() -> Answers:
+    """A month in which ten thousand users spent something on every day."""
+    ledger, first = Ledger(), date(2026, 11, 1)
+    for number in range(20):
+        cells = [_cell(f"user-{user}") for user in range(USERS)]
+        ledger.replace(first + timedelta(days=number), cells)
+    whose = [Scope(kind=Kind.USER, subject="*"), Scope(kind=Kind.AGENT, subject="support"), Scope(kind=Kind.TENANT, subject="acme")]
+    return Answers([_monthly(scope, 1e6) for scope in whose], ledger, as_of=datetime(2026, 11, 20, 12, tzinfo=UTC))
+
+
+def _cell(user: str) -> Cell:
+    return Cell(tenant="acme", agent="support", user=user, usd=0.01, tokens=100, calls=1, unpriced=0, unmetered=0)
+
+
+def _monthly(scope: Scope, limit: float) -> Budget:
+    return Budget(scope=scope, period=Period.MONTH, unit=Unit.USD, limit=limit)
+
+
+def _asked(port: int, seconds: float) -> list[float]:
+    words = [sys.executable, "-c", CLIENT, str(port), TOKEN, str(seconds), str(CLIENTS)]
+    found: list[float] = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Hold the interpreter as what evaluates rules does: much short work in Python."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            ledger = Ledger()
+            ledger.replace(date(2026, 11, 1), [_cell(f"user-{user}") for user in range(500)])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _seconds(work: Any) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
