@@ -1,9 +1,10 @@
 """The alert process: evaluates rule files on their intervals, remembers, and delivers. One at a time per data directory.
 
-    wait for the lease → wait for the lake → per group, at aligned instants: evaluate → commit → wake the couriers
+    wait for the lease → wait for the lake → per group, at aligned instants: evaluate → commit → dispatch → wake the couriers
 
 A group's rules are evaluated one after the other at one instant, behind the ingest watermark. What an evaluation found is committed
-together with its messages; a process that dies in between repeats the evaluation, one that dies later repeats the delivery.
+together with the events that tell it, then the dispatcher decides who is told, and commits that together with the messages. A process that
+dies in between does again what is not committed; one that dies later repeats the delivery.
 """
 
 import threading
@@ -17,19 +18,31 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import DatabaseError
 
+from alerts.acks import Acks
+from alerts.budgets.service import BudgetService
 from alerts.changes import Changes
 from alerts.delivery import Courier
+from alerts.dispatch import Dispatcher, Notifier
+from alerts.enrichment import enriched
 from alerts.errors import AlertsError, RuleFileError
+from alerts.evaluate import Alert
 from alerts.groups import Context, GroupRunner
-from alerts.notify import Receiver
+from alerts.receivers.alertmanager import Alertmanagers, Peer
+from alerts.receivers.receiver import Integration, Receiver
+from alerts.recordings import journalled
+from alerts.routing import Routing, everything
 from alerts.rules import CheckSql, LoadedGroup, load_rules
 from alerts.samples import Clean
+from alerts.silences import Silences
+from alerts.slo.keeping import KeptHours
+from alerts.slo.rules import objective_groups
 from alerts.state import AlertStore
 from alerts.transitions import OWN_RECEIVERS, LakeReceiver, LogReceiver
 from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
 from storage.lake import ABANDONED_AFTER_SECONDS, Lake
+from storage.sharing import SharedTables
 
 LAKE_MEMORY_MIB: Final = 384
 LEASE_FILE: Final = "alerts.lock"
@@ -49,13 +62,17 @@ def run_scheduler(
     *,
     data: Path,
     rules: Sequence[Path],
+    slos: Sequence[Path] = (),
+    budgets: BudgetService | None = None,
     interval_seconds: float,
-    receivers: Sequence[Receiver],
+    receivers: Sequence[Integration],
+    alertmanagers: Sequence[Peer] = (),
     stop: threading.Event,
     node: str,
     clean: Clean,
     policy_hash: str,
     external_url: str,
+    routing: Routing | None = None,
     query_offset_seconds: float = DEFAULT_QUERY_OFFSET_SECONDS,
     abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS,
     check_sql: CheckSql | None = None,
@@ -65,9 +82,11 @@ def run_scheduler(
     """Evaluate the rule files until `stop`; raises RuleFileError for bad ones and AlertsError when the state cannot be kept.
 
     A second scheduler on the same data directory waits as a standby; a lake that is not there yet is waited for. `reload` set: the
-    files are read again, and a bad one keeps the rules that run. `clean` is the redaction policy, `policy_hash` its name.
+    files are read again, and a bad one keeps the rules that run. `clean` is the redaction policy, `policy_hash` its name. Without a
+    `routing` every receiver is told of everything; with `alertmanagers` routing is theirs, and only they are told.
     """
-    load = partial(load_rules, rules, check_sql=check_sql)
+    kept = KeptHours()
+    load = partial(_load, rules, slos, check_sql, kept, budgets)
     groups = load()
     _check_names(receivers)
     with ExitStack() as stack:
@@ -75,21 +94,56 @@ def run_scheduler(
         if opened is None:
             return
         lake, store = opened
+        kept.connect(store.engine)
+        interval = timedelta(seconds=interval_seconds)
+        if alertmanagers:
+            notifier: Notifier = _alertmanagers(alertmanagers, interval, external_url, clock, stack)
+        else:
+            notifier = Dispatcher(store, routing or everyone(receivers), receivers, external_url=external_url)
+        journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
         context = Context(
             data=data,
             lake=lake,
             store=store,
-            receivers=receivers,
+            notifier=notifier,
             clean=clean,
-            external_url=external_url,
-            interval=timedelta(seconds=interval_seconds),
+            interval=interval,
             query_offset=timedelta(seconds=query_offset_seconds),
             stop=stop,
+            record=journalled(journal),
+            sharing=SharedTables(lake),
+            enrich=partial(enriched, clean=clean, external_url=external_url),
         )
-        journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
         couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal), LogReceiver()], clock, stack)
-        changes = Changes(journal=journal, files=rules, clock=clock)
+        changes = Changes(journal=journal, files=[*rules, *slos, *(budgets.files if budgets is not None else ())], clock=clock)
+        if budgets is not None:
+            stack.enter_context(budgets.running(lake))
         _loop(context, groups, load, couriers, reload or threading.Event(), clock, changes)
+
+
+def everyone(receivers: Sequence[Integration]) -> Routing:
+    """Return the routing of a configuration that has none: every receiver is told of everything."""
+    return Routing(route=everything(sorted({receiver.receiver for receiver in receivers})))
+
+
+def _alertmanagers(
+    peers: Sequence[Peer], interval: timedelta, external_url: str, clock: Callable[[], datetime], stack: ExitStack
+) -> Alertmanagers:
+    """Return what tells all peers, which has begun."""
+    alertmanagers = Alertmanagers(peers, interval=interval, external_url=external_url, clock=clock)
+    alertmanagers.start()
+    stack.callback(alertmanagers.close)
+    return alertmanagers
+
+
+def _load(
+    rules: Sequence[Path], slos: Sequence[Path], check_sql: CheckSql | None, kept: KeptHours, budgets: BudgetService | None
+) -> tuple[LoadedGroup, ...]:
+    groups = (*load_rules(rules, check_sql=check_sql), *objective_groups(slos, check_sql=check_sql, kept=kept))
+    if budgets is None:
+        return groups
+    budgets.load()()
+    return (*groups, budgets.group())
 
 
 def _loop(
@@ -105,26 +159,34 @@ def _loop(
     runner = GroupRunner(context, groups)
     damage = _DamageWatch(context)
     pruned = datetime.min.replace(tzinfo=UTC)
+    alerts: list[Alert] | None = runner.alerts()  # of a process before this one, which may have died before it told them
     log.info("alert scheduler started", rules=runner.size, groups=len(groups))
     while not context.stop.is_set():
         if reload.is_set():
             reload.clear()
             runner = _reloaded(runner, context, load, changes)
         try:
+            written, alerts = context.notifier.tick(clock(), alerts), None
             committed = runner.tick(clock())
             if committed:
                 damage.look()
             if clock() - pruned > PRUNE_EVERY:
                 pruned = clock()
-                context.store.prune(pruned - KEEP)
+                _prune(context.store, pruned)
         except DatabaseError as error:  # a full or busy disk: nothing was committed, the evaluation is repeated
             log.error("the state of the alerts cannot be written, trying again", error=type(error).__name__)
             context.stop.wait(RETRY_SECONDS)
             continue
-        if committed:
+        if committed or written:
             for courier in couriers:
                 courier.wake()
         context.stop.wait(runner.seconds_until_due(clock()))
+
+
+def _prune(store: AlertStore, now: datetime) -> None:
+    store.prune(now - KEEP)
+    Silences(store).prune(now)
+    Acks(store).prune(now - KEEP)
 
 
 class _DamageWatch:

@@ -66,7 +66,7 @@ exporters:
 extensions:
   health_check: {endpoint: "${env:AUDITLAKE_HEALTH_ENDPOINT:-127.0.0.1:13133}"}
   alerts:
-    rules: ["${env:AUDITLAKE_RULES:-alerts/packs/agent-ops.yaml}"]
+    rules: ["${env:AUDITLAKE_RULES:-alerts/packs/agent-ops.yaml}", "${env:AUDITLAKE_QUALITY_RULES:-alerts/packs/agent-quality.yaml}"]
     interval: ${env:AUDITLAKE_ALERT_INTERVAL:-30s}
     # receivers: [{name: on-call, webhook_configs: [{url: "${env:ONCALL_WEBHOOK}"}]}]
   dashboard: {endpoint: "${env:AUDITLAKE_DASHBOARD_ENDPOINT:-127.0.0.1:8501}"}
@@ -253,13 +253,15 @@ class _Check:
         warnings += idle_retention_warnings(self._components["extensions"].values(), retention)
         ledger = next((found for found in self._components["extensions"].values() if isinstance(found, LedgerConfig)), LedgerConfig())
         warnings += idle_anchor_warnings(ledger.anchors, parquet.path)
+        alerts = one("extensions", AlertsConfig)
+        warnings += alerts.warnings() if alerts is not None else ()
         return Config(
             otlp=receiver.protocols,
             redaction=one("processors", RedactionConfig) or RedactionConfig(),
             memory_limiter=one("processors", MemoryLimiterConfig),
             parquet=parquet,
             health_check=one("extensions", HealthCheckConfig),
-            alerts=one("extensions", AlertsConfig),
+            alerts=alerts,
             dashboard=one("extensions", DashboardConfig),
             abandoned_after_seconds=service.abandoned_after,
             signals=frozenset(service.pipelines),

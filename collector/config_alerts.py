@@ -4,7 +4,7 @@ These models say which keys there are. What they mean together (matchers, durati
 built, by the alert process, and told with the line in this file all the same.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -34,3 +34,27 @@ class InhibitRuleConfig(Section):
     source_matchers: tuple[str, ...] = ()  # while an alert fires that has all of these,
     target_matchers: tuple[str, ...] = ()  # alerts that have all of these are not told,
     equal: tuple[str, ...] = ()  # provided that both have the same values of these labels (missing in both is the same)
+
+
+_AGENT: Final = ("tenant", "environment", "agent_name")
+
+DEFAULT_INHIBIT_RULES: Final = (
+    # what follows from an outage at the agents of the provider
+    InhibitRuleConfig(
+        source_matchers=('alertname="ProviderOutage"',),
+        target_matchers=('alertname=~"HighErrorRate|AgentDown|TaskStuck"',),
+        equal=_AGENT,
+    ),
+    # who sees nothing new must not judge what agents do; controls and the watchers themselves stay
+    InhibitRuleConfig(
+        source_matchers=('alertname="PipelineStale"', 'reason=~"no data|ingest lag|sealing is stuck"'),
+        target_matchers=('alertname!~"PipelineStale|Watchdog|Audit.*|RedactionFailure|UnapprovedSideEffect|SecurityEvent"',),
+    ),
+    # one attack, one alert
+    InhibitRuleConfig(
+        source_matchers=('alertname="SecurityEvent"', 'severity="critical"'),
+        target_matchers=('alertname="SecurityEvent"', 'severity="warning"'),
+        equal=_AGENT,
+    ),
+)
+"""The rules of a configuration that names none; `inhibit_rules: []` has none."""

@@ -1,5 +1,6 @@
 """The sections of otel-config.yaml, one frozen model each; the comment beside a field is its manual (docs/configuration.md shows them)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_va
 
 from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
 from collector.config_alert_receivers import AlertmanagerConfig, AlertReceivers
-from collector.config_alerts import InhibitRuleConfig, RouteConfig
+from collector.config_alerts import DEFAULT_INHIBIT_RULES, InhibitRuleConfig, RouteConfig
 from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
 from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
 from collector.config_filter import FilterConfig
@@ -88,16 +89,25 @@ class HealthCheckConfig(Section):
 
 
 class AlertsConfig(Section):
-    rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"),)  # rule files: looked up here, beside this file, in the package
+    # rule files: looked up here, beside this file, in the package
+    rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"), Path("alerts/packs/agent-quality.yaml"))
     slos: tuple[Path, ...] = (Path("alerts/packs/slos.yaml"),)  # files of service level objectives: looked up likewise
     interval: Duration = Field(30.0, ge=1)  # of groups that name none
     external_url: HttpUrl | None = None  # base of the deep links in notifications; default: the dashboard's
     receivers: AlertReceivers = ()  # who can be told, beside the log, which always gets transitions
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()  # every one is told of every alert, in the place of receivers and route
     route: RouteConfig | None = None  # which receiver is told of which alerts; unset: every receiver of all, grouped by alertname, at once
-    inhibit_rules: tuple[InhibitRuleConfig, ...] = ()  # alerts that keep others from being told
+    # alerts that keep others from being told; unset: those that go with the default rules (docs/alerts-routing.md)
+    inhibit_rules: tuple[InhibitRuleConfig, ...] = DEFAULT_INHIBIT_RULES
     budgets: tuple[Path, ...] = ()  # budget files, looked up as rules are; `auditlake budget set` adds to them
     budget_endpoint: Endpoint | Literal[""] = "127.0.0.1:8503"  # where agents ask before spending, once there is a budget; "": nowhere
+
+    def warnings(self) -> Iterator[str]:
+        """Say which keys have no effect, and why."""
+        given = [name for name in ("receivers", "route", "inhibit_rules") if name in self.model_fields_set]
+        if self.alertmanagers and given:
+            have = "has" if len(given) == 1 else "have"
+            yield f"extensions.alerts: {', '.join(given)} {have} no effect beside alertmanagers: routing is theirs"
 
 
 class DashboardConfig(Section):

@@ -23,7 +23,7 @@ def validate(
     ports: Annotated[bool, typer.Option("--ports/--no-ports", help="Also check that the ports are free.")] = True,
 ) -> None:
     """Check the configuration: keys, references, files, ports, rules, and all that redaction loads, which is compiled for a quick start."""
-    from cli.configuration import load_or_fail, rule_files
+    from cli.configuration import budget_files, load_or_fail, rule_files, slo_files
 
     if config is not None and not config.exists():
         fail(f"{config} does not exist", "name an existing file, or leave it out for ./otel-config.yaml")
@@ -34,7 +34,9 @@ def validate(
         *redaction,
         *admission,
         *_data_problems(loaded),
-        *_rule_problems(rule_files(loaded, config)),
+        *_rule_problems(rule_files(loaded, config), slo_files(loaded, config)),
+        *_budget_problems(budget_files(loaded, config)),
+        *_receiver_problems(loaded),
         *(_port_problems(loaded) if ports else []),
     ]
     for warning in (*loaded.warnings, *warnings, *dated):
@@ -80,17 +82,37 @@ def _data_problems(config: "Config") -> list[str]:
     return []
 
 
-def _rule_problems(files: list[Path]) -> list[str]:
+def _rule_problems(files: list[Path], slos: list[Path]) -> list[str]:
     from alerts.binding import expression_check
     from alerts.errors import RuleFileError
     from alerts.rules import load_rules
+    from alerts.slo.objectives import load_objectives
+
+    found: list[str] = []
+    with expression_check() as check_sql:
+        for load, paths in ((load_rules, files), (load_objectives, slos)):
+            try:
+                load(paths, check_sql=check_sql)
+            except RuleFileError as error:
+                found += [str(problem) for problem in error.problems]
+    return found
+
+
+def _budget_problems(files: list[Path]) -> list[str]:
+    from alerts.budgets.file import load_budgets
+    from alerts.errors import RuleFileError
 
     try:
-        with expression_check() as check_sql:
-            load_rules(files, check_sql=check_sql)
+        load_budgets(files, stored_name=str)
     except RuleFileError as error:
         return [str(problem) for problem in error.problems]
     return []
+
+
+def _receiver_problems(config: "Config") -> list[str]:
+    from cli.alert_receivers import receiver_problems
+
+    return [] if config.alerts is None else receiver_problems(config.alerts)
 
 
 def _port_problems(config: "Config") -> list[str]:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,8 +12,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from alerts.dispatch import Dispatcher
 from alerts.groups import Context, GroupRunner
-from alerts.notify import Receiver
+from alerts.receivers.receiver import Integration
+from alerts.recordings import Record, nowhere
+from alerts.routing import Routing, everything
 from alerts.rules import load_rules
 from alerts.state import AlertStore
 from storage.damage import Damage
@@ -43,6 +46,7 @@ class FakeLake:
         self.asked: list[Mapping[str, Any]] = []
         self.opened_from: list[int | None] = []
         self.damaged: Sequence[Damage] = ()
+        self.recorded: list[dict[str, Any]] = []
 
     def query(
         self,
@@ -52,7 +56,9 @@ class FakeLake:
         timeout_seconds: float = 60,
         max_rows: int = 100_000,
         from_ns: int | None = None,
+        to_ns: int | None = None,
     ) -> pa.Table:
+        del to_ns
         self.asked.append(dict(params or {}))
         self.opened_from.append(from_ns)
         if self.error:
@@ -61,9 +67,18 @@ class FakeLake:
             return pa.table({"value": pa.array([], pa.float64())})
         return pa.Table.from_pylist([dict(row) for row in self.rows])
 
+    def remember(self, recordings: pa.Table, *, since: datetime) -> None:
+        """Take what recording rules recorded; a query is answered with `rows` all the same."""
+        self.recorded += recordings.to_pylist()
+
 
 def as_it_is(items: Sequence[tuple[str, str | None]]) -> list[str]:
     return [text for text, _ in items]
+
+
+def told_each_minute(receivers: Sequence[str]) -> Routing:
+    """Return the routing of a configuration that has none, with an interval as short as the rules'."""
+    return Routing(route=replace(everything(receivers), group_interval=timedelta(minutes=1)))
 
 
 @dataclass
@@ -72,25 +87,29 @@ class Process:
 
     data: Path
     lake: FakeLake = field(default_factory=FakeLake)
-    receivers: Sequence[Receiver] = ()
+    receivers: Sequence[Integration] = ()
     rules: str = RULES % {"wait": "0s", "keep": "0s"}
     now: datetime = START
     interval: timedelta = timedelta(minutes=1)
+    routing: Routing | None = None
+    record: Record = nowhere
 
     def __post_init__(self) -> None:
         path = self.data / "rules.yaml"
         path.write_text(self.rules)
         self.store = AlertStore.open(self.data)
+        routing = self.routing or told_each_minute([receiver.receiver for receiver in self.receivers])
+        self.dispatcher = Dispatcher(self.store, routing, self.receivers, external_url="http://auditlake.test")
         context = Context(
             data=self.data,
             lake=self.lake,
             store=self.store,
-            receivers=self.receivers,
+            notifier=self.dispatcher,
             clean=as_it_is,
-            external_url="http://auditlake.test",
             interval=self.interval,
             query_offset=timedelta(seconds=3),
             stop=threading.Event(),
+            record=self.record,
         )
         self.runner = GroupRunner(context, load_rules([path]))
 
@@ -105,7 +124,7 @@ class Process:
     def restarted(self, *, after: timedelta = timedelta(), rules: str | None = None) -> "Process":
         """Return the process that follows this one, which lost its memory."""
         self.store.close()
-        return Process(self.data, self.lake, self.receivers, rules or self.rules, self.now + after, self.interval)
+        return Process(self.data, self.lake, self.receivers, rules or self.rules, self.now + after, self.interval, self.routing)
 
     def states(self) -> dict[str, str]:
         return {alert.labels.get("agent", ""): str(alert.state) for alerts in self.store.alerts().values() for alert in alerts.values()}
@@ -116,7 +135,9 @@ class Process:
     def events(self) -> list[tuple[str, str]]:
         """Return state and summary of the transitions that go into the lake."""
         return [
-            (body["attributes"]["auditlake.alert.state"], body["attributes"]["auditlake.alert.summary"]) for body in self.bodies("lake")
+            (body["attributes"]["auditlake.alert.state"], body["attributes"]["auditlake.alert.summary"])
+            for body in self.bodies("lake")
+            if body["name"] == "alert.transition"
         ]
 
 

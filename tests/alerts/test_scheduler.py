@@ -17,7 +17,8 @@ import structlog
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from alerts.errors import AlertsError, RuleFileError
-from alerts.notify import Receiver, WebhookReceiver
+from alerts.receivers.receiver import Integration
+from alerts.receivers.webhook import WebhookReceiver
 from alerts.scheduler import run_scheduler
 from alerts.state import AlertStore
 from alerts.watermark import MAX_LAG, evaluation_time, ingest_watermark
@@ -41,7 +42,7 @@ def until(fact: Callable[[], bool], what: str) -> None:
 
 
 @contextmanager
-def scheduler(data: Path, rules: Path, *, receivers: tuple[Receiver, ...] = (), **settings: Any) -> Iterator[threading.Event]:
+def scheduler(data: Path, rules: Path, *, receivers: tuple[Integration, ...] = (), **settings: Any) -> Iterator[threading.Event]:
     stop = threading.Event()
     failures: list[BaseException] = []
 
@@ -85,13 +86,31 @@ def evaluated(data: Path) -> list[str]:
         store.close()
 
 
+def batches(data: Path) -> list[Any]:
+    """Return the records that wait to be sealed, in order."""
+    records = [record for segment in closed_segments(data) for record in read_segment(segment, data / "quarantine")]
+    return [record for record in records if record.type == RecordType.BATCH]
+
+
+def headers(data: Path) -> list[BatchHeader]:
+    return [BatchHeader.from_bytes(record.header) for record in batches(data)]
+
+
+def journalled(data: Path) -> list[dict[str, str]]:
+    """Return name, scope and attributes of the events that wait to be sealed, in order."""
+    found = []
+    for record in batches(data):
+        [resource] = ExportLogsServiceRequest.FromString(record.payload).resource_logs
+        for event in resource.scope_logs[0].log_records:
+            attributes = {pair.key: pair.value.string_value for pair in event.attributes}
+            found.append({"name": event.event_name, "scope": resource.scope_logs[0].scope.name, **attributes})
+    return found
+
+
 def reloads(data: Path) -> list[dict[str, str]]:
     """Return the attributes of the events `rules.reload` that wait to be sealed, in order."""
-    records = [record for segment in closed_segments(data) for record in read_segment(segment, data / "quarantine")]
-    batches = [ExportLogsServiceRequest.FromString(record.payload) for record in records if record.type == RecordType.BATCH]
-    events = [event for batch in batches for event in batch.resource_logs[0].scope_logs[0].log_records]
-    told = [event for event in events if event.event_name == "rules.reload"]
-    return [{pair.key.removeprefix("auditlake."): pair.value.string_value for pair in event.attributes} for event in told]
+    told = [event for event in journalled(data) if event["name"] == "rules.reload"]
+    return [{key.removeprefix("auditlake."): text for key, text in event.items() if key not in {"name", "scope"}} for event in told]
 
 
 @pytest.fixture
@@ -108,17 +127,18 @@ def test_from_a_lake_that_is_not_there_to_webhook_and_journal(tmp_path: Path, ru
         assert evaluated(data) == [], "there is no lake yet"
         AgentLake(data).seal()
         until(lambda: len(hook.requests) == 1, "the webhook")
-        until(lambda: len(closed_segments(data)) == 1, "the journal")
-    [segment] = closed_segments(data)
-    assert segment.origin == "n/alerts"
-    [record] = read_segment(segment, data / "quarantine")
-    header = BatchHeader.from_bytes(record.header)
-    assert (record.type, header.own, header.policy_hash, header.records) == (RecordType.BATCH, True, "p", 1)
-    [resource] = ExportLogsServiceRequest.FromString(record.payload).resource_logs
-    [event] = resource.scope_logs[0].log_records
-    attributes = {pair.key: pair.value.string_value for pair in event.attributes}
-    assert (resource.scope_logs[0].scope.name, event.event_name) == ("auditlake.alerts", "alert.transition")
-    assert (attributes["auditlake.alert.state"], attributes["auditlake.run.id"]) == ("firing", "r-1")
+        until(lambda: any(event["name"] == "alert.notification" for event in journalled(data)), "the journal")
+    for header in headers(data):
+        assert (header.own, header.policy_hash) == (True, "p")
+    assert {segment.origin for segment in closed_segments(data)} == {"n/alerts"}
+    [transition] = [event for event in journalled(data) if event.get("auditlake.run.id") == "r-1"]
+    [notification] = [event for event in journalled(data) if event["name"] == "alert.notification"]
+    assert (transition["scope"], transition["name"], transition["auditlake.alert.state"]) == (
+        "auditlake.alerts",
+        "alert.transition",
+        "firing",
+    )
+    assert (notification["auditlake.outcome"], notification["auditlake.alert.receiver"]) == ("sent", "on-call")
     assert hook.bodies[0]["alerts"][0]["generatorURL"] == "http://auditlake.test/run?run=r-1"
 
 
