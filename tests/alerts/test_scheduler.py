@@ -17,6 +17,7 @@ import structlog
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from alerts.errors import AlertsError, RuleFileError
+from alerts.receivers.alertmanager import Peer
 from alerts.receivers.receiver import Integration
 from alerts.receivers.webhook import WebhookReceiver
 from alerts.scheduler import run_scheduler
@@ -25,6 +26,7 @@ from alerts.watermark import MAX_LAG, evaluation_time, ingest_watermark
 from storage.wal import BatchHeader, RecordType, WalWriter, closed_segments, read_segment
 from tests.alerts.agent_lake import NOW, AgentLake, unix_ns
 from tests.alerts.fakes import as_it_is, webhook
+from tests.alerts.http_server import http_server
 
 FIRES = (
     "groups: [{name: g, interval: 1s, rules: [{alert: Always, expr: SELECT 'r-1' AS run_id, annotations: {summary: it fires}}]}]\n".replace(
@@ -140,6 +142,18 @@ def test_from_a_lake_that_is_not_there_to_webhook_and_journal(tmp_path: Path, ru
     )
     assert (notification["auditlake.outcome"], notification["auditlake.alert.receiver"]) == ("sent", "on-call")
     assert hook.bodies[0]["alerts"][0]["generatorURL"] == "http://auditlake.test/run?run=r-1"
+
+
+def test_alertmanagers_are_told_in_the_place_of_receivers(tmp_path: Path, rules: Path) -> None:
+    """Each peer; what happened is in the lake all the same."""
+    AgentLake(tmp_path).seal()
+    with http_server() as one, http_server() as two:
+        peers = (Peer(name="alertmanager/1", url=one.url), Peer(name="alertmanager/2", url=two.url))
+        with scheduler(tmp_path, rules, alertmanagers=peers):
+            until(lambda: bool(one.requests and two.requests), "both peers")
+            until(lambda: any(event.get("auditlake.run.id") == "r-1" for event in journalled(tmp_path)), "the journal")
+    for peer in (one, two):
+        assert (peer.requests[0].path, peer.bodies[0][0]["labels"]) == ("/api/v2/alerts", {"alertname": "Always", "run_id": "r-1"})
 
 
 def test_a_restart_tells_nothing_again(tmp_path: Path, rules: Path) -> None:
