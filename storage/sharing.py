@@ -66,6 +66,11 @@ class Answering:
         """The files that are left out of every answer."""
         return self._lake.damaged
 
+    @property
+    def version(self) -> int:
+        """The catalog's version: equal versions mean equal answers."""
+        return self._lake.version
+
     def query(
         self,
         text: str,
@@ -79,9 +84,7 @@ class Answering:
         """Run one SELECT over the views; as `Lake.query`, and of rows that begin before `from_ns` a table knows nothing."""
         held = self._held.get(from_ns) if from_ns is not None and to_ns is None else None
         if held is None or not held.covers(checked := sandbox.check(text)):
-            return self._lake.query(
-                text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=from_ns, to_ns=to_ns
-            )
+            return self._lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=from_ns, to_ns=to_ns)
         try:
             return sandbox.run(held.cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
         except duckdb.Error as error:
@@ -136,9 +139,7 @@ class SharedTables:
                 continue
             for name in query.tables - CHANGING if query.columns is not None else ():
                 named.setdefault(name, []).append(query.columns or frozenset())
-        return {
-            name: self._of(name) & frozenset[str]().union(*columns) for name, columns in named.items() if len(columns) >= LEAST_QUERIES
-        }
+        return {name: self._of(name) & frozenset[str]().union(*columns) for name, columns in named.items() if len(columns) >= LEAST_QUERIES}
 
     def _of(self, view: str) -> frozenset[str]:
         if view not in self._columns:
