@@ -125,7 +125,7 @@ def _default(value: object) -> str:
     if isinstance(value, tuple | list | set | frozenset):
         items = sorted(map(str, value)) if isinstance(value, set | frozenset) else [str(item) for item in value]
         text = ", ".join(items)
-        return f"`[{text}]`".replace("|", "\\|")
+        return "built in" if any(isinstance(item, BaseModel) for item in value) else f"`[{text}]`".replace("|", "\\|")
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return f"`{value}`".replace("|", "\\|")
