@@ -205,9 +205,8 @@ class EmailConfig(Section):
 class PagerdutyConfig(Section):
     routing_key: Secret | None = None  # integration key of a service (Events API v2), as ${env:NAME}
     routing_key_file: BesideFile | None = None  # a file that holds it
-    url: HttpUrl = (
-        "https://events.pagerduty.com/v2/enqueue"  # where events are posted; the EU's: https://events.eu.pagerduty.com/v2/enqueue
-    )
+    # where events are posted; the EU's: https://events.eu.pagerduty.com/v2/enqueue
+    url: HttpUrl = "https://events.pagerduty.com/v2/enqueue"
     send_resolved: bool = True  # also tell when a group resolves, which ends its incident
     severity: Literal["critical", "error", "warning", "info"] | None = None  # of incidents; unset: the alerts' label, else error
     client: str = "auditlake"  # who says so
