@@ -20,7 +20,11 @@ ENDPOINTS = {
     "AUDITLAKE_HEALTH_ENDPOINT": 13133,
     "AUDITLAKE_DASHBOARD_ENDPOINT": 8501,
 }
-RULES = {"AUDITLAKE_RULES": "alerts/packs/demo.yaml", "AUDITLAKE_ALERT_INTERVAL": "5s"}
+RULES = {
+    "AUDITLAKE_RULES": "alerts/packs/demo.yaml",
+    "AUDITLAKE_QUALITY_RULES": "alerts/packs/demo-quality.yaml",
+    "AUDITLAKE_ALERT_INTERVAL": "5s",
+}
 HISTORY_MARK = ".demo-history"
 
 
