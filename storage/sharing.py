@@ -16,6 +16,7 @@ import pyarrow as pa
 import structlog
 
 from storage import sandbox
+from storage.catalog import Catalog
 from storage.damage import Damage
 from storage.engine import explained
 from storage.errors import QueryRefused, StorageError
@@ -32,12 +33,16 @@ CHANGING: Final = frozenset({"recordings"})
 """What a query of the round may add to, and a later one wants to read."""
 
 
+_Window = tuple[int, int | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A query that will be asked: its text, and from when on (unix ns) it needs records."""
+    """A query that will be asked: its text, and from when until when (unix ns) it needs records."""
 
     text: str
     from_ns: int
+    to_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class _Held:
 class Answering:
     """Answers as `Lake.query` does, from tables where there are those that a query reads; used by one thread."""
 
-    def __init__(self, lake: Lake, held: Mapping[int, _Held]) -> None:
+    def __init__(self, lake: Lake, held: Mapping[_Window, _Held]) -> None:
         self._lake = lake
         self._held = held
 
@@ -71,6 +76,11 @@ class Answering:
         """The catalog's version: equal versions mean equal answers."""
         return self._lake.version
 
+    @property
+    def catalog(self) -> Catalog:
+        """Which files there are."""
+        return self._lake.catalog
+
     def query(
         self,
         text: str,
@@ -81,8 +91,8 @@ class Answering:
         from_ns: int | None = None,
         to_ns: int | None = None,
     ) -> pa.Table:
-        """Run one SELECT over the views; as `Lake.query`, and of rows that begin before `from_ns` a table knows nothing."""
-        held = self._held.get(from_ns) if from_ns is not None and to_ns is None else None
+        """Run one SELECT over the views; as `Lake.query`, and of rows that begin outside of its window a table knows nothing."""
+        held = self._held.get((from_ns, to_ns)) if from_ns is not None else None
         if held is None or not held.covers(checked := sandbox.check(text)):
             return self._lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=from_ns, to_ns=to_ns)
         try:
@@ -102,17 +112,17 @@ class SharedTables:
     @contextmanager
     def during(self, questions: Iterable[Question]) -> Iterator[Answering]:
         """Yield what answers these questions, and any other, on the state that the lake has now."""
-        windows: dict[int, set[str]] = {}
+        windows: dict[_Window, set[str]] = {}
         for question in questions:
-            windows.setdefault(question.from_ns, set()).add(question.text)
+            windows.setdefault((question.from_ns, question.to_ns), set()).add(question.text)
         with ExitStack() as stack:
             held = {}
-            for from_ns, texts in windows.items():
-                if (found := self._make(stack, from_ns, frozenset(texts))) is not None:
-                    held[from_ns] = found
+            for window, texts in windows.items():
+                if (found := self._make(stack, window, frozenset(texts))) is not None:
+                    held[window] = found
             yield Answering(self._lake, held)
 
-    def _make(self, stack: ExitStack, from_ns: int, texts: frozenset[str]) -> _Held | None:
+    def _make(self, stack: ExitStack, window: _Window, texts: frozenset[str]) -> _Held | None:
         if (left := self._skipping.get(texts, 0)) > 0:
             self._skipping[texts] = left - 1
             return None
@@ -121,7 +131,7 @@ class SharedTables:
             if not tables:
                 return None
             queries = {name: _select(name, columns) for name, columns in tables.items()}
-            holding = self._lake.holding(queries, {}, (from_ns, None), rows=(from_ns, None), timeout_seconds=LONGEST_SECONDS)
+            holding = self._lake.holding(queries, {}, window, rows=window, timeout_seconds=LONGEST_SECONDS)
             cursor = stack.enter_context(holding)
         except StorageError as error:  # each query is asked alone, and says what is wrong
             structlog.get_logger(__name__).warning("queries share no tables for a while", hint=error.hint)
