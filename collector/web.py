@@ -23,7 +23,8 @@ def bind(endpoint: str, what: str, *, shared: bool = False) -> socket.socket:
     """Bind `endpoint` without listening yet, `shared` with other processes of ours; raises PortTaken with the remedy."""
     host, port = host_port(endpoint)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # the protocol is named, as asyncio sets TCP_NODELAY only then: head and body of an answer are two writes, and wait 40 ms for each other
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if shared:
