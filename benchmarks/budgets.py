@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,8 @@ from storage.lake import Lake
 USERS: Final = 10_000
 TOKEN: Final = os.urandom(16).hex()
 CLIENTS: Final = 4
+_TODAY: Final = date(2026, 11, 20)
+_NOW: Final = datetime(2026, 11, 20, 12, tzinfo=UTC)
 CONFIG: Final = """
 receivers: {otlp: {protocols: {http: {auth: {authenticator: bearertokenauth}}}}}
 processors: {redaction: {}}
@@ -73,27 +75,31 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found: dict[str, Any] = {"asking": asking(given.seconds)}
-    if given.lake is not None:
-        found["counting"] = counting(given.lake)
-    for part, measures in found.items():
-        for what, value in measures.items():
-            print(f"{part:9} {what:60} {value:>12,.3f}")
+    found: dict[str, Any] = {}
+    for part in ("asking", "counting"):
+        found[part] = asking(given.seconds) if part == "asking" else counting(given.lake) if given.lake is not None else {}
+        for what, value in found[part].items():
+            print(f"{part:9} {what:70} {value:>12,.3f}", flush=True)
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def asking(seconds: float) -> dict[str, float]:
     """Return how long answers take, in ms, of an idle process and of one that computes all the time."""
-    begun = time.perf_counter()
-    known = _answers()
-    found = {f"standings of {USERS} users, s": time.perf_counter() - begun}
+    ledger, budgets = _month()
+    begun = time.process_time()
+    ledger.replace(_TODAY, [_cell(f"user-{user}") for user in range(USERS)])
+    known = Answers(budgets, ledger, as_of=_NOW)
+    found = {f"standings of {USERS} users after one of their days, s of processor time": time.process_time() - begun}
     with tempfile.TemporaryDirectory() as folder:
         config = parse(CONFIG % TOKEN, "benchmark", {})
         with budget_endpoint(config, "127.0.0.1:0", user_names(config, Path(folder)), lambda: known) as port:
             for name, beside in (("idle", _nothing), ("while the process counts and evaluates", _busy)):
+                spent = time.process_time()
                 with beside():
                     waits = _asked(port, seconds)
+                if beside is _nothing:
+                    found["processor time a request, ms"] = 1000 * (time.process_time() - spent) / len(waits)
                 found |= {f"p{share:g} ms, {name}": 1000 * waits[int(len(waits) * share / 100)] for share in (50, 99, 99.9)}
                 found |= {f"max ms, {name}": 1000 * waits[-1], f"requests/s, {name}": len(waits) / seconds}
     return found
@@ -111,18 +117,20 @@ def counting(data: Path) -> dict[str, float]:
         as_of = midnight(last) + timedelta(hours=23)
         budgets = [_monthly(Scope(kind=Kind.AGENT, subject="*"), 100)]
         accountant = Accountant(lake, store)
-        first = _seconds(lambda: _whole(accountant, budgets, as_of))
+        first, worked = _seconds(lambda: _whole(accountant, budgets, as_of))
         counted = store.marks()
-        again = _seconds(lambda: accountant.refresh(budgets, as_of=as_of))
-        one = _seconds(lambda: accountant._count(last, "changed"))
+        again, _ = _seconds(lambda: accountant.refresh(budgets, as_of=as_of))
+        one, worked_on_one = _seconds(lambda: accountant._count(last, "changed"))
         exact = lake.sql("SELECT count(*) AS calls FROM model_calls WHERE counted").to_pylist()[0]["calls"]
         cells = [cell for cells in store.spending().values() for cell in cells]
     return {
         "days of the lake": len(days),
         "days counted (the month and eight weeks)": len(counted),
         "all of them once, s": first,
+        "all of them once, s of processor time": worked,
         "when nothing has changed, s": again,
         "the last day again, s": one,
+        "the last day again, s of processor time": worked_on_one,
         "calls counted": sum(cell.calls for cell in cells),
         "calls of the whole lake": exact,
         "largest RSS, MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -134,14 +142,14 @@ def _whole(accountant: Accountant, budgets: list[Budget], as_of: datetime) -> No
         continue
 
 
-def _answers() -> Answers:
-    """A month in which ten thousand users spent something on every day."""
-    ledger, first = Ledger(), date(2026, 11, 1)
-    for number in range(20):
-        cells = [_cell(f"user-{user}") for user in range(USERS)]
-        ledger.replace(first + timedelta(days=number), cells)
+def _month() -> tuple[Ledger, list[Budget]]:
+    """Ten thousand users who spent something on every day of a month, and their budgets."""
+    ledger = Ledger()
+    cells = [_cell(f"user-{user}") for user in range(USERS)]
+    for number in range(1, _TODAY.day):
+        ledger.replace(_TODAY.replace(day=number), cells)
     whose = [Scope(kind=Kind.USER, subject="*"), Scope(kind=Kind.AGENT, subject="support"), Scope(kind=Kind.TENANT, subject="acme")]
-    return Answers([_monthly(scope, 1e6) for scope in whose], ledger, as_of=datetime(2026, 11, 20, 12, tzinfo=UTC))
+    return ledger, [_monthly(scope, 1e6) for scope in whose]
 
 
 def _cell(user: str) -> Cell:
@@ -182,10 +190,11 @@ def _busy() -> Iterator[None]:
         thread.join()
 
 
-def _seconds(work: Any) -> float:
-    begun = time.perf_counter()
+def _seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return how long it took, and how much of it this process had a processor."""
+    begun, spent = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - begun, time.process_time() - spent
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ Everything is looked up in memory: an answer takes microseconds, whatever the la
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -48,10 +48,10 @@ class Answers:
 
     def of(self, scope: Scope, names: Sequence[str]) -> Sequence[Standing]:
         """Return the budgets of a scope, whose subject may be known under any of `names`; empty when it has none."""
-        known = next((found for name in names if (found := self._by_scope.get(replace(scope, subject=name)))), ())
+        known = next((found for name in names if (found := self._by_scope.get(scope._replace(subject=name)))), ())
         covered = {(each.budget.period, each.budget.unit) for each in known}
-        subject = known[0].scope if known else replace(scope, subject=UNKNOWN)
-        rest = [each for each in self._of_each.get(replace(scope, subject=EACH), ()) if (each.period, each.unit) not in covered]
+        subject = known[0].scope if known else scope._replace(subject=UNKNOWN)
+        rest = [each for each in self._of_each.get(scope._replace(subject=EACH), ()) if (each.period, each.unit) not in covered]
         return [*known, *(standing(budget, subject, _NOTHING, as_of=self.as_of) for budget in rest)]
 
 

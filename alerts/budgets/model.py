@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 ALL_TENANTS: Final = ""
 """The tenant of a budget that counts spending in every tenant."""
@@ -51,8 +51,7 @@ class Period(StrEnum):
         return first + timedelta(days=1 if self is Period.DAY else 7)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Scope:
+class Scope(NamedTuple):
     """Whose spending: `subject` is a name as rows hold it, or EACH; `tenant` narrows a user's or agent's to that in one tenant."""
 
     kind: Kind

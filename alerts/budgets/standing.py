@@ -88,10 +88,17 @@ class Ledger:
         """Take over what was counted of a day."""
         for scope in self._of_day.pop(day, ()):
             del self._spent[scope][day]
+        found: dict[Scope, Amount] = {}
         for cell in cells:
             for scope in _scopes(cell):
-                self._spent.setdefault(scope, {}).setdefault(day, Amount()).add(cell)
-                self._of_day.setdefault(day, set()).add(scope)
+                amount = found.get(scope)
+                if amount is None:
+                    amount = found[scope] = Amount()
+                amount.add(cell)
+        for scope, amount in found.items():
+            self._spent.setdefault(scope, {})[day] = amount
+        if found:
+            self._of_day[day] = set(found)
 
     def forget(self, before: date) -> None:
         """Drop older days."""

@@ -233,8 +233,6 @@ def _log(config: Path | None, directory: Path, on_behalf_of: str | None) -> "Acc
 
 def _scope(text: str, tenant: str | None, log: "AccessLog") -> "Scope":
     """Return the scope, with a user's name as rows have it; raises ValueError."""
-    from dataclasses import replace
-
     from alerts.budgets.model import ALL_TENANTS, EACH, Kind, scope_of
     from cli.subjects import stated
 
@@ -242,7 +240,7 @@ def _scope(text: str, tenant: str | None, log: "AccessLog") -> "Scope":
     if scope.kind is Kind.TENANT and tenant:
         raise ValueError("--tenant goes with a user or an agent")
     if scope.kind is Kind.USER and scope.subject != EACH:
-        scope = replace(scope, subject=_stored_name(stated(scope.subject, "the user's name"), log))
+        scope = scope._replace(subject=_stored_name(stated(scope.subject, "the user's name"), log))
     return scope
 
 

@@ -1,5 +1,6 @@
 """`GET /v1/budgets/{scope}`: a real server on loopback, with the collector's tokens and tenants."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from alerts.budgets.model import Budget, Kind, Period, Scope, Unit
 from alerts.budgets.standing import Cell, Ledger
 from cli.budget_endpoint import budget_endpoint, user_names
 from collector.config import Config, ConfigError, parse
+from collector.web import bind
 from redaction.pseudonym import load_or_create_key, pseudonym
 from tests.tokens import made_token
 
@@ -232,6 +234,13 @@ def test_many_may_ask_at_once(asked: Asked) -> None:
     for thread in threads:
         thread.join(30)
     assert found == [200] * 80
+
+
+def test_an_answer_is_sent_at_once() -> None:
+    """asyncio turns Nagle's algorithm off where the socket says that it is TCP: head and body would wait 40 ms for each other."""
+    bound = bind("127.0.0.1:0", "a test")
+    bound.close()
+    assert bound.proto == socket.IPPROTO_TCP
 
 
 def test_other_machines_may_not_reach_it_without_authentication() -> None:
