@@ -9,7 +9,20 @@ from typing import Final
 from alerts.errors import AlertsError
 from alerts.state import BUSY_SECONDS, FILE_NAME
 
-_TEXTS: Final = {"alerts": ("labels", "annotations"), "outbox": ("group_key", "body", "error"), "evaluations": ("error",)}
+_TEXTS: Final = {
+    "alerts": ("labels", "annotations"),
+    "outbox": ("group_key", "body", "error"),
+    "evaluations": ("error",),
+    "groups": ("group_key", "labels"),
+    "members": ("group_key", "labels", "annotations"),
+    "notifications": ("group_key",),
+    "silences": ("matchers", "comment"),
+    "acks": ("comment",),
+    "slo_hours": ("counts",),
+    "budgets": ("subject", "tenant", "set_by"),
+    "budget_spending": ("tenant", "agent", "user"),
+    "budget_rungs": ("subject", "tenant"),
+}
 """The tables whose rows can name somebody, and in which columns."""
 
 
