@@ -1,6 +1,7 @@
 """Finding and loading the configuration for a command, with its errors as one message."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,12 @@ def load_config(path: Path | None) -> Config:
     """Return the configuration of `path`, else of ./otel-config.yaml, else the built-in one; raises ConfigError with all problems."""
     if path is None and not DEFAULT_CONFIG.exists():
         return parse(DEFAULT, "built-in configuration", os.environ)
-    return load(path or DEFAULT_CONFIG, os.environ)
+    from cli.alert_routing import check_routing
+
+    file = path or DEFAULT_CONFIG
+    config = load(file, os.environ)
+    check_routing(config, file)
+    return config
 
 
 def with_workers(config: Config, workers: int | None) -> Config:
@@ -34,16 +40,28 @@ def with_workers(config: Config, workers: int | None) -> Config:
 
 def rule_files(config: Config, beside: Path | None) -> list[Path]:
     """Return the alert rule files: each looked up in the working directory, beside the configuration, then in the installed package."""
-    if config.alerts is None:
-        return []
+    return [] if config.alerts is None else _looked_up(config.alerts.rules, beside)
+
+
+def slo_files(config: Config, beside: Path | None) -> list[Path]:
+    """Return the files of service level objectives, looked up as rule files are."""
+    return [] if config.alerts is None else _looked_up(config.alerts.slos, beside)
+
+
+def budget_files(config: Config, beside: Path | None) -> list[Path]:
+    """Return the budget files, looked up as rule files are."""
+    return [] if config.alerts is None else _looked_up(config.alerts.budgets, beside)
+
+
+def _looked_up(files: Sequence[Path], beside: Path | None) -> list[Path]:
     import alerts
 
     package_root = Path(alerts.__file__).parent.parent
     roots = [Path(), *([beside.parent] if beside is not None else []), package_root]
     found = []
-    for rule_file in config.alerts.rules:
-        places = [root / rule_file for root in roots]
-        found.append(next((place for place in places if place.exists()), rule_file))
+    for file in files:
+        places = [root / file for root in roots]
+        found.append(next((place for place in places if place.exists()), file))
     return found
 
 
