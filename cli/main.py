@@ -13,7 +13,8 @@ from cli.options import is_interrupt
 
 COMMANDS: Final = (
     "up", "demo", "collect", "validate", "doctor", "runs", "run", "query", "contract", "controls", "gate", "agents", "verify", "export",
-    "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "retention", "hold", "erase", "alerts", "dashboard",
+    "bundle", "prove", "rederive", "redact", "vault", "ledger", "witness", "retention", "hold", "erase", "alerts", "slo", "budget",
+    "dashboard",
 )  # fmt: skip
 """In the order of `auditlake --help`; each is `cli/commands/<name>.py` with `register(app)`."""
 
