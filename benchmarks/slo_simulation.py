@@ -1,8 +1,8 @@
 """False pages of burn rate alerts: a service that keeps its objective, minute by minute, with and without the least number of bad events.
 
-`python -m benchmarks.slo_simulation [--months N]`. Events come as they like (a Poisson process), and each is bad with the same chance, half of
-what the objective allows: nothing is ever wrong, so every page is false. The pairs of windows are those of `alerts.slo.burn`; a page is a
-beginning: one that goes on is one.
+`python -m benchmarks.slo_simulation [--months N]`. Events come as they like (a Poisson process), and each is bad with the same chance, half
+of what the objective allows: nothing is ever wrong, so every page is false. The pairs of windows are those of `alerts.slo.burn`;
+a page is a beginning.
 """
 
 import argparse
@@ -69,13 +69,14 @@ def main() -> None:
     parser.add_argument("--months", type=int, default=120)
     months = parser.parse_args().months
     print(f"{months} months, {SHARE:.0%} of the error budget spent evenly; alerts a month, all of them false\n")
-    print(f"{'events/h':>9} {'objective':>10} {'page, any':>10} {f'page, ≥ {MIN_BAD_EVENTS}':>10} {'ticket, any':>12} {f'ticket, ≥ {MIN_BAD_EVENTS}':>12}")
+    names = [f"{urgency}, {least}" for urgency in Urgency for least in ("any", f"≥ {MIN_BAD_EVENTS}")]
+    print(f"{'events/h':>9} {'objective':>10} " + " ".join(f"{name:>13}" for name in names))
     for events_per_hour in (60, 600, 6_000):
         for objective in (99.0, 99.9):
             service = Service(events_per_hour=events_per_hour, objective=objective)
             bad, total = simulate(service, months)
             rates = [alerts_a_month(bad, total, service, urgency, least=least) for urgency in Urgency for least in (1, MIN_BAD_EVENTS)]
-            print(f"{events_per_hour:>9} {objective:>9}% {rates[0]:>10.2f} {rates[1]:>10.2f} {rates[2]:>12.2f} {rates[3]:>12.2f}")
+            print(f"{events_per_hour:>9} {objective:>9}% " + " ".join(f"{rate:>13.2f}" for rate in rates), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What is left of an error budget: over its period, day by day, and how long it lasts; pure.
 
-The budget of a period is a share of its events: with an objective of 99.9 % one in a thousand may be bad. All ratios are exact: the sum of the
-bad events over the sum of all, never a mean of ratios. The period is a rolling window that begins with a whole hour.
+The budget of a period is a share of its events: with an objective of 99.9 % one in a thousand may be bad. All ratios are exact: the sum of
+the bad events over the sum of all, never a mean of ratios. The period is a rolling window that begins with a whole hour.
 """
 
 from collections.abc import Iterator
@@ -97,9 +97,7 @@ def standings(objective: LoadedObjective, counts: Counts, at: datetime) -> list[
     """Return how an objective is at `at`, for each of its label sets; for none at all where nothing was ever counted."""
     sums = counts.sums(period_begin(at), at) or {(): Tally()}
     least = objective.slo.alerting.min_bad_events
-    told = {
-        urgency: {burn.labels for burn in burning(counts, objective.budget, urgency, at, min_bad_events=least)} for urgency in Urgency
-    }
+    told = {urgency: {burn.labels for burn in burning(counts, objective.budget, urgency, at, min_bad_events=least)} for urgency in Urgency}
     windows = {name: counts.sums(at - window, at) for name, window in WINDOWS.items()}
     return [
         Standing(

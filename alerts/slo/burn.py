@@ -1,8 +1,8 @@
 """How fast an error budget burns, and when that is an alert: several windows and several burn rates; pure.
 
-The windows are those of the Site Reliability Workbook, chapter 5, table 5-8, for a period of 30 days, which are Sloth's too. A pair of windows
-alerts when the error budget burns faster than its factor in both: the long one says that it is worth it, the short one that it still
-happens. The long window has to hold some bad events at all: at low traffic every single one would be a burn rate of hundreds.
+The windows are those of the Site Reliability Workbook, chapter 5, table 5-8, for a period of 30 days, which are Sloth's too. A pair of
+windows alerts when the error budget burns faster than its factor in both: the long one says that it is worth it, the short one that it
+still happens. The long window has to hold some bad events at all: at low traffic every single one would be a burn rate of hundreds.
 """
 
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ A window of 30 days is never read at once: hours that were counted are kept, and
 that changed, and a few more of the past while there is time.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from alerts.slo.plan import Span
 from alerts.slo.sql import hour_counts, minute_counts, statement
 from storage.errors import StorageError
 from storage.sandbox import truncated_at
+from storage.views import STORED, VIEWS, needed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +37,11 @@ MOST_LABEL_SETS: Final = 1_000
 MOST_HOURS_AT_ONCE: Final = 168
 QUICK_SECONDS: Final = 0.5
 SLOW_SECONDS: Final = 2.0
+SHARED_HOURS: Final = 6
+"""A view over so many hours becomes a table that both queries read; one over more would be large."""
+REST: Final = 20
+"""What took a second is not counted again for so many: an SLO takes no more than a twentieth of a processor."""
+LONGEST_REST: Final = timedelta(minutes=2)
 SKEW: Final = timedelta(minutes=1)
 """Clocks of sealers and ours, and the moment between sealing and the catalog."""
 
@@ -56,6 +63,18 @@ class Countable(Protocol):
         to_ns: int | None = None,
     ) -> "pa.Table":
         """Run one SELECT over the views, without files whose rows are all outside `from_ns` and `to_ns`; raises StorageError."""
+
+    def together(
+        self,
+        texts: Mapping[str, str],
+        *,
+        shared: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> "dict[str, pa.Table]":
+        """Run several, for which the views of `shared` are computed once; raises StorageError."""
 
     @property
     def version(self) -> int:
@@ -79,7 +98,8 @@ class Counter:
         self._reach = reach
         self._timer = timer
         self._loaded = False
-        self._counted_at: datetime | None = None
+        self.counted_at: datetime | None = None
+        self._rest = timedelta()
         self._version: int | None = None
         self._sealed_ns = 0  # files that were sealed until then were looked at
         self._stale: set[int] = set()
@@ -88,15 +108,18 @@ class Counter:
     def advance(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float, spend_seconds: float) -> None:
         """Count what is new at `at`, and for about `spend_seconds` what is due of the past. Raises StorageError and AlertsError.
 
-        The second call with the same `at` does nothing: several alerts look at the same counts.
+        The second call with the same `at` does nothing: several alerts look at the same counts. So does one that comes too soon after what
+        took long: `counted_at` says as of when the counts are.
         """
-        if self._counted_at == at:
+        if self.counted_at is not None and self.counted_at <= at < self.counted_at + max(self._rest, timedelta(microseconds=1)):
             return
         begun = self._timer()
         for number, _ in enumerate(self.steps(lake, at, clean=clean, timeout_seconds=timeout_seconds)):
-            if number and self._timer() - begun > spend_seconds:  # the newest, and at least one step of the past
+            if number == 0:
+                self._rest = min(timedelta(seconds=REST * (self._timer() - begun)), LONGEST_REST)
+            elif self._timer() - begun > spend_seconds:  # the newest, and at least one step of the past
                 break
-        self._counted_at = at
+        self.counted_at = at
 
     def steps(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float) -> Iterator[float]:
         """Count everything that is due, a step each time; yield how much of it is done (0 to 1)."""
@@ -169,15 +192,29 @@ class Counter:
         return {number: self.counts.hours[number]}
 
 
-def read_minutes(
-    lake: Countable, objective: LoadedObjective, span: Span, at: datetime, *, clean: Clean, timeout_seconds: float
-) -> Minutes:
+def read_minutes(lake: Countable, objective: LoadedObjective, span: Span, at: datetime, *, clean: Clean, timeout_seconds: float) -> Minutes:
     """Count in the lake, up to `at`: labels → minute since 1970 → events. Raises StorageError and AlertsError."""
     begin, end = moment_of(span.first), min(moment_of(span.end), at)
+    begin_ns, end_ns = _unix_ns(begin - objective.slo.lookback), _unix_ns(end + objective.slo.lookback)
+    if not _has_records(lake, objective, begin_ns, end_ns):
+        return {}
     around = hour_counts() if end <= at - DETAILED else minute_counts()
     events = objective.slo.sli.events
-    bad = _counted(lake, objective, statement(around, events.error_query), begin, end, timeout_seconds)
-    all_events = _counted(lake, objective, statement(around, events.total_query), begin, end, timeout_seconds)
+    texts = {"error_query": statement(around, events.error_query), "total_query": statement(around, events.total_query)}
+    params = {**objective.slo.params, "from_ts": begin.replace(tzinfo=None), "to_ts": end.replace(tzinfo=None)}
+    shared = sorted(_views(events.error_query) & _views(events.total_query))
+    if shared and span.hours <= SHARED_HOURS:
+        tables = lake.together(texts, shared=shared, params=params, timeout_seconds=timeout_seconds, from_ns=begin_ns, to_ns=end_ns)
+    else:
+        tables = {
+            name: lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=MOST_ROWS, from_ns=begin_ns, to_ns=end_ns)
+            for name, text in texts.items()
+        }
+    return _cleaned(_tallies(objective, tables), clean)
+
+
+def _tallies(objective: LoadedObjective, tables: "Mapping[str, pa.Table]") -> dict[Labels, dict[int, Tally]]:
+    bad, all_events = (_by_minute(objective, tables[name]) for name in ("error_query", "total_query"))
     found: dict[Labels, dict[int, Tally]] = {}
     for (labels, minute), number in all_events.items():
         found.setdefault(labels, {})[minute] = Tally(bad.get((labels, minute), 0), number)
@@ -185,22 +222,24 @@ def read_minutes(
         found.setdefault(labels, {})[minute] = Tally(bad[labels, minute], 0)
     if len(found) > MOST_LABEL_SETS:
         raise AlertsError("count the events of", objective.name, hint=f"more than {MOST_LABEL_SETS} label sets: group by fewer columns")
-    return _cleaned(found, clean)
+    return found
 
 
-def _counted(
-    lake: Countable, objective: LoadedObjective, text: str, begin: datetime, end: datetime, timeout_seconds: float
-) -> dict[tuple[Labels, int], float]:
-    apart = objective.slo.lookback
-    params = {**objective.slo.params, "from_ts": begin.replace(tzinfo=None), "to_ts": end.replace(tzinfo=None)}
-    table = lake.query(
-        text,
-        params=params,
-        timeout_seconds=timeout_seconds,
-        max_rows=MOST_ROWS,
-        from_ns=_unix_ns(begin - apart),
-        to_ns=_unix_ns(end + apart),
-    )
+def _has_records(lake: Countable, objective: LoadedObjective, begin_ns: int, end_ns: int) -> bool:
+    """Say whether any file can hold something of this window: binding a view costs more than looking that up."""
+    events = objective.slo.sli.events
+    names = needed(f"{events.error_query} {events.total_query}")
+    tables = {STORED[name] for name in names if name in STORED}
+    if not tables or "ingest_log" in names:  # of what is in no file
+        return True
+    return any(file.table_name in tables for file in lake.catalog.live_files(from_ns=begin_ns, to_ns=end_ns))
+
+
+def _views(query: str) -> set[str]:
+    return {name for name in VIEWS if re.search(rf"\b{name}\b", query)}
+
+
+def _by_minute(objective: LoadedObjective, table: "pa.Table") -> dict[tuple[Labels, int], float]:
     if truncated_at(table) is not None:
         raise AlertsError("count the events of", objective.name, hint="too many label sets: group by fewer columns")
     found: dict[tuple[Labels, int], float] = {}

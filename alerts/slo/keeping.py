@@ -1,4 +1,7 @@
-"""Where counts outlive the process: rows of `alerts.sqlite`. Records that expire stay counted; who is erased takes the hours that name them along."""
+"""Where counts outlive the process: rows of `alerts.sqlite`.
+
+Records that expire stay counted; an erasure takes the hours along that name whom it is about.
+"""
 
 from collections.abc import Mapping
 from typing import Protocol

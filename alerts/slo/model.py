@@ -42,8 +42,8 @@ class Severity(Section):
     """What one of the two alerts has of its own."""
 
     disable: bool = False  # do not raise it
-    labels: dict[str, Text] = {}  # its labels; `severity` is critical for pages and warning for tickets unless given
-    annotations: dict[str, Text] = {}  # its sentences and links
+    labels: dict[str, Text] = Field(default_factory=dict)  # its labels; `severity`: critical for pages, warning for tickets unless given
+    annotations: dict[str, Text] = Field(default_factory=dict)  # its sentences and links
 
 
 class Alerting(Section):
@@ -51,8 +51,8 @@ class Alerting(Section):
 
     name: Text | None = None  # the alerts' name; default: the SLO's name in capitals, and BurnRate
     min_bad_events: int = Field(MIN_BAD_EVENTS, ge=1)  # fewer bad events in the long window do not alert; without meaning at objective 100
-    labels: dict[str, Text] = {}  # of both alerts
-    annotations: dict[str, Text] = {}  # of both alerts
+    labels: dict[str, Text] = Field(default_factory=dict)  # of both alerts
+    annotations: dict[str, Text] = Field(default_factory=dict)  # of both alerts
     page_alert: Severity = Severity()  # somebody has to get up
     ticket_alert: Severity = Severity()  # somebody has to look in the next days
 
@@ -63,8 +63,8 @@ class Objective(Section):
     name: Text = Field(min_length=1)  # unique in the file
     objective: Annotated[float, BeforeValidator(_objective)]  # percentage of good events; 100: no bad event at all, the first one pages
     description: Text = ""  # for people
-    labels: dict[str, Text] = {}  # of its alerts
-    params: dict[str, Parameter] = {}  # values of $name in the queries
+    labels: dict[str, Text] = Field(default_factory=dict)  # of its alerts
+    params: dict[str, Parameter] = Field(default_factory=dict)  # values of $name in the queries
     lookback: Annotated[Duration, Field(ge=timedelta())] = LOOKBACK  # how far apart records of one event may lie
     sli: Indicator  # what is counted
     alerting: Alerting = Alerting()  # what is told
@@ -76,5 +76,5 @@ class ObjectiveFile(Section):
     version: Literal["duckdb/v1", "prometheus/v1"] = "duckdb/v1"  # the shape; Sloth's own name for it is taken too
     service: Text = Field(min_length=1)  # what the objectives are about
     interval: Annotated[Duration, Field(ge=timedelta(seconds=1))] = INTERVAL  # how often its alerts are evaluated
-    labels: dict[str, Text] = {}  # of all alerts
+    labels: dict[str, Text] = Field(default_factory=dict)  # of all alerts
     slos: tuple[Objective, ...] = ()

@@ -169,7 +169,7 @@ def _check_labels(document: Document, path: KeyPath, labels: Mapping[str, str]) 
 
 def _check_query(document: Document, place: KeyPath, query: str, slo: Objective, check_sql: CheckSql | None) -> Iterator[Problem]:
     if "{{" in query:
-        yield document.problem(place, "there is no {{.window}}: return each event with its `time`, auditlake adds them up over every window")
+        yield document.problem(place, "there is no {{.window}}: return each event with its `time`, and auditlake adds them up")
         return
     for finding in findings(query):
         yield document.problem(place, finding.message.replace("$eval_ts", "$to_ts"), text_line=finding.line)

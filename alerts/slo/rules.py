@@ -19,7 +19,7 @@ SEVERITIES: Final = {Urgency.PAGE: "critical", Urgency.TICKET: "warning"}
 _WHOSE: Final = "{{ labels.slo }} of {{ labels.agent_name or labels.origin or labels.service }}"
 _BURNS: Final = {
     "summary": f"{_WHOSE} spends its error budget {{{{ value | round(1) }}}} times as fast as it may",
-    "description": "A whole budget of 30 days lasts {{ (2592000 / value) | duration }} at this rate. `auditlake slo` shows what is left of it.",
+    "description": "A whole budget of 30 days lasts {{ (2592000 / value) | duration }} at this rate. `auditlake slo` shows what is left.",
 }
 _NO_BUDGET: Final = {
     "summary": f"{_WHOSE} is broken: {{{{ value | number }}}} in the last hour, and none is allowed",
@@ -41,7 +41,8 @@ class BurnSource:
         self.counter.advance(lake, eval_ts, clean=clean, timeout_seconds=timeout_seconds, spend_seconds=SPEND_SECONDS)
         objective = self.counter.objective
         least = objective.slo.alerting.min_bad_events
-        return _as_rows(burning(self.counter.counts, objective.budget, self.urgency, eval_ts, min_bad_events=least))
+        as_of = self.counter.counted_at or eval_ts
+        return _as_rows(burning(self.counter.counts, objective.budget, self.urgency, as_of, min_bad_events=least))
 
 
 def objective_groups(paths: Sequence[Path], *, check_sql: CheckSql | None = None, kept: Kept | None = None) -> tuple[LoadedGroup, ...]:

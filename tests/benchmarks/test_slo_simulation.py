@@ -32,6 +32,6 @@ def test_the_simulation_pages_in_the_minutes_in_which_the_alert_does(least: int)
 
 def test_a_healthy_service_is_paged_for_single_events_unless_ten_are_required() -> None:
     service = simulation.Service(events_per_hour=60, objective=99.9)
-    bad, total = simulation.simulate(service, 6)
+    bad, total = simulation.simulate(service, 2)
     assert simulation.alerts_a_month(bad, total, service, Urgency.PAGE, least=1) > 10
     assert simulation.alerts_a_month(bad, total, service, Urgency.PAGE, least=10) == 0

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from alerts.slo.keeping import Forgotten, Kept
 from alerts.slo.counting import Counter
+from alerts.slo.keeping import Forgotten, Kept
 from alerts.slo.model import Objective
 from alerts.slo.objectives import LoadedObjective
 from storage.errors import StorageError

@@ -40,7 +40,9 @@ def test_a_pair_alerts_just_above_its_factor_and_not_at_it(pair: Pair) -> None:
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.urgency} {float(pair.factor)}")
 def test_both_windows_have_to_burn(pair: Pair) -> None:
     fast = float(pair.factor * BUDGET) * 10_000 * 1.5
-    over = counts((pair.long, pair.short + 2 * MINUTE, fast, 10_000), (pair.short + MINUTE, timedelta(), 0, 10_000))
+    over = counts(
+        (4 * DAY, timedelta(), 0, 10_000), (pair.long, pair.short + 2 * MINUTE, fast, 10_000), (pair.short + MINUTE, timedelta(), 0, 10_000)
+    )
     assert all(value < pair.factor for value in fires(over, pair.urgency)), "it is over: the short window says so"
     short_only = counts((4 * DAY, pair.short + MINUTE, 0, 10_000), (pair.short, timedelta(), fast, 10_000))
     assert fires(short_only, pair.urgency) == [], "it has just begun: the long window says that it is not worth it"
@@ -48,6 +50,7 @@ def test_both_windows_have_to_burn(pair: Pair) -> None:
 
 def test_fewer_than_ten_bad_events_alert_nobody() -> None:
     """At 60 events an hour one bad event is a burn rate of 16."""
+
     def bad(number: int) -> Counts:
         return counts((4 * DAY, 3 * MINUTE, 0, 1), (2 * MINUTE, 2 * MINUTE, number, number), (MINUTE, timedelta(), 0, 1))
 

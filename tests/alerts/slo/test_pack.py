@@ -151,7 +151,20 @@ def test_the_command_shows_objectives_and_exits_with_1_when_a_budget_is_spent(la
 
 
 def test_the_command_shows_budgets_day_by_day(lake: Path, tmp_path: Path) -> None:
-    words = ("slo", str(PACK), "--data", str(lake), "--at", (NOW + MINUTE).isoformat(), "--slo", "quality", "--history", "2", "--format", "json")
+    words = (
+        "slo",
+        str(PACK),
+        "--data",
+        str(lake),
+        "--at",
+        (NOW + MINUTE).isoformat(),
+        "--slo",
+        "quality",
+        "--history",
+        "2",
+        "--format",
+        "json",
+    )
     rows = json.loads(invoked(tmp_path, *words).stdout)
     assert [(row["day"], row["bad"], row["total"], row["budget_left"]) for row in rows] == [("2026-11-21", 3, 40, -0.5)]
 
