@@ -11,6 +11,7 @@ from storage.wording import KeyPath, dotted
 
 MAX_DEPTH: Final = 16
 """Rule files nest six levels; deeper is a YAML anchor that holds itself."""
+MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,11 @@ class _Builder:
 
     def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
         values: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         for key_node, value_node in node.value:
+            if key_node.tag == MERGE:
+                merged = {**self._merged(value_node, (*path, "<<")), **merged}
+                continue
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append((path, "a key must be a plain word"))
                 continue
@@ -82,4 +87,15 @@ class _Builder:
                 self.problems.append(((*path, key), "stands twice: keep one of them"))
             self.lines[(*path, key)] = key_node.start_mark.line + 1
             values[key] = self.build(value_node, (*path, key))
-        return values
+        return {**merged, **values}
+
+    def _merged(self, node: yaml.Node, path: KeyPath) -> dict[str, Any]:
+        """What `<<` adds to a mapping, which itself goes before it: a mapping, or several, the first of which goes before the others."""
+        merged: dict[str, Any] = {}
+        for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:
+            found = self.build(part, path)
+            if isinstance(found, dict):
+                merged = {**found, **merged}
+            else:
+                self.problems.append((path, "must be a mapping, or a list of mappings"))
+        return merged

@@ -33,39 +33,42 @@ class AgentLake:
 
     data: Path
     agent: str = "support"
+    origin: str = ORIGIN
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {"spans": [], "events": [], "metrics": []})
     numbers: "count[int]" = field(default_factory=count)
     entry: int = 0
 
-    def seal(self) -> "AgentLake":
+    def seal(self, *, ago: timedelta = timedelta(), lag: timedelta = timedelta(), **counts: int) -> "AgentLake":
+        """Make one entry of the rows that wait, sealed so long before NOW, `lag` after its last record; `counts` are those of the entry."""
+        sealed_ns = unix_ns(NOW - ago)
+        received_ns = sealed_ns - lag // timedelta(microseconds=1) * 1000
         tables: dict[str, pa.Table] = {}
         row_number = 0
         for name, rows in self.tables.items():
             for row in rows:
-                row |= {"origin": ORIGIN, "entry": self.entry, "entry_row": row_number, "salt": b"0" * 16, "schema_version": 1}
+                row |= {"origin": self.origin, "entry": self.entry, "entry_row": row_number, "salt": b"0" * 16, "schema_version": 1}
                 row_number += 1
             tables[name] = pa.Table.from_pylist(rows, schema=TABLES[name])
             self.tables[name] = []
         stored = sum(table.num_rows for table in tables.values())
         record = EntryRecord(
-            origin=ORIGIN,
+            origin=self.origin,
             entry=self.entry,
-            sealed_ns=unix_ns(NOW),
-            first_received_ns=unix_ns(NOW),
-            last_received_ns=unix_ns(NOW),
+            sealed_ns=sealed_ns,
+            first_received_ns=received_ns,
+            last_received_ns=received_ns,
             received=stored,
             stored=stored,
             rejected=0,
             deduplicated=0,
-            quarantined=0,
-            withheld=0,
             own=0,
             bytes=1,
             policy_hash="test",
             descriptor={},
+            **{"quarantined": 0, "withheld": 0, **counts},
         )
         catalog = Catalog.open(self.data)
-        catalog.commit_entry(record, publish_entry(self.data, ORIGIN, self.entry, tables), runs={}, trace_runs={})
+        catalog.commit_entry(record, publish_entry(self.data, self.origin, self.entry, tables), runs={}, trace_runs={})
         catalog.close()
         self.entry += 1
         return self
