@@ -131,6 +131,11 @@ QUARANTINED: Final = _gauge(
     "auditlake.wal.quarantined", "{segment}", "damaged WAL segments that were put aside in the data directory", merge=Merge.MAX
 )
 DISK_FREE: Final = _gauge("auditlake.disk.free", "By", "free space where the data directory is", merge=Merge.MIN)
+DISK_USED: Final = _gauge("auditlake.disk.used", "By", "space there that is in use, by whatever", merge=Merge.MAX)
+COMPACTION_LAG: Final = _gauge("auditlake.compaction.lag", "s", "how long a merge of files has been due, 0 when none is", merge=Merge.MAX)
+CHECKPOINT_AGE: Final = _gauge(
+    "auditlake.checkpoint.age", "s", "how old the checkpoint is of the log that has waited longest for one", merge=Merge.MAX
+)
 MEMORY: Final = _gauge("auditlake.process.memory", "By", "resident memory of the collector's receiving processes")
 PROCESSES: Final = _gauge("auditlake.processes", "{process}", "receiving processes of this collector")
 FORWARD_REQUESTS: Final = _counter("auditlake.forward.requests", "1", "requests that a backend took", "exporter")
@@ -157,7 +162,7 @@ COUNTED: Final = (
 """What the collector counts as it happens."""
 READ: Final = (
     QUEUE_RECORDS, QUEUE_BYTES, IN_FLIGHT, RECEIVING, RECEIVING_PLACES, CONNECTIONS, SCANNER_QUEUE, CACHE_HITS, CACHE_LOOKUPS,
-    SEGMENTS_WAITING, SEAL_LAG, WAL_SIZE, QUARANTINED, DISK_FREE, MEMORY, PROCESSES,
+    SEGMENTS_WAITING, SEAL_LAG, WAL_SIZE, QUARANTINED, DISK_FREE, DISK_USED, COMPACTION_LAG, CHECKPOINT_AGE, MEMORY, PROCESSES,
     FORWARD_REQUESTS, FORWARD_OUTCOMES, FORWARD_SIZE, FORWARD_RETRIES, FORWARD_QUEUE_SIZE, FORWARD_QUEUE_SEGMENTS, FORWARD_QUEUE_AGE,
 )  # fmt: skip
 """What is looked up when it is wanted."""

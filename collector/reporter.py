@@ -1,4 +1,8 @@
-"""What the collector writes into the lake about itself: its metrics every ten seconds, its events as they come."""
+"""What the collector writes into the lake about itself: its metrics every ten seconds, its events as they come.
+
+Who reads the lake cannot tell a collector that has nothing to do from one that is gone. So one collector of a data directory writes its
+metrics every thirty seconds also while nothing is asked of it: what is older than that, is sealed late or never.
+"""
 
 import asyncio
 import contextlib
@@ -18,6 +22,7 @@ from collector.telemetry import Telemetry
 from storage.wal import BatchHeader
 
 METRICS_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 30.0
 EVENTS_SECONDS: Final = 1.0
 
 
@@ -27,19 +32,26 @@ class Reporter:
     def __init__(
         self, node: str, committer: Committer, telemetry: Telemetry, policies: Policies, mishaps: Mishaps, lake: LakeGauges | None = None
     ) -> None:
-        """`lake` is measured every second; None where another process does that."""
+        """`lake` is measured every second; None where another process does that, and says so while nothing happens."""
         self._node = node
         self._committer = committer
         self._telemetry = telemetry
         self._policies = policies
         self._mishaps = mishaps
         self._lake = lake
+        self._silent_seconds = IDLE_SECONDS  # it says at once that it is there
 
     async def report_metrics(self) -> None:
         """Write the metrics regularly, until cancelled."""
         while True:
             await asyncio.sleep(METRICS_SECONDS)
-            self._metrics()
+            self.turn()
+
+    def turn(self) -> None:
+        """What is done every `METRICS_SECONDS`."""
+        self._silent_seconds += METRICS_SECONDS
+        if self._metrics(idle=self._lake is not None and self._silent_seconds >= IDLE_SECONDS):
+            self._silent_seconds = 0.0
 
     async def measure(self) -> None:
         """Look at the data directory again, for gauges that are not older than a moment."""
@@ -79,10 +91,10 @@ class Reporter:
         telemetry = self._telemetry
         return telemetry.withheld_events.take(everything=everything) + telemetry.sender_events.take(everything=everything)
 
-    def _metrics(self) -> None:
-        taken = self._telemetry.take(time.time_ns())
-        if taken is not None:
-            self._write(METRICS, *taken)
+    def _metrics(self, *, idle: bool = False) -> bool:
+        """Write what was counted, with `idle` also when that is nothing; returns whether anything was written."""
+        taken = self._telemetry.take(time.time_ns(), idle=idle)
+        return taken is not None and self._write(METRICS, *taken) is not None
 
     def _events(self, events: Sequence[OwnEvent]) -> asyncio.Future[Place] | None:
         return self._write(LOGS, payload(self._node, events, time.time_ns()), len(events)) if events else None

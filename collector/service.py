@@ -120,7 +120,7 @@ class Collector(Entered):
         instance = self._node if self._alone else self.origin
         telemetry = self._telemetry = Telemetry(instance, time.time_ns())
         self._committer = Committer(TimedWriter(writer, telemetry.committed))
-        lake = LakeGauges(self._data) if self._is_first else None
+        lake = LakeGauges(self._data, ledger=self._config.ledger.enabled) if self._is_first else None
         mishaps = await asyncio.to_thread(Mishaps, self._data, self.origin, quarantine=self._is_first)
         self._reporter = Reporter(instance, self._committer, telemetry, self._policies, mishaps, lake)
         self._watch(telemetry, lake)

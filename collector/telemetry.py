@@ -1,8 +1,8 @@
 """The collector's own numbers: counted as requests come, written to the lake like anyone's, and shown at `/metrics`.
 
-For the lake they are deltas of scope `auditlake.collector`, at most one batch an interval and none when nothing was asked of the
-collector, so that it never feeds on itself. For `/metrics` they are totals since the process started. The latency histogram is the
-source of the `audit_writes` view.
+For the lake they are deltas of scope `auditlake.collector`, at most one batch an interval and, when nothing was asked of the
+collector, none but a rare one that says that it is there: it never feeds on itself. For `/metrics` they are totals since the process
+started. The latency histogram is the source of the `audit_writes` view.
 """
 
 from collections import Counter, defaultdict, deque
@@ -119,12 +119,12 @@ class Telemetry:
         """Ask `source` for its readings whenever numbers are wanted: gauges as they are, counters as they are since the process began."""
         self._sources.append(source)
 
-    def take(self, now_ns: int) -> tuple[bytes, int] | None:
+    def take(self, now_ns: int, *, idle: bool = False) -> tuple[bytes, int] | None:
         """Return what was counted since the last call as an OTLP metrics payload and its data points; None when nothing happened.
 
-        Gauges go with what was counted: when nothing happened, they say nothing either.
+        Gauges go with what was counted: when nothing happened, they say nothing either, unless `idle` asks for them all the same.
         """
-        if not self._requests and not self._sums:
+        if not idle and not self._requests and not self._sums:
             return None
         sums, histograms = self._counted()
         gauges: dict[Key, float] = {}

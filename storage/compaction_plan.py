@@ -52,10 +52,29 @@ def plan(files: Sequence[FileRecord], now_ns: int, *, max_bytes: int = MAX_BYTES
             else:
                 rest.append(file)
         for group in groups.values():
-            bins = list(_bins(sorted(group, key=lambda file: file.min_entry), max_bytes))
-            merges.extend(Merge(inputs=inputs, level=level) for inputs in bins if len(inputs) > 1)
+            merges.extend(Merge(inputs=inputs, level=level) for inputs in _mergeable(group, max_bytes))
         open_files = rest
     return merges
+
+
+def first_due(files: Sequence[FileRecord], *, max_bytes: int = MAX_BYTES) -> int | None:
+    """When the first of the merges among the live `files` was due, or will be, unix ns; None when nothing can be merged.
+
+    From then on until it is done, `plan` has merges: a compactor that runs leaves no such time long in the past.
+    """
+    due: list[int] = []
+    for level, width in _WIDTH_NS.items():
+        groups: dict[tuple[str, str, str, int], list[FileRecord]] = defaultdict(list)
+        for file in files:
+            if file.level < level and file.bytes * 2 < max_bytes:
+                groups[file.table_name, file.date, file.origin, file.sealed_ns // width].append(file)
+        due += [(key[-1] + 1) * width + SETTLE_NS for key, group in groups.items() if _mergeable(group, max_bytes)]
+    return min(due, default=None)
+
+
+def _mergeable(group: Sequence[FileRecord], max_bytes: int) -> list[tuple[FileRecord, ...]]:
+    """What of a group of files becomes one file each."""
+    return [inputs for inputs in _bins(sorted(group, key=lambda file: file.min_entry), max_bytes) if len(inputs) > 1]
 
 
 def _bins(files: Sequence[FileRecord], max_bytes: int) -> Iterator[tuple[FileRecord, ...]]:

@@ -12,7 +12,16 @@ import pytest
 from collector.committer import Committer
 from collector.errors import Overloaded, Refused, Unauthenticated
 from collector.gauges import LakeGauges
-from collector.instruments import DISK_FREE, QUARANTINED, SEAL_LAG, SEGMENTS_WAITING, WAL_SIZE
+from collector.instruments import (
+    CHECKPOINT_AGE,
+    COMPACTION_LAG,
+    DISK_FREE,
+    DISK_USED,
+    QUARANTINED,
+    SEAL_LAG,
+    SEGMENTS_WAITING,
+    WAL_SIZE,
+)
 from collector.mishaps import Mishaps
 from collector.own_events import EVENT_EVERY_SECONDS, OTHER_SENDERS, SENDERS, OwnEvent, SenderEvents, payload, wal_failed_event
 from collector.pipeline import Pipeline
@@ -23,11 +32,17 @@ from collector.resends import Resends
 from collector.signals import LOGS, TRACES
 from collector.telemetry import Telemetry
 from collector.timed_writer import TimedWriter
+from storage.compaction_plan import SETTLE_NS
 from storage.errors import StorageError
 from storage.wal import BatchHeader, RecordType, WalWriter
+from tests.collector.otlp_samples import logs
 from tests.collector.policies_in_force import fake_policy
 from tests.collector.served import CONFIG, Served
+from tests.failing_disk import SECOND_NS
+from tests.failing_disk import seal as seal_entry
 from tests.fakes import FakeCleaner, FakeWriter
+from tests.lake_rows import NOON_NS
+from tests.sealed_lake import seal
 
 ORIGIN = "node/collector"
 
@@ -148,12 +163,12 @@ def test_an_event_is_a_log_record_of_our_scope() -> None:
 class Bench:
     """A reporter over a WAL in memory and a data directory."""
 
-    def __init__(self, data: Path, writer: FakeWriter | None = None) -> None:
+    def __init__(self, data: Path, writer: FakeWriter | None = None, lake: LakeGauges | None = None) -> None:
         self.writer = writer or FakeWriter()
         self.committer = Committer(self.writer)
         self.telemetry = Telemetry("node", 0)
         self.mishaps = Mishaps(data, ORIGIN, quarantine=True)
-        self.reporter = Reporter("node", self.committer, self.telemetry, Policies(fake_policy(FakeCleaner())), self.mishaps)
+        self.reporter = Reporter("node", self.committer, self.telemetry, Policies(fake_policy(FakeCleaner())), self.mishaps, lake)
 
     def report(self, until: Callable[[], bool], *, seconds: float = 5.0) -> None:
         """Run the reporter until something is true."""
@@ -249,6 +264,7 @@ def test_the_data_directory_says_what_waits(tmp_path: Path) -> None:
     before = {reading.instrument: reading.value for reading in gauges()}
     assert (before[SEGMENTS_WAITING], before[SEAL_LAG], before[QUARANTINED]) == (0, 0, 0)
     assert before[DISK_FREE] > 0
+    assert before[DISK_USED] > 0
     writer = WalWriter(data, ORIGIN)
     header = BatchHeader(signal="logs", tenant=None, received_ns=1, policy_hash="p", records=1)
     writer.append([(RecordType.BATCH, header.to_bytes(), b"x" * 1000)])
@@ -259,6 +275,55 @@ def test_the_data_directory_says_what_waits(tmp_path: Path) -> None:
     assert after[SEGMENTS_WAITING] == 1
     assert after[SEAL_LAG] >= 0
     assert after[WAL_SIZE] > before[WAL_SIZE] + 1000
+
+
+@pytest.mark.parametrize(("first", "expected"), [(True, [0, 3, 4, 7, 10]), (False, [4])])
+def test_one_collector_of_a_data_directory_writes_its_metrics_also_while_idle(tmp_path: Path, first: bool, expected: list[int]) -> None:
+    """At once, then every thirty seconds, counted from the last time; others are silent until they are asked for something."""
+    bench = Bench(opened(tmp_path / "data"), lake=LakeGauges(tmp_path) if first else None)
+
+    async def turns() -> list[int]:
+        """The turns of ten seconds at which something was written; in one of them there was something to write."""
+        found = []
+        for turn in range(11):
+            if turn == 4:
+                bench.telemetry.refused("malformed")
+            before = bench.committer.waiting
+            bench.reporter.turn()
+            found += [turn] if bench.committer.waiting != before else []
+        return found
+
+    assert asyncio.run(turns()) == expected
+
+
+def readings(gauges: LakeGauges) -> dict[Any, float]:
+    gauges.measure()
+    return {reading.instrument: reading.value for reading in gauges()}
+
+
+def test_a_log_that_got_no_checkpoint_says_for_how_long(tmp_path: Path) -> None:
+    """The catalog is asked every ten seconds; who keeps no ledger misses no checkpoint."""
+    data = seal(tmp_path / "data", [("logs", logs({"body": "hello"}))])
+    clock = Clock()
+    clock.seconds = (data / "ledger" / ORIGIN / "checkpoint").stat().st_mtime + 100
+    gauges = LakeGauges(data, clock=clock)
+    assert readings(gauges)[CHECKPOINT_AGE] == pytest.approx(100)
+    clock.seconds += 9
+    assert readings(gauges)[CHECKPOINT_AGE] == pytest.approx(100)
+    clock.seconds += 1
+    assert readings(gauges)[CHECKPOINT_AGE] == pytest.approx(110)
+    assert CHECKPOINT_AGE not in readings(LakeGauges(data, ledger=False, clock=clock))
+
+
+def test_files_that_nobody_merges_say_for_how_long(tmp_path: Path) -> None:
+    clock = Clock()
+    gauges = LakeGauges(tmp_path, clock=clock)
+    for entry in range(2):
+        seal_entry(tmp_path, entry, spans=1, at_ns=NOON_NS + entry * SECOND_NS)
+    minute_is_over = (NOON_NS + SETTLE_NS) / 1e9 + 60
+    for seconds, lag in ((-1, 0), (0, 0), (3600, 3600)):
+        clock.seconds = minute_is_over + seconds
+        assert readings(gauges)[COMPACTION_LAG] == pytest.approx(lag)
 
 
 def test_an_append_is_timed_and_a_failed_one_is_not() -> None:

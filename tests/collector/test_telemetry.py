@@ -60,6 +60,16 @@ def test_nothing_is_written_when_nothing_happened() -> None:
     assert telemetry.take(NOW_NS) is None
 
 
+def test_who_asks_for_an_idle_collector_gets_its_gauges() -> None:
+    """Or nobody could tell from the lake one that has nothing to do from one that is gone."""
+    telemetry = Telemetry("node", START_NS)
+    telemetry.watch(lambda: [Reading(WAITING, 5)])
+    metrics = metrics_of(telemetry.take(NOW_NS, idle=True))
+    assert [point.as_int for point in metrics["auditlake.waiting"].gauge.data_points] == [5]
+    assert not sums_of(metrics)
+    assert telemetry.take(NOW_NS) is None
+
+
 def test_acknowledgement_latency_is_a_delta_histogram_a_class() -> None:
     telemetry = Telemetry("node", START_NS)
     for seconds in (0.004, 0.005, 0.0051, 7.0):

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from storage.compaction_plan import SETTLE_NS, plan
+from storage.compaction_plan import SETTLE_NS, first_due, plan
 from storage.layout import FileRecord, sealed_path
 from tests.failing_disk import SECOND_NS
 from tests.lake_rows import DAY_NS, NOON_NS
@@ -119,3 +119,26 @@ def test_what_piled_up_is_merged_once() -> None:
 def test_a_file_alone_is_left_alone() -> None:
     """Rewriting a single file would gain nothing."""
     assert plan([sealed(0, MIDNIGHT_NS)], MIDNIGHT_NS + 2 * DAY_NS) == []
+
+
+def test_the_first_merge_is_due_when_there_is_a_plan_and_no_moment_before() -> None:
+    """Also for a compactor that has been away for hours, days, or half a level."""
+    minute, hour = 60 * SECOND_NS, 3600 * SECOND_NS
+    cases = [
+        [sealed(0, MIDNIGHT_NS), sealed(1, MIDNIGHT_NS + SECOND_NS)],
+        [sealed(0, MIDNIGHT_NS), sealed(1, MIDNIGHT_NS + 5 * minute)],
+        [sealed(0, MIDNIGHT_NS), sealed(1, MIDNIGHT_NS + 5 * hour)],
+        [replace(sealed(0, MIDNIGHT_NS), level=1), sealed(1, MIDNIGHT_NS + SECOND_NS), sealed(2, MIDNIGHT_NS + 9 * minute)],
+    ]
+    for files in cases:
+        due = first_due(files)
+        assert due is not None
+        assert plan(files, due)
+        assert not plan(files, due - 1)
+    assert [(first_due(files) or 0) - MIDNIGHT_NS - SETTLE_NS for files in cases] == [minute, hour, 24 * hour, hour]
+
+
+def test_nothing_to_merge_is_never_due() -> None:
+    huge = [sealed(entry, MIDNIGHT_NS + entry, size=300 << 20) for entry in range(3)]
+    for files in ([], [sealed(0, MIDNIGHT_NS)], huge, [replace(file, bytes=3, level=3) for file in huge]):
+        assert first_due(files) is None

@@ -349,13 +349,15 @@ def test_what_a_collector_refused_is_a_security_event_of_no_run(data: Path) -> N
 
 def test_a_security_event_that_names_us_as_its_detector_says_that_it_was_sent(data: Path) -> None:
     detector = {"auditlake.security.detector": "auditlake.collector"}
-    ours = event("security", scope_name="auditlake.collector", attributes=detector)
+    verify = {"auditlake.security.detector": "auditlake.verify"}
+    ours = [event("security", scope_name=said["auditlake.security.detector"], attributes=said) for said in (detector, verify)]
     write_lake(
-        data, events=[ours, event("security", attributes=detector), event("security", attributes={"auditlake.security.detector": "ids"})]
+        data, events=[*ours, event("security", attributes=detector), event("security", attributes={"auditlake.security.detector": "ids"})]
     )
     found = rows(data, "SELECT detector, run_id IS NULL AS outside FROM security_events ORDER BY ALL")
     assert [(row["detector"], row["outside"]) for row in found] == [
         ("auditlake.collector", True),
+        ("auditlake.verify", True),
         ("ids", False),
         ("sent-as:auditlake.collector", False),
     ]
