@@ -1,0 +1,67 @@
+"""The alert routing of a configuration: mistakes are told with their lines, whatever is given means what it says."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.alert_routing import routing
+from cli.configuration import load_config
+from collector.config import DEFAULT, ConfigError
+
+ROUTING = """\
+    route:
+      receiver: on-call
+      group_by: [alertname]
+      routes:
+        - {receiver: chat, matchers: ["severity=~warning|info"], continue: true, group_wait: 0}
+    inhibit_rules:
+      - {source_matchers: [alertname=A], target_matchers: ["alertname!=A"], equal: [tenant]}
+    receivers:
+      - {name: on-call, webhook_configs: [{url: "http://127.0.0.1:1/"}]}
+      - {name: chat, webhook_configs: [{url: "http://127.0.0.1:1/"}]}
+"""
+
+
+def configuration(folder: Path, text: str) -> Path:
+    """Write a configuration with this in its section `alerts`."""
+    before, marker, after = DEFAULT.partition("    # receivers: ")
+    assert marker
+    path = folder / "otel-config.yaml"
+    path.write_text(before + text + after.partition("\n")[2])
+    return path
+
+
+def test_the_tree_is_the_configured_one(tmp_path: Path) -> None:
+    found = routing(load_config(configuration(tmp_path, ROUTING)))
+    [child] = found.route.routes
+    assert (found.route.receivers, found.route.group_by) == (("on-call",), {"alertname"})
+    assert (child.key, child.goes_on, child.group_wait.total_seconds()) == ('{}/{severity=~"warning|info"}', True, 0)
+    [rule] = found.inhibit_rules
+    assert (str(rule.source[0]), str(rule.target[0]), rule.equal) == ('alertname="A"', 'alertname!="A"', ("tenant",))
+
+
+def test_without_a_route_every_receiver_is_told_of_everything(tmp_path: Path) -> None:
+    found = routing(load_config(configuration(tmp_path, ROUTING[ROUTING.index("    receivers:") :])))
+    assert (found.route.receivers, found.route.group_by) == (("on-call", "chat"), {"alertname"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("receiver: chat", "receiver: chatt", "route.routes[0].receiver: there is no receiver 'chatt': known are chat, on-call"),
+        ("warning|info", "[", "route.routes[0].matchers[0]: the regular expression of severity cannot be used"),
+        ("group_wait: 0", "group_wait: soon", "route.routes[0].group_wait: not a duration"),
+        ('"alertname!=A"', "alertname", "inhibit_rules[0].target_matchers[0]: not a matcher: write it like severity="),
+        ("continue", "continues", "unknown key 'continues'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path: Path, wrong: str, right: str, said: str) -> None:
+    before = configuration(tmp_path, ROUTING).read_text().splitlines()
+    path = configuration(tmp_path, ROUTING.replace(wrong, right))
+    lines = zip(before, path.read_text().splitlines(), strict=True)
+    line = next(number for number, (old, new) in enumerate(lines, 1) if old != new)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    [problem] = caught.value.problems
+    assert problem.line == line
+    assert said in str(problem)
