@@ -30,7 +30,7 @@ def answer(
     clean: Clean,
     timeout_seconds: float = 60,
 ) -> Answer:
-    """Evaluate a rule at `at`, where it sees the lake as of `eval_ts`; raises StorageError, AlertsError and SameLabels, which change nothing.
+    """Evaluate a rule at `at`, where it sees the lake as of `eval_ts`; raises StorageError, AlertsError, SameLabels: nothing changes.
 
     `before` holds its alerts until now. A rule that exceeds its limit is an error of the step: its alerts are cleared.
     """

@@ -32,7 +32,6 @@ def expression_check() -> Iterator[Callable[[str, Mapping[str, Any]], Mapping[st
         data = Path(folder)
         Catalog.open(data).close()
         with Lake.open(data, memory_limit_mib=128, threads=1) as lake:
-
             known: dict[tuple[str, str], Mapping[str, str]] = {}
 
             def check(sql: str, params: Mapping[str, Any]) -> Mapping[str, str]:

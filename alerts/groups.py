@@ -144,9 +144,7 @@ class GroupRunner:
         self._last[group.key] = due.at
         return True
 
-    def _outcome(
-        self, rule: LoadedRule, due: _Due, lake: Queryable, interval: timedelta, *, missed: int, downtime: timedelta
-    ) -> _Outcome:
+    def _outcome(self, rule: LoadedRule, due: _Due, lake: Queryable, interval: timedelta, *, missed: int, downtime: timedelta) -> _Outcome:
         at, before = due.at, resumed(self._alerts.get(rule.key, {}), downtime)
         started = time.perf_counter()
         found = self._answer(rule, before, due, lake, interval)

@@ -12,6 +12,7 @@ from alerts.expressions import EVAL_TS, parameters
 from alerts.rule_model import EPOCH, Group, Rule
 from alerts.rules import ReadFile
 from alerts.templates import labels_read
+from storage import sandbox
 from storage.errors import StorageError
 from storage.wording import KeyPath
 
@@ -86,5 +87,5 @@ def _of_alert(rule: Rule, labels: Mapping[str, str], columns: Mapping[str, str])
     for place, text in texts:
         for name in sorted(labels_read(text) - known) if columns else ():
             yield place, f"reads the label {name!r}, which this alert never has"
-    if EVAL_TS not in parameters(rule.expr) and len(columns) > 1:
+    if EVAL_TS not in parameters(rule.expr) and sandbox.check(rule.expr).tables:
         yield ("expr",), f"does not look at ${EVAL_TS}, so that it says of the past what is true now: bound its times"

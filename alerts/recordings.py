@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from storage.journal import Journal, JournalEvent
+from storage.journal import AttributeValue, Journal, JournalEvent
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,7 @@ def journalled(journal: Journal) -> Record:
 
 
 def _event(recording: Recording) -> JournalEvent:
-    attributes = {
+    attributes: dict[str, AttributeValue] = {
         "auditlake.recording.name": recording.name,
         "auditlake.recording.group": recording.rule_group,
         "auditlake.recording.labels": _text(recording.labels),

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from alerts.evaluate import NoData
-from alerts.sections import Duration, Parameter, Section, Text
+from alerts.sections import Duration, Name, Parameter, Section, Text
 
 NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 RECORDED_NAME: Final = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -25,14 +25,14 @@ CheckSql = Callable[[str, Mapping[str, Any]], object]
 class Rule(Section):
     """One alerting rule or one recording rule."""
 
-    alert: Text | None = Field(None, min_length=1)  # the alert's name: label `alertname`
+    alert: Name | None = None  # the alert's name: label `alertname`
     record: Text | None = None  # or the name under which the values are recorded
     expr: Text = Field(min_length=1)  # one SELECT; a row is an alert: column `value` is its value, the other columns are its labels
     wait: Duration = Field(timedelta(), alias="for")  # how long the row must be there before the alert fires
     keep_firing_for: Duration = timedelta()  # how long it keeps firing after its row vanished
     no_data: NoData = NoData.KEEP  # what becomes of an alert whose row has no value: keep, ok (resolve) or alerting (fire)
-    labels: dict[str, Text] = {}  # added to every alert of the rule; templates over `labels`
-    annotations: dict[str, Text] = {}  # sentences and links; templates over `labels` and `value`
+    labels: dict[str, Text] = Field(default_factory=dict)  # added to every alert of the rule; templates over `labels`
+    annotations: dict[str, Text] = Field(default_factory=dict)  # sentences and links; templates over `labels` and `value`
 
     @property
     def name(self) -> str:
@@ -64,8 +64,8 @@ class Group(Section):
     query_offset: Annotated[Duration, Field(ge=timedelta())] | None = None  # how far $eval_ts lies behind; default: the scheduler's
     lookback: Annotated[Duration, Field(gt=timedelta())] | None = None  # how far behind $eval_ts expressions look; default: everything
     limit: int = Field(0, ge=0)  # most alerts or series of a rule; more is an error, and clears or records none; 0: no limit
-    labels: dict[str, Text] = {}  # added to every alert of the group; a rule's own labels win
-    params: dict[str, Parameter] = {}  # values of $name in the expressions
+    labels: dict[str, Text] = Field(default_factory=dict)  # added to every alert of the group; a rule's own labels win
+    params: dict[str, Parameter] = Field(default_factory=dict)  # values of $name in the expressions
     rules: tuple[Rule, ...] = ()
 
 

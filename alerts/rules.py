@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
@@ -22,7 +22,19 @@ from alerts.rule_checks import check_file, digest
 from alerts.rule_model import EPOCH, NAME, RECORDING, VALUE_COLUMN, CheckSql, Group, Rule, RuleFile
 from alerts.sections import explain, read_text
 
-__all__ = ["EPOCH", "NAME", "VALUE_COLUMN", "CheckSql", "LoadedGroup", "LoadedRule", "ReadFile", "Rule", "Source", "load_rules", "read_rules"]
+__all__ = [
+    "EPOCH",
+    "NAME",
+    "VALUE_COLUMN",
+    "CheckSql",
+    "LoadedGroup",
+    "LoadedRule",
+    "ReadFile",
+    "Rule",
+    "Source",
+    "load_rules",
+    "read_rules",
+]
 
 
 class Source(Protocol):
@@ -31,7 +43,11 @@ class Source(Protocol):
     def rows(
         self, lake: Any, *, eval_ts: datetime, clean: Callable[[Sequence[tuple[str, str | None]]], list[str]], timeout_seconds: float
     ) -> list[dict[str, Any]]:
-        """Return rows as an expression would, all with the same columns, as seen at `eval_ts` (aware); raises StorageError or AlertsError."""
+        """Return rows as an expression would, all with the same columns, as seen at `eval_ts` (aware); raises StorageError, AlertsError."""
+
+
+AHEAD: Final = timedelta(minutes=1)
+"""Files whose records all begin later than this after `$eval_ts` are not opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +84,10 @@ class LoadedRule:
         """Return from when on (unix ns) the expression needs records when it is evaluated at `eval_ts` (naive UTC); None: all."""
         begin = None if self.lookback is None else (eval_ts - EPOCH - self.lookback) // timedelta(microseconds=1) * 1000
         return begin if begin is not None and begin > 0 else None
+
+    def to_ns(self, eval_ts: datetime) -> int:
+        """Return until when (unix ns) it needs records then: a little longer than it looks, for its own bounds decide."""
+        return (eval_ts - EPOCH + AHEAD) // timedelta(microseconds=1) * 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,7 +42,10 @@ class Queryable(Protocol):
         from_ns: int | None = None,
         to_ns: int | None = None,
     ) -> "pa.Table":
-        """Run one read-only SELECT over the views, without files whose rows are all before `from_ns` or after `to_ns`; raises StorageError."""
+        """Run one read-only SELECT over the views, without files whose rows are all before `from_ns`, or after `to_ns`.
+
+        Raises StorageError.
+        """
 
     @property
     def damaged(self) -> Sequence[Damage]:
@@ -70,7 +73,12 @@ def read_samples(
 
 def _answer(rule: LoadedRule, lake: Queryable, moment: datetime, timeout_seconds: float, max_rows: int) -> list[dict[str, Any]]:
     table = lake.query(
-        rule.rule.expr, params=rule.bind(moment), timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=rule.from_ns(moment)
+        rule.rule.expr,
+        params=rule.bind(moment),
+        timeout_seconds=timeout_seconds,
+        max_rows=max_rows,
+        from_ns=rule.from_ns(moment),
+        to_ns=rule.to_ns(moment),
     )
     if truncated_at(table) is not None:
         raise AlertsError("read the answer of the rule", rule.name, hint=f"more than {max_rows} rows: group by fewer columns")

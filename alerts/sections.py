@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 from alerts.documents import Document
 from alerts.durations import parse_duration
@@ -37,6 +37,9 @@ def _parameter(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Text = Annotated[str, BeforeValidator(_text)]
+Name = Annotated[str, StringConstraints(min_length=1), BeforeValidator(_text)]
+"""A text that is not empty."""
+
 Parameter = Annotated[Any, BeforeValidator(_parameter)]
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from alerts.documents import Document, read_document
 from alerts.errors import Problem, RuleFileError
@@ -54,7 +54,7 @@ Start = Annotated[datetime, BeforeValidator(_start)]
 class ExpectedAlert(Section):
     """One alert that fires."""
 
-    exp_labels: dict[str, Label] = {}  # all of its labels but `alertname`
+    exp_labels: dict[str, Label] = Field(default_factory=dict)  # all of its labels but `alertname`
     exp_annotations: dict[str, Label] | None = None  # all of its annotations; left out: they are not compared
 
 
@@ -69,7 +69,7 @@ class AlertCase(Section):
 class ExpectedSample(Section):
     """One row of an answer."""
 
-    labels: dict[str, Label] = {}  # all columns but `value` that are not NULL
+    labels: dict[str, Label] = Field(default_factory=dict)  # all columns but `value` that are not NULL
     value: float | None
 
 
@@ -77,7 +77,7 @@ class ExpressionCase(Section):
     """What a query answers at one time."""
 
     expr: Text = Field(min_length=1)
-    params: dict[str, Parameter] = {}  # values of $name; $eval_ts is the time
+    params: dict[str, Parameter] = Field(default_factory=dict)  # values of $name; $eval_ts is the time
     eval_time: Duration = timedelta()
     exp_samples: tuple[ExpectedSample, ...] = ()
 
@@ -88,7 +88,7 @@ class Case(Section):
     name: Text = ""
     interval: Duration | None = None  # between the rows that `times` makes of one; default: evaluation_interval
     start_timestamp: Start = EPOCH  # time zero: RFC 3339, or Unix seconds
-    input_tables: dict[str, tuple[dict[str, Any], ...]] = {}  # spans, events, metrics → rows
+    input_tables: dict[str, tuple[dict[str, Any], ...]] = Field(default_factory=dict)  # spans, events, metrics → rows
     alert_rule_test: tuple[AlertCase, ...] = ()
     sql_expr_test: tuple[ExpressionCase, ...] = ()
 
@@ -173,4 +173,3 @@ def _check_expression(document: Document, here: KeyPath, case: ExpressionCase) -
         yield document.problem(place, message, text_line=parameter_line(case.expr, name))
     for name in sorted(case.params.keys() - parameters(case.expr)):
         yield document.problem((*here, "params", name), f"the expression does not use ${name}")
-

@@ -1,17 +1,19 @@
 """The lake of a rule unit test: in a temporary folder, of the records that the test gives, as far as they were there at the time."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from alerts.unit_tests.rows import InputRow
 from storage.catalog import Catalog
+from storage.damage import Damage
+from storage.held_views import HeldViews
 from storage.lake import Lake
 from storage.layout import EntryRecord
 from storage.schema import SCHEMA_VERSION, TABLES
@@ -35,7 +37,8 @@ class TimedLake:
         self._now_ns = 0
         self._catalog = Catalog.open(folder)
         stack.callback(self._catalog.close)
-        self.reader = stack.enter_context(Lake.open(folder, memory_limit_mib=MEMORY_MIB, threads=1, clock=lambda: self._now_ns))
+        self._lake = stack.enter_context(Lake.open(folder, memory_limit_mib=MEMORY_MIB, threads=1, clock=lambda: self._now_ns))
+        self._views = stack.enter_context(HeldViews(self._lake))
 
     def advance(self, moment: datetime) -> None:
         """Set the clock, and publish the records that became readable until then."""
@@ -46,6 +49,30 @@ class TimedLake:
         if end > self._published:
             self._publish(self._rows[self._published : end], moment)
             self._published = end
+            self._views.changed()
+
+    @property
+    def damaged(self) -> Sequence[Damage]:
+        """Nothing: the files were written a moment ago."""
+        return ()
+
+    def query(
+        self,
+        text: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        max_rows: int = 100_000,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> pa.Table:
+        """Answer as the lake does."""
+        window = {"from_ns": from_ns, "to_ns": to_ns}
+        return self._views.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, **window)
+
+    def remember(self, recordings: pa.Table, *, since: datetime) -> None:
+        """Let the rules that follow read what was recorded."""
+        self._lake.remember(recordings, since=since)
 
     def _publish(self, rows: Sequence[InputRow], moment: datetime) -> None:
         tables: dict[str, pa.Table] = {}

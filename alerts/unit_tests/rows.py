@@ -63,7 +63,9 @@ def row_problems(
             yield from _problems(document, (*path, table, index), table, row, start, interval)
 
 
-def _problems(document: Document, here: KeyPath, table: str, row: Mapping[str, Any], start: datetime, interval: timedelta) -> Iterator[Problem]:
+def _problems(
+    document: Document, here: KeyPath, table: str, row: Mapping[str, Any], start: datetime, interval: timedelta
+) -> Iterator[Problem]:
     schema = TABLES[table]
     steering = {OFFSET, TIMES, *((DURATION,) if table == "spans" else ())}
     wrong = False
@@ -166,11 +168,11 @@ def cell(kind: pa.DataType, value: Any) -> Any:
     if pa.types.is_list(kind):
         return [cell(kind.value_type, part) for part in value]
     if pa.types.is_struct(kind):
-        return {name: cell(kind.field(name).type, part) for name, part in value.items()}
-    if pa.types.is_large_string(kind) and isinstance(value, dict | list):
-        return _attribute(value)
-    if pa.types.is_integer(kind) and isinstance(value, bool):
+        value = {name: cell(kind.field(name).type, part) for name, part in value.items()}
+    elif pa.types.is_integer(kind) and isinstance(value, bool):
         raise ValueError("not a number")
+    elif pa.types.is_large_string(kind) and isinstance(value, dict | list):
+        value = _attribute(value)
     return value
 
 

@@ -6,7 +6,7 @@ An expectation for a time between two evaluations is about the one before. Rules
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.durations import format_duration
@@ -14,7 +14,7 @@ from alerts.errors import AlertsError
 from alerts.evaluate import SameLabels, State
 from alerts.expressions import EVAL_TS, parameters
 from alerts.replay import Replay
-from alerts.rules import VALUE_COLUMN, LoadedGroup, LoadedRule
+from alerts.rules import VALUE_COLUMN, LoadedGroup
 from alerts.unit_tests.files import AlertCase, Case, ExpressionCase, LoadedTests
 from alerts.unit_tests.lake import TimedLake, timed_lake
 from alerts.unit_tests.rows import input_rows
@@ -74,7 +74,7 @@ class _Run:
         case = self._case
         rows = input_rows(case.input_tables, start=case.start_timestamp, interval=case.interval or self._every)
         with timed_lake(rows) as lake:
-            replay = Replay(lake.reader, clean=_as_it_is)
+            replay = Replay(lake, clean=_as_it_is)
             for number in range(case.last // self._every + 1):
                 after = number * self._every
                 lake.advance(case.start_timestamp + after)
@@ -152,7 +152,7 @@ def _rows(lake: TimedLake, case: ExpressionCase, moment: datetime) -> list[tuple
     bound = dict(case.params)
     if EVAL_TS in parameters(case.expr):
         bound[EVAL_TS] = moment.replace(tzinfo=None)
-    table = lake.reader.query(case.expr, params=bound)
+    table = lake.query(case.expr, params=bound)
     if VALUE_COLUMN not in table.schema.names:
         raise AlertsError("compare the answer", "expr", hint="it has no column named value: add `… AS value`")
     return [(_labels(row), None if row[VALUE_COLUMN] is None else float(row[VALUE_COLUMN])) for row in table.to_pylist()]

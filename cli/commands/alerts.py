@@ -2,10 +2,10 @@
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -25,7 +25,7 @@ STATE_STYLES = {"firing": "bold red", "pending": "yellow", "error": "bold magent
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     alerts = typer.Typer(help="Check and evaluate alert rules, and see what fires.", no_args_is_help=True)
-    commands = {
+    commands: dict[str, Callable[..., None]] = {
         "check": alerts_rules.check,
         "test": alerts_rules.test,
         "eval": alerts_eval.evaluate,

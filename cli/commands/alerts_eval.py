@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -64,7 +63,7 @@ def evaluate(
     begin = _aware(moment(since, "--since", now))
     _check_options(at=at, begin=begin, until=until, step=step)
     end = _instant(at) if begin is None else (_aware(moment(until, "--until", now)) or now)
-    groups = _selected(load_rules(configured_files(config) if not files else files), alert)
+    groups = _selected(load_rules(files or configured_files(config)), alert)
     every = _step(step)
     clock = _Clock(end)
     asked = filters(at=at, since=since, until=until, step=step, alert=alert)
@@ -219,16 +218,13 @@ def _replayed(
     rows: list[dict[str, Any]] = []
     with _progress(sum(len(group.rules) * len(instants) for group, instants in plan)) as advance:
         for group, instants in plan:
-
             found = firings(replay, group, _advancing(group, instants, advance), since=since, failed=tell)
             rows += [_row_past(firing, until) for firing in found]
     errors = [f"{name}: {count} of its evaluations failed, the last: {error}" for name, (count, error) in failed.items()]
     return sorted(rows, key=lambda row: (row["fired_at"], row["alert"])), errors
 
 
-def _advancing(
-    group: "LoadedGroup", instants: Sequence[datetime], advance: Callable[[int], None]
-) -> Iterator[tuple[datetime, datetime]]:
+def _advancing(group: "LoadedGroup", instants: Sequence[datetime], advance: Callable[[int], None]) -> Iterator[tuple[datetime, datetime]]:
     """Yield each instant with its $eval_ts, and say when it is done."""
     for at in instants:
         yield at, at - _offset(group)

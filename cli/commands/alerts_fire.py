@@ -1,5 +1,6 @@
 """`auditlake alerts fire`: send a test alert through the routes and receivers of the configuration, and say what became of it."""
 
+import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -47,7 +48,9 @@ def fire(
     from alerts.slo.rules import objective_groups
     from cli.access import AccessLog
     from cli.configuration import load_or_fail, rule_files, slo_files
+    from cli.logs import configure_logs
 
+    configure_logs("alerts.fire", level=logging.ERROR)  # what became of each message is the answer
     loaded = load_or_fail(config)
     if loaded.alerts is None:
         fail("the configuration enables no alerts", "add the extension `alerts`, and name it in service.extensions")

@@ -18,7 +18,9 @@ groups:
     interval: 1m
     rules:
       - record: agent:calls
-        expr: SELECT agent_name, count(*) AS value FROM tool_calls WHERE started_at > $eval_ts - INTERVAL 2 MINUTE AND started_at <= $eval_ts GROUP BY ALL
+        expr: |
+          SELECT agent_name, count(*) AS value FROM tool_calls
+          WHERE started_at > $eval_ts - INTERVAL 2 MINUTE AND started_at <= $eval_ts GROUP BY ALL
       - alert: Busy
         expr: SELECT labels['agent_name'] AS agent_name, value FROM recordings WHERE name = 'agent:calls' AND time = $eval_ts AND value >= 2
         for: 1m
@@ -61,7 +63,7 @@ def test_a_warning_is_an_error_when_that_is_asked_for(auditlake: typer.Typer, tm
     assert run(auditlake, "check", "--strict", good).exit_code == 0
     lenient, strict = run(auditlake, "check", bad), run(auditlake, "check", "--strict", bad)
     assert (lenient.exit_code, strict.exit_code) == (0, 1)
-    said = f"{bad}:7: groups[0].rules[1].alert: warning: it has no runbook: add the annotation runbook, with the page that says what to do"
+    said = f"{bad}:9: groups[0].rules[1].alert: warning: it has no runbook: add the annotation runbook, with the page that says what to do"
     assert lenient.stderr.splitlines() == strict.stderr.splitlines() == [said]
     assert strict.stdout == f"{bad}: ok, 3 rules in 1 group\n"
 

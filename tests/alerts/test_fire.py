@@ -1,7 +1,6 @@
 """`auditlake alerts fire`: a test alert by the real routes, delivered by whoever delivers, and what became of it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -60,7 +59,9 @@ def fire(app: typer.Typer, data: Path, *words: str) -> Result:
 def test_a_test_alert_goes_the_way_of_the_real_one(auditlake: typer.Typer, tmp_path: Path) -> None:
     """Labels of the rule, and a group of its own; who is not on its route hears nothing."""
     with webhook() as hook, webhook() as other:
-        receivers = f"[{{name: on-call, webhook_configs: [{{url: '{hook.url}'}}]}}, {{name: nobody, webhook_configs: [{{url: '{other.url}'}}]}}]"
+        receivers = (
+            f"[{{name: on-call, webhook_configs: [{{url: '{hook.url}'}}]}}, {{name: nobody, webhook_configs: [{{url: '{other.url}'}}]}}]"
+        )
         data = configured(tmp_path, receivers)
         result = fire(auditlake, data, "Down", "--label", "agent=support")
         assert result.exit_code == 0, result.output
@@ -134,4 +135,4 @@ def test_alertmanagers_are_told_where_routing_is_theirs(auditlake: typer.Typer, 
     assert result.exit_code == 0, result.output
     [[alert]] = hook.bodies
     assert (alert["labels"]["alertname"], alert["labels"]["test"]) == ("Down", "true")
-    assert os.listdir(data).count("alerts.sqlite") == 0, "nothing waits in an outbox"
+    assert not (data / "alerts.sqlite").exists(), "nothing waits in an outbox"

@@ -219,6 +219,7 @@ def test_the_event_of_a_transition_says_everything(tmp_path: Path) -> None:
         "auditlake.alert.severity": "critical",
         "auditlake.alert.summary": "support is at 5.0",
         "auditlake.alert.value": 5.0,
+        "auditlake.alert.annotations": '{"summary": "support is at 5.0"}',
         "auditlake.alert.active_at": "2026-11-21T12:00:00.000000Z",
         "auditlake.alert.evaluated_at": "2026-11-21T12:00:00.000000Z",
         "auditlake.run.id": "r-1",

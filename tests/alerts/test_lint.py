@@ -97,10 +97,8 @@ def test_rules_that_stand_twice_are_named_across_files_and_groups(tmp_path: Path
     first = f"groups:\n  - {{name: g, rules: [{rule}]}}\n  - {{name: h, rules: [{other}]}}\n"
     second = f"groups:\n  - name: g\n    rules:\n      - {rule}\n"
     found = warnings(tmp_path, check, first, second)
-    assert found == [
-        "1.yaml:4: groups[0].rules[0].alert: the same rule, by name and labels, is in 0.yaml, group 'g': "
-        "rename one, or give them different labels"
-    ]
+    place = "1.yaml:4: groups[0].rules[0].alert"
+    assert found == [f"{place}: the same rule, by name and labels, is in 0.yaml, group 'g': rename one, or give them different labels"]
 
 
 @pytest.mark.parametrize("pack", sorted(path.name for path in PACKS.glob("agent-*.yaml")))

@@ -12,7 +12,7 @@ from storage.catalog import Catalog
 from storage.errors import StorageError
 from storage.journal import Journal
 from storage.lake import Lake
-from tests.alerts.fakes import START, FakeLake, Process, as_it_is
+from tests.alerts.fakes import START, Process, as_it_is
 
 MINUTE = timedelta(minutes=1)
 RULES = """\

@@ -91,7 +91,9 @@ def test_a_span_is_seen_when_it_has_ended(tmp_path: Path) -> None:
         (f"eval_time: 3m, {BUSY}}}, {{exp_labels: {{severity: page, agent: a}}}}]", None, ("{agent='a', severity='page'}",)),
     ],
 )
-def test_an_expectation_that_fails_says_what_fires(tmp_path: Path, said: str, expected: tuple[str, ...] | None, got: tuple[str, ...]) -> None:
+def test_an_expectation_that_fails_says_what_fires(
+    tmp_path: Path, said: str, expected: tuple[str, ...] | None, got: tuple[str, ...]
+) -> None:
     [failure] = cases(tmp_path, said)
     assert (failure.test, failure.subject, failure.line) == ("test 'calls'", "alertname: Busy", 7)
     assert failure.got == got
@@ -102,8 +104,8 @@ def test_an_expectation_that_fails_says_what_fires(tmp_path: Path, said: str, ex
 def test_queries_are_compared_too(tmp_path: Path) -> None:
     said = (
         HEAD + CALLS + "    sql_expr_test:\n"
-        "      - expr: SELECT agent_name, count(*) AS value FROM spans WHERE start_time <= $eval_ts - CAST($back AS INTERVAL) GROUP BY ALL\n"
-        "        params: {back: 1m}\n"
+        "      - expr: SELECT agent_name, count(*) AS value FROM spans WHERE start_time <= $eval_ts - to_minutes($back) GROUP BY ALL\n"
+        "        params: {back: 1}\n"
         "        eval_time: 4m30s\n"
         "        exp_samples: [{labels: {agent_name: b}, value: 1}, {labels: {agent_name: a}, value: 4}]\n"
         "      - {expr: SELECT 0.1 + 0.2::DOUBLE AS value, exp_samples: [{value: 0.3}]}\n"
@@ -137,7 +139,7 @@ def test_tables_that_are_empty_and_records_of_the_past(tmp_path: Path) -> None:
         "    input_tables:\n"
         "      metrics: [{offset: -3d, times: 3, metric_name: m, value: 1.5, attributes: {n: 'x{n}', deep: {a: [1]}}}]\n"
         "    sql_expr_test:\n"
-        "      - expr: SELECT attributes['n'] AS n, attributes['deep'] AS deep, CAST(time AS VARCHAR) AS at, value FROM metrics ORDER BY time\n"
+        "      - expr: SELECT attributes['n'] AS n, attributes['deep'] AS deep, time::VARCHAR AS at, value FROM metrics ORDER BY time\n"
         "        exp_samples:\n"
         "          - {labels: {n: x0, deep: '{\"a\": [1]}', at: '2026-11-18 12:00:00'}, value: 1.5}\n"
         "          - {labels: {n: x1, deep: '{\"a\": [1]}', at: '2026-11-19 12:00:00'}, value: 1.5}\n"
@@ -158,7 +160,10 @@ def test_tables_that_are_empty_and_records_of_the_past(tmp_path: Path) -> None:
         ("tests:\n  - alert_rule_test: [{alertname: A, exp_alert: []}]", "unknown key 'exp_alert': did you mean 'exp_alerts'?"),
         ("tests:\n  - start_timestamp: soon", "2: tests[0].start_timestamp"),
         ("tests:\n  - input_tables: {span: []}", "2: tests[0].input_tables.span: unknown table 'span': did you mean 'spans'?"),
-        ("tests:\n  - input_tables:\n      spans:\n        - {offset: 0m, agent: a}", "4: tests[0].input_tables.spans[0].agent: unknown column 'agent'"),
+        (
+            "tests:\n  - input_tables:\n      spans:\n        - {offset: 0m, agent: a}",
+            "4: tests[0].input_tables.spans[0].agent: unknown column 'agent'",
+        ),
         ("tests:\n  - input_tables: {spans: [{agent_name: a}]}", "tests[0].input_tables.spans[0]: offset is missing"),
         ("tests:\n  - input_tables: {spans: [{offset: 0m, agent_name: 7}]}", "agent_name: must be text: put it in quotes"),
         ("tests:\n  - input_tables: {spans: [{offset: 0m, input_tokens: many}]}", "input_tokens: must be a whole number"),
@@ -173,7 +178,10 @@ def test_tables_that_are_empty_and_records_of_the_past(tmp_path: Path) -> None:
         ("tests:\n  - sql_expr_test: [{expr: SELECT now() AS value}]", "now is forbidden"),
         ("tests:\n  - sql_expr_test: [{expr: SELECT $x AS value}]", "unknown parameter '$x'"),
         ("tests:\n  - sql_expr_test: [{expr: SELECT 1 AS value, params: {x: 1}}]", "params.x: the expression does not use $x"),
-        ("evaluation_interval: 1s\ntests:\n  - sql_expr_test: [{expr: SELECT 1 AS value, eval_time: 30d}]", "takes more than 100000 evaluations"),
+        (
+            "evaluation_interval: 1s\ntests:\n  - sql_expr_test: [{expr: SELECT 1 AS value, eval_time: 30d}]",
+            "takes more than 100000 evaluations",
+        ),
         ("evaluation_interval: 0s", "evaluation_interval: must be greater than"),
         ("tests: [", "not valid YAML"),
     ],
