@@ -417,8 +417,8 @@ def test_series_that_swing_widely_need_more(agents: AgentLake) -> None:
     days_of_cost(agents, 16, usual=3.0, swing=2.5)
     agents.cost(HOUR, 7.0)
     assert found(agents, "CostSpike") == [], "more than twice the average of 3, but within the usual swing"
-    agents.cost(HOUR, 20.0)
-    assert value(agents, "CostSpike") == 27.0
+    agents.cost(HOUR, 40.0)
+    assert value(agents, "CostSpike") == 47.0
 
 
 def test_saturdays_are_compared_with_saturdays(agents: AgentLake) -> None:
