@@ -26,9 +26,9 @@ LEAST_QUERIES: Final = 2
 """A view that one query alone reads is better read by it: its conditions reach the files."""
 
 
-LONGEST_SECONDS: Final = 10.0
+LONGEST_SECONDS: Final = 30.0
 """Making the tables of one window; what takes longer is not tried again for `SKIPPED` rounds, in which each query is asked alone."""
-SKIPPED: Final = 20
+SKIPPED: Final = 5
 CHANGING: Final = frozenset({"recordings"})
 """What a query of the round may add to, and a later one wants to read."""
 
@@ -99,6 +99,19 @@ class Answering:
             return sandbox.run(held.cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
         except duckdb.Error as error:
             raise explained(error, self._lake.data) from error
+
+    def together(
+        self,
+        texts: Mapping[str, str],
+        *,
+        shared: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+    ) -> dict[str, pa.Table]:
+        """As `Lake.together`, of the lake itself."""
+        return self._lake.together(texts, shared=shared, params=params, timeout_seconds=timeout_seconds, from_ns=from_ns, to_ns=to_ns)
 
 
 class SharedTables:
