@@ -1,12 +1,10 @@
 """kill -9 at every step between a transition and its delivery: delivered at least once, and once for a receiver that knows keys."""
 
 import json
-import multiprocessing
 import re
 import signal
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,21 +13,9 @@ from alerts.receivers.webhook import WebhookReceiver
 from tests.alerts.dying import AFTER, BEFORE, ROW, STEPS, Step, die, record
 from tests.alerts.fakes import START, Process
 from tests.alerts.http_server import http_server
+from tests.forkserver import exit_code
 
 DOCS = Path(__file__).parents[2] / "docs" / "alerts-receivers.md"
-SERVER = multiprocessing.get_context("forkserver")
-"""Everything is imported once: a process that dies costs a fork."""
-SERVER.set_forkserver_preload(["tests.alerts.dying", "pandas"])  # which pyarrow imports when it is there
-
-
-def run(target: Any, *arguments: Any) -> int:
-    process = SERVER.Process(target=target, args=arguments, daemon=True)
-    process.start()
-    process.join(60)
-    code = process.exitcode
-    process.close()
-    assert code is not None, "the process hangs"
-    return code
 
 
 def events(process: Process) -> list[str]:
@@ -41,7 +27,7 @@ def events(process: Process) -> list[str]:
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_kill_loses_nothing_and_an_idempotent_receiver_sees_one(step: Step, moment: str, tmp_path: Path) -> None:
     with http_server() as server:
-        assert run(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
+        assert exit_code(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
         target = WebhookReceiver(name="on-call", url=server.url)
         process = Process(tmp_path, receivers=[target], now=START + timedelta(minutes=1))
         for _ in range(3):
@@ -59,7 +45,7 @@ def test_a_kill_loses_nothing_and_an_idempotent_receiver_sees_one(step: Step, mo
 def test_the_table_names_every_step_of_the_way(tmp_path: Path) -> None:
     told = tmp_path / "told"
     with http_server() as server:
-        assert run(record, str(tmp_path), server.url, str(told)) == 0
+        assert exit_code(record, str(tmp_path), server.url, str(told)) == 0
     assert set(told.read_text().splitlines()) == {step.name for step in STEPS}
     assert len(server.requests) == 1
 

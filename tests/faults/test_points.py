@@ -1,33 +1,19 @@
 """kill -9 at every point between a request and the deletion of what was merged: acknowledged rows are there once, counters balance."""
 
 import json
-import multiprocessing
 import re
 import shutil
 import signal
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import pytest
 
 from tests.faults.flow import Folder, check, die, prepare, record, restart
 from tests.faults.points import POINTS
+from tests.forkserver import exit_code
 
 DOCS = Path(__file__).parents[2] / "docs" / "durability.md"
-SERVER = multiprocessing.get_context("forkserver")
-"""Everything is imported once: a process that dies costs a fork."""
-SERVER.set_forkserver_preload(["tests.faults.flow", "pandas"])  # which pyarrow imports when it is there
-
-
-def run(target: Any, *arguments: Any) -> int:
-    process = SERVER.Process(target=target, args=arguments, daemon=True)
-    process.start()
-    process.join(60)
-    code = process.exitcode
-    process.close()
-    assert code is not None, "the process hangs"
-    return code
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +30,7 @@ def recorded(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[t
     """How often a whole flow passes each point; it ends well."""
     folder = Folder(tmp_path_factory.mktemp("recorded") / "flow")
     shutil.copytree(prepared, folder.path)
-    assert run(record, str(folder.path)) == 0
+    assert exit_code(record, str(folder.path)) == 0
     restart(folder)
     check(folder)
     return {(name, moment): times for name, moment, times in json.loads((folder.path / "points.json").read_text())}
@@ -64,7 +50,7 @@ def test_a_kill_loses_nothing_acknowledged_and_doubles_nothing(point, prepared, 
         occurrence = 1 + crc32(f"{point.name} {moment}".encode()) % recorded[point.name, moment]
         folder = Folder(tmp_path / moment)
         shutil.copytree(prepared, folder.path)
-        assert run(die, str(folder.path), point.name, moment, occurrence) == -signal.SIGKILL
+        assert exit_code(die, str(folder.path), point.name, moment, occurrence) == -signal.SIGKILL
         acknowledged = folder.acknowledged
         restart(folder)
         assert acknowledged <= folder.acknowledged
