@@ -22,12 +22,16 @@ def check(files: FilesArgument = None, strict: StrictOption = False, config: Con
     from alerts.errors import RuleFileError
     from alerts.lint import lint
     from alerts.rules import read_rules
+    from alerts.slo.objectives import is_objective_file, load_objectives
 
     refused = False
     read: list[ReadFile] = []
     with expression_check() as check_sql:
         for file in files or configured_files(config):
             try:
+                if is_objective_file(file):
+                    typer.echo(f"{file}: ok, {_number(len(load_objectives([file], check_sql=check_sql)), 'SLO')}")
+                    continue
                 found = read_rules(file, check_sql=check_sql)
             except RuleFileError as error:
                 refused = True
