@@ -305,6 +305,19 @@ def test_a_call_that_needs_none(agents: AgentLake) -> None:
     assert found(agents, "UnapprovedSideEffect") == []
 
 
+def test_a_call_that_was_refused_did_nothing(agents: AgentLake) -> None:
+    agents.tool(MINUTE, requires_approval=True, run="refused", outcome="denied")
+    agents.tool(MINUTE, requires_approval=True, run="rejected", error=True, error_type="ApprovalRequired")
+    agents.tool(MINUTE, requires_approval=True, run="failed", error=True, error_type="Timeout")
+    assert by("run_id", agents, "UnapprovedSideEffect") == {"failed": 1}
+
+
+def test_a_call_that_is_told_twice_is_one(agents: AgentLake) -> None:
+    for _ in range(2):
+        agents.tool(MINUTE, requires_approval=True, tool_call_id="call-1")
+    assert value(agents, "UnapprovedSideEffect") == 1
+
+
 def test_the_last_decision_before_the_call_counts(agents: AgentLake) -> None:
     cases = {
         "granted": False,
@@ -313,6 +326,7 @@ def test_the_last_decision_before_the_call_counts(agents: AgentLake) -> None:
         "requested denied": True,
         "granted expired": True,
         "denied granted": False,
+        "Approved": False,
     }
     for run in cases:
         for number, state in enumerate(run.split()):
