@@ -138,14 +138,13 @@ def test_a_bad_half_hour_pages_for_the_agent(lake: Path) -> None:
 
 def test_the_command_shows_objectives_and_exits_with_1_when_a_budget_is_spent(lake: Path, tmp_path: Path) -> None:
     words = ("slo", str(PACK), "--data", str(lake), "--at", (NOW + MINUTE).isoformat())
-    shown = invoked(tmp_path, *words, "--slo", "availability")
+    shown = invoked(tmp_path, *words, "--slo", "quality")
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.split("\n")[1].split()[:7] == ["availability", "support", "prod", "acme", "spent", "99%", "50%"]
-    rows = json.loads(invoked(tmp_path, *words, "--format", "json").stdout)
-    states = {row["slo"]: row["state"] for row in rows}
+    assert shown.stdout.split("\n")[1].split()[:7] == ["quality", "support", "prod", "acme", "spent", "95%", "92.5%"]
+    checked = invoked(tmp_path, *words, "--check", "--format", "json")
+    states = {row["slo"]: row["state"] for row in json.loads(checked.stdout)}
     assert states["availability"] == states["cost"] == "spent"
     assert states["audit-write-gap"] == "ok"
-    checked = invoked(tmp_path, *words, "--check")
     assert (checked.returncode, "the error budget is spent: audit-write-latency, availability" in checked.stderr) == (1, True)
     assert invoked(tmp_path, *words, "--check", "--slo", "audit-write-gap").returncode == 0
 
