@@ -95,6 +95,7 @@ class Groups:
         self._route = route
         self._groups: dict[GroupId, Group] = {}
         self._places: dict[str, tuple[GroupId, ...]] = {}  # fingerprint of a member → its groups
+        self._taken: dict[str, Alert] = {}  # fingerprint → the alert that fires, as it was given last
         self.changed: set[GroupId] = set()
         self.changed_members: set[tuple[GroupId, str]] = set()
 
@@ -124,13 +125,15 @@ class Groups:
 
     def take(self, alerts: Sequence[Alert], now: datetime) -> None:
         """Take the alerts as they are now: all that fire, and those that resolved lately."""
-        present = set()
+        present: dict[str, Alert] = {}
         for alert in alerts:
             if alert.state is State.FIRING:
-                present.add(alert.fingerprint)
-                self._insert(alert, now, {})
+                present[alert.fingerprint] = alert
+                if self._taken.get(alert.fingerprint) is not alert:  # most of them were not evaluated since
+                    self._insert(alert, now, {})
+        self._taken = present
         ended = {alert.fingerprint: alert for alert in alerts if alert.state is State.RESOLVED and alert.fingerprint not in present}
-        for mark in self._places.keys() - present:
+        for mark in self._places.keys() - present.keys():
             self._resolve(mark, ended.get(mark), now)
 
     def firing(self) -> dict[str, Alert]:
