@@ -96,7 +96,7 @@ def test_no_secret_is_in_what_a_configuration_or_a_receiver_says_of_itself(tmp_p
         ),
         ("pagerduty_configs: [{routing_key: abcdef0123}]", "pagerduty_configs[0].routing_key: is a secret"),
         ("apprise_configs: [{url: 'ntfy://host/topic'}]", "apprise_configs[0].url: is a secret"),
-        (f"webhook_configs: [{{url: 'https://ann:{SECRET}@host/'}}]", "webhook_configs[0].url: is a secret"),
+        ("webhook_configs: [{url: 'https://token@host/'}]", "webhook_configs[0].url: is a secret"),
         ("webhook_configs: [{}]", "webhook_configs[0]: needs url or url_file, one of them"),
         ("webhook_configs: [{url: 'http://h/', url_file: f}]", "webhook_configs[0]: needs url or url_file, one of them"),
         ("webhook_configs: [{url: 'ftp://h/'}]", "must be a URL that begins with http:// or https://"),
