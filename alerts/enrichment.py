@@ -5,7 +5,9 @@ names, numbers and links; every name is cleaned by the redaction policy. What ca
 waits for its enrichment, and never fails by it. Routing is by the label `severity` alone; the score is for people.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,6 +25,8 @@ from storage.errors import StorageError
 MOST_ALERTS: Final = 5
 """Of one evaluation of one rule; of more the rest have no enrichment: whoever sees so many looks at the page."""
 LONGEST_QUERY_SECONDS: Final = 2.0
+BUDGET_SECONDS: Final = 3.0
+PERIOD_SECONDS: Final = 30.0
 SHORTEST_WINDOW, LONGEST_WINDOW, USUAL_WINDOW = timedelta(minutes=5), timedelta(hours=1), timedelta(minutes=15)
 """What is looked at is as long as the rule's `lookback`, within these bounds; a rule without one has the usual."""
 BEFORE: Final = timedelta(days=1)
@@ -38,7 +42,7 @@ NOT_PRODUCTION: Final = frozenset({"dev", "development", "test", "testing", "sta
 
 
 class Enrich(Protocol):
-    """`enriched`, bound to what the process has."""
+    """What adds to the alerts that begin to fire: `Enricher`."""
 
     def __call__(self, result: Step, lake: Queryable, *, eval_ts: datetime, lookback: timedelta | None) -> Step:
         """Return the result with the alerts that begin to fire enriched."""
@@ -53,15 +57,51 @@ class Facts:
     runs: Sequence[Mapping[str, Any]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ask:
+    lake: Queryable
+    timeout_seconds: float
+
+
+class Enricher:
+    """Enriches as `Enrich` says, and for three seconds of each thirty at most: a storm of alerts does not keep rules from running."""
+
+    def __init__(self, *, clean: Clean, external_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clean = clean
+        self._external_url = external_url
+        self._clock = clock
+        self._since = -math.inf
+        self._spent = 0.0
+
+    def __call__(self, result: Step, lake: Queryable, *, eval_ts: datetime, lookback: timedelta | None) -> Step:
+        """Return the result with the alerts that begin to fire enriched, or as it is when there is no time left for that."""
+        begun = self._clock()
+        if begun - self._since >= PERIOD_SECONDS:
+            self._since, self._spent = begun, 0.0
+        if self._spent >= BUDGET_SECONDS:
+            return result
+        told = enriched(result, lake, eval_ts=eval_ts, lookback=lookback, clean=self._clean, external_url=self._external_url)
+        self._spent += self._clock() - begun
+        return told
+
+
 def enriched(
-    result: Step, lake: Queryable, *, eval_ts: datetime, lookback: timedelta | None, clean: Clean, external_url: str
+    result: Step,
+    lake: Queryable,
+    *,
+    eval_ts: datetime,
+    lookback: timedelta | None,
+    clean: Clean,
+    external_url: str,
+    timeout_seconds: float = LONGEST_QUERY_SECONDS,
 ) -> Step:
     """Return the result of an evaluation with the alerts that begin to fire enriched; `eval_ts` is what the rule saw as now."""
     beginning = [transition.alert for transition in result.transitions if transition.state is State.FIRING]
     if not beginning:
         return result
+    ask = _Ask(lake=lake, timeout_seconds=timeout_seconds)
     window = min(max(lookback or USUAL_WINDOW, SHORTEST_WINDOW), LONGEST_WINDOW)
-    more = {alert.fingerprint: _annotations(alert, lake, eval_ts, window, clean, external_url) for alert in beginning[:MOST_ALERTS]}
+    more = {alert.fingerprint: _annotations(alert, ask, eval_ts, window, clean, external_url) for alert in beginning[:MOST_ALERTS]}
 
     def told(alert: Alert) -> Alert:
         return replace(alert, annotations={**alert.annotations, **more.get(alert.fingerprint, {})})
@@ -76,12 +116,10 @@ def enriched(
     )
 
 
-def _annotations(
-    alert: Alert, lake: Queryable, eval_ts: datetime, window: timedelta, clean: Clean, external_url: str
-) -> dict[str, str]:
+def _annotations(alert: Alert, ask: _Ask, eval_ts: datetime, window: timedelta, clean: Clean, external_url: str) -> dict[str, str]:
     try:
-        now = _facts(alert.labels, lake, eval_ts, window)
-        before = _facts(alert.labels, lake, eval_ts - BEFORE, window)
+        now = _facts(alert.labels, ask, eval_ts, window)
+        before = _facts(alert.labels, ask, eval_ts - BEFORE, window)
     except StorageError as error:
         structlog.get_logger(__name__).warning("an alert is told without enrichment", alertname=alert.labels["alertname"], hint=error.hint)
         return {}
@@ -122,12 +160,12 @@ def scored(impact: Mapping[str, float]) -> str:
     return f"{score:.2f} {level} ({', '.join(f'{name} {impact[name]:.2f}' for name in WEIGHTS)})"
 
 
-def _facts(labels: Mapping[str, str], lake: Queryable, to_time: datetime, window: timedelta) -> Facts:
+def _facts(labels: Mapping[str, str], ask: _Ask, to_time: datetime, window: timedelta) -> Facts:
     begin = to_time - window
     about: dict[str, Any] = {name: None if labels.get(name) in (None, OTHER) else labels[name] for name in SCOPE}
     params = {**about, "from_time": begin.replace(tzinfo=None), "to_time": to_time.replace(tzinfo=None)}
     from_ns, to_ns = (int(moment.timestamp()) * 1_000_000_000 for moment in (begin, to_time + timedelta(seconds=1)))
-    rows = lake.query(_sql(), params=params, timeout_seconds=LONGEST_QUERY_SECONDS, from_ns=from_ns, to_ns=to_ns).to_pylist()
+    rows = ask.lake.query(_sql(), params=params, timeout_seconds=ask.timeout_seconds, from_ns=from_ns, to_ns=to_ns).to_pylist()
     of = {what: [row for row in rows if row["what"] == what] for what in ("all", "contributor", "run")}
     return Facts(totals=of["all"][0], contributors=of["contributor"], runs=of["run"])
 

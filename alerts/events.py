@@ -38,7 +38,12 @@ def lake_message(
     key: str, name: str, attributes: Mapping[str, AttributeValue], *, at: datetime, severity: int = INFO, group_key: str = ""
 ) -> Message:
     """Return an event as a message of the outbox to the lake. `key` is the same whenever the same thing is told."""
-    body = {"name": name, "time_ns": (at - _EPOCH) // timedelta(microseconds=1) * 1000, "severity": severity, "attributes": dict(attributes)}
+    body = {
+        "name": name,
+        "time_ns": (at - _EPOCH) // timedelta(microseconds=1) * 1000,
+        "severity": severity,
+        "attributes": dict(attributes),
+    }
     return Message(key=key, receiver=LAKE, group_key=group_key or key, body=json.dumps(body), created_at=at)
 
 
@@ -85,7 +90,7 @@ def notification_message(
 def silence_attributes(
     silence_id: str, state: Literal["pending", "active", "expired"], *, matchers: Sequence[str], starts_at: datetime, ends_at: datetime
 ) -> dict[str, AttributeValue]:
-    """Return what an event `alert.silence` says beside who and why: which alerts (`alertname="X"`), from when to when, and its state now."""
+    """Return what an event `alert.silence` says beside who and why: which alerts (`alertname="X"`), from when to when, its state."""
     return {
         "auditlake.alert.silence_id": silence_id,
         "auditlake.alert.state": state,

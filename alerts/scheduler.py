@@ -23,7 +23,7 @@ from alerts.budgets.service import BudgetService
 from alerts.changes import Changes
 from alerts.delivery import Courier
 from alerts.dispatch import Dispatcher, Notifier
-from alerts.enrichment import enriched
+from alerts.enrichment import Enricher
 from alerts.errors import AlertsError, RuleFileError
 from alerts.evaluate import Alert
 from alerts.groups import Context, GroupRunner
@@ -112,7 +112,7 @@ def run_scheduler(
             stop=stop,
             record=journalled(journal),
             sharing=SharedTables(lake),
-            enrich=partial(enriched, clean=clean, external_url=external_url),
+            enrich=Enricher(clean=clean, external_url=external_url),
         )
         couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal), LogReceiver()], clock, stack)
         changes = Changes(journal=journal, files=[*rules, *slos, *(budgets.files if budgets is not None else ())], clock=clock)

@@ -28,9 +28,10 @@ def one_round(lake: Queryable, sharing: Sharing | None, due: Iterable[tuple[Load
         return
     questions = []
     for group, eval_ts in due:
+        moment = eval_ts.replace(tzinfo=None)
         for rule in group.rules:
-            from_ns = rule.from_ns(eval_ts.replace(tzinfo=None))
+            from_ns = rule.from_ns(moment) if rule.source is None else None
             if from_ns is not None and rule.lookback is not None and rule.lookback <= LONGEST_SHARED:
-                questions.append(Question(text=rule.rule.expr, from_ns=from_ns))
+                questions.append(Question(text=rule.rule.expr, from_ns=from_ns, to_ns=rule.to_ns(moment)))
     with sharing.during(questions) as answering:
         yield answering

@@ -19,7 +19,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
@@ -130,7 +129,7 @@ def capacity(data: Path, folder: Path, series: int, counts: list[int]) -> Iterat
 def one_count(data: Path, folder: Path, count: int, series: int, *, shared: bool) -> dict[str, float]:
     """Evaluate so many rules for three rounds; seconds, processor time and alerts of the slower of the last two."""
     from alerts.dispatch import Dispatcher
-    from alerts.enrichment import enriched
+    from alerts.enrichment import Enricher
     from alerts.groups import Context, GroupRunner
     from alerts.routing import Routing, everything
     from alerts.rules import load_rules
@@ -142,7 +141,7 @@ def one_count(data: Path, folder: Path, count: int, series: int, *, shared: bool
     folder.mkdir()
     rules = folder / "rules.yaml"
     rules.write_text(rule_file(count, series))
-    now = datetime.fromtimestamp(END_NS / 1e9, UTC) - timedelta(hours=6)
+    now = datetime.fromtimestamp(END_NS / 1e9, UTC) - 4 * INTERVAL
     store = AlertStore.open(folder)
     with Lake.open(data, memory_limit_mib=LAKE_MEMORY_MIB, threads=1, clock=lambda: END_NS) as lake:
         context = Context(
@@ -155,7 +154,7 @@ def one_count(data: Path, folder: Path, count: int, series: int, *, shared: bool
             query_offset=timedelta(seconds=3),
             stop=threading.Event(),
             sharing=SharedTables(lake) if shared else None,
-            enrich=partial(enriched, clean=lambda items: [text for text, _ in items], external_url="http://lake.test"),
+            enrich=Enricher(clean=lambda items: [text for text, _ in items], external_url="http://lake.test"),
         )
         runner = GroupRunner(context, load_rules([rules]))
         rounds = []

@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from alerts.enrichment import Facts, enriched, impacts, scored
+from alerts import enrichment
+from alerts.enrichment import BUDGET_SECONDS, PERIOD_SECONDS, Enricher, Facts, impacts, scored
 from alerts.evaluate import Sample, State, Step, Waits, step
 from alerts.folding import OTHER
 from storage.lake import Lake
@@ -18,6 +20,8 @@ LABELS = {"alertname": "HighErrorRate", "agent_name": "support", "severity": "cr
 
 NOTHING = dict.fromkeys(("calls", "failed", "cost_usd", "runs", "users", "violations", "every_run", "every_user", "every_cost_usd"), 0)
 
+enriched = partial(enrichment.enriched, timeout_seconds=60)  # on a machine that is busy
+
 
 def firing(labels: Mapping[str, str] = LABELS, annotations: Mapping[str, str] = {}) -> Step:
     """What a rule without `for` makes of a row."""
@@ -26,7 +30,7 @@ def firing(labels: Mapping[str, str] = LABELS, annotations: Mapping[str, str] = 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """Support: two runs of two users, one with failures, and a quiet quarter of an hour a day before; beside it, one run of another agent."""
+    """Support: two runs of two users, one with failures, and one quiet call a day before; beside it, a run of another agent."""
     agents = AgentLake(tmp_path_factory.mktemp("lake"))
     for number in range(4):
         agents.tool(number * MINUTE, run="run-bad", error=True, tool_name="refund", actor="u1")
@@ -49,9 +53,7 @@ def annotations_of(result: Step, lake: Lake, clean: object = as_it_is) -> Mappin
 
 def test_the_contributors_with_most_failures_come_first(lake: Lake) -> None:
     told = annotations_of(firing(), lake)
-    assert told["top_contributors"] == (
-        "refund: 4 of 4 calls failed; gpt-5: 0 of 1 calls failed, $3.00; lookup: 0 of 1 calls failed"
-    )
+    assert told["top_contributors"] == ("refund: 4 of 4 calls failed; gpt-5: 0 of 1 calls failed, $3.00; lookup: 0 of 1 calls failed")
 
 
 def test_the_baseline_is_the_same_time_a_day_before(lake: Lake) -> None:
@@ -120,9 +122,23 @@ def test_of_a_storm_the_first_are_enriched(lake: Lake) -> None:
     assert sorted("baseline" in alert.annotations for alert in told.alerts.values()) == [False] * 3 + [True] * 5
 
 
+def test_a_storm_of_rules_has_a_budget_of_time() -> None:
+    """Beyond it alerts are told as they are; the next period begins anew."""
+    fake = FakeLake()
+    fake.rows = [{"what": "all", "name": "", **NOTHING}]
+    times = iter([0.0, BUDGET_SECONDS, BUDGET_SECONDS, PERIOD_SECONDS, PERIOD_SECONDS + 1.0])
+    enrich = Enricher(clean=as_it_is, external_url="", clock=lambda: next(times))
+    found = [enrich(firing(), fake, eval_ts=NOW, lookback=None) for _ in range(3)]
+    told = ["severity_score" in next(iter(result.alerts.values())).annotations for result in found]
+    assert told == [True, False, True]
+
+
 @pytest.mark.parametrize(
     ("impact", "said"),
-    [((1, 1, 1, 1), "1.00 critical"), ((1, 1, 1, 0), "0.85 critical"), ((1, 1, 0, 0), "0.60 high"), ((0, 0, 1, 1), "0.40 medium"), ((1, 0, 0, 0), "0.30 low")],
+    [
+        ((1, 1, 1, 1), "1.00 critical"), ((1, 1, 1, 0), "0.85 critical"), ((1, 1, 0, 0), "0.60 high"), ((0, 0, 1, 1), "0.40 medium"),
+        ((1, 0, 0, 0), "0.30 low"),
+    ],
 )  # fmt: skip
 def test_the_levels_of_the_score(impact: tuple[float, ...], said: str) -> None:
     assert scored(dict(zip(("business", "user", "system", "safety"), impact, strict=True))).startswith(said)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -34,7 +34,9 @@ def watchdog() -> str:
     """The rule of the default pack, as a file of its own."""
     [rule] = [rule for group in load_rules([PACK]) for rule in group.rules if rule.name == "Watchdog"]
     assert rule.rule.wait == timedelta()
-    return f"groups: [{{name: watchdog, interval: 30s, rules: [{{alert: Watchdog, expr: {rule.rule.expr!r}, labels: {{severity: none}}}}]}}]"
+    return (
+        f"groups: [{{name: watchdog, interval: 30s, rules: [{{alert: Watchdog, expr: {rule.rule.expr!r}, labels: {{severity: none}}}}]}}]"
+    )
 
 
 @dataclass
@@ -74,7 +76,7 @@ def test_the_switch_is_called_while_the_scheduler_lives_and_alarms_when_it_is_de
         process.store.close()
     assert switch.alarms[0] == dies - 30 * SECOND - 30 * SECOND + 3 * MINUTE + 30 * SECOND
     assert switch.alarms[-1] < returns
-    assert {request.body["groupLabels"]["alertname"] for request in server.requests} == {"Watchdog"}
+    assert {alert["labels"]["alertname"] for request in server.requests for alert in request.body["alerts"]} == {"Watchdog"}
     assert {alert["labels"]["severity"] for request in server.requests for alert in request.body["alerts"]} == {"none"}
 
 

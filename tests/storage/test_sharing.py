@@ -11,15 +11,17 @@ from storage.sharing import Question, SharedTables
 from tests.lake_builder import START_NS, event, model, span, write_lake
 
 MINUTE_NS = 60_000_000_000
-BY_TOOL = "SELECT tool_name, count(*) AS value FROM tool_calls GROUP BY ALL ORDER BY ALL"
-FAILED = "SELECT t.tool_name, count(*) AS value FROM tool_calls AS t WHERE t.status = 'error' GROUP BY ALL ORDER BY ALL"
+BY_TOOL = "SELECT tool_name, count(*) AS value FROM tool_calls GROUP BY ALL ORDER BY tool_name"
+FAILED = "SELECT t.tool_name, count(*) AS value FROM tool_calls AS t WHERE t.status = 'error' GROUP BY ALL ORDER BY tool_name"
 COST = "SELECT sum(cost_usd) AS value FROM model_calls WHERE counted AND started_at > $since"
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     data: Path = tmp_path_factory.mktemp("lake")
-    calls = [span(f"t{at}", id=f"t{at}", step_kind="tool", tool_name=f"tool-{at % 2}", at=at, status_code=2 * (at % 3 == 0)) for at in range(9)]
+    calls = [
+        span(f"t{at}", id=f"t{at}", step_kind="tool", tool_name=f"tool-{at % 2}", at=at, status_code=2 * (at % 3 == 0)) for at in range(9)
+    ]
     old = span("old", id="old", step_kind="tool", tool_name="old", at=-3600)
     write_lake(data, spans=[*calls, old, model("m", at=1)], events=[event("heartbeat", step_kind="heartbeat")])
     with Lake.open(data, threads=1) as opened:
