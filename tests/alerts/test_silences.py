@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from alerts.acks import Acks, firing_alert
 from alerts.errors import AlertsError
+from alerts.listing import list_alerts
 from alerts.silences import RETENTION, Silence, Silences, SilenceState, expired, muting, new_silence
 from alerts.state import FILE_NAME, AlertStore
 from alerts.tables import METADATA, SCHEMA_VERSION
@@ -111,6 +112,19 @@ def test_an_acknowledgement_is_of_one_firing_alert(tmp_path: Path) -> None:
     again = firing_alert(process.store, "Down")
     assert (again.fingerprint, acks.holds(again)) == (alert.fingerprint, False)
     acks.prune(process.now)
+    process.store.close()
+
+
+def test_the_list_says_who_takes_care_of_what_and_what_is_silenced(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.tick([{"agent": "a", "value": 1}, {"agent": "b", "value": 1}])
+    one, two = sorted(process.store.alerts().popitem()[1].values(), key=lambda alert: alert.labels["agent"])
+    Acks(process.store).add(one, created_by="kim", comment="", now=START)
+    made = silence("agent=b")
+    Silences(process.store).add(made)
+    rows = [(row.fingerprint, row.acknowledged_by, row.silence_id) for row in list_alerts(process.store, now=START)]
+    assert rows == [(one.fingerprint, "kim", None), (two.fingerprint, None, made.id)]
+    assert [row.silence_id for row in list_alerts(process.store, now=START + 2 * HOUR)] == [None, None]
     process.store.close()
 
 
