@@ -35,6 +35,8 @@ class Process:
     """One alert process, driven by hand: counts, and evaluates the rule."""
 
     data: Path
+    lake: Lake
+    store: BudgetStore
     now: datetime = NOON
     told: list[tuple[str, str, str]] = field(default_factory=list)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -47,12 +49,11 @@ class Process:
             write_lake(self.data, spans=[model(f"m{number}", id=f"m{number}", run=f"r{number}", trace=f"t{number}", at=at, cost=spend)])
         self.now += after
         service = BudgetService(self.data, files=(), stored_name=str, interval_seconds=30, clock=lambda: self.now)
-        with Lake.open(self.data, threads=1) as lake, closing(BudgetStore.open(self.data)) as store:
-            service.remember(store)
-            service.refresh(Accountant(lake, store), store, in_force(store.budgets()))
-            self.answers = service.answers
-            (rule,) = service.group().rules
-            samples = read_samples(rule, lake, eval_ts=self.now, clean=as_it_is)
+        service.remember(self.store)
+        service.refresh(Accountant(self.lake, self.store), self.store, in_force(self.store.budgets()))
+        self.answers = service.answers
+        (rule,) = service.group().rules
+        samples = read_samples(rule, self.lake, eval_ts=self.now, clean=as_it_is)
         result = step(self.alerts, samples, Waits(), at=self.now)
         self.alerts = dict(result.alerts)
         self.told += [(str(each.state), each.alert.labels["rung"], each.alert.labels["severity"]) for each in result.transitions]
@@ -60,15 +61,15 @@ class Process:
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Process:
+def process(tmp_path: Path) -> Iterator[Process]:
     write_lake(tmp_path)
-    with closing(BudgetStore.open(tmp_path)) as store:
+    with Lake.open(tmp_path, threads=1) as lake, closing(BudgetStore.open(tmp_path)) as store:
         store.set(monthly(10))
-    return Process(tmp_path)
+        yield Process(tmp_path, lake, store)
 
 
 def test_spending_climbs_the_rungs_once_each_and_the_last_is_critical(process: Process) -> None:
-    """Each round is a process of its own: what was told is not told again after a restart."""
+    """Each round is a service of its own: what was told is not told again after a restart."""
     process.round(4.9)
     assert process.told == []
     process.round(0.2)
@@ -99,8 +100,7 @@ def test_a_rung_that_was_told_ends_by_itself(process: Process) -> None:
 def test_a_raised_limit_ends_the_critical_alert(process: Process) -> None:
     process.round(12)
     assert process.told == [("firing", "100%", "critical")]
-    with closing(BudgetStore.open(process.data)) as store:
-        store.set(monthly(100))
+    process.store.set(monthly(100))
     process.round()
     assert process.told[-1] == ("resolved", "100%", "critical")
     assert process.answers is not None
@@ -108,8 +108,7 @@ def test_a_raised_limit_ends_the_critical_alert(process: Process) -> None:
 
 
 def test_labels_name_agent_and_tenant_as_other_alerts_do(process: Process) -> None:
-    with closing(BudgetStore.open(process.data)) as store:
-        store.set(monthly(1, Scope(kind=Kind.AGENT, subject="support", tenant="acme")))
+    process.store.set(monthly(1, Scope(kind=Kind.AGENT, subject="support", tenant="acme")))
     write_lake(process.data, spans=[model("x", id="x", tenant="acme", cost=2.0)])
     process.round()
     assert [dict(alert.labels) for alert in process.alerts.values()] == [
@@ -156,15 +155,13 @@ def test_the_process_counts_serves_once_there_is_a_budget_and_stops(tmp_path: Pa
 def test_erasing_somebody_takes_their_budget_and_their_spending(process: Process) -> None:
     name = "<EMAIL_ADDRESS:00112233aabbccdd>"
     user = Scope(kind=Kind.USER, subject=name)
-    with closing(BudgetStore.open(process.data)) as store:
-        store.set(monthly(1, user))
+    process.store.set(monthly(1, user))
     write_lake(
         process.data, spans=[model("x", id="x", actor=name, cost=2.0), model("y", id="y", run="r", trace="t", actor="bob", cost=1.0)]
     )
     process.round()
     assert forget(process.data, lambda text: name in text) >= 3
-    with closing(BudgetStore.open(process.data)) as store:
-        assert [str(budget.scope) for budget in store.budgets()] == ["agent:support"]
-        assert {cell.user for cells in store.spending().values() for cell in cells} == {"bob"}
-        assert all(key[0].subject != name for key in store.reached())
+    assert [str(budget.scope) for budget in process.store.budgets()] == ["agent:support"]
+    assert {cell.user for cells in process.store.spending().values() for cell in cells} == {"bob"}
+    assert all(key[0].subject != name for key in process.store.reached())
     assert name.encode() not in (process.data / "alerts.sqlite").read_bytes()

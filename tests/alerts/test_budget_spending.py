@@ -144,16 +144,18 @@ def test_days_before_the_history_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_history_waits_when_it_takes_long_and_the_period_never_does(tmp_path: Path) -> None:
-    days = [model(f"m{number}", id=f"m{number}", run=f"r{number}", trace=f"t{number}", at=-number * DAY, cost=1.0) for number in range(30)]
+    """On the second of the month: two days of the period, two of history, which a slow clock lets wait."""
+    days = [model(f"m{ago}", id=f"m{ago}", run=f"r{ago}", trace=f"t{ago}", at=-ago * DAY, cost=1.0) for ago in (19, 20, 23, 26)]
     write_lake(tmp_path, spans=days)
+    second = datetime(2026, 11, 2, 12, tzinfo=UTC)
     with Lake.open(tmp_path, threads=1) as lake, closing(BudgetStore.open(tmp_path)) as store:
         clock = iter(range(0, 1000, 20))
         accountant = Accountant(lake, store, monotonic=lambda: float(next(clock)))
-        assert accountant.refresh(MONTHLY, as_of=NOON) is False
-        assert min(store.spending()) == "2026-11-01"
+        assert accountant.refresh(MONTHLY, as_of=second) is False
+        assert list(store.spending()) == ["2026-11-01", "2026-11-02"]
         counted = store.counted()
         assert counted is not None
-        assert counted.as_of == NOON
+        assert counted.as_of == second
 
 
 @pytest.mark.parametrize("unit", list(Unit))
