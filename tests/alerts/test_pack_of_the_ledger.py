@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from alerts.evaluate import Alert, State, fingerprint
+from alerts.inhibition import Inhibition
+from alerts.routing import read_routing
 from alerts.samples import read_samples
+from collector.config_model import AlertsConfig
 from storage.lake import Lake
 from tests.alerts.agent_lake import NOW, ORIGIN, AgentLake
 from tests.alerts.fakes import as_it_is
@@ -98,3 +102,16 @@ def test_the_newest_segment_was_sealed_late(lake: AgentLake, lag: timedelta, tol
     lake.seal(ago=2 * MINUTE, lag=5 * HOUR)
     lake.seal(ago=MINUTE, lag=lag)
     assert found(lake) == told
+
+
+def test_a_pipeline_that_stands_still_mutes_what_follows_from_it_and_one_that_fills_up_does_not() -> None:
+    """By the rules of a configuration that names none, and by the reasons that the pack gives."""
+    inhibit_rules = read_routing(None, [rule.model_dump() for rule in AlertsConfig().inhibit_rules]).inhibit_rules
+    down = {"alertname": "AgentDown", "agent_name": "support"}
+    muting = set()
+    for name, rule in RULES.items():
+        labels = {"alertname": rule.name, **rule.labels}
+        alert = Alert(labels=labels, annotations={}, value=1.0, state=State.FIRING, fingerprint=fingerprint(labels), active_at=NOW)
+        if Inhibition(inhibit_rules, [alert]).by(down) is not None:
+            muting.add(name)
+    assert muting == {f"PipelineStale: {reason}" for reason in ("no data", "ingest lag", "sealing is stuck")}
