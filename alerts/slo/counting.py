@@ -89,9 +89,15 @@ class Counter:
     """The counts of one SLO, kept up to date. Belongs to one thread."""
 
     def __init__(
-        self, objective: LoadedObjective, kept: Kept, *, reach: timedelta = PERIOD, timer: Callable[[], float] = time.perf_counter
+        self,
+        objective: LoadedObjective,
+        kept: Kept,
+        *,
+        reach: timedelta = PERIOD,
+        hours_at_once: int = 1,
+        timer: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`reach` is how far back it counts."""
+        """`reach` is how far back it counts, `hours_at_once` how much of it the first query asks for; others follow what that took."""
         self.objective = objective
         self.counts = Counts()
         self._kept = kept
@@ -103,7 +109,7 @@ class Counter:
         self._version: int | None = None
         self._sealed_ns = 0  # files that were sealed until then were looked at
         self._stale: set[int] = set()
-        self._hours_at_once = 1
+        self._hours_at_once = hours_at_once
 
     def advance(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float, spend_seconds: float) -> None:
         """Count what is new at `at`, and for about `spend_seconds` what is due of the past. Raises StorageError and AlertsError.

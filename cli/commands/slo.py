@@ -108,10 +108,10 @@ def _counted(lake: "Lake", objectives: Sequence[Any], kept: "Kept", at: datetime
     from rich.console import Console
     from rich.progress import Progress
 
-    from alerts.slo.counting import Counter
+    from alerts.slo.counting import SHARED_HOURS, Counter
     from alerts.slo.objectives import PERIOD
 
-    counters = [Counter(objective, kept, reach=PERIOD + more) for objective in objectives]
+    counters = [Counter(objective, kept, reach=PERIOD + more, hours_at_once=SHARED_HOURS) for objective in objectives]
     with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as progress:
         for counter in counters:
             task = progress.add_task(counter.objective.name, total=1.0)

@@ -123,7 +123,7 @@ def test_a_gap_in_the_ledger_pages_at_once(tmp_path: Path) -> None:
         [sample] = read_samples(page, reader, eval_ts=at, clean=as_it_is)
     assert sample.value == 2
     assert sample.labels["severity"] == "critical"
-    assert "2 findings" in sample.annotations["summary"]
+    assert "in the last hour: 2" in sample.annotations["summary"]
 
 
 def test_a_bad_half_hour_pages_for_the_agent(lake: Path) -> None:
