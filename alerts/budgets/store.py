@@ -4,9 +4,9 @@ The alert process counts, commands set and read; a day is replaced in one transa
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import RowMapping, delete, inspect, select
@@ -77,13 +77,12 @@ class BudgetStore(AlertStore):
         with self._engine.connect() as connection:
             return {row.day: row.mark for row in connection.execute(select(DAYS))}
 
-    def spending(self, days: Iterable[str] | None = None) -> dict[str, list[Cell]]:
-        """Return what was counted of these days, or of all."""
-        query = select(SPENDING) if days is None else select(SPENDING).where(SPENDING.c.day.in_(list(days)))
+    def spending(self) -> dict[str, list[Cell]]:
+        """Return what was counted, by day."""
         names = list(Cell.__dataclass_fields__)
         found: dict[str, list[Cell]] = {}
         with self._engine.connect() as connection:
-            for row in connection.execute(query.order_by(SPENDING.c.day)).mappings():
+            for row in connection.execute(select(SPENDING).order_by(SPENDING.c.day)).mappings():
                 found.setdefault(row["day"], []).append(Cell(**{name: row[name] for name in names}))
         return found
 
@@ -160,8 +159,3 @@ def _budget(row: RowMapping) -> Budget:
     told = {name: row[name] for name in ("limit", "forecast", "source", "set_by", "set_at")}
     rungs = tuple(cast("list[float]", json.loads(row["rungs"])))
     return Budget(scope=_scope_of(row), period=Period(row["period"]), unit=Unit(row["unit"]), rungs=rungs, **told)
-
-
-def utc_day(moment: datetime) -> str:
-    """Return the UTC day of an aware time as the tables have it."""
-    return moment.astimezone(UTC).date().isoformat()
