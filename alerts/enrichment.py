@@ -101,7 +101,12 @@ def enriched(
         return result
     ask = _Ask(lake=lake, timeout_seconds=timeout_seconds)
     window = min(max(lookback or USUAL_WINDOW, SHORTEST_WINDOW), LONGEST_WINDOW)
-    more = {alert.fingerprint: _annotations(alert, ask, eval_ts, window, clean, external_url) for alert in beginning[:MOST_ALERTS]}
+    more: dict[str, dict[str, str]] = {}
+    for alert in beginning[:MOST_ALERTS]:
+        found = _annotations(alert, ask, eval_ts, window, clean, external_url)
+        if not found:
+            break  # the lake is busy: the others need not wait for it too
+        more[alert.fingerprint] = found
 
     def told(alert: Alert) -> Alert:
         return replace(alert, annotations={**alert.annotations, **more.get(alert.fingerprint, {})})

@@ -177,7 +177,7 @@ def rule_file(count: int, series: int) -> str:
     for group in range(min(GROUPS, count)):
         window = "15m" if group % 2 else "5m"
         since = f"WHERE started_at > $eval_ts - INTERVAL {window[:-1]} MINUTE AND started_at <= $eval_ts"
-        by = f"agent_name || '/' || hash(record_id) % {series} AS series"
+        by = f"'s' || hash(record_id) % {series} AS series"
         rules = [
             RULE.format(number=number, shape=SHAPES[number // GROUPS % len(SHAPES)].format(by=by, since=since))
             for number in range(group, count, GROUPS)
