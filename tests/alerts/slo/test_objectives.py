@@ -1,5 +1,6 @@
 """SLO files: what is found in order, and where each mistake stands."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from alerts.binding import expression_check
 from alerts.errors import RuleFileError
+from alerts.rules import CheckSql
 from alerts.slo.burn import Urgency
 from alerts.slo.objectives import LoadedObjective, is_objective_file, load_objectives
 from alerts.slo.rules import objective_groups
@@ -34,21 +36,26 @@ TOTAL = "SELECT ended_at AS time, agent_name, 1 AS value FROM model_calls;"
 COLUMNS = "returns `time`, `value` and labels"
 
 
-def load(folder: Path, text: str) -> tuple[LoadedObjective, ...]:
+@pytest.fixture(scope="module")
+def check() -> Iterator[CheckSql]:
+    with expression_check() as found:
+        yield found
+
+
+def load(folder: Path, text: str, check: CheckSql | None = None) -> tuple[LoadedObjective, ...]:
     path = folder / "slos.yaml"
     path.write_text(text)
-    with expression_check() as check:
-        return load_objectives([path], check_sql=check)
+    return load_objectives([path], check_sql=check)
 
 
-def problems(folder: Path, text: str) -> list[str]:
+def problems(folder: Path, text: str, check: CheckSql) -> list[str]:
     with pytest.raises(RuleFileError) as refused:
-        load(folder, text)
+        load(folder, text, check)
     return [str(problem).removeprefix(f"{folder}/") for problem in refused.value.problems]
 
 
-def test_a_file_of_sloths_shape(tmp_path: Path) -> None:
-    [slo] = load(tmp_path, FILE)
+def test_a_file_of_sloths_shape(tmp_path: Path, check: CheckSql) -> None:
+    [slo] = load(tmp_path, FILE, check)
     assert (slo.service, slo.name, slo.alertname, slo.budget) == ("support", "fast-answers", "FastAnswersBurnRate", Fraction(1, 1000))
     assert is_objective_file(tmp_path / "slos.yaml")
 
@@ -97,14 +104,14 @@ def test_no_budget_no_ticket(tmp_path: Path) -> None:
         ("FROM model_calls;", "FROM model_calls[{{.window}}]", "there is no {{.window}}"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_with_its_place(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_each_mistake_is_told_with_its_place(tmp_path: Path, check: CheckSql, old: str, new: str, said: str) -> None:
     assert old in FILE
-    found = problems(tmp_path, FILE.replace(old, new))
+    found = problems(tmp_path, FILE.replace(old, new), check)
     assert any(said in problem for problem in found), found
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    found = problems(tmp_path, FILE.replace("99.9", "0").replace("{disable: true}", "{disabled: true}"))
+def test_all_mistakes_are_told_at_once(tmp_path: Path, check: CheckSql) -> None:
+    found = problems(tmp_path, FILE.replace("99.9", "0").replace("{disable: true}", "{disabled: true}"), check)
     assert len(found) == 2
 
 

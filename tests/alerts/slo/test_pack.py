@@ -11,7 +11,7 @@ import alerts
 from alerts.binding import expression_check
 from alerts.rules import LoadedRule
 from alerts.samples import read_samples
-from alerts.slo.counting import Counter
+from alerts.slo.counting import SHARED_HOURS, Counter
 from alerts.slo.counts import Tally
 from alerts.slo.keeping import Forgotten
 from alerts.slo.objectives import LoadedObjective, load_objectives
@@ -46,7 +46,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def tallies(data: Path, name: str) -> Mapping[object, Tally]:
     [slo] = [one for one in load_objectives([PACK]) if one.name == name]
-    counter = Counter(slo, Forgotten(), reach=DAY)
+    counter = Counter(slo, Forgotten(), reach=3 * HOUR, hours_at_once=SHARED_HOURS)
     with Lake.open(data, threads=1, clock=lambda: int(NOW.timestamp() * 1e9)) as reader:
         for _ in counter.steps(reader, NOW, clean=as_it_is, timeout_seconds=60):
             pass
