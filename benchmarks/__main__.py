@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks/results/local"
-PROGRAMS = {"ingest": [], "audit": [], "redaction": [], "quality": [], "alerts": [], "dashboard": ["--spans", "300000"]}
+PROGRAMS = {"ingest": [], "audit": [], "redaction": [], "quality": [], "alerts": [], "budgets": [], "dashboard": ["--spans", "300000"]}
 """Those with a command line of their own that writes JSON, and its options."""
 MEASURED = ("storage", "ledger", "reading", "command")
 """Those that give their measures one by one."""

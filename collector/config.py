@@ -201,6 +201,13 @@ class _Check:
             protocols = {"grpc": receiver.protocols.grpc, "http": receiver.protocols.http}
             for place, message in authenticator_problems(protocols, self._declared["extensions"], service.extensions):
                 self._report(("receivers", identifier, *place), message)
+        self._check_kinds(service)
+        for where, message in forwarding.problems(service, self._components):
+            self._report(where, message)
+        for where, message in budget_endpoint_problems(service, self._components):
+            self._report(where, message)
+
+    def _check_kinds(self, service: ServiceConfig) -> None:
         for _, enabled in self._enabled(service):
             kinds_seen: dict[str, str] = {}
             for identifier in enabled:
@@ -209,11 +216,6 @@ class _Check:
                     continue
                 if kind not in forwarding.MANY and kinds_seen.setdefault(kind, identifier) != identifier:
                     self._report(("service",), f"{kinds_seen[kind]} and {identifier} are both enabled: one {kind} runs in one collector")
-
-        for where, message in forwarding.problems(service, self._components):
-            self._report(where, message)
-        for where, message in budget_endpoint_problems(service, self._components):
-            self._report(where, message)
 
     def _check_declared(self, section: str, identifier: str, path: KeyPath) -> None:
         if identifier not in self._declared[section]:
