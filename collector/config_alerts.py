@@ -56,5 +56,11 @@ DEFAULT_INHIBIT_RULES: Final = (
         target_matchers=('alertname="SecurityEvent"', 'severity="warning"'),
         equal=_AGENT,
     ),
+    # a budget that burns fast burns slowly, too
+    InhibitRuleConfig(
+        source_matchers=('urgency="page"',),
+        target_matchers=('urgency="ticket"',),
+        equal=("service", "slo", "tenant", "environment", "agent_name"),
+    ),
 )
 """The rules of a configuration that names none; `inhibit_rules: []` has none."""

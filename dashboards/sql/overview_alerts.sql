@@ -7,6 +7,7 @@ FROM (
     QUALIFY row_number() OVER (PARTITION BY alertname, fingerprint ORDER BY time DESC) = 1
 )
 WHERE state IN ('firing', 'pending', 'error')
+    AND severity IS DISTINCT FROM 'none' -- a dead-man's switch always fires
 ORDER BY
     CASE state WHEN 'firing' THEN 0 WHEN 'error' THEN 1 ELSE 2 END,
     CASE severity WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END,

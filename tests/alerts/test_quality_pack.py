@@ -147,3 +147,9 @@ def test_rules_that_see_nothing_new_say_nothing_of_agents(reason: str) -> None:
 
 def test_a_full_disk_mutes_nothing() -> None:
     assert not muted(firing("PipelineStale", reason="the disk fills up"), firing("AgentDown", **SUPPORT))
+
+
+def test_the_page_of_an_objective_mutes_its_ticket() -> None:
+    page = firing("AgentAvailability", service="agents", slo="availability", urgency="page", **SUPPORT)
+    assert muted(page, firing("AgentAvailability", "warning", service="agents", slo="availability", urgency="ticket", **SUPPORT))
+    assert not muted(page, firing("AgentLatency", "warning", service="agents", slo="latency", urgency="ticket", **SUPPORT))

@@ -67,3 +67,12 @@ def test_the_tables_are_gone_with_the_round(lake: Lake) -> None:
     with SharedTables(lake).during([Question(text=text, from_ns=START_NS) for text in (BY_TOOL, FAILED)]):
         pass
     assert "old" in lake.query(BY_TOOL)["tool_name"].to_pylist()
+
+
+def test_functions_of_ours_are_there_in_the_first_round(lake: Lake) -> None:
+    texts = ["SELECT normalised_name(tool_name) AS tool FROM tool_calls", "SELECT count(*) AS value FROM tool_calls"]
+    with (
+        Lake.open(lake.data, threads=1) as fresh,
+        SharedTables(fresh).during([Question(text=text, from_ns=START_NS) for text in texts]) as answering,
+    ):
+        assert set(answering.query(texts[0], from_ns=START_NS)["tool"].to_pylist()) == {"tool-0", "tool-1"}
