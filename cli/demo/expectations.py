@@ -24,27 +24,27 @@ class Expectation:
 
 EXPECTATIONS: Final = (
     Expectation(
-        agent="support", alert="UnapprovedSideEffect", state="firing", after_seconds=25, within_seconds=90,
+        agent="support", alert="UnapprovedSideEffect", state="firing", after_seconds=25, within_seconds=180,
         because="every sixth refund, the second among them, is issued without the approval that it needs",
     ),
     Expectation(
-        agent="looping", alert="RunawayAgent", state="firing", after_seconds=15, within_seconds=90,
+        agent="looping", alert="RunawayAgent", state="firing", after_seconds=15, within_seconds=180,
         because="in its first run, and every eighth, it calls the same tool with the same arguments until it runs out of steps",
     ),
     Expectation(
-        agent="failing", alert="HighErrorRate", state="firing", after_seconds=30, within_seconds=120,
+        agent="failing", alert="HighErrorRate", state="firing", after_seconds=30, within_seconds=240,
         because="about four in ten of its model and tool calls fail",
     ),
     Expectation(
-        agent="silent", alert="AgentDown", state="firing", after_seconds=35, within_seconds=120,
+        agent="silent", alert="AgentDown", state="firing", after_seconds=35, within_seconds=240,
         because="it declares a heartbeat every 5 s, beats for 20 s, and ends without a word",
     ),
     Expectation(
-        agent="report", alert="CostSpike", state="firing", after_seconds=30, within_seconds=150,
+        agent="report", alert="CostSpike", state="firing", after_seconds=30, within_seconds=300,
         because="it spends some $30 on a dear model, after 30 days of about $1 a day",
     ),
     Expectation(
-        agent="thorough", alert="AuditWriteLatency", state="firing", after_seconds=70, within_seconds=150, label="/collector",
+        agent="thorough", alert="AuditWriteLatency", state="firing", after_seconds=70, within_seconds=300, label="/collector",
         because="each of its audit records holds 80 kB that were never seen before, which redaction scans before it is acknowledged",
     ),
 )  # fmt: skip

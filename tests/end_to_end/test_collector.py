@@ -229,8 +229,8 @@ def test_the_example_reports_its_events_with_curl_and_metrics_tell_what_came_of_
 
 
 def test_every_metric_is_shown_in_both_formats(running: CollectorProcess) -> None:
-    """But those whose labels appear with the first that is counted, and those of exporters, of which there is none."""
-    labelled = {"auditlake.requests.refused", "auditlake.records.rejected", "auditlake.redaction.withheld"}
+    """But those whose labels appear with the first that is counted, of exporters, of which there is none, and of the first checkpoint."""
+    labelled = {"auditlake.requests.refused", "auditlake.records.rejected", "auditlake.redaction.withheld", "auditlake.checkpoint.age"}
     shown = [one for one in INSTRUMENTS if one.name not in labelled and not one.name.startswith("auditlake.forward.")]
     names = {prometheus_name(one.name, one.unit): one.kind is Kind.COUNTER for one in shown}
     assert names.keys() - metrics(running, open_metrics=True).keys() == set()

@@ -21,6 +21,7 @@ OF_OUR_PROCESSES = (
     "auditlake.anchor.",
     "auditlake.verify.",
     "auditlake.ledger.",
+    "auditlake.recording.",
 )
 METRICS = {name: metric for name, metric in REGISTRY["metrics"].items() if metric["group"] != "self" or name == "auditlake.dropped"}
 NOT_IN_OTEL_YET = {"gen_ai.prompt.version", "gen_ai.evaluation.result"}
