@@ -4,7 +4,7 @@ They also use all cores, as most of the work holds an interpreter's lock. A file
 here: its bytes have been read without harm.
 """
 
-import pickle
+import pickle  # nosec B403 - of our own children alone
 import queue
 import signal
 import subprocess
@@ -109,7 +109,7 @@ class _Worker:
         try:
             pickle.dump(list(group), self._questions)
             self._questions.flush()
-            answer = pickle.load(self._answers)  # noqa: S301 - of our own process
+            answer = pickle.load(self._answers)  # noqa: S301 - of our own process  # nosec B301 - written by our own child
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
             raise self._ended() from None
         if isinstance(answer, str):
@@ -144,7 +144,7 @@ def serve(reader: FileReader, questions: BinaryIO, answers: BinaryIO) -> None:
     """Answer each group with its rows, with `Gone`, or with the name of what went wrong."""
     while True:
         try:
-            group = pickle.load(questions)  # noqa: S301 - of the process that started this one
+            group = pickle.load(questions)  # noqa: S301 - of the process that started this one  # nosec B301 - written by our own parent
         except EOFError:
             return
         try:
