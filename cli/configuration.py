@@ -23,14 +23,19 @@ def load_or_fail(path: Path | None) -> Config:
 
 def load_config(path: Path | None) -> Config:
     """Return the configuration of `path`, else of ./otel-config.yaml, else the built-in one; raises ConfigError with all problems."""
+    config = load_unrouted(path)
+    if path is not None or DEFAULT_CONFIG.exists():
+        from cli.alert_routing import check_routing
+
+        check_routing(config, path or DEFAULT_CONFIG)
+    return config
+
+
+def load_unrouted(path: Path | None = None) -> Config:
+    """The same, for who tells nobody of alerts: whether their routing can be used is not looked at."""
     if path is None and not DEFAULT_CONFIG.exists():
         return parse(DEFAULT, "built-in configuration", os.environ)
-    from cli.alert_routing import check_routing
-
-    file = path or DEFAULT_CONFIG
-    config = load(file, os.environ)
-    check_routing(config, file)
-    return config
+    return load(path or DEFAULT_CONFIG, os.environ)
 
 
 def with_workers(config: Config, workers: int | None) -> Config:

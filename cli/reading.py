@@ -132,11 +132,11 @@ class Reading:
     @cached_property
     def _config(self) -> "Config":
         """The configuration in force; the built-in one stands in for one with errors, which the command has named."""
-        from cli.configuration import load_config
+        from cli.configuration import load_unrouted
         from collector.config import DEFAULT, ConfigError, parse
 
         try:
-            return load_config(None)
+            return load_unrouted()
         except ConfigError:
             return parse(DEFAULT, "built-in configuration", os.environ)
 

@@ -51,11 +51,11 @@ def silence_seconds(option: str | None = None) -> float:
         return timedelta(**{UNITS[unit]: float(number)}).total_seconds()
     if not DEFAULT_CONFIG.exists():
         return ABANDONED_AFTER_SECONDS
-    from cli.configuration import load_config
+    from cli.configuration import load_unrouted
     from collector.config import ConfigError
 
     try:
-        return load_config(None).abandoned_after_seconds
+        return load_unrouted().abandoned_after_seconds
     except ConfigError:
         typer.echo(f"warning: {DEFAULT_CONFIG} has errors, so runs are abandoned after 15m → auditlake validate shows them", err=True)
         return ABANDONED_AFTER_SECONDS
