@@ -1,5 +1,6 @@
 """SIGHUP to a real collector: the policy changes between requests, a broken file changes nothing, and nothing is left over."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -184,23 +185,23 @@ def test_reloads_leave_nothing_behind(running: CollectorProcess) -> None:
     assert process.memory_info().rss < memory + (48 << 20)  # a policy that stayed would be 17 MiB
 
 
-def ended_children(collector: CollectorProcess) -> list[psutil.Process]:
-    """Those that ended and are not reaped yet."""
-    ended = []
-    for child in psutil.Process(collector.process.pid).children(recursive=True):
-        try:
-            if child.status() == psutil.STATUS_ZOMBIE:
-                ended.append(child)
-        except psutil.NoSuchProcess:
-            ended.append(child)
-    return ended
+def staying(collector: CollectorProcess) -> list[psutil.Process]:
+    """The collector's children, when none of them is ending and one of them scans; else none."""
+    children = psutil.Process(collector.process.pid).children(recursive=True)
+    commands = []
+    for child in children:
+        with contextlib.suppress(psutil.Error):  # it ended just now
+            commands.append(child.cmdline())  # of one that is ending there is none
+    whole = len(commands) == len(children) and all(commands)
+    return children if whole and sum("redaction.scanner" in " ".join(command) for command in commands) == 1 else []
 
 
 def test_a_terminal_that_goes_ends_no_child_of_its_own(running: CollectorProcess) -> None:
     """The signal reaches the whole process group; who reloads or stops is the collector."""
-    wait_until(lambda: len(running.scanners()) == 1 and not ended_children(running))  # of the reloads before
+    wait_until(lambda: bool(staying(running)))  # those of the reloads before are gone
     process = psutil.Process(running.process.pid)
-    children = process.children(recursive=True)
+    children = staying(running)
+    assert children
     for child in children:
         child.send_signal(signal.SIGHUP)
     assert running.post("traces", span("afterwards")).status_code == 200
