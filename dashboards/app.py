@@ -13,9 +13,9 @@ from pathlib import Path
 import streamlit as st
 
 from dashboards import reads, units, visits
+from dashboards.panels import remedied
 from dashboards.views import overview, run, runs
 from dashboards.views.context import Context
-from storage.errors import StorageError
 from storage.lake import ABANDONED_AFTER_SECONDS
 
 _PAGES: tuple[tuple[str, str, str, Callable[[Context], None]], ...] = (
@@ -73,15 +73,9 @@ def _named(show: Callable[[], None], name: str) -> Callable[[], None]:
 
 
 def _guarded(show: Callable[[Context], None], context: Context) -> None:
-    """A lake that is not there or cannot be read is an answer with a remedy, not a stack of frames."""
-    try:
+    with remedied():
         _left_out(context)
         show(context)
-    except StorageError as error:
-        st.error(f"Could not {error.attempted}.", icon=":material/database_off:")
-        st.code(error.subject, language=None)
-        st.info(f"What to do: {error.hint}.", icon=":material/lightbulb:")
-        st.button("Try again", icon=":material/refresh:")
 
 
 def _left_out(context: Context) -> None:

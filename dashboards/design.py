@@ -79,11 +79,6 @@ def kind_look(kind: str | None) -> Look:
     return KINDS.get(kind or "other", KINDS["other"])
 
 
-def status_look(status: str | None) -> Look:
-    """The look of a run's or step's status; unknown ones look unset."""
-    return STATUSES.get(status or "unset", STATUSES["unset"])
-
-
 def theme_flags() -> list[str]:
     """The streamlit options that set both themes, as `--theme.x=y` arguments (streamlit has no other way without a folder of its own)."""
     flags = [f"--theme.{key}={value}" for key, value in _BOTH.items()]

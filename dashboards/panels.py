@@ -14,6 +14,7 @@ import streamlit as st
 from dashboards import visits
 from dashboards.design import Theme
 from dashboards.reads import Answer
+from storage.errors import StorageError
 
 
 @contextmanager
@@ -77,6 +78,21 @@ def empty(what: str, send: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(":material/inbox:", width="content")
         st.markdown(f"{what}  \n:gray[{send}]")
+
+
+@contextmanager
+def remedied() -> Iterator[None]:
+    """A lake that is not there or cannot be read is an answer with a remedy, not a stack of frames.
+
+    Stands around a page, and again around what of it is drawn anew by itself: Streamlit keeps the errors of that from the page.
+    """
+    try:
+        yield
+    except StorageError as error:
+        st.error(f"Could not {error.attempted}.", icon=":material/database_off:")
+        st.code(error.subject, language=None)
+        st.info(f"What to do: {error.hint}.", icon=":material/lightbulb:")
+        st.button("Try again", icon=":material/refresh:")
 
 
 def escape(text: object) -> str:

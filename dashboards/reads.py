@@ -4,7 +4,8 @@ The version is looked at every few seconds at most (`LOOK_SECONDS`), so that a b
 every click read everything again; the pages say as of when they are. Values reach SQL as parameters only; the SQL is in `dashboards/sql/`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -22,7 +23,10 @@ from storage.runs import reconstruct
 
 LOOK_SECONDS: Final = 5
 KEEP_SECONDS: Final = 300
+PATIENCE: Final = 4
+"""A page that refreshes by itself asks again after so many times as long as its answers took: it takes a fifth of the time at most."""
 OPTIONS_SECONDS: Final = 60
+SESSION_DAYS: Final = 7
 MARGIN: Final = timedelta(hours=1)
 """Files are chosen from this long before a window, so that runs which began shortly before it are seen whole."""
 
@@ -64,17 +68,62 @@ def version(data: str) -> int:
     return lake(data).version
 
 
-def ask(data: str, name: str, *, from_time: datetime | None = None, to_time: datetime | None = None, **params: Any) -> Answer:
-    """The answer to `dashboards/sql/<name>.sql`; `from_time` and `to_time` (naive UTC) only choose which files are opened."""
+@contextmanager
+def steady(data: str, page: str, clock: Callable[[], int]) -> Iterator[tuple[int, int]]:
+    """Yield the version of the lake and the time (unix ns) that a page of many answers shows, for all sessions that have it open.
+
+    They are those of now, or those of last time until `PATIENCE` times as long has passed as it took to answer all of it then. Answers
+    are asked for within the body.
+    """
+    now, kept = clock(), _steady()
+    if (last := kept.get((data, page))) is not None and last.now_ns <= now < last.until_ns:
+        yield last.version, last.now_ns
+        return
+    seen = version(data)
+    kept[data, page] = _Steady(version=seen, now_ns=now, until_ns=now + KEEP_SECONDS * 1_000_000_000)  # while it is answered
+    try:
+        yield seen, now
+    finally:
+        took = clock() - now
+        kept[data, page] = _Steady(version=seen, now_ns=now, until_ns=now + (1 + PATIENCE) * took)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steady:
+    version: int
+    now_ns: int
+    until_ns: int
+
+
+@st.cache_resource(show_spinner=False)
+def _steady() -> dict[tuple[str, str], _Steady]:
+    """By data directory and page, for all sessions."""
+    return {}
+
+
+def ask(
+    data: str,
+    name: str,
+    *,
+    from_time: datetime | None = None,
+    to_time: datetime | None = None,
+    seen: int | None = None,
+    **params: Any,
+) -> Answer:
+    """The answer to `dashboards/sql/<name>.sql`; `from_time` and `to_time` (naive UTC) only choose which files are opened.
+
+    `seen` is the version of the lake whose answer will do; None: the newest.
+    """
     sql = text(name)
     start = None if from_time is None else nanoseconds(from_time - MARGIN)
     end = None if to_time is None else nanoseconds(to_time)
-    return Answer(rows=_rows(data, version(data), sql, params, start, end), sql=sql, params=params)
+    found = _rows(data, version(data) if seen is None else seen, sql, params, start, end)
+    return Answer(rows=found, sql=sql, params=params)
 
 
-def in_window(data: str, name: str, window: Window, **params: Any) -> Answer:
+def in_window(data: str, name: str, window: Window, *, seen: int | None = None, **params: Any) -> Answer:
     """`ask` with the window's start."""
-    return ask(data, name, from_time=params.get("previous", window.start), start=window.start, **params)
+    return ask(data, name, from_time=params.get("previous", window.start), seen=seen, start=window.start, **params)
 
 
 def runs_page(data: str, window: Window, filters: Mapping[str, Any], **paging: Any) -> Answer:
@@ -96,9 +145,12 @@ def filter_options(data: str, start: datetime) -> dict[str, list[str]]:
 
 
 def related_runs(data: str, run: Mapping[str, Any]) -> Answer:
-    """The other runs of a run's session and tenant, the newest twenty."""
-    ids = [row["run_id"] for row in ask(data, "session_runs", session_id=run["session_id"], tenant=run.get("tenant")).rows]
-    return ask(data, "run_related", run_ids=sorted(other for other in ids if other != run["run_id"]))
+    """The other runs of a run's session and tenant that were under way within `SESSION_DAYS` of it, the newest twenty."""
+    reach = timedelta(days=SESSION_DAYS)
+    near = {"from_time": run["started_at"] - reach, "to_time": (run["ended_at"] or run["last_at"]) + reach}
+    found = ask(data, "session_runs", **near, session_id=run["session_id"], tenant=run.get("tenant"))
+    others = sorted({row["run_id"] for row in found.rows} - {run["run_id"]})
+    return ask(data, "run_related", **near, run_ids=others)
 
 
 def run(data: str, run_id: str) -> dict[str, Any] | None:

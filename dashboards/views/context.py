@@ -12,11 +12,15 @@ from dashboards.window import Window, from_seconds, window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The data directory as text (it is part of cache keys), a clock in unix ns, and the pages by their address."""
+    """The data directory as text (it is part of cache keys), a clock in unix ns, and the pages by their address.
+
+    `version` is that of the lake which the page shows; None: the newest.
+    """
 
     data: str
     clock: Callable[[], int]
     links: Mapping[str, st.Page]
+    version: int | None = None
 
     @property
     def now(self) -> datetime:

@@ -1,16 +1,17 @@
 """Overview: is anything wrong now? A verdict, tiles that lead to what they count, and the trends behind them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboards import health, visits
-from dashboards.panels import escape
+from dashboards import health, reads, visits
+from dashboards.panels import escape, remedied
 from dashboards.views import overview_data
 from dashboards.views import overview_panels as panels
 from dashboards.views.context import Context, as_of
 from dashboards.views.overview_data import Overview, load
-from dashboards.window import DEFAULT, RANGES
+from dashboards.window import DEFAULT, RANGES, Window
 
 LOADING_HEIGHT = 600
 REFRESH_SECONDS = {"15m": 5, "1h": 10, "6h": 15, "24h": 15, "7d": 60, "30d": 60}
@@ -21,21 +22,21 @@ def page(context: Context) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Overview", width="content", anchor=False)
         with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="right"):
-            live = st.toggle(
-                "Live", value=True, key="live", help="Refresh by itself: every 5 to 60 seconds, by the time range", bind="query-params"
-            )
+            said = "Refresh by itself: every 5 to 60 seconds, by the time range; less often where answers take long"
+            live = st.toggle("Live", value=True, key="live", help=said, bind="query-params")
             name = st.segmented_control("Time range", list(RANGES), default=DEFAULT, required=True, key="range", bind="query-params")
     st.fragment(_body, run_every=REFRESH_SECONDS[context.window(name).name] if live else None)(context, name)
 
 
 def _body(context: Context, name: str | None) -> None:
+    shown = f"overview {context.window(name).name}"
+    with remedied(), reads.steady(context.data, shown, context.clock) as (version, now_ns):
+        _drawn(replace(context, clock=lambda: now_ns, version=version), name)
+
+
+def _drawn(context: Context, name: str | None) -> None:
     window = context.window(name)
-    waiting = st.empty()
-    if "overview_seen" not in st.session_state:
-        waiting.skeleton(height=LOADING_HEIGHT)
-    seen = load(context, window)
-    st.session_state["overview_seen"] = True
-    waiting.empty()
+    seen = _loaded(context, window)
     answers = (seen.runs, seen.freshness, seen.ingest, seen.audit, seen.agents, seen.alerts)
     visits.saw("overview", rows=sum(len(answer.rows) for answer in answers), filters={"range": window.name})
     if seen.nothing:
@@ -43,16 +44,25 @@ def _body(context: Context, name: str | None) -> None:
         return
     _verdict(context, seen)
     panels.tiles(context, seen)
+    _side_by_side(lambda: panels.outcomes(seen), lambda: panels.latency(context, seen))
+    _side_by_side(lambda: panels.alerts(seen), lambda: panels.agents(context, seen))
     spend = overview_data.cost(context, window)
-    for left, right in (
-        (lambda: panels.outcomes(seen), lambda: panels.latency(context, seen)),
-        (lambda: panels.alerts(seen), lambda: panels.agents(context, seen)),
-        (lambda: panels.cost(spend, seen, "agent"), lambda: panels.cost(spend, seen, "model")),
-        (lambda: panels.ingest(seen), lambda: panels.audit_writes(seen)),
-    ):
-        _side_by_side(left, right)
+    _side_by_side(lambda: panels.cost(spend, seen, "agent"), lambda: panels.cost(spend, seen, "model"))
+    _side_by_side(lambda: panels.ingest(seen), lambda: panels.audit_writes(seen))
     panels.redactions(overview_data.redactions(context, window), seen)
     as_of(context)
+
+
+def _loaded(context: Context, window: Window) -> Overview:
+    waiting = st.empty()
+    if "overview_seen" not in st.session_state:
+        waiting.skeleton(height=LOADING_HEIGHT)
+    try:
+        seen = load(context, window)
+    finally:
+        waiting.empty()
+    st.session_state["overview_seen"] = True
+    return seen
 
 
 def _side_by_side(*panels_of_row: Callable[[], None]) -> None:

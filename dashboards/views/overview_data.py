@@ -47,32 +47,33 @@ class Overview:
 
 def load(context: Context, window: Window) -> Overview:
     """What the verdict and the tiles need; the panels below ask for the rest. What was answered for a version is not asked again."""
-    data, bucket = context.data, {"bucket_seconds": window.bucket_seconds}
+    data, seen, bucket = context.data, context.version, {"bucket_seconds": window.bucket_seconds}
     tick = from_seconds(context.clock() // 10_000_000_000 * 10)  # ages are judged every ten seconds
     hour = from_seconds(context.clock() // 3_600_000_000_000 * 3600)
     agents_since, alerts_since = min(window.start, hour - timedelta(days=1)), hour - timedelta(days=ALERT_DAYS)
     recent = tick - timedelta(seconds=RECENT_SECONDS)
     return Overview(
         window=window,
-        runs=reads.in_window(data, "overview_runs", window, previous=window.previous, **bucket),
-        freshness=reads.in_window(data, "overview_freshness", window, recent=recent, recent_seconds=RECENT_SECONDS),
-        ingest=reads.in_window(data, "overview_ingest", window, **bucket),
-        audit=reads.in_window(data, "overview_audit", window, write_class="audit", **bucket),
-        agents=reads.ask(data, "overview_agents", from_time=agents_since, start=agents_since, now=tick),
-        alerts=reads.ask(data, "overview_alerts", from_time=alerts_since, start=alerts_since),
+        runs=reads.in_window(data, "overview_runs", window, seen=seen, previous=window.previous, **bucket),
+        freshness=reads.in_window(data, "overview_freshness", window, seen=seen, recent=recent, recent_seconds=RECENT_SECONDS),
+        ingest=reads.in_window(data, "overview_ingest", window, seen=seen, **bucket),
+        audit=reads.in_window(data, "overview_audit", window, seen=seen, write_class="audit", **bucket),
+        agents=reads.ask(data, "overview_agents", from_time=agents_since, seen=seen, start=agents_since, now=tick),
+        alerts=reads.ask(data, "overview_alerts", from_time=alerts_since, seen=seen, start=alerts_since),
     )
 
 
 def calls(context: Context, window: Window, kind: str) -> Answer:
     """Latency of the steps of one kind."""
-    return reads.in_window(context.data, "overview_latency_steps", window, kind=kind, bucket_seconds=window.bucket_seconds)
+    bucket = window.bucket_seconds
+    return reads.in_window(context.data, "overview_latency_steps", window, seen=context.version, kind=kind, bucket_seconds=bucket)
 
 
 def cost(context: Context, window: Window) -> Answer:
     """Spend by agent and by model."""
-    return reads.in_window(context.data, "overview_cost", window)
+    return reads.in_window(context.data, "overview_cost", window, seen=context.version)
 
 
 def redactions(context: Context, window: Window) -> Answer:
     """Findings by entity and agent."""
-    return reads.in_window(context.data, "overview_redactions", window)
+    return reads.in_window(context.data, "overview_redactions", window, seen=context.version)

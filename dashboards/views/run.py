@@ -7,7 +7,8 @@ import streamlit as st
 
 from dashboards import reads, units, verdict, visits, waterfall
 from dashboards.design import BADGES, SIGNS, kind_look
-from dashboards.panels import empty, escape, panel
+from dashboards.panels import empty, escape, panel, remedied
+from dashboards.reads import SESSION_DAYS
 from dashboards.views import run_evidence, run_workbench
 from dashboards.views.context import Context, as_of, local_zone
 
@@ -26,8 +27,10 @@ def page(context: Context) -> None:
     with waiting.container():
         st.title("Run", anchor=False)
         st.skeleton(height=LOADING_HEIGHT)
-    found = reads.run(context.data, run_id) if len(run_id) <= ID_LENGTH else None
-    waiting.empty()
+    try:
+        found = reads.run(context.data, run_id) if len(run_id) <= ID_LENGTH else None
+    finally:
+        waiting.empty()
     if found is None:
         visits.saw("run", resource=run_id[:ID_LENGTH], rows=0, found=False)
         _unknown(run_id)
@@ -39,6 +42,11 @@ def page(context: Context) -> None:
 
 
 def _body(context: Context, run_id: str) -> None:
+    with remedied():
+        _explained(context, run_id)
+
+
+def _explained(context: Context, run_id: str) -> None:
     found = reads.run(context.data, run_id)
     if found is None:
         _unknown(run_id)
@@ -121,13 +129,12 @@ def _related(context: Context, found: dict[str, Any]) -> None:
         if not run.get("session_id"):
             empty("This run names no session.", "Send gen_ai.conversation.id or session.id to group the runs of a conversation.")
             return
-        answer = reads.ask(
-            context.data, "run_related", from_time=None, session_id=run["session_id"], tenant=run.get("tenant"), run_id=run["run_id"]
-        )
+        answer = reads.related_runs(context.data, run)
         visits.saw("run", resource=str(run["run_id"]), rows=len(answer.rows), filters={"session": run["session_id"]}, part="session")
         with panel("Other runs of the session", answer, key="related"):
             if not answer.rows:
-                empty("It is the only run of its session.", "Runs with the same session id and tenant are listed here.")
+                said = f"No other run of its session was under way within {SESSION_DAYS} days of it."
+                empty(said, "Runs with the same session id and tenant are listed here.")
             for row in answer.rows:
                 _link(context, row)
             if len(answer.rows) == 20:

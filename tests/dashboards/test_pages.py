@@ -170,3 +170,13 @@ def test_an_unknown_step_is_said_and_another_shown(full_lake: Path) -> None:
 def test_the_run_page_without_a_run_offers_the_latest(full_lake: Path, empty_lake: Path) -> None:
     assert "Latest runs" in said(show("run", full_lake))
     assert "No runs in the last 24 hours" in said(show("run", empty_lake))
+
+
+def test_the_other_runs_of_the_session_are_listed_when_they_are_asked_for(full_lake: Path) -> None:
+    app = AppTest.from_function(_page, default_timeout=SECONDS, kwargs={"name": "run", "data": str(full_lake)})
+    app.query_params["run"] = fixture_lake.RUN_SUPPORT
+    app.session_state["session"] = True
+    app.run()
+    assert not app.exception, app.exception
+    assert not app.error
+    assert [link.label for link in app.get("page_link") if "support" in link.label]
