@@ -31,7 +31,7 @@ def alerts(directory: Path, now_ns: int, *, configured: bool) -> Iterator[Check]
     try:
         store = AlertStore.open(directory, read_only=True)
     except AlertsError as error:
-        yield Check(check="alerts", state="failed", finding=str(error))
+        yield Check(check="alerts", state="failed", finding=str(error), remedy=error.hint)
         return
     try:
         rules = store.rules()
@@ -40,6 +40,57 @@ def alerts(directory: Path, now_ns: int, *, configured: bool) -> Iterator[Check]
         yield from _deliveries(store)
     finally:
         store.close()
+
+
+def budgets(directory: Path, endpoint: str, *, encrypted: bool) -> Iterator[Check]:
+    """Whether agents are answered before they spend, where there are budgets and the scheduler runs. `endpoint` is empty: nobody is to ask.
+
+    Of an `encrypted` endpoint it is only seen that something listens.
+    """
+    from alerts.scheduler import LEASE_FILE
+    from storage.durable import held_here
+
+    if not endpoint or not held_here([directory / LEASE_FILE]) or not (number := _number_of_budgets(directory)):
+        return
+    state, said = _answers(endpoint, encrypted=encrypted)
+    remedy = "its log says why; when another process has the port, choose another `budget_endpoint`" if state == "failed" else ""
+    yield Check(check="budgets", state=state, finding=f"{number} set; {said} at {endpoint}", remedy=remedy)
+
+
+def _number_of_budgets(directory: Path) -> int:
+    from alerts.budgets.store import BudgetStore
+    from alerts.errors import AlertsError
+
+    try:
+        store = BudgetStore.open(directory, read_only=True)
+    except AlertsError:  # `alerts` says so
+        return 0
+    try:
+        return 0 if store.is_empty() else len(store.budgets())
+    finally:
+        store.close()
+
+
+def _answers(endpoint: str, *, encrypted: bool) -> tuple[str, str]:
+    """Return the state of the endpoint, and what was found at it."""
+    import httpx
+
+    from cli.commands.dashboard import url
+    from cli.commands.validate import is_free
+    from collector.config_fields import host_port
+
+    host, port = host_port(endpoint)
+    if is_free(host, port):
+        return "failed", "the alert process runs, and nobody answers agents that ask"
+    if encrypted:
+        return "ok", "something listens"
+    try:
+        answer = httpx.get(f"{url(host, port)}/ready", timeout=2, trust_env=False)
+    except httpx.HTTPError:
+        return "failed", "something else than the alert process listens"
+    if answer.headers.get("content-type") not in {"application/json", "application/problem+json"}:
+        return "failed", "something else than the alert process listens"
+    return "ok", "agents are answered" if answer.status_code == httpx.codes.OK else "what was spent is being counted"
 
 
 def _errors(rules: Sequence["RuleStatus"]) -> Iterator[Check]:

@@ -20,6 +20,13 @@ FREE_BYTES: Final = 1 << 30
 FREE_SHARE: Final = 0.05
 BACKLOG_SECONDS: Final = 60
 LAG_SECONDS: Final = 30
+PORTS: Final = {
+    "receivers.otlp.protocols.grpc.endpoint": "gRPC",
+    "receivers.otlp.protocols.http.endpoint": "HTTP",
+    "extensions.health_check.endpoint": "health",
+    "extensions.dashboard.endpoint": "dashboard",
+    "extensions.alerts.budget_endpoint": "budgets",
+}
 MARKS: Final = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
@@ -45,7 +52,7 @@ def doctor(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Check the installation and the lake; exit with 1 when something is wrong."""
-    from cli.alert_checks import alerts
+    from cli.alert_checks import alerts, budgets
     from cli.configuration import load_or_fail
     from cli.ledger_checks import anchors, verification
 
@@ -53,6 +60,7 @@ def doctor(
     directory = data or loaded.parquet.path
     checks = [*installation(), *redaction(loaded), *disk(directory), *ports(loaded), *lake(directory, deep=deep, now_ns=time.time_ns())]
     checks += [*alerts(directory, time.time_ns(), configured=loaded.alerts is not None)]
+    checks += [*budgets(directory, loaded.alerts.budget_endpoint, encrypted=_is_encrypted(loaded))] if loaded.alerts is not None else []
     checks += [*forwarding(directory), *verification(directory, time.time_ns()), *anchors(directory)]
     rows = [{"check": f"{MARKS[check.state]} {check.check}", "finding": check.finding, "remedy": check.remedy} for check in checks]
     if output is OutputFormat.table:
@@ -119,18 +127,13 @@ def disk(directory: Path) -> Iterator[Check]:
 
 def ports(config: "Config") -> Iterator[Check]:
     """Whether the configured ports are free, or ours."""
-    from cli.commands.validate import is_free
+    from cli.commands.validate import endpoints, is_free
     from collector.config import host_port
 
-    endpoints = {
-        "gRPC": config.otlp.grpc.endpoint if config.otlp.grpc else None,
-        "HTTP": config.otlp.http.endpoint if config.otlp.http else None,
-        "health": config.health_check.endpoint if config.health_check else None,
-        "dashboard": config.dashboard.endpoint if config.dashboard else None,
-    }
-    taken = {name: endpoint for name, endpoint in endpoints.items() if endpoint is not None and not is_free(*host_port(endpoint))}
-    running = "health" in taken and _answers(taken["health"])
-    finding = ", ".join(f"{name} {endpoint} in use" for name, endpoint in taken.items()) or "all configured ports are free"
+    taken = {key: endpoint for key, endpoint in endpoints(config).items() if not is_free(*host_port(endpoint))}
+    health = taken.get("extensions.health_check.endpoint")
+    running = health is not None and _answers(health)
+    finding = ", ".join(f"{PORTS[key]} {endpoint} in use" for key, endpoint in taken.items()) or "all configured ports are free"
     if running:
         yield Check(check="ports", finding=f"a collector runs: {finding}")
     elif taken:
@@ -237,6 +240,15 @@ def _answers(endpoint: str) -> bool:
         return "application/json" in httpx.get(f"http://{endpoint}/", timeout=2, trust_env=False).headers.get("content-type", "")
     except httpx.HTTPError:
         return False
+
+
+def _is_encrypted(config: "Config") -> bool:
+    """Whether budgets are asked for over TLS: with the certificates of the protocol whose credentials they have."""
+    from collector.config_budgets import guard
+
+    wanted = guard(config.otlp)
+    protocol = None if wanted is None else getattr(config.otlp, wanted)
+    return protocol is not None and protocol.tls is not None
 
 
 def _modified_ns(path: Path) -> int:

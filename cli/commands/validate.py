@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import EXIT_USAGE, fail
+from cli.options import DEFAULT_CONFIG, EXIT_USAGE, fail
 
 if TYPE_CHECKING:
     from collector.config import Config
@@ -36,7 +36,7 @@ def validate(
         *_data_problems(loaded),
         *_rule_problems(rule_files(loaded, config), slo_files(loaded, config)),
         *_budget_problems(budget_files(loaded, config)),
-        *_receiver_problems(loaded),
+        *_receiver_problems(loaded, config),
         *(_port_problems(loaded) if ports else []),
     ]
     for warning in (*loaded.warnings, *warnings, *dated):
@@ -109,25 +109,33 @@ def _budget_problems(files: list[Path]) -> list[str]:
     return []
 
 
-def _receiver_problems(config: "Config") -> list[str]:
+def _receiver_problems(config: "Config", path: Path | None) -> list[str]:
     from cli.alert_receivers import receiver_problems
+    from cli.alert_routing import located
 
-    return [] if config.alerts is None else receiver_problems(config.alerts)
+    found = [] if config.alerts is None else receiver_problems(config.alerts)
+    file = path or DEFAULT_CONFIG
+    return [f"{file}: {problem}" for problem in located(found, file)] if found else []  # what is built in has no receivers
+
+
+def endpoints(config: "Config") -> dict[str, str]:
+    """Return configuration key → host:port of everything that `auditlake up` listens on."""
+    grpc, http, health, pages, alerts = config.otlp.grpc, config.otlp.http, config.health_check, config.dashboard, config.alerts
+    found = {
+        "receivers.otlp.protocols.grpc.endpoint": grpc.endpoint if grpc else None,
+        "receivers.otlp.protocols.http.endpoint": http.endpoint if http else None,
+        "extensions.health_check.endpoint": health.endpoint if health else None,
+        "extensions.dashboard.endpoint": pages.endpoint if pages else None,
+        "extensions.alerts.budget_endpoint": alerts.budget_endpoint if alerts else None,
+    }
+    return {key: endpoint for key, endpoint in found.items() if endpoint}
 
 
 def _port_problems(config: "Config") -> list[str]:
     from collector.config import host_port
 
-    endpoints = {
-        "receivers.otlp.protocols.grpc.endpoint": config.otlp.grpc.endpoint if config.otlp.grpc else None,
-        "receivers.otlp.protocols.http.endpoint": config.otlp.http.endpoint if config.otlp.http else None,
-        "extensions.health_check.endpoint": config.health_check.endpoint if config.health_check else None,
-        "extensions.dashboard.endpoint": config.dashboard.endpoint if config.dashboard else None,
-    }
     problems = []
-    for key, endpoint in endpoints.items():
-        if endpoint is None:
-            continue
+    for key, endpoint in endpoints(config).items():
         host, port = host_port(endpoint)
         if port and not is_free(host, port):
             problems.append(f"{key}: {endpoint} is in use: stop what listens there, or choose another port (--no-ports skips this check)")

@@ -1,15 +1,26 @@
-"""`auditlake doctor` finds a scheduler that is dead, stuck or late, and notifications that reach nobody."""
+"""`auditlake doctor` finds a scheduler that is dead, stuck or late, notifications that reach nobody, and budgets without an answer."""
 
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
+from alerts.budgets.answers import Answers
+from alerts.budgets.model import Budget, Kind, Period, Scope, Unit
+from alerts.budgets.standing import Ledger
+from alerts.budgets.store import BudgetStore
 from alerts.outbox import Message
 from alerts.scheduler import LEASE_FILE
-from cli.alert_checks import alerts
+from cli.alert_checks import alerts, budgets
+from cli.budget_endpoint import budget_endpoint
+from cli.commands.doctor import ports
+from cli.commands.validate import endpoints
+from collector.config import DEFAULT, parse
 from storage.durable import FileLock
 from tests.alerts.fakes import START, Process
 
@@ -103,3 +114,75 @@ def test_notifications_that_reach_nobody_are_counted(host: Host) -> None:
     store.close()
     found = host.runs("collector", "scheduler").said(START)
     assert found[1:] == [("warning", "1 were given up"), ("warning", "1 wait for a receiver that does not take them")]
+
+
+class Foreign(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+BUILT_IN = parse(DEFAULT, "built-in configuration", {})
+
+
+@pytest.fixture
+def limited(host: Host) -> Host:
+    """A host whose lake has one budget, and whose alert process runs."""
+    store = BudgetStore.open(host.data)
+    store.set(Budget(scope=Scope(kind=Kind.AGENT, subject="support"), period=Period.MONTH, unit=Unit.USD, limit=100))
+    store.close()
+    return host.runs("scheduler")
+
+
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """An endpoint where a web server listens that is none of ours."""
+    with HTTPServer(("127.0.0.1", 0), Foreign) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def asked(host: Host, endpoint: str, *, encrypted: bool = False) -> list[tuple[str, str]]:
+    return [(check.state, check.finding) for check in budgets(host.data, endpoint, encrypted=encrypted)]
+
+
+@pytest.mark.parametrize(
+    ("known", "said"), [(Answers((), Ledger(), as_of=START), "agents are answered"), (None, "what was spent is being counted")]
+)
+def test_budgets_that_are_answered_are_fine(limited: Host, known: Answers | None, said: str) -> None:
+    with budget_endpoint(BUILT_IN, "127.0.0.1:0", lambda name: (name,), lambda: known) as port:
+        assert asked(limited, f"127.0.0.1:{port}") == [("ok", f"1 set; {said} at 127.0.0.1:{port}")]
+
+
+def test_budgets_that_nobody_answers_for_are_a_failure(limited: Host, taken: str) -> None:
+    assert asked(limited, taken) == [("failed", f"1 set; something else than the alert process listens at {taken}")]
+    assert asked(limited, taken, encrypted=True) == [("ok", f"1 set; something listens at {taken}")]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{free.getsockname()[1]}"
+    assert asked(limited, endpoint) == [("failed", f"1 set; the alert process runs, and nobody answers agents that ask at {endpoint}")]
+
+
+def test_without_budgets_a_scheduler_or_an_endpoint_nobody_has_to_answer(host: Host, tmp_path: Path, taken: str) -> None:
+    BudgetStore.open(host.data).close()
+    assert asked(host.runs("scheduler"), taken) == []
+    assert asked(host, "") == []
+    assert asked(Host(tmp_path / "another", ExitStack()), taken) == []
+
+
+def test_the_ports_that_are_looked_at_are_all_that_is_listened_on(taken: str) -> None:
+    environment = {f"AUDITLAKE_{name}_ENDPOINT": "127.0.0.1:0" for name in ("GRPC", "HTTP", "HEALTH", "DASHBOARD")}
+    config = parse(
+        DEFAULT.replace("\n    interval:", f"\n    budget_endpoint: {taken}\n    interval:"), "built-in configuration", environment
+    )
+    assert list(endpoints(config)) == [
+        "receivers.otlp.protocols.grpc.endpoint",
+        "receivers.otlp.protocols.http.endpoint",
+        "extensions.health_check.endpoint",
+        "extensions.dashboard.endpoint",
+        "extensions.alerts.budget_endpoint",
+    ]
+    (found,) = ports(config)
+    assert (found.state, found.finding) == ("warning", f"budgets {taken} in use, and no collector answers")
