@@ -1,7 +1,7 @@
 """`make bench`: every benchmark one after the other, tables on the terminal, one JSON file in benchmarks/results/local.
 
-`python -m benchmarks [NAME …]` runs some of them: ingest, audit, storage, ledger, reading, redaction, quality,
-alerts, dashboard. Nothing else should use the machine;
+`python -m benchmarks [NAME …]` runs some of them: ingest, audit, redaction, quality, alerts, budgets,
+dashboard, storage, ledger, reading, command. Nothing else should use the machine;
 these are measurements of one run, so compare ratios, and repeat before believing a difference.
 """
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +171,21 @@ def _command_sections(group: Any, prefix: str) -> Iterator[str]:
             yield from _command_sections(command, f"{prefix} {name}")
             continue
         yield f"\n## `{prefix} {name}`\n\n{(command.help or '').strip()}\n\n| argument or option | meaning |\n|---|---|\n"
-        for parameter in command.params:
-            if parameter.name == "help" or getattr(parameter, "hidden", False):
-                continue
-            words = ", ".join([*parameter.opts, *parameter.secondary_opts]) if parameter.param_type_name == "option" else parameter.metavar
-            yield f"| `{words or parameter.name}` | {(getattr(parameter, 'help', '') or '').strip()} |\n".replace("[FILE]|", "[FILE]\\|")
+        yield from (_parameter_row(each) for each in command.params if each.name != "help" and not getattr(each, "hidden", False))
+
+
+def _parameter_row(parameter: Any) -> str:
+    """One parameter: how it is written, what it means, and what it is when it is left out, where the meaning does not say so."""
+    is_option, metavar = parameter.param_type_name == "option", parameter.metavar or ""
+    words = f"{', '.join([*parameter.opts, *parameter.secondary_opts])} {metavar}".strip() if is_option else metavar or parameter.name
+    meaning = (getattr(parameter, "help", "") or "").strip()
+    default = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
+    if is_option and parameter.required:
+        meaning += " Required."
+    elif isinstance(default, str | int | float) and not isinstance(default, bool) and "efault" not in meaning:
+        meaning += f" Default: `{default}`."
+    cells = (f"`{words}`", meaning)
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |\n"
 
 
 def credentials_page() -> str:

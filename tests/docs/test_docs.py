@@ -1,7 +1,9 @@
 """Docs are tested: generated pages are current, everything that users can name is documented, links lead somewhere."""
 
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -85,3 +87,52 @@ def test_make_help_lists_every_command_that_the_docs_use() -> None:
     used = {word for page in PAGES for word in re.findall(r"`make ([a-z]+)", page.read_text())}
     assert {"demo", "run", "test", "lint", "bench", "docs", "help", "clean"} <= targets
     assert used - targets - {"soak"} == set()
+
+
+@cache
+def _application() -> Any:
+    import typer
+
+    from cli.main import application
+
+    return typer.main.get_command(application())
+
+
+def _options(line: str) -> tuple[str, set[str]]:
+    """Return the command that a line calls, and the options that the line gives it which it does not have."""
+    command, name = _application(), "auditlake"
+    words = re.split(r"\s(?:#|\||>|&|;|→)", line)[0].replace("[", " ").replace("]", " ").split()[1:]
+    while words and (known := getattr(command, "commands", {})) and words[0] in known:
+        name, command = f"{name} {words[0]}", known[words.pop(0)]
+    options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)} | {"--help", "-h"}
+    given = {each for word in words for each in re.findall(r"^--?[a-z][a-z-]*", word)}
+    return name, given - options
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_option_in_the_docs_exists(page: Path) -> None:
+    """Of every `auditlake …` in code, whether it stands in a block or in a sentence."""
+    text = page.read_text()
+    blocks = "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL))
+    lines = re.findall(r"^(?:\$ )?(auditlake .*)$", blocks, re.MULTILINE) + re.findall(r"`(auditlake [^`\n]+)`", text)
+    assert [found for line in lines if (found := _options(line))[1]] == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text()))
+    assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} - linked == set()
+
+
+def test_every_runbook_is_reached_from_a_page_of_its_subject() -> None:
+    text = "".join(page.read_text() for page in (*DOCS.glob("*.md"), ROOT / "README.md"))
+    assert [page.name for page in (DOCS / "runbooks").glob("*.md") if f"runbooks/{page.name}" not in text] == []
+
+
+def test_every_measure_of_the_readme_names_its_command() -> None:
+    section = (ROOT / "README.md").read_text().partition("## Measured")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("|")][2:]
+    assert len(rows) > 5
+    for row in rows:
+        programs = re.findall(r"`python -m (benchmarks[\w.]*)", row[-1])
+        assert programs, row
+        assert all((ROOT / (program.replace(".", "/") + ".py")).exists() or program == "benchmarks" for program in programs), row
