@@ -20,6 +20,7 @@ ROTATE: Final = "ledger.rotate"
 """What access_log calls it."""
 WAIT_SECONDS = 30.0
 """How long a sealer at work may take to end."""
+_SHOWN: Final = ("origin", "entries", "waiting", "signed_at", "anchored", "key")
 
 
 def register(app: typer.Typer) -> None:
@@ -58,7 +59,7 @@ def key(
 def status(data: DataOption = None, config: ConfigOption = None, output: FormatOption = OutputFormat.table) -> None:
     """Show how long each log is, what waits to be written, when it was signed last, and how much of it is known outside of this host.
 
-    Verifies nothing: `auditlake verify`.
+    Verifies nothing: `auditlake verify`. Exit code 1: a checkpoint cannot be read.
     """
     from collector.anchoring.board import standings
     from storage.catalog import Catalog
@@ -69,10 +70,15 @@ def status(data: DataOption = None, config: ConfigOption = None, output: FormatO
         known = standings(catalog.path.parent)
     for row in rows:
         row["anchored"] = max((each.size for each in known if each.origin == row["origin"]), default=0)
-    print_rows(rows, output)
+    print_rows(rows, output, columns=_SHOWN)
     for each in known:
         if each.trouble:
             typer.echo(f"warning: {each.kind} {each.target}, {each.origin}: {each.trouble}", err=True)
+    damaged = [row["trouble"] for row in rows if row["trouble"]]
+    for trouble in damaged:
+        typer.echo(f"auditlake: {trouble}", err=True)
+    if damaged:
+        raise typer.Exit(EXIT_NO)
 
 
 def _keys(data: Path, config: Path | None, origin: str | None) -> list[str]:

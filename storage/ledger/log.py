@@ -83,14 +83,25 @@ def segment_index(catalog: Catalog, origin: str, entry: int) -> int | None:
 
 
 def status(data: Path, catalog: Catalog) -> list[dict[str, Any]]:
-    """Return for each log its entries, those that wait in the catalog, when it was signed last and by whom. Raises `StorageError`."""
+    """Return for each log its entries, those that wait in the catalog, when it was signed last and by whom, and what keeps it from telling.
+
+    Raises `StorageError` when the catalog cannot be read.
+    """
     keys = {key.name: str(key) for key in known_verifiers(data)}
-    rows = []
-    for origin, total in sorted(catalog.log_sizes().items()):
-        size, at = Log(data, origin).size, signed_at(data, origin)
-        when = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z") if at else None
-        rows.append({"origin": origin, "entries": size, "waiting": total - size, "signed_at": when, "key": keys.get(origin)})
-    return rows
+    return [_standing(data, origin, total, keys.get(origin)) for origin, total in sorted(catalog.log_sizes().items())]
+
+
+def _standing(data: Path, origin: str, total: int, key: str | None) -> dict[str, Any]:
+    size: int | None = None
+    trouble: str | None = None
+    try:
+        size = Log(data, origin).size
+    except LedgerError as error:
+        trouble = str(error)
+    at = signed_at(data, origin)
+    when = datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z") if at else None
+    waiting = None if size is None else total - size
+    return {"origin": origin, "entries": size, "waiting": waiting, "signed_at": when, "key": key, "trouble": trouble}
 
 
 def signed_at(data: Path, origin: str) -> int:

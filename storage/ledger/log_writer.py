@@ -170,7 +170,14 @@ class LogWriter:
         return [origin for origin in recent if self._sizes[origin] and now_ns - self._signed_at(origin) * _SECOND_NS >= idle_ns]
 
     def _size(self, origin: str) -> int:
-        size = self._sizes[origin] = Log(self._data, origin).size
+        """The size of a log by its checkpoint, whose name is made durable: who gave it that may have died before."""
+        log = Log(self._data, origin)
+        if origin not in self._sizes and log.folder.is_dir():
+            try:
+                self._fs.sync_directory(log.folder)
+            except OSError as error:
+                raise LedgerError(_APPEND, log.folder, hint=hint_for(error)) from error
+        size = self._sizes[origin] = log.size
         return size
 
     def _readable(self, origin: str) -> int | None:
@@ -250,6 +257,7 @@ class LogWriter:
                 write_file(folder / "rotations" / str(head.size), note.encode(), self._fs)
             write_file(folder / "checkpoint", note.encode(), self._fs)
         except OSError as error:
+            self._sizes.pop(head.origin, None)  # its name may stand and not be durable
             raise LedgerError("publish a checkpoint", folder / "checkpoint", hint=hint_for(error)) from error
         tip.note, tip.head, tip.signer = note, head, str(signers[-1].verifier)
         self._tips[head.origin] = tip

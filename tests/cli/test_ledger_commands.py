@@ -65,6 +65,17 @@ def test_status_says_what_is_written_and_what_waits(folder):
     ]
 
 
+def test_status_names_a_damaged_checkpoint_and_goes_on(folder):
+    (folder / "auditlake-data" / "ledger" / "node" / "access" / "checkpoint").write_text("nothing\n")
+    told = invoked(folder, "ledger", "status", "--format", "json")
+    assert [(row["origin"], row["entries"], row["waiting"]) for row in json.loads(told.stdout)] == [
+        ("node/access", None, None),
+        ("node/collector", 1, 0),
+    ]
+    assert told.returncode == 1
+    assert "node/access/checkpoint" in told.stderr
+
+
 def test_rotating_writes_what_waits_and_prints_the_new_keys(folder):
     before = invoked(folder, "ledger", "key").stdout
     result = invoked(folder, "ledger", "key", "--rotate")
