@@ -91,3 +91,13 @@ def test_a_message_is_freed_with_its_call(served: Served) -> None:
         tracemalloc.stop()
         gc.enable()
     assert held < 5 * len(body)
+
+
+def test_metadata_is_bounded(served: Served) -> None:
+    """A flood of headers is refused by gRPC itself, and other calls on the connection go on."""
+    with pytest.raises(grpc.RpcError) as refused:
+        served.call(TRACES, a_trace(), *((f"x-flood-{number}", "y" * 1000) for number in range(200)))
+    error: Any = refused.value
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    served.call(TRACES, a_trace())
+    assert len(served.batches) == 1

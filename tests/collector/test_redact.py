@@ -1,23 +1,18 @@
 """Every string of every field is cleaned: proven over the protocol's descriptors, so that a new field cannot be forgotten."""
 
 import asyncio
-import gc
 import random
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from collector.admission import admit
 from collector.findings import Findings
 from collector.redact import Walker
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
-from collector.values import SLICE_ITEMS
-from collector.walk import SLICE_RECORDS
 from tests.collector.otlp_fields import ALL_PATHS, IDS, plant, with_record
-from tests.fakes import FakeCleaned, FakeCleaner
+from tests.fakes import FakeCleaner
 
 CANARY = "canary"
 KEY = b"k" * 32
@@ -222,30 +217,6 @@ def test_findings_of_metrics_are_indexed_by_data_point() -> None:
     assert counts(findings) == {0: {"CANARY": 1}, 1: {"CANARY": 1}, 2: {"CANARY": 1}}
 
 
-def test_a_long_request_is_worked_off_in_slices() -> None:
-    """Between slices other requests run: counted here by a task that yields alongside."""
-    message = with_record(TRACES)
-    spans = message.resource_spans[0].scope_spans[0].spans
-    for _ in range(10 * SLICE_RECORDS):
-        spans.add(trace_id=b"t" * 16, span_id=b"s" * 8)
-
-    async def count() -> int:
-        turns = 0
-
-        async def other() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
-        task = asyncio.create_task(other())
-        await Walker(FakeCleaner(), id_key=KEY).clean(TRACES, message)
-        task.cancel()
-        return turns
-
-    assert asyncio.run(count()) >= 10
-
-
 def test_each_distinct_text_is_cleaned_once() -> None:
     message = with_record(LOGS)
     records = message.resource_logs[0].scope_logs[0].log_records
@@ -299,107 +270,3 @@ def test_findings_of_many_in_a_resource_of_many_cost_linear_time() -> None:
     by_record = counts(clean(TRACES, message))
     assert time.process_time() - begun < 5, "one step for each finding of each record takes longer"
     assert (len(by_record), by_record[20_000]) == (20_001, {"BLOCKED_KEY": 2000})
-
-
-def long_attributes(message: Message, size: int) -> None:
-    for _ in range(size):
-        message.resource_spans[0].resource.attributes.add(key="k").value.string_value = "canary"
-
-
-def long_events(message: Message, size: int) -> None:
-    for _ in range(size):
-        message.resource_spans[0].scope_spans[0].spans[0].events.add(name="canary")
-
-
-def long_array(message: Message, size: int) -> None:
-    values = message.resource_spans[0].resource.attributes.add(key="k").value.array_value.values
-    for _ in range(size):
-        values.add().string_value = "canary"
-
-
-@pytest.mark.parametrize("attributes_of_a_record", [10, 600])
-def test_slices_are_short_also_when_each_text_takes_long(attributes_of_a_record: int) -> None:
-    """A slice ends by time: a hundred texts that are hard to read are no reason for an audit event to wait."""
-
-    class Slow(FakeCleaner):
-        def lookup(self, text: str, key: str | None) -> FakeCleaned | None:
-            end = time.perf_counter() + (0.001 if text == "slow" else 0)
-            while time.perf_counter() < end:
-                pass
-            return super().lookup(text, key)
-
-    message = TRACES.request()
-    spans = message.resource_spans.add().scope_spans.add().spans
-    for _ in range(600 // attributes_of_a_record):
-        span = spans.add()
-        for index in range(attributes_of_a_record):
-            span.attributes.add(key=f"k{index}").value.string_value = "slow"
-
-    async def longest() -> float:
-        waits = [0.0]
-
-        async def other() -> None:
-            while True:
-                begun = time.thread_time()
-                await asyncio.sleep(0)
-                waits.append(time.thread_time() - begun)
-
-        task = asyncio.create_task(other())
-        await Walker(Slow(), id_key=KEY).clean(TRACES, message)
-        task.cancel()
-        return max(waits)
-
-    gc.disable()  # a collection of what other tests left takes longer than a slice
-    try:
-        assert asyncio.run(longest()) < 0.1
-    finally:
-        gc.enable()
-
-
-@pytest.mark.parametrize("lengthen", [long_attributes, long_events, long_array])
-def test_a_long_list_in_one_record_is_worked_off_in_slices_too(lengthen: Callable[[Message, int], None]) -> None:
-    message = with_record(TRACES)
-    lengthen(message, 20 * SLICE_ITEMS)
-
-    async def count() -> tuple[int, Findings]:
-        turns = 0
-
-        async def other() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
-
-        task = asyncio.create_task(other())
-        findings = await Walker(FakeCleaner(), id_key=KEY).clean(TRACES, message)
-        task.cancel()
-        return turns, findings
-
-    turns, findings = asyncio.run(count())
-    assert turns >= 20
-    assert counts(findings) == {0: {"CANARY": 20 * SLICE_ITEMS}}
-    assert b"canary" not in message.SerializeToString()
-
-
-def test_a_list_of_very_many_items_is_not_looked_through_at_once() -> None:
-    """Four bytes an item: a kilobyte of gzip would hold up everybody for seconds else, before the first slice."""
-    message = TRACES.request()
-    values = message.resource_spans.add().scope_spans.add().spans.add().attributes.add(key="k").value.array_value.values
-    values.extend([AnyValue(int_value=5)] * 200_000)
-
-    async def longest() -> float:
-        waits = [0.0]
-
-        async def other() -> None:
-            while True:
-                begun = time.thread_time()
-                await asyncio.sleep(0)
-                waits.append(time.thread_time() - begun)
-
-        task = asyncio.create_task(other())
-        await asyncio.sleep(0)
-        await Walker(FakeCleaner(), id_key=KEY, spread_lines=lambda _: set()).clean(TRACES, message)
-        task.cancel()
-        return max(waits)
-
-    assert asyncio.run(longest()) < 0.1
