@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
@@ -184,8 +184,27 @@ class Committer:
         waiting = [self._distinct(batch) for batch in waiting]
         records = [(RecordType.BATCH, batch.header_bytes, batch.payload) for batch in waiting]
         self._segment_since = self._clock() if self._segment_since is None else self._segment_since
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._writer.append, records)
-        for batch in waiting:
+        loop = asyncio.get_running_loop()
+        appended: asyncio.Future[None] = loop.create_future()
+
+        def settle(done: Future[None]) -> None:
+            """Acknowledge here, a round of the event loop before the coroutine below goes on: under load a round is long."""
+            error = done.exception()
+            if error is None:
+                self._acknowledge(waiting)
+            if appended.done():
+                return
+            if error is None:
+                appended.set_result(None)
+            else:
+                appended.set_exception(error)
+
+        writing = self._thread.submit(self._writer.append, records)
+        writing.add_done_callback(lambda done: loop.call_soon_threadsafe(settle, done))
+        await appended
+
+    def _acknowledge(self, durable: Sequence[_Waiting]) -> None:
+        for batch in durable:
             self._counts.received += 0 if batch.header.own else batch.header.records
             if not batch.done.done():
                 batch.done.set_result(Place(self._writer.entry, batch.header.received_ns))

@@ -53,14 +53,21 @@ class Gate:
 
     async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Answer:
         """As `Pipeline.export`; raises Unavailable while closed."""
-        if self.pipeline is None:
-            raise Unavailable("the collector is starting or stopping: send again later")
-        return await self.pipeline.export(signal, encoding, body, sender)
+        return await self._opened().export(signal, encoding, body, sender)
+
+    async def take(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender, *, begun: float) -> Answer:
+        """As `Pipeline.take`; raises Unavailable while closed."""
+        return await self._opened().take(signal, encoding, body, sender, begun=begun)
 
     def refused(self, error: Refused) -> None:
         """As `Pipeline.refused`."""
         if self.pipeline is not None:
             self.pipeline.refused(error)
+
+    def _opened(self) -> Pipeline:
+        if self.pipeline is None:
+            raise Unavailable("the collector is starting or stopping: send again later")
+        return self.pipeline
 
 
 class Listeners:

@@ -1,4 +1,4 @@
-"""The flow up to the acknowledgement: receive, parse, admit, redact, append, acknowledge. Read `export` from top to bottom.
+"""The flow up to the acknowledgement: receive, parse, admit, redact, append, acknowledge. Read `take` from top to bottom.
 
 Nothing raw reaches a disk, and nothing is acknowledged that is not durable. Behind the acknowledgement goes on `collector.sealer`.
 """
@@ -28,7 +28,7 @@ UNREDACTED = "unredacted"  # the policy hash of records whose pipeline says allo
 
 
 class Pipeline:
-    """One collector's flow; every receiver calls `export`, from one event loop."""
+    """One collector's flow; every receiver calls `export` or `take`, from one event loop."""
 
     def __init__(
         self,
@@ -51,28 +51,31 @@ class Pipeline:
         self._time_ns = time_ns
 
     async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ANONYMOUS) -> Answer:
-        """Take one request; return its success message and receipt once all of it is durable. Raises Refused when none of it was taken."""
-        with TURNS.first(len(body)):
-            return await self._export(signal, encoding, body, sender)
+        """Take one request; return its success message and receipt once all of it is durable. Raises Refused when none of it was taken.
 
-    async def _export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender) -> Answer:
-        begun, received_ns = time.perf_counter(), self._time_ns()
-        request = await read_request(signal, encoding, body, sender, received_ns, self._resends)
-        stored = await self._store_once(request) if (admitted := request.admitted).records else None
-        self._committer.count_rejected(admitted.rejected)
-        self._telemetry.acknowledged(
-            Acknowledged(
-                signal=signal.name,
-                audit=request.audit,
-                records=admitted.records,
-                rejected=admitted.rejected,
-                size_bytes=len(body),
-                redaction_seconds=None if stored is None else stored.redaction_seconds,
-                seconds=time.perf_counter() - begun,
+        A sender that goes away undoes nothing: what it sent is stored all the same.
+        """
+        return await detached(self.take(signal, encoding, body, sender, begun=time.perf_counter()))
+
+    async def take(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender, *, begun: float) -> Answer:
+        """As `export`, for who sees to it that nobody cancels it; the request was in at `begun` (`time.perf_counter`)."""
+        with TURNS.first(len(body)):
+            request = await read_request(signal, encoding, body, sender, self._time_ns(), self._resends)
+            stored = await self._store_once(request) if (admitted := request.admitted).records else None
+            self._committer.count_rejected(admitted.rejected)
+            self._telemetry.acknowledged(
+                Acknowledged(
+                    signal=signal.name,
+                    audit=request.audit,
+                    records=admitted.records,
+                    rejected=admitted.rejected,
+                    size_bytes=len(body),
+                    redaction_seconds=None if stored is None else stored.redaction_seconds,
+                    seconds=time.perf_counter() - begun,
+                )
             )
-        )
-        receipt = await self._receipts.issue(stored.at, admitted.records, body) if self._receipts and stored else None
-        return Answer(response_message(signal, sum(admitted.rejected.values()), admitted.message), receipt)
+            receipt = await self._receipts.issue(stored.at, admitted.records, body) if self._receipts and stored else None
+            return Answer(response_message(signal, sum(admitted.rejected.values()), admitted.message), receipt)
 
     def refused(self, error: Refused) -> None:
         """Count a request that was not taken."""
@@ -86,9 +89,14 @@ class Pipeline:
             self._committer.count_deduplicated(request.admitted.records)
             self._telemetry.deduplicated(request.admitted.records)
             return stored._replace(redaction_seconds=None)
-        storing = detached(self._store(request))
-        self._resends.expect(request.identity, storing)
-        return await asyncio.shield(storing)  # a sender that goes away does not undo what is being written
+        self._resends.expect(request.identity)
+        try:
+            stored = await self._store(request)
+        except BaseException as error:
+            self._resends.fail(request.identity, error)
+            raise
+        self._resends.settle(request.identity, stored)
+        return stored
 
     async def _store(self, request: Request) -> Stored:
         """Redact, under the policy in force now, and append to the WAL; done when that is durable."""

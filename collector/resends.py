@@ -81,18 +81,27 @@ class Resends:
         done.set_result(Stored(stored if isinstance(stored, Delivery) else Delivery(self._origin, *divmod(stored, _SHIFT))))
         return done
 
-    def expect(self, identity: bytes | None, commit: Commit) -> None:
-        """Remember a request while it is being stored, and afterwards only if that succeeded."""
+    def expect(self, identity: bytes | None) -> None:
+        """Remember that a request is being stored: `settle` or `fail` must follow, and whoever sends the same meanwhile waits for that."""
+        if identity is not None:
+            self._in_commit[identity] = asyncio.get_running_loop().create_future()
+
+    def settle(self, identity: bytes | None, stored: Stored) -> None:
+        """It is durable."""
+        if identity is not None:
+            self._in_commit.pop(identity).set_result(stored)
+            self.remember(identity, stored.at)
+
+    def fail(self, identity: bytes | None, error: BaseException) -> None:
+        """It was not stored: whoever waits for it is told the same, and who sends it again is the first."""
         if identity is None:
             return
-        self._in_commit[identity] = commit
-
-        def settle(finished: Commit) -> None:
-            del self._in_commit[identity]
-            if not finished.cancelled() and finished.exception() is None:
-                self.remember(identity, finished.result().at)
-
-        commit.add_done_callback(settle)
+        commit = self._in_commit.pop(identity)
+        if isinstance(error, asyncio.CancelledError):
+            commit.cancel()
+        else:
+            commit.set_exception(error)
+            commit.exception()  # that nobody waits is no error
 
     def remember(self, identity: bytes, stored: Delivery, *, age_seconds: float = 0.0) -> None:
         """Remember what was committed `age_seconds` ago, oldest first; forgets what left the window."""

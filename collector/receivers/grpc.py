@@ -7,6 +7,7 @@ retried carries RetryInfo in its details: without it, senders do not retry RESOU
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, NoReturn, Self
@@ -69,8 +70,9 @@ class _Arrived(NamedTuple):
     sender: Sender
     message: bytes
     largest: int
+    begun: float  # when it was whole (perf_counter)
     reservation: Reservation
-    held: contextlib.AsyncExitStack
+    held: contextlib.ExitStack
 
 
 class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
@@ -135,53 +137,49 @@ class GrpcReceiver(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no
     async def _export(self, signal: Signal, read: _Read, sender: Sender) -> tuple[bytes, str | None]:
         """A sender that goes away gives back its place, or ends its wait for one; what had arrived by then is stored."""
         largest = UNLIMITED if self._quotas is None else self._quotas.take(sender, 0)
-        async with contextlib.AsyncExitStack() as held:
+        with contextlib.ExitStack() as held:
             reservation = held.enter_context(self._limiter.reserve(None if self._lines is None else sender.account))
-            async with self._place(sender):
-                message = await self._receive(read)
-                reservation.grow_to(len(message))
-            arrived = _Arrived(signal, sender, message, min(largest, self._limits.message_bytes), reservation, held.pop_all())
-            return await asyncio.shield(detached(self._store(arrived)))
+            message = await self._receive(read, sender)
+            begun = time.perf_counter()
+            reservation.grow_to(len(message))
+            arrived = _Arrived(signal, sender, message, min(largest, self._limits.message_bytes), begun, reservation, held.pop_all())
+            return await detached(self._store(arrived))
 
     async def _store(self, arrived: "_Arrived") -> tuple[bytes, str | None]:
-        signal, sender, message, largest, reservation, held = arrived
-        async with held:
+        signal, sender, message, largest, begun, reservation, held = arrived
+        with held:
             body = await self._inflate(message, reservation.grow_to, largest)
             if self._quotas is not None:
                 self._quotas.settle(sender, 0, len(body))
             await reserve_parsed(reservation, Encoding.PROTOBUF, body)
-            response = await self._exporter.export(signal, Encoding.PROTOBUF, body, sender)
+            response = await self._exporter.take(signal, Encoding.PROTOBUF, body, sender, begun=begun)
         return bytes(response.message.SerializeToString()), response.receipt
 
-    @contextlib.asynccontextmanager
-    async def _place(self, sender: Sender) -> AsyncIterator[None]:
+    async def _receive(self, read: _Read, sender: Sender) -> bytes:
+        """Wait for a place, and read the message there; gRPC's iterator would hold it in a cycle of references."""
         self.receiving += 1
         try:
             async with contextlib.AsyncExitStack() as held:
                 await self._free_place(sender, held)
-                yield
-        finally:
-            self.receiving -= 1
-
-    async def _free_place(self, sender: Sender, held: contextlib.AsyncExitStack) -> None:
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                if self._lines is not None:
-                    await held.enter_async_context(self._lines.of(sender.account))
-                await held.enter_async_context(self._places)
-        except TimeoutError:
-            raise Overloaded("too many messages are being received: send again later") from None
-
-    async def _receive(self, read: _Read) -> bytes:
-        """Read the message; gRPC's iterator would hold it in a cycle of references until the garbage collection after next."""
-        try:
-            async with asyncio.timeout(self._limits.seconds):
-                message = await read()
+                async with asyncio.timeout(self._limits.seconds):
+                    message = await read()
         except TimeoutError:
             raise TooSlow(f"the message did not arrive within {self._limits.seconds:g} seconds") from None
+        finally:
+            self.receiving -= 1
         if not isinstance(message, bytes):
             raise Malformed("there is no message, or it is too large")
         return message
+
+    async def _free_place(self, sender: Sender, held: contextlib.AsyncExitStack) -> None:
+        line = None if self._lines is None else self._lines.of(sender.account)
+        try:
+            async with asyncio.timeout(self._limits.seconds if line is not None or self._places.locked() else None):
+                if line is not None:
+                    await held.enter_async_context(line)
+                await held.enter_async_context(self._places)
+        except TimeoutError:
+            raise Overloaded("too many messages are being received: send again later") from None
 
     async def _inflate(self, message: bytes, reserve: Callable[[int], None], largest: int) -> bytes:
         compression = compression_of(message)

@@ -37,6 +37,7 @@ class Exporter(Protocol):
     """What a receiver hands requests to: `collector.pipeline.Pipeline`."""
 
     async def export(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender = ...) -> Answer: ...
+    async def take(self, signal: Signal, encoding: BodyEncoding, body: bytes, sender: Sender, *, begun: float) -> Answer: ...
     def refused(self, error: Refused) -> None: ...
 
 
@@ -114,6 +115,7 @@ class HttpReceiver:
             return
         except Refused as error:
             error.sender_name, error.peer = sender.name, _peer(scope)
+            error.__traceback__ = None  # its frames hold the body, which is reserved no longer
             self._exporter.refused(error)
             await _fail(send, error, encoding, self._more_headers(error, incoming))
         except Exception as error:  # noqa: BLE001 - the boundary of a request: one must not end the receiver
