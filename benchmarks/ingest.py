@@ -1,10 +1,11 @@
-"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--workers N] [--json FILE]`; 2½ minutes by default.
+"""Durable, redacted ingest end to end: `python -m benchmarks.ingest [--seconds N] [--workers N] [--rate N] [--json FILE]`, three minutes.
 
-Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Six phases: 5,000 spans a
+Real OTLP from a generator process into a collector process, on this machine's cores, generator included. Eight phases: 5,000 spans a
 second over HTTP (latencies, freshness, memory), as fast as acknowledgements come over HTTP and over gRPC (throughput), and so over HTTP
-with prompts of 10 kB, and with personal data in 5 % of the spans, once while conversations repeat themselves and once while every text
-is new. Beside the spans, single audit events are sent five times a second: their acknowledgement and the time until a query shows them
-are measured. `benchmarks.audit` measures many of them, `benchmarks.peers` other servers.
+while a backend that everything is forwarded to is away, with prompts of 10 kB, and with personal data in 5 % of the spans: every text new
+at 10,000 a second, conversations that repeat, and every text new again. Beside the spans, single audit events are sent five times a
+second: their acknowledgement and the time until a query shows them are measured. `benchmarks.audit` measures many of them,
+`benchmarks.peers` other servers.
 """
 
 import argparse
@@ -139,10 +140,14 @@ def audit_event(text: str) -> bytes:
 def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any], workers: int) -> Iterator[Measure]:
     """Run one collector under one load and yield what was measured."""
     protocol = options["protocol"]
-    with CollectorProcess(folder, node="bench", interval="1s", workers=workers) as collector:
+    process = CollectorProcess(folder, node="bench", interval="1s", workers=workers)
+    if options.get("away"):
+        forward_to_nobody(process.config)
+    with process as collector:
         collector.post("traces", Body(0).patched())  # what everyone repeats is known then
         collector.post("logs", audit_event("call 212 555 0123"))  # and the scanner is loaded
-        load = Load(target=target(collector, protocol), seconds=seconds, connections=4 * workers, **options)
+        chosen = {key: value for key, value in options.items() if key != "away"}
+        load = Load(target=target(collector, protocol), seconds=seconds, connections=4 * workers, **chosen)
         usage = Usage(collector)
         with Probe(collector) as probe:
             sent = run(load, usage)
@@ -168,6 +173,13 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any], w
         yield from sizes(name, collector.data, sent.spans + SPANS)
     if load.findings:
         yield measure(name, "texts that were known (look-ups that hit)", 100 * asyncio.run(known_share(load)), "%")
+
+
+def forward_to_nobody(config: Path) -> None:
+    """Have everything forwarded to a port at which nobody listens."""
+    exporter = "  otlp_grpc/away: {endpoint: 127.0.0.1:1, tls: {insecure: true}}\n"
+    text = config.read_text().replace("exporters:\n", f"exporters:\n{exporter}", 1)
+    config.write_text(text.replace("exporters: [parquet]", "exporters: [parquet, otlp_grpc/away]"))
 
 
 def bytes_a_span(load: Load) -> float:
@@ -264,6 +276,7 @@ PHASES: dict[str, dict[str, Any]] = {
     f"http, {PACED_SPANS_PER_SECOND:,} spans/s": {"protocol": "http", "rate": PACED_SPANS_PER_SECOND},
     "http, as fast as it goes": {"protocol": "http", "rate": 0},
     "grpc, as fast as it goes": {"protocol": "grpc", "rate": 0},
+    "http, a backend away": {"protocol": "http", "rate": 0, "away": True},
     "prompts of 10 kB": {"protocol": "http", "rate": 0, "spans": 64, "prompt_bytes": 10_000},
     "findings, every text new, 10,000 spans/s": {"protocol": "http", "rate": 10_000, "findings": True, "fresh_every": 1},
     "findings, conversations": {"protocol": "http", "rate": 0, "findings": True},
@@ -271,12 +284,12 @@ PHASES: dict[str, dict[str, Any]] = {
 }
 
 
-def measures(seconds: float, chosen: Sequence[str], workers: int = 1) -> Iterator[Measure]:
-    """Yield every measure of the phases whose names hold one of `chosen`; of all when there is none."""
+def measures(seconds: float, chosen: Sequence[str], workers: int = 1, rate: int | None = None) -> Iterator[Measure]:
+    """Yield every measure of the phases whose names hold one of `chosen`; of all when there is none. `rate`: not each phase's own."""
     for name, options in PHASES.items():
         if not chosen or any(each in name for each in chosen):
             with tempfile.TemporaryDirectory() as folder:
-                yield from phase(Path(folder), name, seconds, options, workers)
+                yield from phase(Path(folder), name, seconds, options if rate is None else {**options, "rate": rate}, workers)
 
 
 def main() -> None:
@@ -285,6 +298,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
     options.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
     options.add_argument("--workers", type=int, default=1, help="receiving processes of the collector")
+    options.add_argument("--rate", type=int, help="spans a second, in place of what the phase says; 0: as fast as acknowledgements come")
     options.add_argument("--json", type=Path, help="also write the measures to this file")
     options.add_argument("--target", help="drive this URL instead, of any OTLP/HTTP server that runs (benchmarks/peers.md)")
     options.add_argument("--header", action="append", default=[], help="'Name: value' that it wants")
@@ -293,10 +307,10 @@ def main() -> None:
     chosen = options.parse_args()
     if chosen.target:
         counting = counted_by(sql=chosen.count_sql, command=chosen.count_cmd)
-        print(told(drive(Load("http", chosen.target, chosen.seconds, 0, 4, headers=tuple(chosen.header)), counting)))
+        print(told(drive(Load("http", chosen.target, chosen.seconds, chosen.rate or 0, 4, headers=tuple(chosen.header)), counting)))
         return
     rows = []
-    for row in measures(chosen.seconds, chosen.phase, chosen.workers):
+    for row in measures(chosen.seconds, chosen.phase, chosen.workers, chosen.rate):
         rows.append(row)
         print(f"{row['phase']:<26}{row['what']:<56}{row['value']:>14,.2f} {row['unit']}", flush=True)
     if chosen.json:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from urllib.parse import urlsplit
 
-import grpc
 import httptools
 
+from benchmarks.grpc_client import GrpcConnection
 from collector.signals import LOGS, TRACES
 
 Send = Callable[[bytes], Awaitable[bool]]
@@ -257,19 +257,12 @@ class _Until:
 
 
 def grpc_sender(target: str, method: str) -> Connect:
-    """Return a factory of senders over one channel each."""
+    """Return a factory of senders over one connection each: a minimal client, as for HTTP."""
+
+    host, port = target.rsplit(":", 1)
 
     async def connect() -> Send:
-        channel = grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
-        call = channel.unary_unary(method)
-
-        async def export(body: bytes) -> bool:
-            try:
-                await call(body)
-            except grpc.aio.AioRpcError:
-                return False
-            return True
-
-        return export
+        _, connection = await asyncio.get_running_loop().create_connection(lambda: GrpcConnection(target, method), host, int(port))
+        return connection.call
 
     return connect
