@@ -14,7 +14,7 @@ from storage.catalog import Catalog
 from storage.lake import Lake
 
 CLOCKS: Final = frozenset({
-    "now", "today", "get_current_timestamp", "get_current_time", "transaction_timestamp", "current_timestamp", "current_date",
+    "now", "today", "age", "get_current_timestamp", "get_current_time", "transaction_timestamp", "current_timestamp", "current_date",
     "current_time", "current_localtime", "current_localtimestamp", "localtime", "localtimestamp",
 })  # fmt: skip
 CHANCE: Final = frozenset({"random", "setseed", "uuid", "uuidv4", "uuidv7", "gen_random_uuid"})

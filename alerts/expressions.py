@@ -14,7 +14,7 @@ EVAL_TS: Final = "eval_ts"
 _SKIPPED: Final = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\$\$.*?\$\$", re.DOTALL)
 _CLOCKS: Final = re.compile(
     r"\b(current_timestamp|current_date|current_time|localtimestamp|localtime)\b"
-    r'|\b(now|today|get_current_timestamp|get_current_time|transaction_timestamp|current_localtime|current_localtimestamp)"?\s*\(',
+    r'|\b(now|today|age|get_current_timestamp|get_current_time|transaction_timestamp|current_localtime|current_localtimestamp)"?\s*\(',
     re.IGNORECASE,
 )
 _CHANCE: Final = re.compile(r'\b(random|setseed|uuid|uuidv4|uuidv7|gen_random_uuid)"?\s*\(|\b(tablesample|using\s+sample)\b', re.IGNORECASE)

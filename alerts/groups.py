@@ -91,17 +91,25 @@ class GroupRunner:
         return min((soonest - now).total_seconds(), LONGEST_SLEEP_SECONDS)
 
     def tick(self, now: datetime) -> bool:
-        """Evaluate every group whose instant has come, and tell what changed; returns whether anything did. Raises DatabaseError."""
+        """Evaluate every group whose instant has come, and tell what changed; returns whether any was due. Raises DatabaseError.
+
+        What several groups found is committed together, at once where it is to be told, else at the end.
+        """
         committed = self._forget_removed(now)
         due = self._due(now)
+        found: list[tuple[_Due, list[_Outcome]]] = []
         with one_round(self._context.lake, self._context.sharing, [(each.group, each.eval_ts) for each in due]) as lake:
             for each in due:
-                if self._context.stop.is_set():
-                    return committed
-                if self._evaluate(each, lake):
-                    committed = True
-                    self._context.notifier.tick(now, self.alerts())
-        return committed
+                outcomes = self._evaluated(each, lake)
+                if outcomes is None:
+                    break
+                found.append((each, outcomes))
+                if any(outcome.messages for outcome in outcomes):
+                    self._commit(found, now)
+                    committed, found = True, []
+        if found:
+            self._commit(found, now)
+        return committed or bool(found)
 
     def _due(self, now: datetime) -> list[_Due]:
         found = []
@@ -131,18 +139,17 @@ class GroupRunner:
         known = [status.evaluated_at for rule in group.rules if (status := self._status.get(rule.key)) and status.evaluated_at]
         return max(known, default=None)
 
-    def _evaluate(self, due: _Due, lake: Queryable) -> bool:
+    def _evaluated(self, due: _Due, lake: Queryable) -> list[_Outcome] | None:
+        """Evaluate a group; None: stopped."""
         group, interval = due.group, self._interval(due.group)
         gap = due.at - due.last - interval if due.last is not None else timedelta()
         downtime = max(gap, timedelta()) if group.key not in self._last else timedelta()
         outcomes = []
         for rule in group.rules:
             if self._context.stop.is_set():
-                return False
+                return None
             outcomes.append(self._outcome(rule, due, lake, interval, missed=max(gap // interval, 0), downtime=downtime))
-        self._commit(outcomes)
-        self._last[group.key] = due.at
-        return True
+        return outcomes
 
     def _outcome(self, rule: LoadedRule, due: _Due, lake: Queryable, interval: timedelta, *, missed: int, downtime: timedelta) -> _Outcome:
         at, before = due.at, resumed(self._alerts.get(rule.key, {}), downtime)
@@ -166,6 +173,7 @@ class GroupRunner:
             error_since=(known or at) if error else None,
             missed=missed,
             alerts=result.alerts,
+            known=self._alerts.get(rule.key, {}),
             no_data=status.no_data if error and status is not None else found.no_data,
             no_data_since=empty if error else (empty or at) if found.no_data else None,
         )
@@ -193,12 +201,15 @@ class GroupRunner:
             return found
         return replace(found, step=context.enrich(found.step, lake, eval_ts=due.eval_ts, lookback=rule.lookback))
 
-    def _commit(self, outcomes: Sequence[_Outcome]) -> None:
+    def _commit(self, found: Sequence[tuple[_Due, Sequence[_Outcome]]], now: datetime) -> None:
+        outcomes = [outcome for _, each in found for outcome in each]
         messages = [message for outcome in outcomes for message in outcome.messages]
         self._context.store.commit([outcome.evaluation for outcome in outcomes], messages)
         self._alerts |= {outcome.evaluation.rule: outcome.evaluation.alerts for outcome in outcomes}
         for outcome in outcomes:
             self._status[outcome.evaluation.rule] = _status(outcome, self._status.get(outcome.evaluation.rule))
+        self._last |= {due.group.key: due.at for due, _ in found}
+        self._context.notifier.tick(now, self.alerts())
 
     def _forget_removed(self, now: datetime) -> bool:
         """End the alerts of rules that are in no file any more, as Prometheus does."""

@@ -110,7 +110,8 @@ def _sample(rule: LoadedRule, row: Mapping[str, Any]) -> Sample:
         return Sample(labels={name: text for name, text in {**columns, **rule.labels}.items() if text}, value=value, annotations={})
     own = {name: render(text, columns, None) for name, text in rule.labels.items()}
     labels = {**{name: text for name, text in {**columns, **own}.items() if text}, "alertname": rule.name}
-    annotations = {name: render(text, labels, value) for name, text in rule.rule.annotations.items()}
+    seen = {**labels, **columns}  # as in Prometheus: what the expression returned, also where the rule has a label of that name
+    annotations = {name: render(text, seen, value) for name, text in rule.rule.annotations.items()}
     if value is None:
         annotations[NO_DATA] = "there is no data for these labels"
     return Sample(labels=labels, value=value, annotations=annotations)

@@ -7,13 +7,13 @@ the evaluation is repeated. A message stays in the outbox until its receiver too
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, delete, event, func, select, text
+from sqlalchemy import Connection, Engine, RowMapping, bindparam, create_engine, delete, event, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 FILE_NAME: Final = "alerts.sqlite"
 BUSY_SECONDS: Final = 10.0
+MOST_EVALUATIONS: Final = 1_000_000
+"""Some 200 MB: five hundred rules make so many in less than a day."""
+_STATUS: Final = ("rule_group", "alertname", "interval_seconds", "evaluated_at", "duration_ms", "rows", "error", "error_since")
+"""The columns of `rules` that say how the last evaluation went."""
 
 __all__ = ["BUSY_SECONDS", "FILE_NAME", "AlertStore", "Evaluation", "Message", "RuleStatus"]
 
@@ -47,6 +51,7 @@ class Evaluation:
     error_since: datetime | None
     missed: int  # evaluations that were due since the one before and never took place
     alerts: Mapping[str, Alert]
+    known: Mapping[str, Alert] = field(default_factory=dict)  # what is stored of them: only what differs is written
     no_data: int = 0  # rows without a value
     no_data_since: datetime | None = None
 
@@ -139,10 +144,9 @@ class AlertStore(Outbox):
         return last
 
     def commit(self, evaluations: Iterable[Evaluation], messages: Iterable[Message]) -> None:
-        """Store what an evaluation of a group found, together with its messages: all of it or, after a crash, nothing."""
+        """Store what evaluations found, together with their messages: all of it or, after a crash, nothing."""
         with self._engine.begin() as connection:
-            for evaluation in evaluations:
-                _store(connection, evaluation)
+            _store(connection, list(evaluations))
             post(connection, messages)
 
     def forget(self, rules: Sequence[str], messages: Iterable[Message]) -> None:
@@ -174,10 +178,11 @@ class AlertStore(Outbox):
         with self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query if since is None else query.where(EVALUATIONS.c.at >= since)).mappings()]
 
-    def prune(self, before: datetime) -> None:
-        """Forget evaluations and delivered or given-up messages that are older."""
+    def prune(self, before: datetime, *, most: int = MOST_EVALUATIONS) -> None:
+        """Forget evaluations and delivered or given-up messages that are older, and evaluations before the last `most`."""
         with self._engine.begin() as connection:
-            connection.execute(delete(EVALUATIONS).where(EVALUATIONS.c.at < before))
+            newest = connection.execute(select(func.coalesce(func.max(EVALUATIONS.c.id), 0))).scalar_one()
+            connection.execute(delete(EVALUATIONS).where((EVALUATIONS.c.at < before) | (EVALUATIONS.c.id <= newest - most)))
             forget_finished(connection, before)
 
 
@@ -200,37 +205,34 @@ def _nothing_yet(path: Path) -> AlertsError:
     return AlertsError("read the state of the alerts", path, hint="no rule was evaluated here yet: start `auditlake up`")
 
 
-def _store(connection: Connection, evaluation: Evaluation) -> None:
-    status = {
-        "rule_group": evaluation.rule_group,
-        "alertname": evaluation.alertname,
-        "interval_seconds": evaluation.interval.total_seconds(),
-        "evaluated_at": evaluation.at,
-        "duration_ms": evaluation.duration_ms,
-        "rows": evaluation.rows,
-        "error": evaluation.error,
-        "error_since": evaluation.error_since,
-    }
-    new = insert(RULES).values(rule=evaluation.rule, missed=evaluation.missed, **status)
-    missed = RULES.c.missed + evaluation.missed
-    connection.execute(new.on_conflict_do_update(index_elements=["rule"], set_={**status, "missed": missed}))
-    recorded = {name: getattr(evaluation, name) for name in ("rule", "at", "eval_ts", "duration_ms", "rows", "error", "missed")}
-    connection.execute(insert(EVALUATIONS).values(**recorded))
-    connection.execute(delete(NO_DATA).where(NO_DATA.c.rule == evaluation.rule))
-    if evaluation.no_data:
-        since = evaluation.no_data_since or evaluation.at
-        connection.execute(insert(NO_DATA).values(rule=evaluation.rule, label_sets=evaluation.no_data, since=since))
-    _store_alerts(connection, evaluation.rule, evaluation.alerts)
+def _store(connection: Connection, evaluations: Sequence[Evaluation]) -> None:
+    if not evaluations:
+        return
+    new = insert(RULES)
+    status = {name: new.excluded[name] for name in _STATUS} | {"missed": RULES.c.missed + new.excluded.missed}
+    connection.execute(new.on_conflict_do_update(index_elements=["rule"], set_=status), [_status(each) for each in evaluations])
+    recorded = ("rule", "at", "eval_ts", "duration_ms", "rows", "error", "missed")
+    connection.execute(insert(EVALUATIONS), [{name: getattr(each, name) for name in recorded} for each in evaluations])
+    connection.execute(delete(NO_DATA).where(NO_DATA.c.rule == bindparam("of")), [{"of": each.rule} for each in evaluations])
+    without = [each for each in evaluations if each.no_data]
+    if without:
+        rows = [{"rule": each.rule, "label_sets": each.no_data, "since": each.no_data_since or each.at} for each in without]
+        connection.execute(insert(NO_DATA), rows)
+    _store_alerts(connection, evaluations)
 
 
-def _store_alerts(connection: Connection, rule: str, alerts: Mapping[str, Alert]) -> None:
-    """Make the stored alerts of a rule equal to `alerts`, touching only those that changed."""
-    stored = {row["fingerprint"]: _alert(row) for row in connection.execute(select(ALERTS).where(ALERTS.c.rule == rule)).mappings()}
-    gone = [key for key in stored if key not in alerts]
-    for first in range(0, len(gone), 500):
-        part = gone[first : first + 500]
-        connection.execute(delete(ALERTS).where(ALERTS.c.rule == rule, ALERTS.c.fingerprint.in_(part)))
-    changed = [_row(rule, alert) for key, alert in alerts.items() if stored.get(key) != alert]
+def _status(evaluation: Evaluation) -> dict[str, Any]:
+    same = ("rule", "rule_group", "alertname", "duration_ms", "rows", "error", "error_since", "missed")
+    told = {name: getattr(evaluation, name) for name in same}
+    return told | {"interval_seconds": evaluation.interval.total_seconds(), "evaluated_at": evaluation.at}
+
+
+def _store_alerts(connection: Connection, evaluations: Sequence[Evaluation]) -> None:
+    """Make the stored alerts of the rules what they are now, touching only those that changed."""
+    gone = [{"of": each.rule, "mark": mark} for each in evaluations for mark in each.known if mark not in each.alerts]
+    if gone:
+        connection.execute(delete(ALERTS).where(ALERTS.c.rule == bindparam("of"), ALERTS.c.fingerprint == bindparam("mark")), gone)
+    changed = [_row(each.rule, alert) for each in evaluations for mark, alert in each.alerts.items() if each.known.get(mark) != alert]
     if changed:
         upsert = insert(ALERTS)
         columns = {column.name: upsert.excluded[column.name] for column in ALERTS.c if not column.primary_key}

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ NO_VALUE: Final = "no data"
 _PLACEHOLDER: Final = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$(labels|value)\b")
 _SMALL: Final = ("m", "u", "n", "p", "f", "a", "z", "y")
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -4, 6
 _LARGE: Final = ("k", "M", "G", "T", "P", "E", "Z", "Y")
 
 
@@ -100,7 +102,22 @@ def _plain(text: str) -> str:
 
 
 def _said(part: object) -> object:
+    if isinstance(part, float):
+        return printed(part)
     return NO_VALUE if part is None else part
+
+
+def printed(number: float) -> str:
+    """Return a number as Go prints it, and so Prometheus: the fewest digits that tell it, with an exponent from a million on."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "+Inf" if number > 0 else "-Inf"
+    exact = Decimal(repr(abs(number))).normalize()
+    sign = "-" if math.copysign(1, number) < 0 else ""
+    exponent = exact.adjusted()
+    if number == 0 or _SMALLEST_EXPONENT <= exponent < _LARGEST_EXPONENT:
+        return f"{sign}{exact:f}"
+    digits = "".join(map(str, exact.as_tuple().digits))
+    return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{exponent:+03d}"
 
 
 def _duration(seconds: float | None) -> str:
@@ -112,13 +129,17 @@ def _duration(seconds: float | None) -> str:
 def _percentage(share: float | None) -> str:
     if share is None:
         return NO_VALUE
-    return f"{100 * share:.4g}%"
+    return f"{_four_digits(100 * share)}%"
 
 
 def _dollars(amount: float | None) -> str:
     if amount is None:
         return NO_VALUE
     return f"${amount:,.2f}"
+
+
+def _four_digits(number: float) -> str:
+    return f"{number:.4g}" if math.isfinite(number) else printed(number)
 
 
 def _number(value: float | None) -> str:
@@ -132,7 +153,7 @@ def _humanize(value: float | None) -> str:
     if value is None:
         return NO_VALUE
     if value == 0 or not math.isfinite(value):
-        return f"{value:.4g}"
+        return _four_digits(value)
     prefix = ""
     if abs(value) >= 1:
         for prefix_of_thousand in _LARGE:
@@ -151,7 +172,9 @@ def _humanize_duration(seconds: float | None) -> str:
     """As Prometheus' `humanizeDuration`: whole seconds as `1d 2h 3m 4s`, fractions of a second with a metric prefix."""
     if seconds is None:
         return NO_VALUE
-    if abs(seconds) < 1 or not math.isfinite(seconds):
+    if not math.isfinite(seconds):
+        return printed(seconds)
+    if abs(seconds) < 1:
         return f"{_humanize(seconds)}s"
     sign, left = ("-" if seconds < 0 else ""), abs(seconds)
     if left < 60:

@@ -91,7 +91,7 @@ def transition_messages(rule: Named, transition: Transition) -> list[Message]:
     attributes["auditlake.alert.summary"] = alert.annotations.get("summary", "")
     attributes["auditlake.alert.annotations"] = written(alert.annotations)
     attributes["auditlake.alert.value"] = float(alert.value)
-    event = _message(rule, transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
+    event = _message(rule, "alert", transition.state, transition.at, alert.fingerprint, alert.labels, attributes)
     return [event, replace(event, receiver=LOG, key=f"{event.key}/{LOG}")]
 
 
@@ -101,7 +101,7 @@ def error_message(rule: Named, error: str | None, *, at: datetime, since: dateti
     state = State.ERROR if error else State.INACTIVE
     attributes = _attributes(rule, state, at, fingerprint(labels), labels, since)
     attributes["auditlake.alert.summary"] = error or "the rule can be evaluated again"
-    return _message(rule, state, at, fingerprint(labels), labels, attributes)
+    return _message(rule, "error", state, at, fingerprint(labels), labels, attributes)
 
 
 def no_data_message(rule: Named, label_sets: int, *, at: datetime, since: datetime) -> Message:
@@ -111,7 +111,7 @@ def no_data_message(rule: Named, label_sets: int, *, at: datetime, since: dateti
     attributes = _attributes(rule, state, at, fingerprint(labels), labels, since)
     said = f"there is no data for {label_sets} label set{'s' if label_sets != 1 else ''}"
     attributes["auditlake.alert.summary"] = said if label_sets else "there is data again"
-    return _message(rule, state, at, fingerprint(labels), labels, attributes)
+    return _message(rule, "no data", state, at, fingerprint(labels), labels, attributes)
 
 
 def _attributes(
@@ -133,9 +133,10 @@ def _attributes(
 
 
 def _message(
-    rule: Named, state: State, at: datetime, identity: str, labels: Mapping[str, str], attributes: Mapping[str, AttributeValue]
+    rule: Named, what: str, state: State, at: datetime, identity: str, labels: Mapping[str, str], attributes: Mapping[str, AttributeValue]
 ) -> Message:
-    key = sha256(json.dumps([rule.rule, identity, str(state), rfc3339(at)]).encode()).hexdigest()[:32]
+    """Return the event; `what` tells apart those that a rule has of itself and of its alerts at one instant, such as two that are over."""
+    key = sha256(json.dumps([rule.rule, what, identity, str(state), rfc3339(at)]).encode()).hexdigest()[:32]
     return lake_message(key, TRANSITION, attributes, at=at, severity=_severity(state, labels))
 
 

@@ -1,16 +1,19 @@
 """Evaluations that are remembered: what is stored and told, what a restart keeps, and what an error shows."""
 
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 
 from alerts.durations import align
 from alerts.listing import list_alerts
 from alerts.receivers.webhook import WebhookReceiver
-from alerts.state import AlertStore
+from alerts.state import AlertStore, Evaluation, Message
+from alerts.tables import ALERTS
 from tests.alerts.fakes import RULES, START, Process
 from tests.alerts.test_evaluate import CASES, LETTERS
 
@@ -176,17 +179,16 @@ def test_labels_become_text_and_null_is_no_label(tmp_path: Path) -> None:
 
 
 def test_nothing_is_remembered_of_an_evaluation_that_was_not_committed(tmp_path: Path) -> None:
-    """A full disk: the same instant is evaluated again, and its transition is told once."""
+    """As with a full disk: the same instant is evaluated again, and its transition is told once."""
     process = Process(tmp_path)
-    commit = process.store.commit
-
-    def full_disk(*_: object) -> None:
-        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
-
-    process.store.commit = full_disk  # type: ignore[method-assign]
+    process.lake.rows = [ROW]
+    with process.store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE outbox RENAME TO hidden")
     with pytest.raises(OperationalError):
         process.runner.tick(process.now)
-    process.store.commit = commit  # type: ignore[method-assign]
+    with process.store.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE hidden RENAME TO outbox")
+    assert (process.store.evaluations(), process.states()) == ([], {})
     process.tick([ROW])
     assert [state for state, _ in process.events()] == ["firing"]
     process.store.close()
@@ -217,9 +219,9 @@ def test_the_event_of_a_transition_says_everything(tmp_path: Path) -> None:
         "auditlake.alert.group": "agents",
         "auditlake.alert.state": "firing",
         "auditlake.alert.severity": "critical",
-        "auditlake.alert.summary": "support is at 5.0",
+        "auditlake.alert.summary": "support is at 5",
         "auditlake.alert.value": 5.0,
-        "auditlake.alert.annotations": '{"summary": "support is at 5.0"}',
+        "auditlake.alert.annotations": '{"summary": "support is at 5"}',
         "auditlake.alert.active_at": "2026-11-21T12:00:00.000000Z",
         "auditlake.alert.evaluated_at": "2026-11-21T12:00:00.000000Z",
         "auditlake.run.id": "r-1",
@@ -256,3 +258,68 @@ def test_the_state_is_readable_while_it_is_written(tmp_path: Path) -> None:
 def test_align() -> None:
     assert align(START + timedelta(seconds=59), MINUTE) == START
     assert align(START, MINUTE) == START
+
+
+SEVERAL = """\
+groups:
+  - {name: quiet, interval: 1m, rules: [{alert: Quiet, expr: SELECT value FROM a}]}
+  - {name: loud, interval: 1m, rules: [{alert: Loud, expr: SELECT value FROM b}]}
+  - {name: silent, interval: 1m, rules: [{alert: Silent, expr: SELECT value FROM c}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fires", "expected"),
+    [(None, [["Quiet", "Loud", "Silent"]]), ("FROM b", [["Quiet", "Loud"], ["Silent"]]), ("FROM c", [["Quiet", "Loud", "Silent"]])],
+)
+def test_groups_of_one_round_are_committed_together_and_what_changed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fires: str | None, expected: list[list[str]]
+) -> None:
+    """A page does not wait for the rules that follow, and a round in which nothing happens is one transaction."""
+    process = Process(tmp_path, rules=SEVERAL)
+    process.lake.rows_of = {fires: [{"value": 1}]} if fires else {}
+    commit, committed = process.store.commit, []
+
+    def counted(evaluations: Iterable[Evaluation], messages: Iterable[Message]) -> None:
+        commit(evaluations, messages)
+        committed.append([row["rule"].split(";")[2] for row in process.store.evaluations()][sum(map(len, committed)) :])
+
+    monkeypatch.setattr(process.store, "commit", counted)
+    process.tick()
+    assert committed == expected
+    process.store.close()
+
+
+def test_what_did_not_change_is_not_written_again(tmp_path: Path) -> None:
+    """Whoever erased an alert from the state while it fires on finds it erased."""
+    process = Process(tmp_path)
+    process.tick([ROW])
+    with process.store.begin() as connection:
+        connection.execute(delete(ALERTS))
+    process.tick()
+    assert process.store.alerts() == {}
+    process.tick([])
+    assert process.states() == {"support": "resolved"}
+    process.store.close()
+
+
+def test_an_error_and_a_lack_of_data_that_end_together_are_two_events(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    process.tick([{"agent": "support", "value": None}])
+    process.lake.error = "no"
+    process.tick()
+    process.lake.error = None
+    process.tick([])
+    assert process.events()[2:] == [("inactive", "the rule can be evaluated again"), ("inactive", "there is data again")]
+    process.store.close()
+
+
+def test_old_evaluations_are_forgotten_and_those_before_the_last_so_many(tmp_path: Path) -> None:
+    process = Process(tmp_path)
+    for _ in range(5):
+        process.tick([])
+    process.store.prune(START + MINUTE)
+    assert [row["at"] for row in process.store.evaluations()] == [START + number * MINUTE for number in (1, 2, 3, 4)]
+    process.store.prune(START, most=2)
+    assert [row["at"] for row in process.store.evaluations()] == [START + number * MINUTE for number in (3, 4)]
+    process.store.close()

@@ -163,7 +163,7 @@ def test_the_offset_moves_what_is_queried_not_when_it_fires(tmp_path: Path) -> N
 
 def test_value_and_annotations_follow_the_last_evaluation_with_a_row(tmp_path: Path) -> None:
     one = rule(tmp_path, "keep_firing_for: 5m, annotations: {summary: '{{ $labels.agent }} is at {{ $value }}'}")
-    for token, said in (("a:1", "a is at 1.0"), ("a:2", "a is at 2.0"), (".", "a is at 2.0")):
+    for token, said in (("a:1", "a is at 1"), ("a:2", "a is at 2"), (".", "a is at 2")):
         one.evaluate(rows(token))
         assert one.only.annotations == {"summary": said}
 
@@ -196,6 +196,7 @@ def test_a_template_that_fails_is_a_text_and_the_alert_fires(tmp_path: Path) -> 
         (999, "999", "16m 39s", "9.99e+04%"),
         (-42.5, "-42.5", "-42.5s", "-4250%"),
         (3661, "3.661k", "1h 1m 1s", "3.661e+05%"),
+        (float("inf"), "+Inf", "+Inf", "+Inf%"),
     ],
 )
 def test_functions_of_prometheus_templates(tmp_path: Path, value: float, humanize: str, duration: str, percentage: str) -> None:
@@ -203,6 +204,31 @@ def test_functions_of_prometheus_templates(tmp_path: Path, value: float, humaniz
     one = rule(tmp_path, f"annotations: {{summary: '{said}'}}")
     one.evaluate([{"agent": "a", "value": float(value)}])
     assert one.only.annotations["summary"] == f"{humanize} {duration} {percentage}"
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (5, "5"), (0, "0"), (0.25, "0.25"), (-1.5, "-1.5"), (100000, "100000"), (1e6, "1e+06"), (1234567, "1.234567e+06"), (1e21, "1e+21"),
+        (0.0001, "0.0001"), (0.00001, "1e-05"), (1.25e-7, "1.25e-07"), (0.1 + 0.2, "0.30000000000000004"), (float("inf"), "+Inf"),
+        (float("-inf"), "-Inf"), (1e100, "1e+100"),
+    ],
+)  # fmt: skip
+def test_a_value_reads_as_go_prints_it(tmp_path: Path, value: float, printed: str) -> None:
+    """The format `g` of `strconv.FormatFloat` with the shortest precision, which `text/template` prints."""
+    one = rule(tmp_path, "annotations: {summary: '{{ $value }}'}")
+    one.evaluate([{"agent": "a", "value": float(value)}])
+    assert one.only.annotations["summary"] == printed
+
+
+def test_annotations_see_the_labels_of_the_element(tmp_path: Path) -> None:
+    """In Prometheus `$labels` is what the expression returned, also where the rule gives the alert another label of that name.
+
+    Ours beside it: labels that only the rule has can be read too.
+    """
+    one = rule(tmp_path, "labels: {agent: all, team: support}, annotations: {summary: '{{ $labels.agent }} of {{ $labels.team }}'}")
+    one.evaluate(rows("a"))
+    assert (one.only.labels["agent"], one.only.annotations["summary"]) == ("all", "a of support")
 
 
 def test_a_value_that_is_not_there_reads_so(tmp_path: Path) -> None:

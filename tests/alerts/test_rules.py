@@ -91,6 +91,7 @@ MISTAKES = {
     "unknown parameter": ("value > $most", "value > $mots", 14, "groups[0].rules[0].expr", "'$mots': did you mean '$most'?"),
     "now()": ("started_at > $eval_ts", "started_at > now()", 13, "groups[0].rules[0].expr", "now is forbidden: use $eval_ts"),
     "quoted now": ("started_at > $eval_ts", 'started_at > "NOW" ()', 13, "groups[0].rules[0].expr", "now is forbidden"),
+    "age, a clock": ("started_at > $eval_ts", "age(started_at) > $eval_ts", 13, "groups[0].rules[0].expr", "age is forbidden"),
     "current_timestamp": ("$eval_ts - C", "current_timestamp - C", 13, "groups[0].rules[0].expr", "current_timestamp is forbidden"),
     "random": ("value > $most", "value > $most + random()", 14, "groups[0].rules[0].expr", "random is forbidden"),
     "positional parameter": ("value > $most", "value > ? AND $most", 14, "groups[0].rules[0].expr", "? is forbidden"),
