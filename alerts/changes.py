@@ -16,13 +16,12 @@ class Changes:
 
     def __init__(self, *, journal: Journal, files: Sequence[Path], clock: Callable[[], datetime]) -> None:
         self._journal = journal
-        self._files = files
         self._clock = clock
         self._hash = rules_hash(files)
 
-    def taken(self) -> None:
-        """The files were read, and run from now on."""
-        old, self._hash = self._hash, rules_hash(self._files)
+    def taken(self, files: Sequence[Path]) -> None:
+        """These files were read, and run from now on."""
+        old, self._hash = self._hash, rules_hash(files)
         self._tell({"auditlake.outcome": "ok", "auditlake.config.hash.old": old, "auditlake.config.hash.new": self._hash})
 
     def refused(self, problems: int) -> None:

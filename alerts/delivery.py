@@ -2,7 +2,8 @@
 
 Each receiver has a thread of its own, so that a slow one delays neither evaluations nor other receivers. An attempt repeats a few
 times at once, then the message waits in the outbox with a growing delay. It is marked only after its receiver took it, so a crash in
-between sends it again, with the same idempotency key. A receiver that fails again and again is left alone for a while (`Breaker`).
+between sends it again, with the same idempotency key. A receiver that fails again and again is left alone for a while (`Breaker`). Who
+refuses a message for good was not told: the notification log forgets it, and the next look at the group tells what is so then.
 """
 
 import json
@@ -14,12 +15,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.breaker import Breaker
 from alerts.errors import DeliveryFailed
 from alerts.events import Delivered, notification_message
 from alerts.outbox import Delivery, Message, Outbox
+from alerts.payload import ACKNOWLEDGED
 from alerts.receivers.receiver import Receiver
 from alerts.transitions import OWN_RECEIVERS
 
@@ -31,6 +33,9 @@ JITTER: Final = 0.2
 """Share by which waits differ, so that receivers which failed together are not tried together."""
 GIVE_UP_AFTER: Final = timedelta(hours=24)
 IDLE_SECONDS: Final = 1.0
+MOST_AT_ONCE: Final = 500
+"""Messages that one transaction gives up."""
+GONE: Final = "the receiver is no longer configured"
 
 Draw = Callable[[], float]
 """A random number from 0 to 1."""
@@ -63,19 +68,28 @@ class Courier:
         """Begin to deliver in the background."""
         self._thread.start()
 
+    @property
+    def receiver(self) -> Receiver:
+        """Whose messages it carries."""
+        return self._receiver
+
     def wake(self) -> None:
         """Say that there may be something new to deliver."""
         self._wake.set()
 
-    def close(self) -> None:
-        """Stop after the message that is being sent; what is left stays in the outbox."""
+    def request_stop(self) -> None:
+        """Ask it to stop, so that several stop at the same time; `close` waits for it."""
         self._stop.set()
         self._wake.set()
+
+    def close(self) -> None:
+        """Stop after the message that is being sent; what is left stays in the outbox."""
+        self.request_stop()
         if self._thread.is_alive():
             self._thread.join()
 
     def deliver_due(self) -> int:
-        """Deliver what is due now; return how many messages were taken. Raises DatabaseError."""
+        """Deliver what is due now; return how many messages were taken. Raises SQLAlchemyError."""
         taken = 0
         if not self._breaker.allows(self._clock()):
             return taken
@@ -92,7 +106,7 @@ class Courier:
             taken = 0
             try:
                 taken = self.deliver_due()
-            except DatabaseError as error:
+            except SQLAlchemyError as error:
                 self._log.warning("the outbox cannot be read, trying again", error=type(error).__name__)
             if not taken:
                 self._wake.wait(IDLE_SECONDS)
@@ -138,17 +152,40 @@ class Courier:
     def _postpone(self, deliveries: Sequence[Delivery], error: DeliveryFailed, attempts: int) -> None:
         now, first = self._clock(), deliveries[0]
         given_up = not error.retryable or now - first.message.created_at > GIVE_UP_AFTER
-        wait = max(delay(first.attempts, self._draw), timedelta(seconds=error.asked_seconds or 0))
-        events = [event for delivery in deliveries if given_up for event in _told(delivery, "failed", now, attempts, error.reason)]
-        ids = [delivery.id for delivery in deliveries]
-        self._store.failed(ids, error.reason, due_at=None if given_up else now + wait, attempts=attempts, events=events)
+        if given_up:
+            give_up(self._store, deliveries, error.reason, now=now, attempts=attempts)
+        else:
+            wait = max(delay(first.attempts, self._draw), timedelta(seconds=error.asked_seconds or 0))
+            self._store.failed([delivery.id for delivery in deliveries], error.reason, due_at=now + wait, attempts=attempts)
         self._log.warning("not delivered", reason=error.reason, attempts=first.attempts + attempts, given_up=given_up)
+
+
+def give_up_for_others(store: Outbox, receivers: Sequence[str], *, now: datetime) -> int:
+    """Give up what waits for others than these, which are no longer configured; returns how many messages. Raises SQLAlchemyError."""
+    left = store.of_others(receivers)
+    for first in range(0, len(left), MOST_AT_ONCE):
+        give_up(store, left[first : first + MOST_AT_ONCE], GONE, now=now, attempts=0)
+    return len(left)
+
+
+def give_up(store: Outbox, deliveries: Sequence[Delivery], reason: str, *, now: datetime, attempts: int) -> None:
+    """Keep messages to be seen, with the events that tell so; their receivers count as not told. Raises SQLAlchemyError."""
+    events = [event for delivery in deliveries for event in _told(delivery, "failed", now, attempts, reason)]
+    untold = [delivery.message for delivery in deliveries if _tells_alerts(delivery.message)]
+    store.failed([delivery.id for delivery in deliveries], reason, due_at=None, attempts=attempts, events=events, untold=untold)
 
 
 def delay(attempts: int, draw: Draw = lambda: 0.5) -> timedelta:
     """Return how long a message waits whose last few attempts failed, after `attempts` before those. `draw` spreads it."""
     seconds = FIRST_DELAY.total_seconds() * 2 ** min(attempts // QUICK_ATTEMPTS, 10)
     return timedelta(seconds=_spread(min(seconds, LONGEST_DELAY.total_seconds()), draw))
+
+
+def _tells_alerts(message: Message) -> bool:
+    """Say whether the notification log knows a message: events of ours and acknowledgements are not in it."""
+    if message.receiver in OWN_RECEIVERS:
+        return False
+    return bool(json.loads(message.body).get("status") != ACKNOWLEDGED)
 
 
 def _told(delivery: Delivery, outcome: Delivered, at: datetime, attempts: int, reason: str = "") -> list[Message]:

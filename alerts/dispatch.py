@@ -7,7 +7,7 @@ decides depends on what is stored, the alerts, the configuration and `now` alone
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -58,14 +58,17 @@ class Notifier(Protocol):
 class Dispatcher:
     """Turns alerts into messages. Its memory is a copy of the store: when the store cannot be written, it is read again."""
 
-    def __init__(self, store: AlertStore, routing: Routing, targets: Sequence[Target], *, external_url: str) -> None:
+    def __init__(
+        self, store: AlertStore, routing: Routing, targets: Sequence[Target], *, external_url: str, looks_again: bool = False
+    ) -> None:
+        """`looks_again`: others were told before, so every group is looked at first of all; what these know they are not told again."""
         self._store = store
         self._silences = Silences(store)
         self._routing = routing
         self._targets = targets
         self._external_url = external_url
+        self._looks_again = looks_again
         self._groups: Groups | None = None
-        self._log: dict[EntryId, Entry] = {}
         self._alerts: Sequence[Alert] | None = None  # as they were given last, while they are not taken
 
     def tick(self, now: datetime, alerts: Iterable[Alert] | None = None) -> int:
@@ -77,14 +80,15 @@ class Dispatcher:
         if self._alerts is not None:
             groups.take(self._alerts, now)
         written = self._tell(groups, now)
-        self._groups, self._alerts = groups, None
+        self._groups, self._alerts, self._looks_again = groups, None, False
         return written
 
     def _restored(self, now: datetime) -> Groups:
         groups = Groups(self._routing.route)
         with self._store.begin() as connection:
             groups.restore(stored_groups(connection), now)
-            self._log = stored_entries(connection)
+        if self._looks_again:
+            groups.look_again(now)
         return groups
 
     def _tell(self, groups: Groups, now: datetime) -> int:
@@ -94,19 +98,24 @@ class Dispatcher:
             return 0
         looking = _Looking(self._routing, self._targets, self._external_url, now, firing=groups.firing(), acknowledged=acks.holding)
         silences = self._silences.active(now) if due else []
-        self._log = {key: entry for key, entry in self._log.items() if entry.expires_at > now}
+        concerned = {group.key for group in (*due, *(group for ack in acks.untold for group in groups.of(ack.fingerprint)))}
+        log = self._entries(concerned, now)
         for group in due:
-            looking.look(group, self._log, silences)
-            groups.flushed(group, now)
-        told = [ack for ack in acks.untold if looking.acknowledge(ack, groups, self._log | looking.entries)]
+            muted = looking.look(group, log, silences)
+            groups.flushed(group, now, withheld=muted)
+        told = [ack for ack in acks.untold if looking.acknowledge(ack, groups, log | looking.entries)]
         with self._store.begin() as connection:
             store_groups(connection, groups)
             store_entries(connection, looking.entries, now)
             store_acks(connection, ended=acks.ended, told=told, now=now)
             post(connection, looking.messages)
         groups.saved()
-        self._log |= looking.entries
         return len(looking.messages)
+
+    def _entries(self, group_keys: Collection[str], now: datetime) -> dict[EntryId, Entry]:
+        """Read what was told last of these groups. Never from memory: whoever gives a message up takes its entry back."""
+        with self._store.begin() as connection:
+            return stored_entries(connection, group_keys, now)
 
     def _acks(self, groups: Groups) -> "_OpenAcks":
         with self._store.begin() as connection:
@@ -150,11 +159,15 @@ class _Looking:
         self.messages: list[Message] = []
         self.entries: dict[EntryId, Entry] = {}
 
-    def look(self, group: Group, log: Mapping[EntryId, Entry], silences: Sequence[Silence]) -> None:
-        """Tell what is new in a group to each target of its route."""
-        alerts = [alert for alert in group.alerts.values() if not self._muted(alert.labels, silences)]
-        if not alerts:
-            return  # as in Alertmanager: nothing is told, and the log stays as it is
+    def look(self, group: Group, log: Mapping[EntryId, Entry], silences: Sequence[Silence]) -> frozenset[str]:
+        """Tell what is new in a group to each target of its route; returns which of its alerts are muted."""
+        muted = frozenset(mark for mark, alert in group.alerts.items() if self._muted(alert.labels, silences))
+        alerts = [alert for mark, alert in group.alerts.items() if mark not in muted]
+        if alerts:  # else, as in Alertmanager, nothing is told, and the log stays as it is
+            self._tell(group, alerts, log)
+        return muted
+
+    def _tell(self, group: Group, alerts: Sequence[Alert], log: Mapping[EntryId, Entry]) -> None:
         firing = frozenset(alert.fingerprint for alert in alerts if alert.state is State.FIRING)
         resolved = frozenset(alert.fingerprint for alert in alerts) - firing
         repeat = group.route.repeat_interval

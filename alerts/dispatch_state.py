@@ -1,9 +1,9 @@
 """Groups and the notification log in `<data>/alerts.sqlite`: what the dispatcher has to know after a restart."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -14,6 +14,8 @@ from alerts.tables import GROUPS, MEMBERS, NOTIFICATIONS
 
 EntryId = tuple[str, str]
 """Key of the group and name of the receiver in the outbox."""
+MOST_KEYS: Final = 500
+"""Of one query: SQLite takes some thousand parameters."""
 
 
 def stored_groups(connection: Connection) -> dict[GroupId, StoredGroup]:
@@ -29,17 +31,20 @@ def stored_groups(connection: Connection) -> dict[GroupId, StoredGroup]:
     }
 
 
-def stored_entries(connection: Connection) -> dict[EntryId, Entry]:
-    """Return the notification log."""
-    return {
-        (row["group_key"], row["receiver"]): Entry(
-            firing=frozenset(json.loads(row["firing"])),
-            resolved=frozenset(json.loads(row["resolved"])),
-            at=row["at"],
-            expires_at=row["expires_at"],
-        )
-        for row in connection.execute(select(NOTIFICATIONS)).mappings()
-    }
+def stored_entries(connection: Connection, group_keys: Collection[str], now: datetime) -> dict[EntryId, Entry]:
+    """Return the notification log of these groups, without what is over."""
+    keys = sorted(group_keys)
+    found: dict[EntryId, Entry] = {}
+    for first in range(0, len(keys), MOST_KEYS):
+        wanted = (NOTIFICATIONS.c.group_key.in_(keys[first : first + MOST_KEYS]), NOTIFICATIONS.c.expires_at > now)
+        for row in connection.execute(select(NOTIFICATIONS).where(*wanted)).mappings():
+            found[row["group_key"], row["receiver"]] = Entry(
+                firing=frozenset(json.loads(row["firing"])),
+                resolved=frozenset(json.loads(row["resolved"])),
+                at=row["at"],
+                expires_at=row["expires_at"],
+            )
+    return found
 
 
 def store_groups(connection: Connection, groups: Groups) -> None:

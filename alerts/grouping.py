@@ -1,16 +1,16 @@
 """Aggregation groups: which alerts are told together, when a group is looked at, and whether there is something new to tell.
 
-Alertmanager's own rules (`dispatch/dispatch.go`, `notify.DedupStage`). A new group waits for `group_wait`, unless its first alert is older
-than that; from then on it is looked at every `group_interval`. Each time, what is firing and what resolved since is compared with what the
-receiver was told last. Alerts that resolved leave the group once it was looked at, and a group without alerts is gone.
+Alertmanager's own rules (`dispatch/dispatch.go`, `notify.DedupStage`). A new group waits for `group_wait`, unless one of its alerts is
+older than that; from then on it is looked at every `group_interval`. Each time, what is firing and what resolved since is compared with
+what the receiver was told last. Alerts that resolved leave the group once it was looked at, and a group without alerts is gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from alerts.evaluate import Alert, State
+from alerts.evaluate import RESOLVED_RETENTION, Alert, State
 from alerts.routing import Route
 
 GroupId = tuple[str, str]
@@ -116,11 +116,18 @@ class Groups:
         self.changed_members.clear()
 
     def restore(self, stored: Mapping[GroupId, StoredGroup], now: datetime) -> None:
-        """Begin with what was stored. Alerts are routed anew: where the tree is still the same, their groups go on as they were."""
-        for group in stored.values():
+        """Begin with what was stored. Alerts are routed anew: where the tree is still the same, their groups go on as they were.
+
+        One that resolved is told where it waited for that, and nowhere else.
+        """
+        for place, group in stored.items():
             for alert in group.alerts.values():
-                self._insert(alert, now, stored)
-        self.changed = self._groups.keys() ^ stored.keys()
+                routes = self._route.match(alert.labels)
+                if alert.state is State.RESOLVED:
+                    routes = tuple(route for route in routes if _place(route, alert.labels) == place)
+                if routes:
+                    self._join(alert, routes, now, stored)
+        self.changed |= self._groups.keys() ^ stored.keys()
         self.changed_members = _members(self._groups) ^ _members(stored)
 
     def take(self, alerts: Sequence[Alert], now: datetime) -> None:
@@ -129,12 +136,21 @@ class Groups:
         for alert in alerts:
             if alert.state is State.FIRING:
                 present[alert.fingerprint] = alert
-                if self._taken.get(alert.fingerprint) is not alert:  # most of them were not evaluated since
-                    self._insert(alert, now, {})
+                before = self._taken.get(alert.fingerprint)
+                if before is None:  # it begins to fire, maybe anew: groups that told that it resolved have let it go
+                    self._join(alert, self._route.match(alert.labels), now, {})
+                elif before is not alert:  # most of them were not evaluated since
+                    self._join(alert, (), now, {})
         self._taken = present
         ended = {alert.fingerprint: alert for alert in alerts if alert.state is State.RESOLVED and alert.fingerprint not in present}
         for mark in self._places.keys() - present.keys():
             self._resolve(mark, ended.get(mark), now)
+
+    def look_again(self, now: datetime) -> None:
+        """Make every group due that was looked at before: somebody may not know yet what it told."""
+        for group in self._groups.values():
+            if group.flushed_at is not None:
+                group.due_at = now
 
     def firing(self) -> dict[str, Alert]:
         """Return all alerts that fire, by fingerprint."""
@@ -151,11 +167,16 @@ class Groups:
         ]
         return sorted(found, key=lambda group: (group.due_at, group.id))
 
-    def flushed(self, group: Group, now: datetime) -> None:
-        """A group was looked at now: what resolved leaves it, and without alerts it is gone."""
+    def flushed(self, group: Group, now: datetime, *, withheld: Collection[str] = ()) -> None:
+        """A group was looked at now: what resolved leaves it, and without alerts it is gone.
+
+        What resolved and was `withheld`, because it is muted, stays for as long as Prometheus goes on to send it.
+        """
         group.flushed_at, group.due_at = now, now + group.route.group_interval
         self.changed.add(group.id)
         for mark in [mark for mark, alert in group.alerts.items() if alert.state is State.RESOLVED]:
+            if mark in withheld and not _forgotten(group.alerts[mark], now):
+                continue
             del group.alerts[mark]
             self.changed_members.add((group.id, mark))
             left = tuple(place for place in self._places[mark] if place != group.id)
@@ -166,27 +187,28 @@ class Groups:
         if not group.alerts:
             del self._groups[group.id]
 
-    def _insert(self, alert: Alert, now: datetime, stored: Mapping[GroupId, StoredGroup]) -> None:
-        places = self._places.get(alert.fingerprint)
-        if places is None:
-            routes = self._route.match(alert.labels)
-            places = tuple(self._place(route, alert, now, stored) for route in routes)
-            self._places[alert.fingerprint] = places
-        for place in places:
+    def _join(self, alert: Alert, routes: Sequence[Route], now: datetime, stored: Mapping[GroupId, StoredGroup]) -> None:
+        """Put an alert into the groups that it is in, and into those of these routes."""
+        for route in routes:
+            self._begin(route, alert, now, stored)
+        joined = (_place(route, alert.labels) for route in routes)
+        self._places[alert.fingerprint] = tuple(dict.fromkeys((*self._places.get(alert.fingerprint, ()), *joined)))
+        for place in self._places[alert.fingerprint]:
             self._put(place, alert)
+            self._hasten(place, alert, now)
 
-    def _place(self, route: Route, alert: Alert, now: datetime, stored: Mapping[GroupId, StoredGroup]) -> GroupId:
-        labels = route.group_labels(alert.labels)
-        place = (route.id, route.group_key(labels))
-        if place not in self._groups:
-            before = stored.get(place)
-            group = Group(route=route, labels=labels, due_at=first_due(route, alert, now))
-            if before is not None:
-                group.due_at, group.flushed_at = before.due_at, before.flushed_at
-            else:
-                self.changed.add(place)
-            self._groups[place] = group
-        return place
+    def _begin(self, route: Route, alert: Alert, now: datetime, stored: Mapping[GroupId, StoredGroup]) -> None:
+        """Make the group of an alert, unless there is one; one that was stored goes on."""
+        place = _place(route, alert.labels)
+        if place in self._groups:
+            return
+        group = Group(route=route, labels=route.group_labels(alert.labels), due_at=first_due(route, alert, now))
+        before = stored.get(place)
+        if before is not None:
+            group.due_at, group.flushed_at = before.due_at, before.flushed_at
+        else:
+            self.changed.add(place)
+        self._groups[place] = group
 
     def _put(self, place: GroupId, alert: Alert) -> None:
         alerts = self._groups[place].alerts
@@ -195,11 +217,27 @@ class Groups:
         if before is None or (before.state, before.fired_at) != (alert.state, alert.fired_at):
             self.changed_members.add((place, alert.fingerprint))
 
+    def _hasten(self, place: GroupId, alert: Alert, now: datetime) -> None:
+        """Before its first look a group waits no longer for an alert that has waited enough, whichever came first."""
+        group = self._groups[place]
+        due_at = first_due(group.route, alert, now)
+        if group.flushed_at is None and due_at < group.due_at:
+            group.due_at = due_at
+            self.changed.add(place)
+
     def _resolve(self, mark: str, alert: Alert | None, now: datetime) -> None:
         for place in self._places[mark]:
             member = self._groups[place].alerts[mark]
             if member.state is State.FIRING:
                 self._put(place, alert or replace(member, state=State.RESOLVED, resolved_at=now))
+
+
+def _place(route: Route, labels: Mapping[str, str]) -> GroupId:
+    return route.id, route.group_key(route.group_labels(labels))
+
+
+def _forgotten(alert: Alert, now: datetime) -> bool:
+    return alert.resolved_at is None or now - alert.resolved_at > RESOLVED_RETENTION
 
 
 def _members(groups: Mapping[GroupId, Group] | Mapping[GroupId, StoredGroup]) -> set[tuple[GroupId, str]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, delete, exists, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
-from alerts.tables import OUTBOX
+from alerts.payload import ACKNOWLEDGED
+from alerts.tables import NOTIFICATIONS, OUTBOX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +54,13 @@ class Outbox:
         wanted = (*_open(), OUTBOX.c.due_at <= now, OUTBOX.c.receiver == receiver)
         with self._engine.connect() as connection:
             rows = connection.execute(select(OUTBOX).where(*wanted, ~blocked).order_by(OUTBOX.c.id).limit(most)).mappings().all()
-        names = list(Message.__dataclass_fields__)
-        return [Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names})) for row in rows]
+        return [_delivery(row) for row in rows]
 
-    def abandon(self, receivers: Sequence[str]) -> int:
-        """Give up messages to receivers other than these: they are no longer configured. Returns how many."""
-        stale = (*_open(), OUTBOX.c.receiver.not_in(receivers))
-        with self._engine.begin() as connection:
-            return connection.execute(update(OUTBOX).where(*stale).values(dead=True, error="the receiver is no longer configured")).rowcount
+    def of_others(self, receivers: Sequence[str]) -> list[Delivery]:
+        """Return the messages that wait for receivers other than these, oldest first."""
+        waiting = (*_open(), OUTBOX.c.receiver.not_in(receivers))
+        with self._engine.connect() as connection:
+            return [_delivery(row) for row in connection.execute(select(OUTBOX).where(*waiting).order_by(OUTBOX.c.id)).mappings()]
 
     def delivered(self, ids: Sequence[int], at: datetime, *, attempts: int = 1, events: Iterable[Message] = ()) -> None:
         """Mark messages that their receiver took, after this many more attempts, together with the events that tell so."""
@@ -69,13 +69,30 @@ class Outbox:
             connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(taken))
             post(connection, events)
 
-    def failed(self, ids: Sequence[int], error: str, *, due_at: datetime | None, attempts: int = 1, events: Iterable[Message] = ()) -> None:
-        """Keep messages for another attempt at `due_at`; or give them up when it is None, together with the events that tell so."""
+    def failed(
+        self,
+        ids: Sequence[int],
+        error: str,
+        *,
+        due_at: datetime | None,
+        attempts: int = 1,
+        events: Iterable[Message] = (),
+        untold: Iterable[Message] = (),
+    ) -> None:
+        """Keep messages for another attempt at `due_at`; or give them up when it is None, together with the events that tell so.
+
+        Of those in `untold` the notification log forgets that they were told, unless something newer was: the next look at their group
+        tells what is so then, as in Alertmanager, whose log has only what arrived.
+        """
         values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + attempts, "dead": due_at is None}
         if due_at is not None:
             values["due_at"] = due_at
         with self._engine.begin() as connection:
             connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(values))
+            for message in untold:
+                told = NOTIFICATIONS.c
+                same = (told.group_key == message.group_key, told.receiver == message.receiver, told.at == message.created_at)
+                connection.execute(delete(NOTIFICATIONS).where(*same))
             post(connection, events)
 
     def hasten(self, receiver: str, now: datetime) -> None:
@@ -90,14 +107,15 @@ class Outbox:
             return [dict(row) for row in connection.execute(select(OUTBOX).order_by(OUTBOX.c.id)).mappings()]
 
     def undelivered(self) -> list[dict[str, Any]]:
-        """Return the messages that wait after a failure or were given up, oldest first; `superseded` says whether a later one of the
-        same group reached the receiver, so that sending this one would tell the past."""
+        """Return the messages that wait after a failure or were given up, oldest first; `superseded` says whether a later one tells how
+        things stand in the same group, and was given up itself or arrived: sending this one would tell the past."""
         later = OUTBOX.alias("later")
         superseded = exists().where(
             later.c.receiver == OUTBOX.c.receiver,
             later.c.group_key == OUTBOX.c.group_key,
             later.c.id > OUTBOX.c.id,
-            later.c.delivered_at.is_not(None),
+            func.json_extract(later.c.body, "$.status") != ACKNOWLEDGED,
+            later.c.delivered_at.is_not(None) | later.c.dead.is_(True),
         )
         tried = OUTBOX.c.delivered_at.is_(None) & (OUTBOX.c.dead.is_(True) | (OUTBOX.c.attempts > 0))
         query = select(OUTBOX, superseded.label("superseded")).where(tried).order_by(OUTBOX.c.id)
@@ -121,6 +139,11 @@ def post(connection: Connection, messages: Iterable[Message]) -> None:
     ]
     if rows:
         connection.execute(insert(OUTBOX).on_conflict_do_nothing(index_elements=["key"]), rows)
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    names = list(Message.__dataclass_fields__)
+    return Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names}))
 
 
 def forget_finished(connection: Connection, before: datetime) -> None:

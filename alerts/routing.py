@@ -22,6 +22,8 @@ TIMERS: Final = {
     "repeat_interval": timedelta(hours=4),
 }
 """Alertmanager's defaults."""
+LONGEST_TIMER: Final = timedelta(days=36_500)
+"""Times that lie further ahead cannot be counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +152,7 @@ class _Reading:
         return replace(node, routes=tuple(routes))
 
     def _group_by(self, names: Sequence[str] | None, path: KeyPath, parent: Route) -> tuple[frozenset[str], bool]:
-        if names is None:
+        if not names:  # an empty list says as much as none: in Alertmanager too it takes nothing back
             return parent.group_by, parent.group_by_all
         if len(set(names)) < len(names):
             self._report(path, "a label stands twice: keep one of them")
@@ -168,6 +170,9 @@ class _Reading:
             return inherited
         if not duration and path[-1] != "group_wait":
             self._report(path, "it cannot be zero: a group would be told without end")
+        if duration > LONGEST_TIMER:
+            self._report(path, f"it is longer than {LONGEST_TIMER.days} days: write a shorter one")
+            return inherited
         return duration
 
     def inhibit_rule(self, values: Mapping[str, Any], path: KeyPath) -> InhibitRule:

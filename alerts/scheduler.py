@@ -10,8 +10,8 @@ dies in between does again what is not committed; one that dies later repeats th
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,23 +21,21 @@ from sqlalchemy.exc import DatabaseError
 from alerts.acks import Acks
 from alerts.budgets.service import BudgetService
 from alerts.changes import Changes
-from alerts.delivery import Courier
-from alerts.dispatch import Dispatcher, Notifier
 from alerts.enrichment import Enricher
 from alerts.errors import AlertsError, RuleFileError
 from alerts.evaluate import Alert
 from alerts.groups import Context, GroupRunner
-from alerts.receivers.alertmanager import Alertmanagers, Peer
-from alerts.receivers.receiver import Integration, Receiver
+from alerts.receivers.alertmanager import Peer
+from alerts.receivers.receiver import Integration
+from alerts.recipients import Recipients, Reread, Telling
 from alerts.recordings import journalled
-from alerts.routing import Routing, everything
+from alerts.routing import Routing
 from alerts.rules import CheckSql, LoadedGroup, load_rules
 from alerts.samples import Clean
 from alerts.silences import Silences
 from alerts.slo.keeping import KeptHours
 from alerts.slo.rules import objective_groups
 from alerts.state import AlertStore
-from alerts.transitions import OWN_RECEIVERS, LakeReceiver, LogReceiver
 from storage.durable import FileLock
 from storage.errors import LakeLocked, StorageError
 from storage.journal import Journal
@@ -51,6 +49,10 @@ KEEP: Final = timedelta(days=7)
 PRUNE_EVERY: Final = timedelta(hours=1)
 DEFAULT_QUERY_OFFSET_SECONDS: Final = 3.0
 """Sealing makes records readable within two seconds of their acknowledgement."""
+
+
+Load = Callable[[Sequence[Path], Sequence[Path]], tuple[LoadedGroup, ...]]
+"""Reads rule files, and files of objectives; raises RuleFileError."""
 
 
 def utc_now() -> datetime:
@@ -77,18 +79,24 @@ def run_scheduler(
     abandoned_after_seconds: float = ABANDONED_AFTER_SECONDS,
     check_sql: CheckSql | None = None,
     reload: threading.Event | None = None,
+    reread: Callable[[], Reread] | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> None:
     """Evaluate the rule files until `stop`; raises RuleFileError for bad ones and AlertsError when the state cannot be kept.
 
     A second scheduler on the same data directory waits as a standby; a lake that is not there yet is waited for. `reload` set: the
-    files are read again, and a bad one keeps the rules that run. `clean` is the redaction policy, `policy_hash` its name. Without a
-    `routing` every receiver is told of everything; with `alertmanagers` routing is theirs, and only they are told.
+    files are read again, and `reread` says which, and who is told from then on, or raises AlertsError; what is bad keeps all that runs.
+    `clean` is the redaction policy, `policy_hash` its name. Without a `routing` every receiver is told of everything; with
+    `alertmanagers` routing is theirs, and only they are told.
     """
     kept = KeptHours()
-    load = partial(_load, rules, slos, check_sql, kept, budgets)
-    groups = load()
-    _check_names(receivers)
+
+    def load(rules: Sequence[Path], slos: Sequence[Path]) -> tuple[LoadedGroup, ...]:
+        return _load(rules, slos, check_sql, kept, budgets)
+
+    groups = load(rules, slos)
+    recipients = Recipients(receivers=tuple(receivers), alertmanagers=tuple(alertmanagers), routing=routing, external_url=external_url)
+    recipients.check_names()
     with ExitStack() as stack:
         opened = _open(data, stop, stack, abandoned_after_seconds)
         if opened is None:
@@ -96,16 +104,14 @@ def run_scheduler(
         lake, store = opened
         kept.connect(store.engine)
         interval = timedelta(seconds=interval_seconds)
-        if alertmanagers:
-            notifier: Notifier = _alertmanagers(alertmanagers, interval, external_url, clock, stack)
-        else:
-            notifier = Dispatcher(store, routing or everyone(receivers), receivers, external_url=external_url)
         journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
+        telling = Telling(store, journal, interval=interval, clock=clock)
+        stack.callback(telling.close)
         context = Context(
             data=data,
             lake=lake,
             store=store,
-            notifier=notifier,
+            notifier=telling.use(recipients),
             clean=clean,
             interval=interval,
             query_offset=timedelta(seconds=query_offset_seconds),
@@ -114,26 +120,16 @@ def run_scheduler(
             sharing=SharedTables(lake),
             enrich=Enricher(clean=clean, external_url=external_url),
         )
-        couriers = _couriers(store, [*receivers, LakeReceiver(journal=journal), LogReceiver()], clock, stack)
-        changes = Changes(journal=journal, files=[*rules, *slos, *(budgets.files if budgets is not None else ())], clock=clock)
+        changes = Changes(journal=journal, files=_files(rules, slos, budgets), clock=clock)
         if budgets is not None:
             stack.enter_context(budgets.running(lake))
-        _loop(context, groups, load, couriers, reload or threading.Event(), clock, changes)
+        in_force = Reread(recipients=recipients, rules=rules, slos=slos, taken=lambda: None)
+        reloader = _Reloader(load, reread or (lambda: in_force), telling, changes, budgets, clean)
+        _loop(context, groups, telling, reload or threading.Event(), reloader, clock)
 
 
-def everyone(receivers: Sequence[Integration]) -> Routing:
-    """Return the routing of a configuration that has none: every receiver is told of everything."""
-    return Routing(route=everything(sorted({receiver.receiver for receiver in receivers})))
-
-
-def _alertmanagers(
-    peers: Sequence[Peer], interval: timedelta, external_url: str, clock: Callable[[], datetime], stack: ExitStack
-) -> Alertmanagers:
-    """Return what tells all peers, which has begun."""
-    alertmanagers = Alertmanagers(peers, interval=interval, external_url=external_url, clock=clock)
-    alertmanagers.start()
-    stack.callback(alertmanagers.close)
-    return alertmanagers
+def _files(rules: Sequence[Path], slos: Sequence[Path], budgets: BudgetService | None) -> list[Path]:
+    return [*rules, *slos, *(budgets.files if budgets is not None else ())]
 
 
 def _load(
@@ -149,11 +145,10 @@ def _load(
 def _loop(
     context: Context,
     groups: Sequence[LoadedGroup],
-    load: Callable[[], Sequence[LoadedGroup]],
-    couriers: Sequence[Courier],
+    telling: Telling,
     reload: threading.Event,
+    reloader: "_Reloader",
     clock: Callable[[], datetime],
-    changes: Changes,
 ) -> None:
     log = structlog.get_logger(__name__)
     runner = GroupRunner(context, groups)
@@ -164,7 +159,9 @@ def _loop(
     while not context.stop.is_set():
         if reload.is_set():
             reload.clear()
-            runner = _reloaded(runner, context, load, changes)
+            if (found := reloader.reload(context)) is not None:
+                context, runner = found
+                alerts = runner.alerts()
         try:
             written, alerts = context.notifier.tick(clock(), alerts), None
             committed = runner.tick(clock())
@@ -178,8 +175,7 @@ def _loop(
             context.stop.wait(RETRY_SECONDS)
             continue
         if committed or written:
-            for courier in couriers:
-                courier.wake()
+            telling.wake()
         context.stop.wait(runner.seconds_until_due(clock()))
 
 
@@ -212,33 +208,48 @@ class _DamageWatch:
         self._known = left_out
 
 
-def _reloaded(runner: GroupRunner, context: Context, load: Callable[[], Sequence[LoadedGroup]], changes: Changes) -> GroupRunner:
-    log = structlog.get_logger(__name__)
-    try:
-        groups = load()
-    except RuleFileError as error:
-        log.error("the rule files are refused, the rules that run are kept", problems=[str(problem) for problem in error.problems])
-        changes.refused(len(error.problems))
-        return runner
-    changes.taken()
-    log.info("rules loaded again", groups=len(groups))
-    return GroupRunner(context, groups)
+class _Reloader:
+    """Reads the configuration and the files again: all of it is taken over, or nothing."""
 
+    def __init__(
+        self, load: Load, reread: Callable[[], Reread], telling: Telling, changes: Changes, budgets: BudgetService | None, clean: Clean
+    ) -> None:
+        self._load = load
+        self._reread = reread
+        self._telling = telling
+        self._changes = changes
+        self._budgets = budgets
+        self._clean = clean
 
-def _check_names(receivers: Sequence[Receiver]) -> None:
-    names = [*OWN_RECEIVERS, *(receiver.name for receiver in receivers)]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        own = " and ".join(OWN_RECEIVERS)
-        raise AlertsError("start the receivers", name, hint=f"two have this name ({own} are auditlake's own): rename one")
+    def reload(self, context: Context) -> tuple[Context, GroupRunner] | None:
+        """Return what runs from now on, None when something is refused: then what ran goes on."""
+        try:
+            read = self._reread()
+            read.recipients.check_names()
+            groups = self._load(read.rules, read.slos)
+        except RuleFileError as error:
+            self._refuse([str(problem) for problem in error.problems])
+        except AlertsError as error:
+            self._refuse([str(error)])
+        except Exception as error:  # noqa: BLE001 - whatever it is, what runs goes on; the message may hold text of the file
+            self._refuse([f"unexpected: {type(error).__name__}"])
+        else:
+            return self._take(read, groups, context)
+        return None
 
+    def _take(self, read: Reread, groups: Sequence[LoadedGroup], context: Context) -> tuple[Context, GroupRunner]:
+        enrich = Enricher(clean=self._clean, external_url=read.recipients.external_url)
+        following = replace(context, notifier=self._telling.use(read.recipients), enrich=enrich)
+        self._changes.taken(_files(read.rules, read.slos, self._budgets))
+        read.taken()
+        names = [receiver.name for receiver in read.recipients.receivers]
+        structlog.get_logger(__name__).info("rules and receivers loaded again", groups=len(groups), receivers=names)
+        return following, GroupRunner(following, groups)
 
-def _couriers(store: AlertStore, receivers: Sequence[Receiver], clock: Callable[[], datetime], stack: ExitStack) -> list[Courier]:
-    store.abandon([receiver.name for receiver in receivers])
-    couriers = [Courier(store, receiver, clock=clock) for receiver in receivers]
-    for courier in couriers:
-        courier.start()
-        stack.callback(courier.close)
-    return couriers
+    def _refuse(self, problems: list[str]) -> None:
+        log = structlog.get_logger(__name__)
+        log.error("the configuration or its rules are refused, what runs is kept", problems=problems)
+        self._changes.refused(len(problems))
 
 
 def _open(data: Path, stop: threading.Event, stack: ExitStack, silence_seconds: float) -> tuple[Lake, AlertStore] | None:

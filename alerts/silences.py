@@ -15,7 +15,7 @@ from uuid import uuid4
 from sqlalchemy import RowMapping, delete, insert, select, update
 
 from alerts.errors import AlertsError
-from alerts.matchers import BadMatcher, Matcher, all_match, parse_matchers
+from alerts.matchers import BadMatcher, Matcher, Operator, all_match, parse_matchers
 from alerts.state import AlertStore
 from alerts.tables import SILENCES
 
@@ -62,8 +62,8 @@ def new_silence(
         parsed = parse_matchers(matchers)
     except BadMatcher as error:
         raise AlertsError("make the silence", "its matchers", hint=str(error)) from None
-    if not any(not matcher.accepts("") for matcher in parsed):
-        hint = 'one matcher at least must name a value, as in alertname="AgentDown": this would silence alerts that lack the labels'
+    if all(_asks_for_nothing(matcher) for matcher in parsed):
+        hint = 'one matcher at least must ask for something, as in alertname="AgentDown": this would silence alerts that lack the labels'
         raise AlertsError("make the silence", "its matchers", hint=hint)
     if not comment.strip() or not created_by.strip():
         raise AlertsError("make the silence", "its comment", hint="say why, so that others know: --comment TEXT")
@@ -79,6 +79,11 @@ def new_silence(
         comment=comment[:MOST_COMMENT_CHARS],
         updated_at=now,
     )
+
+
+def _asks_for_nothing(matcher: Matcher) -> bool:
+    """Say whether a label that is missing is all it needs (`silence.matchesEmpty`); one with `!=` or `!~` names what it does not want."""
+    return matcher.operator in {Operator.EQUAL, Operator.REGEX} and matcher.accepts("")
 
 
 def expired(silence: Silence, now: datetime) -> Silence:

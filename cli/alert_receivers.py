@@ -4,15 +4,15 @@ The first webhook of a receiver has the receiver's own name in the outbox, anoth
 `name/slack/2`, and so on. These names are stored: a message waits for its receiver under them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pydantic import BaseModel, SecretStr
 
 if TYPE_CHECKING:
     from alerts.receivers.alertmanager import Peer
-    from alerts.receivers.email import EmailReceiver
+    from alerts.receivers.email import Login
     from alerts.receivers.http import Authorization, Http, Tls
     from alerts.receivers.receiver import Integration
     from alerts.receivers.secret import Secret
@@ -27,6 +27,15 @@ if TYPE_CHECKING:
         WebhookConfig,
     )
     from collector.config_model import AlertsConfig
+    from collector.config_source import KeyPath
+
+
+class Common(TypedDict):
+    """What every way of a receiver has: its name in the outbox, its receiver's, and whether it tells what resolved."""
+
+    name: str
+    of: str
+    send_resolved: bool
 
 
 def integrations(alerts: "AlertsConfig") -> "list[Integration]":
@@ -44,44 +53,35 @@ def peers(alerts: "AlertsConfig") -> "list[Peer]":
     ]
 
 
+def names(receiver: "AlertReceiverConfig") -> list[str]:
+    """Return what the ways of a receiver are called in the outbox."""
+    return [name for name, _, _ in _ways(receiver)]
+
+
 def _of(receiver: "AlertReceiverConfig") -> "Iterator[Integration]":
-    name = receiver.name
-    for number, webhook in enumerate(receiver.webhook_configs, 1):
-        yield _webhook(webhook, _numbered(name, number), name)
-    for number, slack in enumerate(receiver.slack_configs, 1):
-        yield _slack(slack, _numbered(f"{name}/slack", number), name)
-    for number, email in enumerate(receiver.email_configs, 1):
-        yield _email(email, _numbered(f"{name}/email", number), name)
-    for number, pagerduty in enumerate(receiver.pagerduty_configs, 1):
-        yield _pagerduty(pagerduty, _numbered(f"{name}/pagerduty", number), name)
-    for number, apprise in enumerate(receiver.apprise_configs, 1):
-        yield _apprise(apprise, _numbered(f"{name}/apprise", number), name)
+    for name, make, config in _ways(receiver):
+        yield make(config, Common(name=name, of=receiver.name, send_resolved=config.send_resolved))
 
 
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}/{number}"
+def _ways(receiver: "AlertReceiverConfig") -> "Iterator[tuple[str, Callable[[Any, Common], Integration], Any]]":
+    """Yield the name, what makes it, and the configuration of each way."""
+    for configs, (suffix, make) in _KINDS.items():
+        for number, config in enumerate(getattr(receiver, configs), 1):
+            yield f"{receiver.name}{suffix}" + (f"/{number}" if number > 1 else ""), make, config
 
 
-def _webhook(config: "WebhookConfig", name: str, receiver: str) -> "Integration":
+def _webhook(config: "WebhookConfig", common: Common) -> "Integration":
     from alerts.receivers.webhook import WebhookReceiver
 
-    return WebhookReceiver(
-        name=name,
-        of=receiver,
-        send_resolved=config.send_resolved,
-        url=_secret(config.url, config.url_file),
-        max_alerts=config.max_alerts,
-        http=_http(config.http_config, config.timeout),
-    )
+    http = _http(config.http_config, config.timeout)
+    return WebhookReceiver(**common, url=_secret(config.url, config.url_file), max_alerts=config.max_alerts, http=http)
 
 
-def _slack(config: "SlackConfig", name: str, receiver: str) -> "Integration":
+def _slack(config: "SlackConfig", common: Common) -> "Integration":
     from alerts.receivers.slack import SlackReceiver
 
     return SlackReceiver(
-        name=name,
-        of=receiver,
-        send_resolved=config.send_resolved,
+        **common,
         url=_secret(config.api_url, config.api_url_file),
         channel=config.channel,
         username=config.username,
@@ -92,41 +92,36 @@ def _slack(config: "SlackConfig", name: str, receiver: str) -> "Integration":
     )
 
 
-def _email(config: "EmailConfig", name: str, receiver: str) -> "EmailReceiver":
-    from alerts.receivers.email import EmailReceiver, Login, Smarthost
+def _email(config: "EmailConfig", common: Common) -> "Integration":
+    from alerts.receivers.email import EmailReceiver, Smarthost
 
     host, _, port = config.smarthost.rpartition(":")
-    login = None
-    if config.auth_username is not None:
-        login = Login(username=config.auth_username, password=_secret(config.auth_password, config.auth_password_file))
     smarthost = Smarthost(
         host=host.removeprefix("[").removesuffix("]"),
         port=int(port),
         hello=config.hello,
-        login=login,
+        login=_login(config),
         require_tls=config.require_tls,
         implicit_tls=config.force_implicit_tls,
         tls=_tls(config.tls_config),
         timeout_seconds=config.timeout,
     )
-    return EmailReceiver(
-        name=name,
-        of=receiver,
-        send_resolved=config.send_resolved,
-        to=config.to,
-        sender=config.from_,
-        smarthost=smarthost,
-        headers=config.headers,
-    )
+    return EmailReceiver(**common, to=config.to, sender=config.from_, smarthost=smarthost, headers=config.headers)
 
 
-def _pagerduty(config: "PagerdutyConfig", name: str, receiver: str) -> "Integration":
+def _login(config: "EmailConfig") -> "Login | None":
+    from alerts.receivers.email import Login
+
+    if config.auth_username is None:
+        return None
+    return Login(username=config.auth_username, password=_secret(config.auth_password, config.auth_password_file))
+
+
+def _pagerduty(config: "PagerdutyConfig", common: Common) -> "Integration":
     from alerts.receivers.pagerduty import PagerDutyReceiver
 
     return PagerDutyReceiver(
-        name=name,
-        of=receiver,
-        send_resolved=config.send_resolved,
+        **common,
         routing_key=_secret(config.routing_key, config.routing_key_file),
         url=config.url,
         severity=config.severity,
@@ -136,16 +131,20 @@ def _pagerduty(config: "PagerdutyConfig", name: str, receiver: str) -> "Integrat
     )
 
 
-def _apprise(config: "AppriseConfig", name: str, receiver: str) -> "Integration":
+def _apprise(config: "AppriseConfig", common: Common) -> "Integration":
     from alerts.receivers.apprise import AppriseReceiver
 
-    return AppriseReceiver(
-        name=name,
-        of=receiver,
-        send_resolved=config.send_resolved,
-        url=_secret(config.url, config.url_file),
-        timeout_seconds=config.timeout,
-    )
+    return AppriseReceiver(**common, url=_secret(config.url, config.url_file), timeout_seconds=config.timeout)
+
+
+_KINDS: "Mapping[str, tuple[str, Callable[[Any, Common], Integration]]]" = {
+    "webhook_configs": ("", _webhook),
+    "slack_configs": ("/slack", _slack),
+    "email_configs": ("/email", _email),
+    "pagerduty_configs": ("/pagerduty", _pagerduty),
+    "apprise_configs": ("/apprise", _apprise),
+}
+"""Each list of a receiver: what its ways are called, and what makes one."""
 
 
 def _http(config: "HttpClientConfig", timeout_seconds: float) -> "Http":
@@ -186,27 +185,27 @@ def _secret(text: SecretStr | None, file: Path | None) -> "Secret":
     return SecretFile(file)
 
 
-def receiver_problems(alerts: "AlertsConfig") -> list[str]:
-    """Return what keeps receivers from being told, as far as it can be seen without telling them: files of secrets, Apprise's URLs."""
-    problems = []
-    for number, receiver in enumerate(alerts.receivers):
-        where = f"extensions.alerts.receivers[{number}]"
-        unreadable = [file for file in _secret_files(receiver) if not _holds_text(file)]
-        problems += [f"{where}: {file} cannot be read or is empty: write the secret into it" for file in unreadable]
-        problems += [f"{where}.{place}" for place in _unknown_services(receiver)]
-    return problems
+def receiver_problems(alerts: "AlertsConfig") -> "list[tuple[KeyPath, str]]":
+    """Return what keeps receivers from being told, as far as it can be seen without telling them, each with its place in the section.
+
+    That is files of secrets, and Apprise's URLs.
+    """
+    files = [*_secret_files(alerts.receivers, ("receivers",)), *_secret_files(alerts.alertmanagers, ("alertmanagers",))]
+    unreadable = [(path, file) for path, file in files if not _holds_text(file)]
+    problems = [(path, f"{file} cannot be read or is empty: write the secret into it") for path, file in unreadable]
+    return [*problems, *_unknown_services(alerts)]
 
 
-def _secret_files(value: object) -> Iterator[Path]:
+def _secret_files(value: object, path: "KeyPath") -> "Iterator[tuple[KeyPath, Path]]":
     """Yield the files of secrets that a section names, however deep; those of certificates are checked when it is read."""
     if isinstance(value, BaseModel):
         for name, item in value:
             if isinstance(item, Path) and name.endswith("_file") and name not in {"ca_file", "cert_file", "key_file"}:
-                yield item
-            yield from _secret_files(item)
+                yield (*path, name), item
+            yield from _secret_files(item, (*path, name))
     elif isinstance(value, tuple):
-        for item in value:
-            yield from _secret_files(item)
+        for number, item in enumerate(value):
+            yield from _secret_files(item, (*path, number))
 
 
 def _holds_text(file: Path) -> bool:
@@ -216,9 +215,11 @@ def _holds_text(file: Path) -> bool:
         return False
 
 
-def _unknown_services(receiver: "AlertReceiverConfig") -> Iterator[str]:
-    for number, config in enumerate(receiver.apprise_configs):
+def _unknown_services(alerts: "AlertsConfig") -> "Iterator[tuple[KeyPath, str]]":
+    services = [(place, number, each) for place, found in enumerate(alerts.receivers) for number, each in enumerate(found.apprise_configs)]
+    for place, number, config in services:
         from alerts.receivers.apprise import instantiated
 
         if config.url is not None and instantiated(config.url.get_secret_value()) is None:
-            yield f"apprise_configs[{number}].url: Apprise knows no service for it: see https://github.com/caronc/apprise/wiki"
+            where = ("receivers", place, "apprise_configs", number, "url")
+            yield where, "Apprise knows no service for it: see https://github.com/caronc/apprise/wiki"

@@ -48,6 +48,14 @@ def _address_without_secret(secret: SecretStr, info: ValidationInfo) -> SecretSt
     return _from_environment(secret, info) if parts.username is not None or parts.password is not None else secret
 
 
+def _without_credentials(url: str) -> str:
+    """Refuse an address that says who asks: it stands in the file, in messages and in links."""
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must be a URL without a user and a password: where they are needed, http_config.basic_auth says them")
+    return url
+
+
 def _host_port(text: Any) -> Any:
     host, separator, port = str(text).rpartition(":")
     if not separator or not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -78,6 +86,7 @@ def _mail_headers(headers: dict[str, str]) -> dict[str, str]:
 
 Secret = Annotated[SecretStr, AfterValidator(_from_environment)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_from_environment), AfterValidator(_web_address)]
+PlainUrl = Annotated[HttpUrl, AfterValidator(_without_credentials)]
 ReceiverUrl = Annotated[SecretStr, AfterValidator(_address_without_secret)]
 MailAddresses = Annotated[str, AfterValidator(_mail_addresses)]
 MailHeaders = Annotated[dict[str, str], AfterValidator(_mail_headers)]
@@ -88,6 +97,16 @@ def _one_of(model: BaseModel, *names: str, needed: bool = True) -> None:
     given = [name for name in names if getattr(model, name) is not None]
     if len(given) > 1 or (needed and not given):
         raise ValueError(f"needs {' or '.join(names)}{', one of them' if len(names) > 1 else ''}")
+
+
+def _needs_one_of(*names: str) -> Any:
+    """Return the validator of a model that needs one of these keys, and not both."""
+
+    def check(model: BaseModel) -> BaseModel:
+        _one_of(model, *names)
+        return model
+
+    return model_validator(mode="after")(check)
 
 
 class PeerTlsConfig(Section):
@@ -125,10 +144,7 @@ class HttpBasicAuthConfig(Section):
     password: Secret | None = None  # as ${env:NAME}
     password_file: BesideFile | None = None  # a file that holds it
 
-    @model_validator(mode="after")
-    def _given(self) -> Self:
-        _one_of(self, "password", "password_file")
-        return self
+    _given = _needs_one_of("password", "password_file")
 
 
 class HttpClientConfig(Section):
@@ -150,10 +166,7 @@ class WebhookConfig(Section):
     timeout: Duration = Field(10.0, gt=0)  # of one attempt
     http_config: HttpClientConfig = HttpClientConfig()  # how requests are made
 
-    @model_validator(mode="after")
-    def _given(self) -> Self:
-        _one_of(self, "url", "url_file")
-        return self
+    _given = _needs_one_of("url", "url_file")
 
 
 class SlackConfig(Section):
@@ -163,15 +176,12 @@ class SlackConfig(Section):
     channel: str | None = None  # #channel or @user, where the webhook leaves a choice
     username: str | None = None  # the sender's name
     icon_emoji: str | None = None  # the sender's picture, such as :rotating_light:
-    icon_url: HttpUrl | None = None  # the same, by its address
+    icon_url: PlainUrl | None = None  # the same, by its address
     link_names: bool = False  # whether @names and #channels in a message are links
     timeout: Duration = Field(10.0, gt=0)  # of one attempt
     http_config: HttpClientConfig = HttpClientConfig()  # how requests are made
 
-    @model_validator(mode="after")
-    def _given(self) -> Self:
-        _one_of(self, "api_url", "api_url_file")
-        return self
+    _given = _needs_one_of("api_url", "api_url_file")
 
 
 class EmailConfig(Section):
@@ -206,18 +216,15 @@ class PagerdutyConfig(Section):
     routing_key: Secret | None = None  # integration key of a service (Events API v2), as ${env:NAME}
     routing_key_file: BesideFile | None = None  # a file that holds it
     # where events are posted; the EU's: https://events.eu.pagerduty.com/v2/enqueue
-    url: HttpUrl = "https://events.pagerduty.com/v2/enqueue"
+    url: PlainUrl = "https://events.pagerduty.com/v2/enqueue"
     send_resolved: bool = True  # also tell when a group resolves, which ends its incident
     severity: Literal["critical", "error", "warning", "info"] | None = None  # of incidents; unset: the alerts' label, else error
     client: str = "auditlake"  # who says so
-    client_url: HttpUrl | None = None  # the page behind that name; unset: external_url
+    client_url: PlainUrl | None = None  # the page behind that name; unset: external_url
     timeout: Duration = Field(10.0, gt=0)  # of one attempt
     http_config: HttpClientConfig = HttpClientConfig()  # how requests are made
 
-    @model_validator(mode="after")
-    def _given(self) -> Self:
-        _one_of(self, "routing_key", "routing_key_file")
-        return self
+    _given = _needs_one_of("routing_key", "routing_key_file")
 
 
 class AppriseConfig(Section):
@@ -226,10 +233,7 @@ class AppriseConfig(Section):
     send_resolved: bool = False  # also tell when an alert resolves
     timeout: Duration = Field(30.0, gt=0)  # of one attempt
 
-    @model_validator(mode="after")
-    def _given(self) -> Self:
-        _one_of(self, "url", "url_file")
-        return self
+    _given = _needs_one_of("url", "url_file")
 
 
 class AlertReceiverConfig(Section):
@@ -242,7 +246,7 @@ class AlertReceiverConfig(Section):
 
 
 class AlertmanagerConfig(Section):
-    url: HttpUrl  # base URL of one Alertmanager; /api/v2/alerts is put behind it
+    url: PlainUrl  # base URL of one Alertmanager; /api/v2/alerts is put behind it
     timeout: Duration = Field(10.0, gt=0)  # of one request
     http_config: HttpClientConfig = HttpClientConfig()  # how requests are made
 

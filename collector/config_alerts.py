@@ -50,6 +50,16 @@ DEFAULT_INHIBIT_RULES: Final = (
         source_matchers=('alertname="PipelineStale"', 'reason=~"no data|ingest lag|sealing is stuck"'),
         target_matchers=('alertname!~"PipelineStale|Watchdog|Audit.*|RedactionFailure|UnapprovedSideEffect|SecurityEvent"',),
     ),
+    # one cause, one alert: what the rules of the ledger found breaks its objectives, too
+    InhibitRuleConfig(
+        source_matchers=('alertname="AuditGap"', 'reason=~"entries are missing|verification failed"'),
+        target_matchers=('alertname="AuditWriteGap"',),
+    ),
+    InhibitRuleConfig(
+        source_matchers=('alertname="AuditGap"', 'reason="records are damaged"'),
+        target_matchers=('alertname="AuditWriteLoss"',),
+        equal=("origin",),
+    ),
     # one attack, one alert
     InhibitRuleConfig(
         source_matchers=('alertname="SecurityEvent"', 'severity="critical"'),

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
-from collector.config_alert_receivers import AlertmanagerConfig, AlertReceivers
+from collector.config_alert_receivers import AlertmanagerConfig, AlertReceivers, PlainUrl
 from collector.config_alerts import DEFAULT_INHIBIT_RULES, InhibitRuleConfig, RouteConfig
 from collector.config_exporters import OtlpGrpcExporterConfig, OtlpHttpExporterConfig
-from collector.config_fields import Duration, Endpoint, HttpUrl, NodeName, Section, UrlPath
+from collector.config_fields import Duration, Endpoint, NodeName, Section, UrlPath
 from collector.config_filter import FilterConfig
 from collector.config_ledger import LedgerConfig
 from collector.config_receivers import OtlpReceiverConfig
@@ -93,7 +93,7 @@ class AlertsConfig(Section):
     rules: tuple[Path, ...] = (Path("alerts/packs/agent-ops.yaml"), Path("alerts/packs/agent-quality.yaml"))
     slos: tuple[Path, ...] = (Path("alerts/packs/slos.yaml"),)  # files of service level objectives: looked up likewise
     interval: Duration = Field(30.0, ge=1)  # of groups that name none
-    external_url: HttpUrl | None = None  # base of the deep links in notifications; default: the dashboard's
+    external_url: PlainUrl | None = None  # base of the deep links in notifications; default: the dashboard's
     receivers: AlertReceivers = ()  # who can be told, beside the log, which always gets transitions
     alertmanagers: tuple[AlertmanagerConfig, ...] = ()  # every one is told of every alert, in the place of receivers and route
     route: RouteConfig | None = None  # which receiver is told of which alerts; unset: every receiver of all, grouped by alertname, at once

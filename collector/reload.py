@@ -5,7 +5,7 @@ a restart is named.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -25,7 +25,6 @@ _AT_RESTART: Final = {
     "memory_limiter": "processors.memory_limiter",
     "parquet": "exporters.parquet",
     "health_check": "extensions.health_check",
-    "alerts": "extensions.alerts",
     "dashboard": "extensions.dashboard",
     "signals": "service.pipelines",
     "workers": "service.workers",
@@ -37,7 +36,7 @@ _AT_RESTART: Final = {
 
 def in_force(running: Config, read: Config) -> Config:
     """Return a configuration that was read again, but for what waits for a restart."""
-    return replace(read, **{name: getattr(running, name) for name in _AT_RESTART})
+    return replace(read, **{name: getattr(running, name) for name in (*_AT_RESTART, "alerts")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +96,7 @@ class Reloader:
     async def _reload(self, load: Load) -> None:
         try:
             config = await asyncio.to_thread(load)
-            at_restart = tuple(label for name, label in _AT_RESTART.items() if getattr(config, name) != getattr(self._running, name))
+            at_restart = tuple(_waiting(self._running, config))
             old_hash = self._policies.current.policy_hash
             use_doors = await asyncio.to_thread(self._prepare_doors, config)
             if _policy_of(config) != _policy_of(self._running):
@@ -135,6 +134,15 @@ class Reloader:
         structlog.get_logger(__name__).error("the configuration is refused, what runs is kept", problems=problems)
         kept = self._policies.current.policy_hash
         self._tell(Outcome(old_hash=kept, new_hash=None, problems=len(problems), old_config=self._config_hash))
+
+
+def _waiting(running: Config, read: Config) -> Iterator[str]:
+    """Yield what waits for a restart. Alerts are taken over by their own process; whether there is one is decided at a start."""
+    for name, label in _AT_RESTART.items():
+        if getattr(read, name) != getattr(running, name):
+            yield label
+    if (read.alerts is None) is not (running.alerts is None):
+        yield "extensions.alerts"
 
 
 def _policy_of(config: Config) -> tuple[object, ...]:

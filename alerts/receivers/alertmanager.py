@@ -100,10 +100,14 @@ class PeerCourier:
         """Begin to tell it in the background."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop after the request that is under way."""
+    def request_stop(self) -> None:
+        """Ask it to stop, so that several stop at the same time; `close` waits for it."""
         self._stop.set()
         self._wake.set()
+
+    def close(self) -> None:
+        """Stop after the request that is under way."""
+        self.request_stop()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -121,22 +125,28 @@ class PeerCourier:
         taken = 0
         for first in range(0, len(wanted), MOST_AT_ONCE):
             part = wanted[first : first + MOST_AT_ONCE]
-            if self._stop.is_set() or not self._breaker.allows(now) or not self._post(part, now):
+            if self._stop.is_set() or not self._breaker.allows(now):
                 break
-            self._sent |= {spell(alert): now for alert in part}
-            taken += len(part)
+            error = self._post(part, now)
+            if error is not None and error.retryable:
+                break
+            self._sent |= {spell(alert): now for alert in part}  # also those that were refused: they must not keep others from being told
+            taken += len(part) if error is None else 0
         return taken
 
-    def _post(self, alerts: Sequence[Alert], now: datetime) -> bool:
+    def _post(self, alerts: Sequence[Alert], now: datetime) -> DeliveryFailed | None:
+        """Send some; returns what went wrong. Tells the breaker, for which a refusal is an answer."""
+        failure: DeliveryFailed | None = None
         try:
             self._peer.post([postable(alert, now, self._interval, self._external_url) for alert in alerts])
         except DeliveryFailed as error:
+            failure = error
             self._log.warning("the Alertmanager was not told", reason=error.reason, alerts=len(alerts))
-            self._breaker.failed(now, asked=timedelta(seconds=error.asked_seconds or 0))
-            return False
-        if self._breaker.succeeded():
+        if failure is not None and failure.retryable:
+            self._breaker.failed(now, asked=timedelta(seconds=failure.asked_seconds or 0))
+        elif self._breaker.succeeded():
             self._log.info("the Alertmanager is back")
-        return True
+        return failure
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -161,6 +171,8 @@ class Alertmanagers:
 
     def close(self) -> None:
         """Stop."""
+        for courier in self.couriers:
+            courier.request_stop()
         for courier in self.couriers:
             courier.close()
 

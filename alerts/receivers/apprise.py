@@ -6,6 +6,7 @@ Apprise says whether a service took the message, not why it did not: a failure c
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from alerts.errors import DeliveryFailed
@@ -32,7 +33,7 @@ class AppriseReceiver(Named):
         for _, payload in payloads(messages):
             url = secret_text(self.url, self.name)
             try:
-                taken = within(self.timeout_seconds, lambda url=url, payload=payload: self._notify(url, payload))  # type: ignore[misc]
+                taken = within(self.timeout_seconds, partial(self._notify, url, payload))
             except TimeoutError:
                 raise DeliveryFailed(self.name, "TimeoutError", retryable=True) from None
             if not taken:

@@ -58,7 +58,8 @@ class EmailReceiver(Named):
     smarthost: Smarthost
     headers: Mapping[str, str] = field(default_factory=dict)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC), repr=False)
-    _reached: dict[str, set[str]] = field(default_factory=dict, init=False, repr=False)  # message → addresses that were taken
+    # message → addresses that were taken
+    _reached: dict[str, set[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def send(self, messages: Sequence[Message]) -> None:
         """Send each message; raises DeliveryFailed.

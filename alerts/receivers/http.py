@@ -51,6 +51,11 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return context
 
 
+def read_certificates_again() -> None:
+    """Forget the files that were read: certificates may have been renewed under the same names."""
+    _context.cache_clear()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
     """The header `Authorization`: a scheme with its credentials, or a user's name with a password (scheme Basic)."""

@@ -58,11 +58,11 @@ def list_state(data: DataOption = None, config: ConfigOption = None, output: For
 
 
 def run(config: ConfigOption = None, data: DataOption = None) -> None:
-    """Run the alert scheduler alone until SIGTERM or Ctrl-C; SIGHUP reads the rule files again. `auditlake up` includes it."""
+    """Run the alert scheduler alone until SIGTERM or Ctrl-C; SIGHUP reads the configuration again. `auditlake up` includes it."""
     from alerts.binding import expression_check
     from alerts.scheduler import run_scheduler
-    from cli.alert_receivers import integrations, peers
-    from cli.alert_routing import routing
+    from cli.alert_reload import Rereading
+    from cli.alert_routing import recipients
     from cli.budget_endpoint import budget_service
     from cli.configuration import budget_files, load_or_fail, rule_files, slo_files
     from cli.configuration_log import tell_configuration
@@ -78,6 +78,7 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
     files, slos = rule_files(loaded, config), slo_files(loaded, config)
     tell_configuration(loaded, directory, "alerts", files=[*files, *slos, *budget_files(loaded, config)])
     clean, policy_hash = _cleaning(loaded, directory)
+    told = recipients(loaded)
     with expression_check() as check_sql:
         run_scheduler(
             data=directory,
@@ -86,16 +87,17 @@ def run(config: ConfigOption = None, data: DataOption = None) -> None:
             budgets=budget_service(loaded, directory, budget_files(loaded, config), clean),
             interval_seconds=loaded.alerts.interval,
             abandoned_after_seconds=loaded.abandoned_after_seconds,
-            receivers=integrations(loaded.alerts),
-            alertmanagers=peers(loaded.alerts),
-            routing=routing(loaded),
+            receivers=told.receivers,
+            alertmanagers=told.alertmanagers,
+            routing=told.routing,
             stop=stop,
             node=loaded.parquet.node or node_name(_hostname()),
             clean=clean,
             policy_hash=policy_hash,
-            external_url=external_url(loaded),
+            external_url=told.external_url,
             check_sql=check_sql,
             reload=reload,
+            reread=Rereading(loaded, config, directory),
         )
 
 
@@ -132,10 +134,12 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _signals() -> tuple[threading.Event, threading.Event]:
-    stop, reload = threading.Event(), threading.Event()
+    from cli.terminal import Terminal
+
+    stop, reload, terminal = threading.Event(), threading.Event(), Terminal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _number, _frame: stop.set())
-    signal.signal(signal.SIGHUP, lambda _number, _frame: reload.set())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: (stop if terminal.gone else reload).set())
     return stop, reload
 
 
@@ -152,13 +156,6 @@ def _cleaning(loaded: "Config", data: Path) -> tuple["Clean", str]:
         return [cleaned.text for cleaned in redactor.clean_now(items)]
 
     return clean, redactor.policy_hash
-
-
-def external_url(loaded: "Config") -> str:
-    """Return the base of the deep links: as configured, else the dashboard's address."""
-    if loaded.alerts is not None and loaded.alerts.external_url:
-        return loaded.alerts.external_url
-    return f"http://{loaded.dashboard.endpoint if loaded.dashboard else '127.0.0.1:8501'}"
 
 
 def _hostname() -> str:

@@ -43,7 +43,7 @@ def retry(
 ) -> None:
     """Send notifications that were given up, with the same idempotency key; the alert process does it.
 
-    One after which the same group was told something newer is not sent: it would tell the past.
+    One after which there is something newer of the same group is not sent: it would tell the past.
     """
     from alerts.state import AlertStore
     from cli.access import AccessLog, owned
@@ -87,16 +87,18 @@ def _chosen(messages: Sequence[Mapping[str, Any]], ids: Sequence[int] | None) ->
 def _refusal(message: Mapping[str, Any], receivers: Sequence[str]) -> str | None:
     """Return why a notification cannot be sent any more."""
     if message["superseded"]:
-        return "its receiver was told something newer of this group"
+        return "there is something newer to tell of this group, or it was told"
     if message["receiver"] not in receivers:
         return f"the configuration has no receiver {message['receiver']} any more"
     return None
 
 
 def _receivers(loaded: "Config") -> list[str]:
-    from cli.alert_receivers import integrations
+    from cli.alert_receivers import names
 
-    return [] if loaded.alerts is None else [integration.name for integration in integrations(loaded.alerts)]
+    if loaded.alerts is None or loaded.alerts.alertmanagers:
+        return []
+    return [name for receiver in loaded.alerts.receivers for name in names(receiver)]
 
 
 def _row(message: Mapping[str, Any]) -> dict[str, Any]:

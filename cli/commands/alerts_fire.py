@@ -126,7 +126,7 @@ def _to_peers(loaded: "Config", alert: "Alert") -> list[dict[str, Any]]:
     from alerts.errors import DeliveryFailed
     from alerts.receivers.alertmanager import postable
     from cli.alert_receivers import peers
-    from cli.commands.alerts import external_url
+    from cli.alert_routing import external_url
 
     if loaded.alerts is None:
         return []
@@ -149,8 +149,7 @@ def _to_receivers(loaded: "Config", data: Path, alert: "Alert", wait: float) -> 
     from alerts.state import AlertStore
     from cli.access import owned
     from cli.alert_receivers import integrations
-    from cli.alert_routing import routing
-    from cli.commands.alerts import external_url
+    from cli.alert_routing import external_url, routing
 
     if loaded.alerts is None:
         return []

@@ -5,7 +5,7 @@ Both are events of `alert_log` and `access_log`, recorded before they count: wha
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +53,8 @@ def add(
 
     now = datetime.now(UTC)
     starts_at = _instant(start, "--start") if start is not None else now
-    ends_at = _instant(end, "--end") if end is not None else max(starts_at, now) + _duration(duration)
-    with _opened(data, config, on_behalf_of) as (log, store):
+    ends_at = _instant(end, "--end") if end is not None else _after(max(starts_at, now), duration)
+    with _opened(data, config, on_behalf_of, mutes=True) as (log, store):
         silence = new_silence(
             _storable(log, matchers),
             starts_at=starts_at,
@@ -82,8 +82,8 @@ def expire(
 
     now = datetime.now(UTC)
     with _opened(data, config, on_behalf_of) as (log, store):
-        found = [Silences(store).get(name) for name in silences]
-        for silence in found:
+        found = {silence.id: silence for silence in (Silences(store).get(name) for name in silences)}
+        for silence in found.values():
             if silence.state(now) is SilenceState.EXPIRED:
                 typer.echo(f"{silence.id} had ended before", err=True)
                 continue
@@ -136,7 +136,7 @@ def ack(
     from alerts.events import ACK, ack_attributes
 
     now = datetime.now(UTC)
-    with _opened(data, config, on_behalf_of) as (log, store):
+    with _opened(data, config, on_behalf_of, mutes=not end) as (log, store):
         alert = firing_alert(store, alertname, fingerprint)
         more = ack_attributes(alertname, alert.fingerprint, alert.labels, "expired" if end else "acknowledged")
         if end and not Acks(store).holds(alert):
@@ -151,13 +151,20 @@ def ack(
 
 
 @contextmanager
-def _opened(data: Path | None, config: Path | None, on_behalf_of: str | None) -> "Iterator[tuple[AccessLog, AlertStore]]":
-    """Open what a change is recorded in, and the state of the alerts; what was recorded is sealed at the end."""
+def _opened(
+    data: Path | None, config: Path | None, on_behalf_of: str | None, *, mutes: bool = False
+) -> "Iterator[tuple[AccessLog, AlertStore]]":
+    """Open what a change is recorded in, and the state of the alerts; what was recorded is sealed at the end.
+
+    What is to mute alerts is refused where it would not: real Alertmanagers do not know of it.
+    """
     from alerts.state import AlertStore
     from cli.access import AccessLog, owned
     from cli.configuration import load_or_fail
 
     loaded, directory = load_or_fail(config), data_directory(data, config)
+    if mutes and loaded.alerts is not None and loaded.alerts.alertmanagers:
+        fail("it would mute nothing: alertmanagers are configured, and tell people themselves", "silence alerts there: amtool silence add")
     if not (directory / "catalog.sqlite").exists():
         fail(f"there is no lake in {directory}", "pass the right --data directory")
     log = AccessLog(loaded, directory, on_behalf_of=on_behalf_of)
@@ -209,15 +216,17 @@ def _why(log: "AccessLog", comment: str) -> str:
 def _instant(text: str, option: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         fail(f"{option} is not a time", "write it like 2026-11-21T12:00:00Z")
-    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
-def _duration(text: str) -> timedelta:
+def _after(moment: datetime, duration: str) -> datetime:
     from alerts.durations import parse_duration
 
     try:
-        return parse_duration(text)
+        return moment + parse_duration(duration)
     except ValueError as error:
         fail("--duration cannot be used", str(error))
+    except OverflowError:
+        fail("--duration is longer than time is counted", "write a shorter one, such as 30d")

@@ -51,9 +51,13 @@ STEPS: Final = (
 )
 
 
+REFUSAL: Final = Step("the message is given up with its event", Outbox, "failed")
+"""Where the way of a message ends that its receiver refuses."""
+
+
 def arm(reached: Reached) -> None:
     """From now on tell `reached` about every step; for a process that dies."""
-    for step in STEPS:
+    for step in (*STEPS, REFUSAL):
         setattr(step.owner, step.attribute, _told(getattr(step.owner, step.attribute), step.name, reached))
 
 

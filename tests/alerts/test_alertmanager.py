@@ -123,6 +123,19 @@ def test_many_alerts_go_in_parts() -> None:
     assert [len(body) for body in server.bodies] == [256, 256, 88]
 
 
+def test_a_part_that_is_refused_keeps_no_other_from_being_told() -> None:
+    """One alert that an Alertmanager does not like is a 400 for its request, and it has taken the others of it."""
+    clock = Clock()
+    with http_server() as server:
+        server.answers = [Answer(status=400)]
+        peer = courier(server, clock)
+        peer.take([alert(f"agent-{number}") for number in range(300)])
+        assert [peer.tell_due(), peer.tell_due()] == [44, 0]
+        clock.now += MINUTE
+        assert peer.tell_due() == 300
+    assert [len(body) for body in server.bodies] == [256, 44, 256, 44]
+
+
 def test_every_peer_is_told_whatever_another_does() -> None:
     with http_server() as first, http_server(usual=Answer(status=500)) as down, http_server() as third:
         peers = [Peer(name=str(number), url=server.url) for number, server in enumerate((first, down, third))]

@@ -110,8 +110,21 @@ def test_the_past_is_not_told_again(auditlake: typer.Typer, tmp_path: Path) -> N
         every = run(auditlake, data, "retry", "--all")
         assert deliver(data, server, NOW + timedelta(hours=1)) == 0
     assert (named.exit_code, every.exit_code) == (1, 0)
-    assert named.stderr == f"not sent: {row['id']}: its receiver was told something newer of this group\n0 to be sent\n"
+    assert named.stderr == f"not sent: {row['id']}: there is something newer to tell of this group, or it was told\n0 to be sent\n"
     assert len(server.requests) == 2
+
+
+def test_of_several_that_were_given_up_the_last_one_is_sent(auditlake: typer.Typer, tmp_path: Path) -> None:
+    """While a receiver refuses everything each look at the group makes another; the last one says how things stand."""
+    with http_server() as server:
+        data = lake(tmp_path / "lake", server, ["one", "two", "three"])
+        server.answers = [Answer(status=403)] * 3
+        for _ in range(3):
+            deliver(data, server)
+        assert [row["state"] for row in listed(auditlake, data)] == ["superseded", "superseded", "dead"]
+        assert run(auditlake, data, "retry", "--all").stderr.splitlines()[-1] == "1 to be sent"
+        assert deliver(data, server, NOW + timedelta(hours=1)) == 1
+    assert [request.headers["Idempotency-Key"] for request in server.requests][3:] == ["three"]
 
 
 def test_a_receiver_that_is_gone_gets_nothing(auditlake: typer.Typer, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 import structlog
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from alerts.breaker import FIRST_PAUSE
-from alerts.delivery import GIVE_UP_AFTER, Courier, delay
+from alerts.delivery import GIVE_UP_AFTER, Courier, Draw, delay, give_up_for_others
 from alerts.errors import DeliveryFailed
-from alerts.outbox import Message, post
+from alerts.outbox import Delivery, Message, Outbox, post
 from alerts.receivers.http import Http
 from alerts.receivers.receiver import Receiver
 from alerts.receivers.webhook import WebhookReceiver
@@ -142,7 +144,8 @@ def test_delays_grow_to_five_minutes() -> None:
 
 def test_delays_are_spread() -> None:
     """Receivers that failed together are not tried together."""
-    assert [delay(0, lambda share=share: share).total_seconds() for share in (0.0, 0.5, 1.0)] == [4, 5, 6]  # type: ignore[misc]
+    draws: list[Draw] = [lambda: 0.0, lambda: 0.5, lambda: 1.0]
+    assert [delay(0, draw).total_seconds() for draw in draws] == [4, 5, 6]
 
 
 def test_a_receiver_that_asks_for_patience_is_left_alone_so_long(tmp_path: Path) -> None:
@@ -210,9 +213,45 @@ def test_a_failure_that_nobody_foresaw_does_not_end_the_courier(tmp_path: Path) 
 
 
 def test_messages_to_a_receiver_that_was_removed_are_given_up(tmp_path: Path) -> None:
-    waiting = Waiting(tmp_path, "one")
-    assert waiting.store.abandon(["lake", "log"]) == 1
+    """Like all that is given up, it is an event."""
+    waiting = Waiting(tmp_path, "one", "two")
+    assert give_up_for_others(waiting.store, ["lake", "log", "chat"], now=waiting.now) == 2
     assert waiting.store.due(waiting.now, "on-call") == []
+    assert waiting.events() == [{"outcome": "failed", "attempts": 0, "error": "the receiver is no longer configured"}] * 2
+    assert give_up_for_others(waiting.store, ["lake", "log", "chat"], now=waiting.now) == 0
+    waiting.store.close()
+
+
+class Reached(Failing):
+    """Takes everything, and says so."""
+
+    def __init__(self) -> None:
+        super().__init__(0, DeliveryFailed("on-call", "", retryable=True))
+        self.taken = threading.Event()
+
+    def send(self, messages: Sequence[Message]) -> None:
+        super().send(messages)
+        self.taken.set()
+
+
+def test_a_store_that_cannot_be_read_for_a_while_does_not_end_the_courier(tmp_path: Path) -> None:
+    """Whatever SQLAlchemy raises: a pool without a free connection is no error of the database."""
+    waiting, told = Waiting(tmp_path, "one"), threading.Event()
+
+    class Exhausted(Outbox):
+        def due(self, now: datetime, receiver: str, *, most: int = 100) -> list[Delivery]:
+            if not told.is_set():
+                told.set()
+                raise PoolTimeout("QueuePool limit reached")
+            return super().due(now, receiver, most=most)
+
+    target = Reached()
+    courier = Courier(Exhausted(waiting.store.engine), target, clock=waiting.clock)
+    courier.start()
+    assert told.wait(10)
+    courier.wake()
+    assert target.taken.wait(10)
+    courier.close()
     waiting.store.close()
 
 

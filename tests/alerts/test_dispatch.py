@@ -12,10 +12,14 @@ import yaml
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+from alerts.acks import Acks
+from alerts.delivery import give_up
 from alerts.dispatch import Dispatcher, fire, message
 from alerts.durations import parse_duration
-from alerts.evaluate import Alert
+from alerts.evaluate import Alert, State
 from alerts.grouping import Entry, Reason, reason_to_tell
+from alerts.outbox import Delivery, Message
+from alerts.receivers.webhook import WebhookReceiver
 from alerts.routing import Routing, everything, read_routing
 from alerts.state import AlertStore
 from tests.alerts.fakes import START, Process
@@ -111,7 +115,7 @@ def test_groups_log_and_messages_are_stored_together(tmp_path: Path) -> None:
 
 def test_alerts_that_were_committed_and_not_dispatched_are_told_after_a_restart(tmp_path: Path) -> None:
     """A process dies between the evaluation and the dispatcher's commit."""
-    process = Process(tmp_path, receivers=[ON_CALL])  # type: ignore[list-item]
+    process = Process(tmp_path, receivers=[WebhookReceiver(name="on-call", url="http://127.0.0.1:1/")])
     with process.store.begin() as connection:
         connection.execute(text("ALTER TABLE groups RENAME TO hidden"))
     with pytest.raises(OperationalError):
@@ -146,6 +150,88 @@ def test_a_changed_tree_takes_over_the_alerts_of_the_old_one(tmp_path: Path) -> 
         assert connection.execute(text("SELECT count(*) FROM members")).scalar_one() == 2
     assert stored == ['{}/{alertname="B"}:{alertname="B"}', '{}:{alertname="A"}']
     assert [row["receiver"] for row in store.outbox()] == ["on-call", "on-call", "chat"]
+    store.close()
+
+
+def test_what_resolved_is_told_after_a_restart_only_where_it_waited_for_that(tmp_path: Path) -> None:
+    """Two routes take the alert; one has told that it resolved, and told of another since, when the process begins anew."""
+    quick = {"receiver": "on-call", "matchers": ["n=~.+"], "continue": True, "group_wait": "0s", "group_interval": "1m"}
+    slow = {"receiver": "chat", "matchers": ["n=~.+"], "group_wait": "0s", "group_interval": "1h"}
+    routing = read_routing({"receiver": "on-call", "routes": [quick, slow]}, receivers=["on-call", "chat"])
+    targets = [ON_CALL, Integration(name="chat", receiver="chat")]
+    store = AlertStore.open(tmp_path)
+    one, two = alert("A{n=1}"), alert("A{n=2}")
+    over = replace(one, state=State.RESOLVED, resolved_at=START + MINUTE)
+    first = Dispatcher(store, routing, targets, external_url="http://auditlake.test")
+    assert [first.tick(START + MINUTE * at, alerts) for at, alerts in ((0, [one, two]), (1, [over, two]), (2, [over, two]))] == [2, 1, 0]
+    third = alert("A{n=3}", 3 * MINUTE)
+    assert first.tick(START + 3 * MINUTE, [two, third]) == 1
+    second = Dispatcher(store, routing, targets, external_url="http://auditlake.test")
+    assert [second.tick(START + MINUTE * at, [two, third]) for at in (4, 5, 60)] == [0, 0, 1]
+    last = json.loads(store.outbox()[-1]["body"])
+    assert (last["receiver"], [each["status"] for each in last["alerts"]].count("resolved")) == ("chat", 1)
+    store.close()
+
+
+def test_others_are_told_at_once_of_what_fires_and_nobody_twice(tmp_path: Path) -> None:
+    """After a reload: who is new does not wait for the next look of a group that told others."""
+    targets = [ON_CALL, Integration(name="chat", receiver="chat")]
+    store = AlertStore.open(tmp_path)
+    alerts = [alert("A{n=1}")]
+    assert dispatcher(store).tick(START, alerts) == 1
+    routing = Routing(route=everything(["on-call", "chat"]))
+    after = Dispatcher(store, routing, targets, external_url="http://auditlake.test", looks_again=True)
+    assert [after.tick(START + MINUTE * minutes, alerts) for minutes in (1, 2, 7)] == [1, 0, 0]
+    assert [row["receiver"] for row in store.outbox()] == ["on-call", "chat"]
+    store.close()
+
+
+def given_up(store: AlertStore, position: int) -> None:
+    """What the courier does with a message that is refused for good."""
+    rows = store.outbox()
+    fields = {name: rows[position][name] for name in Message.__dataclass_fields__}
+    delivery = Delivery(id=rows[position]["id"], attempts=0, message=Message(**fields))
+    give_up(store, [delivery], "status 403", now=START, attempts=1)
+
+
+def states_told(store: AlertStore) -> list[list[str]]:
+    """The states of the alerts of each message to on-call."""
+    bodies = [json.loads(row["body"]) for row in store.outbox() if row["receiver"] == "on-call"]
+    return [[each["status"] for each in body["alerts"]] for body in bodies]
+
+
+def test_what_was_given_up_was_not_told(tmp_path: Path) -> None:
+    """As in Alertmanager, where only what arrived is in the log: the next look tells it, also after a restart, and then nobody twice."""
+    store = AlertStore.open(tmp_path)
+    first = dispatcher(store)
+    first.tick(START, [alert("A{n=1}")])
+    given_up(store, 0)
+    assert [first.tick(START + MINUTE * minutes) for minutes in (1, 5, 10)] == [0, 1, 0]
+    given_up(store, 2)
+    assert [dispatcher(store).tick(START + MINUTE * minutes) for minutes in (12, 15, 20)] == [0, 1, 0]
+    assert states_told(store) == [["firing"]] * 3
+    store.close()
+
+
+def test_what_was_given_up_after_something_newer_arrived_is_the_past(tmp_path: Path) -> None:
+    store = AlertStore.open(tmp_path)
+    process = dispatcher(store)
+    process.tick(START, [alert("A{n=1}")])
+    process.tick(START + 5 * MINUTE, [alert("A{n=1}"), alert("A{n=2}")])
+    given_up(store, 0)
+    assert process.tick(START + 10 * MINUTE) == 0
+    store.close()
+
+
+def test_an_acknowledgement_that_was_given_up_tells_nothing_anew(tmp_path: Path) -> None:
+    """The receiver knows that the alert fires; it has the same time in the log."""
+    store = AlertStore.open(tmp_path)
+    one = alert("A{n=1}")
+    Acks(store).add(one, created_by="kim", comment="on it", now=START)
+    process = dispatcher(store, target=Integration(name="on-call", receiver="on-call", acknowledges=True))
+    assert process.tick(START, [one]) == 2
+    given_up(store, 1)
+    assert process.tick(START + 5 * MINUTE) == 0
     store.close()
 
 

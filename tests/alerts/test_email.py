@@ -19,10 +19,23 @@ PASSWORD = secrets.token_hex(8)
 HTML_TAG = "<img src=x onerror=alert(1)>"
 
 
-def receiver(server: MailServer, *, to: str = "On call <ann@example.com>, ben@example.com", **place: object) -> EmailReceiver:
-    settings = {"require_tls": False, "timeout_seconds": 5.0, **place}
-    smarthost = Smarthost(host="127.0.0.1", port=server.port, **settings)  # type: ignore[arg-type]
-    return EmailReceiver(name="mail", to=to, sender="auditlake <alerts@example.com>", smarthost=smarthost, clock=lambda: NOON)
+ON_CALL = "On call <ann@example.com>, ben@example.com"
+USUAL = Tls()
+
+
+def receiver(
+    server: MailServer, *, require_tls: bool = False, implicit_tls: bool | None = None, tls: Tls = USUAL, login: Login | None = None
+) -> EmailReceiver:
+    smarthost = Smarthost(
+        host="127.0.0.1",
+        port=server.port,
+        require_tls=require_tls,
+        implicit_tls=implicit_tls,
+        tls=tls,
+        login=login,
+        timeout_seconds=5.0,
+    )
+    return EmailReceiver(name="mail", to=ON_CALL, sender="auditlake <alerts@example.com>", smarthost=smarthost, clock=lambda: NOON)
 
 
 def failure(target: EmailReceiver) -> DeliveryFailed:
@@ -114,9 +127,9 @@ def test_headers_of_ones_own() -> None:
 def test_it_is_encrypted_and_the_server_is_recognised(certificates: tuple[ssl.SSLContext, Path], implicit: bool) -> None:
     context, ca_file = certificates
     with mail_server(tls=context, implicit=implicit) as server:
-        place = {"require_tls": not implicit, "implicit_tls": implicit}
-        assert failure(receiver(server, **place)).retryable, "the system does not know this authority"
-        receiver(server, tls=Tls(ca_file=ca_file), **place).send([message(alert())])
+        unknown = receiver(server, require_tls=not implicit, implicit_tls=implicit)
+        assert failure(unknown).retryable, "the system does not know this authority"
+        receiver(server, require_tls=not implicit, implicit_tls=implicit, tls=Tls(ca_file=ca_file)).send([message(alert())])
     assert [mail.encrypted for mail in server.mails] == [True]
 
 

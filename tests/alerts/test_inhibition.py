@@ -7,6 +7,8 @@ import pytest
 from alerts.evaluate import State
 from alerts.inhibition import Inhibition, InhibitRule
 from alerts.matchers import parse_matchers
+from alerts.routing import read_routing
+from collector.config_model import AlertsConfig
 from tests.alerts.fakes import START
 from tests.alerts.simulation import alert, labels
 
@@ -41,3 +43,32 @@ def test_what_mutes(rules: list[InhibitRule], firing: list[str], target: str, by
 def test_a_source_that_resolved_mutes_nothing() -> None:
     source = replace(alert("A{s=1}"), state=State.RESOLVED, resolved_at=START)
     assert Inhibition([rule("s=1", "t=1")], [source]).by({"t": "1"}) is None
+
+
+def muted_by_default(source: str, target: str) -> bool:
+    """Whether, without a word in the configuration, nobody is told of `target` while `source` fires."""
+    rules = [rule.model_dump() for rule in AlertsConfig().inhibit_rules]
+    sources = [alert(source), alert(target)]
+    return Inhibition(read_routing(None, rules).inhibit_rules, sources).by(labels(target)) is not None
+
+
+GAP, LOSS = "AuditWriteGap{slo=audit-write-gap,urgency=page}", "AuditWriteLoss{origin=n/collector,slo=audit-write-loss,urgency=page}"
+
+
+@pytest.mark.parametrize(
+    ("reason", "objective"),
+    [("entries are missing", GAP), ("verification failed", GAP), ("records are damaged", LOSS)],
+)
+def test_one_cause_is_one_alert(reason: str, objective: str) -> None:
+    """What is missing, altered or damaged in the ledger fires its rule and its objective: people are told by the rule, which knows more."""
+    rule = f"AuditGap{{origin=n/collector,reason={reason}}}"
+    assert muted_by_default(rule, objective)
+    assert not muted_by_default(objective, rule)
+
+
+def test_what_has_another_cause_is_told_beside_it() -> None:
+    checkpoint = "AuditGap{node=n,reason=no checkpoint}"
+    assert not any(muted_by_default(checkpoint, objective) for objective in (GAP, LOSS))
+    assert not muted_by_default("AuditGap{origin=n/collector,reason=records are damaged}", GAP)
+    assert not muted_by_default("AuditGap{origin=m/collector,reason=records are damaged}", LOSS)
+    assert not muted_by_default("AuditGap{origin=n/collector,reason=entries are missing}", LOSS)

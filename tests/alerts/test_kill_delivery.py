@@ -10,9 +10,9 @@ import pytest
 
 from alerts.delivery import Courier
 from alerts.receivers.webhook import WebhookReceiver
-from tests.alerts.dying import AFTER, BEFORE, ROW, STEPS, Step, die, record
+from tests.alerts.dying import AFTER, BEFORE, REFUSAL, ROW, STEPS, Step, die, record
 from tests.alerts.fakes import START, Process
-from tests.alerts.http_server import http_server
+from tests.alerts.http_server import Answer, http_server
 from tests.forkserver import exit_code
 
 DOCS = Path(__file__).parents[2] / "docs" / "alerts-receivers.md"
@@ -40,6 +40,23 @@ def test_a_kill_loses_nothing_and_an_idempotent_receiver_sees_one(step: Step, mo
     assert len(set(keys)) == 1, "the second has the key of the first"
     assert [(body["status"], len(body["alerts"])) for body in server.bodies] == [("firing", 1)] * len(keys)
     assert told == ["alert.transition", "alert.notification"], "the lake has each once"
+
+
+@pytest.mark.parametrize("moment", [BEFORE, AFTER])
+@pytest.mark.parametrize("step", [REFUSAL, STEPS[-1]], ids=lambda step: step.name)
+def test_a_kill_while_a_refusal_is_stored_does_not_count_as_told(step: Step, moment: str, tmp_path: Path) -> None:
+    """The message is sent again, or the next look at its group makes another: the notification log has nothing that never arrived."""
+    with http_server() as server:
+        server.answers = [Answer(status=403)]
+        assert exit_code(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
+        target = WebhookReceiver(name="on-call", url=server.url)
+        process = Process(tmp_path, receivers=[target], now=START + timedelta(minutes=1))
+        for _ in range(3):
+            process.tick([ROW])
+            Courier(process.store, target, clock=lambda: process.now, quick_wait_seconds=0.001).deliver_due()
+        left = [row for row in process.store.outbox() if row["receiver"] == "on-call" and not (row["dead"] or row["delivered_at"])]
+        process.store.close()
+    assert ([body["status"] for body in server.bodies], left) == (["firing", "firing"], [])
 
 
 def test_the_table_names_every_step_of_the_way(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ TAKEN = Answer(status=202, body='{"status": "success"}', content_type="applicati
 KEY = secrets.token_hex(16)
 
 
-def receiver(url: str, **settings: str) -> PagerDutyReceiver:
-    return PagerDutyReceiver(name="pager", routing_key=KEY, url=f"{url}/v2/enqueue", **settings)  # type: ignore[arg-type]
+def receiver(url: str, severity: str | None = None) -> PagerDutyReceiver:
+    return PagerDutyReceiver(name="pager", routing_key=KEY, url=f"{url}/v2/enqueue", severity=severity)
 
 
 def test_a_group_is_triggered_acknowledged_and_resolved_as_one_incident() -> None:
@@ -59,7 +59,7 @@ def test_what_an_incident_says() -> None:
 )
 def test_the_severity_is_one_that_pagerduty_knows(label: str, configured: str | None, expected: str) -> None:
     with http_server(usual=TAKEN) as server:
-        receiver(server.url, **({"severity": configured} if configured else {})).send([message(alert(severity=label))])
+        receiver(server.url, configured).send([message(alert(severity=label))])
     assert server.bodies[0]["payload"]["severity"] == expected
 
 

@@ -79,6 +79,7 @@ def test_without_a_route_there_is_one_for_everybody() -> None:
         ({"receiver": "r", "group_by": ["a", "..."]}, ("route", "group_by"), "leave the others out"),
         ({"receiver": "r", "group_interval": "0s"}, ("route", "group_interval"), "it cannot be zero"),
         ({"receiver": "r", "repeat_interval": 0}, ("route", "repeat_interval"), "it cannot be zero"),
+        ({"receiver": "r", "repeat_interval": "9000y"}, ("route", "repeat_interval"), "it is longer than 36500 days"),
         ({"receiver": "r", "group_wait": "5 minutes"}, ("route", "group_wait"), "not a duration"),
         ({"receiver": "r", "routes": [{"matchers": ["a=1", "b"]}]}, ("route", "routes", 0, "matchers", 1), "write it like severity="),
         ({"receiver": "r", "routes": [{"matchers": ["a=~["]}]}, ("route", "routes", 0, "matchers", 0), "the regular expression of a"),

@@ -15,6 +15,7 @@ from alerts.silences import RETENTION, Silence, Silences, SilenceState, expired,
 from alerts.state import FILE_NAME, AlertStore
 from alerts.tables import METADATA, SCHEMA_VERSION
 from cli.commands import alerts_silences
+from collector.config import DEFAULT
 from storage.catalog import Catalog
 from storage.lake import Lake
 from tests.alerts.fakes import START, Process
@@ -41,9 +42,9 @@ def test_a_silence_never_begins_in_the_past() -> None:
 @pytest.mark.parametrize(
     ("matchers", "ends", "comment", "said"),
     [
-        (["a=~.*"], HOUR, "why", "one matcher at least must name a value"),
-        (["a!=1", 'b=""'], HOUR, "why", "one matcher at least must name a value"),
-        ([], HOUR, "why", "one matcher at least must name a value"),
+        (["a=~.*"], HOUR, "why", "one matcher at least must ask for something"),
+        (["a=~x?", 'b=""'], HOUR, "why", "one matcher at least must ask for something"),
+        ([], HOUR, "why", "one matcher at least must ask for something"),
         (["a"], HOUR, "why", "write it like severity="),
         (["a=1"], timedelta(), "why", "give a later one"),
         (["a=1"], -HOUR, "why", "give a later one"),
@@ -55,6 +56,12 @@ def test_a_silence_that_makes_no_sense_is_refused(matchers: list[str], ends: tim
     with pytest.raises(AlertsError) as caught:
         new_silence(matchers, starts_at=START - 2 * HOUR, ends_at=START + ends, created_by="kim", comment=comment, now=START)
     assert said in caught.value.hint
+
+
+@pytest.mark.parametrize("matcher", ["a=1", "a=~.+", "a!=1", "a!~1|2", 'a!=""'])
+def test_a_silence_may_consist_of_what_it_does_not_want(matcher: str) -> None:
+    """`silence.matchesEmpty`: only `=` and `=~` can ask for nothing."""
+    assert str(silence(matcher).matchers[0]).startswith("a")
 
 
 @pytest.mark.parametrize(("begins", "now"), [(timedelta(), HOUR / 2), (HOUR / 2, timedelta()), (timedelta(), 2 * HOUR)])
@@ -196,6 +203,30 @@ def test_a_silence_by_the_commands(auditlake: typer.Typer, tmp_path: Path) -> No
     assert (told[0]["reason"], told[0]["matchers"]) == ("we are moving", row["matchers"])
 
 
+def test_a_silence_that_is_named_twice_ends_once(auditlake: typer.Typer, tmp_path: Path) -> None:
+    name = run(auditlake, "silence", "add", "a=1", "--comment", "c", "--data", tmp_path).stdout.strip()
+    ended = run(auditlake, "silence", "expire", name[:8], name, "--data", tmp_path)
+    assert (ended.exit_code, ended.stderr) == (0, f"ended: {name}\n")
+    assert [row["state"] for row in logged(tmp_path, "silence")] == ["active", "expired"]
+
+
+def test_what_would_mute_nothing_is_refused(auditlake: typer.Typer, tmp_path: Path) -> None:
+    """Where Alertmanagers tell people, only they can be silent; what was begun before can be ended."""
+    process = Process(tmp_path)
+    process.tick([{"agent": "support", "value": 5}])
+    Acks(process.store).add(firing_alert(process.store, "Down"), created_by="kim", comment="", now=START)
+    process.store.close()
+    name = run(auditlake, "silence", "add", "a=1", "--comment", "c", "--data", tmp_path).stdout.strip()
+    before, marker, after = DEFAULT.partition("    # receivers: ")
+    assert marker
+    (tmp_path / "otel-config.yaml").write_text(f"{before}    alertmanagers: [{{url: 'http://am:9093'}}]\n{after.partition(chr(10))[2]}")
+    for words in (["silence", "add", "a=1", "--comment", "c"], ["ack", "Down"]):
+        result = run(auditlake, *words, "--data", tmp_path)
+        assert (result.exit_code, "it would mute nothing" in result.stderr) == (2, True), result.output
+    for words in (["silence", "expire", name], ["ack", "Down", "--end"]):
+        assert run(auditlake, *words, "--data", tmp_path).exit_code == 0
+
+
 def test_a_silence_for_later(auditlake: typer.Typer, tmp_path: Path) -> None:
     begins = datetime.now(UTC).replace(microsecond=0) + HOUR
     words = ["--start", begins.isoformat(), "--end", (begins + HOUR).isoformat(), "--comment", "c", "--data", tmp_path]
@@ -209,6 +240,8 @@ def test_a_silence_for_later(auditlake: typer.Typer, tmp_path: Path) -> None:
     ("words", "said"),
     [
         (["a=1", "--duration", "soon"], "not a duration"),
+        (["a=1", "--duration", "9000y"], "longer than time is counted"),
+        (["a=1", "--end", "9999-12-31T23:00:00-05:00"], "--end is not a time"),
         (["a=1", "--start", "soon"], "--start is not a time"),
         (["a=1", "--end", "later"], "--end is not a time"),
         (["a="], "write it like severity="),

@@ -11,6 +11,7 @@ from alerts.receivers.secret import SecretFile
 from alerts.receivers.slack import SlackReceiver
 from alerts.receivers.webhook import WebhookReceiver
 from cli.alert_receivers import integrations, peers, receiver_problems
+from cli.alert_routing import located
 from collector.config import DEFAULT, Config, ConfigError, parse
 
 SECRET = secrets.token_hex(8)
@@ -159,11 +160,31 @@ def test_what_would_keep_receivers_from_being_told_is_seen_beforehand(tmp_path: 
         webhook_configs: [{url: "http://h/", http_config: {basic_auth: {username: u, password_file: none}}}]
         apprise_configs: [{url: "${env:NTFY}"}, {url: "${env:SECRET}"}]
 """
+    path = tmp_path / "otel-config.yaml"
+    line = next(line for line in DEFAULT.splitlines() if "# receivers: [{name: on-call" in line)
+    path.write_text(DEFAULT.replace(line, config.rstrip("\n")))
+    begin = path.read_text().splitlines().index("      - name: on-call")
     section = configured(config, folder=tmp_path).alerts
     assert section is not None
-    found = receiver_problems(section)
-    told = " cannot be read or is empty: write the secret into it"
-    where = "extensions.alerts.receivers[0]"
-    assert found[:-1] == [f"{where}: {tmp_path / name}{told}" for name in ("none", "empty", "gone")]
-    assert found[-1].startswith(f"{where}.apprise_configs[1].url: Apprise knows no service for it")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in ENVIRON.items():
+            patch.setenv(name, text)
+        found = located(receiver_problems(section), path)
+    where, told = "extensions.alerts.receivers[0]", "cannot be read or is empty: write the secret into it"
+    assert [(problem.line - begin, str(problem).partition(": ")[2]) for problem in found[:-1]] == [
+        (4, f"{where}.webhook_configs[0].http_config.basic_auth.password_file: {tmp_path / 'none'} {told}"),
+        (3, f"{where}.slack_configs[0].api_url_file: {tmp_path / 'empty'} {told}"),
+        (2, f"{where}.pagerduty_configs[1].routing_key_file: {tmp_path / 'gone'} {told}"),
+    ]
+    assert (found[-1].line - begin, found[-1].path) == (5, f"{where}.apprise_configs[1].url")
+    assert "Apprise knows no service for it" in found[-1].message
     assert SECRET not in str(found)
+
+
+def test_secrets_of_alertmanagers_are_looked_for_too(tmp_path: Path) -> None:
+    config = "    alertmanagers: [{url: 'http://am', http_config: {authorization: {credentials_file: gone}}}]\n"
+    section = configured(config, folder=tmp_path).alerts
+    assert section is not None
+    [(path, message)] = receiver_problems(section)
+    assert path == ("alertmanagers", 0, "http_config", "authorization", "credentials_file")
+    assert message.startswith(str(tmp_path / "gone"))

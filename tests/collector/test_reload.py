@@ -144,6 +144,13 @@ def test_what_needs_a_restart_is_named() -> None:
     assert any("next start" in line and "exporters.parquet" in line for line in logged)
 
 
+def test_alerts_are_taken_over_by_their_own_process_where_there_is_one() -> None:
+    assert CONFIG.alerts is not None
+    changed = replace(CONFIG, alerts=CONFIG.alerts.model_copy(update={"external_url": "http://x.test"}))
+    assert reloaded(lambda: changed)[0].at_restart == ()
+    assert reloaded(lambda: replace(CONFIG, alerts=None))[0].at_restart == ("extensions.alerts",)
+
+
 def test_an_exporter_that_is_new_waits_for_a_restart() -> None:
     text = DEFAULT.replace("exporters:\n", "exporters:\n  otlp: {endpoint: backend:4317}\n", 1).replace("[parquet]", "[parquet, otlp]")
     outcome, state, _, _ = reloaded(lambda: parse(text, "test", {}))
