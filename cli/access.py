@@ -28,6 +28,8 @@ REASON: Final = "auditlake.access.reason"
 STATEMENT: Final = "auditlake.access.statement"
 CLIENT: Final = "client.address"
 VIA: Final = "auditlake.access.via"
+BUILT_IN: Final = "built_in_policy"
+"""The reason code of what succeeded while the configuration had errors: another policy than the one in its file cleaned the record."""
 SEALED_HERE_BYTES: Final = 4 << 20
 """A command seals what is pending when it is no more than this: the backlog of a collector that stopped is none of its business."""
 Outcome = Literal["success", "failure", "requested"]
@@ -45,7 +47,7 @@ class AccessLog:
 
         Raises `StorageError` or `RedactionError`.
         """
-        from cli.configuration import cache_folder
+        from cli.configuration import STAND_IN, cache_folder
         from redaction.cleared import Cleared
         from redaction.policy import policy_hash
         from redaction.pseudonym import load_or_create_key
@@ -65,6 +67,7 @@ class AccessLog:
             self._who[CLIENT] = client_address()
         if on_behalf_of:
             self._who[BEHALF] = on_behalf_of
+        self._code = BUILT_IN if STAND_IN in config.warnings else None
         node = config.parquet.node or node_name(socket.gethostname())
         origin = f"{node}/access" if via == "cli" else f"{node}/{via}/access"
         self._journal = Journal(data, origin, self._cleaned, in_force, time.time_ns)
@@ -102,7 +105,7 @@ class AccessLog:
             "auditlake.resource": resource,
             "auditlake.outcome": outcome,
             **({REASON: reason} if reason else {}),
-            **({"auditlake.policy.reason_code": code} if code else {}),
+            **({"auditlake.policy.reason_code": said} if (said := code or self._code) else {}),
             **(more or {}),
         }
         severity = 13 if outcome == "failure" else 9

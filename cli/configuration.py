@@ -4,11 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import typer
 
 from cli.options import DEFAULT_CONFIG, EXIT_USAGE
 from collector.config import DEFAULT, Config, ConfigError, load, parse
+
+STAND_IN: Final = "the configuration has errors: the built-in one stands in for it"
 
 
 def load_or_fail(path: Path | None) -> Config:
@@ -36,6 +39,14 @@ def load_unrouted(path: Path | None = None) -> Config:
     if path is None and not DEFAULT_CONFIG.exists():
         return parse(DEFAULT, "built-in configuration", os.environ)
     return load(path or DEFAULT_CONFIG, os.environ)
+
+
+def stand_in() -> Config:
+    """Return the built-in configuration for who reads while the file has errors.
+
+    Each such read is recorded, with the word that another policy cleaned it, or shows nothing: nobody can tell what the file asks for.
+    """
+    return replace(parse(DEFAULT, "built-in configuration", os.environ), audit_reads="required", warnings=(STAND_IN,))
 
 
 def with_workers(config: Config, workers: int | None) -> Config:

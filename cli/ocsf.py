@@ -21,7 +21,7 @@ def export_ocsf(data: Path | None, target: Path | None, *, since: str | None, un
     asked = filters(since=since, until=until, tenant=tenant)
     with reading(data, "export", resource="ocsf", statement=asked, name=EXPORT) as read:
         rows = read.lake.sql(query_sql("ocsf_events"), {**window, "tenant": tenant}).to_pylist()
-        read.shown(len(rows))
+        read.shown(len(rows), to=target)
         events = ocsf_events(rows, software=version("auditlake"), chain=str(uuid.uuid4()))
         lines = (json.dumps(event, ensure_ascii=False) + "\n" for event in events)
         if target is None:

@@ -1,6 +1,5 @@
 """What the pages show, as events in the lake: the part of `dashboards.visits` that knows configuration, redaction and origins."""
 
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,10 +66,10 @@ def _seal(log: "AccessLog") -> None:
 
 def configured(path: Path | None) -> "Config":
     """Return the configuration that the dashboard was started with; the built-in one when it has errors by now."""
-    from cli.configuration import load_config
-    from collector.config import DEFAULT, ConfigError, parse
+    from cli.configuration import load_config, stand_in
+    from collector.config import ConfigError
 
     try:
         return load_config(path)
     except ConfigError:
-        return parse(DEFAULT, "built-in configuration", os.environ)
+        return stand_in()

@@ -4,7 +4,8 @@ One event a command, also when it was refused or found nothing. A lake that cann
 unless the configuration demands the record (`service.audit_reads: required`).
 """
 
-import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from cli.options import fail, is_interrupt
+from cli.options import DEFAULT_CONFIG, fail, is_interrupt
 
 if TYPE_CHECKING:
     from cli.access import AccessLog, Outcome
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 READ: Final = "lake.read"
 EXPORT: Final = "lake.export"
 ROWS: Final = "auditlake.access.rows"
+_STATEMENT: Final = "auditlake.access.statement"
 READS_TOGETHER: Final = 8
 """Where no sealer runs, so many reads are sealed together: it costs a command half a second."""
 UNKNOWN: Final = "lake"
@@ -44,24 +46,26 @@ class Reading:
         self._resource = resource
         self._name = name
         self._reason = reason or ""
-        self._asked: dict[str, AttributeValue] = {} if statement is None else {"auditlake.access.statement": statement}
+        self._asked: dict[str, str] = {} if statement is None else {_STATEMENT: statement}
         self._told = False
         self._durable = False
         self._telling: Future[None] | None = None
         self._beside = ThreadPoolExecutor(max_workers=1)
         self._opened = self._beside.submit(self._open)
 
-    def shown(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = ()) -> None:
+    def shown(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = (), to: Path | None = None) -> None:
         """Record that `rows` rows are about to be shown; call it before they are. Exits with 2 when it cannot and must.
 
-        `resource` is what it was in the end; texts in `stored` come out of the lake.
+        `resource` is what it was in the end; texts in `stored` come out of the lake; `to` is the file or folder that gets them.
         """
-        self.tell(rows, resource=resource, stored=stored)
+        self.tell(rows, resource=resource, stored=stored, to=to)
         self.told()
 
-    def tell(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = ()) -> None:
+    def tell(self, rows: int, *, resource: str | None = None, stored: Sequence[str] = (), to: Path | None = None) -> None:
         """Begin to record it, as `shown` does, while what will be shown is made ready."""
         self._told = True
+        if to is not None:
+            self._asked = {_STATEMENT: " ".join([*self._asked.values(), f"--output {str(to.absolute())!r}"])}
         self._telling = self._beside.submit(self._record, "success", resource or self._resource, {ROWS: rows}, stored=stored)
 
     def told(self) -> None:
@@ -125,20 +129,23 @@ class Reading:
             self._unrecorded(error)
 
     def _unrecorded(self, error: Exception) -> None:
+        from cli.configuration import STAND_IN
+
         if self._config.audit_reads == "required":
-            fail(f"the read cannot be recorded, so nothing is shown: {error}")
+            unknown = f"{DEFAULT_CONFIG} has errors, so nobody can tell whether it has to be: auditlake validate shows them"
+            fail(f"the read cannot be recorded, so nothing is shown: {error}", unknown if STAND_IN in self._config.warnings else None)
         typer.echo(f"warning: this read is not recorded: {error}", err=True)
 
     @cached_property
     def _config(self) -> "Config":
         """The configuration in force; the built-in one stands in for one with errors, which the command has named."""
-        from cli.configuration import load_unrouted
-        from collector.config import DEFAULT, ConfigError, parse
+        from cli.configuration import load_unrouted, stand_in
+        from collector.config import ConfigError
 
         try:
             return load_unrouted()
         except ConfigError:
-            return parse(DEFAULT, "built-in configuration", os.environ)
+            return stand_in()
 
     @property
     def _log(self) -> "AccessLog":
@@ -167,7 +174,7 @@ def reading(
     from cli.commands._lake import SeveralRuns, opened
     from storage.errors import QueryRefused, StorageError
 
-    with ExitStack() as at_the_end, opened(data, command, abandoned_after=abandoned_after, clock=clock) as lake:
+    with _sigterm_as_ctrl_c(), ExitStack() as at_the_end, opened(data, command, abandoned_after=abandoned_after, clock=clock) as lake:
         read = Reading(lake, command, resource=resource, statement=statement, name=name, reason=reason)
         at_the_end.callback(read.end)
         try:
@@ -184,6 +191,19 @@ def reading(
         except BaseException as error:
             read.failed("interrupted" if is_interrupt(error) else "failed")
             raise
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM end a read as Ctrl-C does, so that it is recorded. Signals are the main thread's: in another one nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def filters(**options: str | Sequence[str] | None) -> str | None:

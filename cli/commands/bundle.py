@@ -71,12 +71,12 @@ def _made(data: Path | None, config: Path | None, run_id: str, target: Path | No
         places = places_of_run(read.lake, name)
         if not places:
             fail(f"no record of the run {run_id} is stored", "`auditlake verify` says what became of them", code=EXIT_NO)
-        read.shown(len(places), resource=name, stored=[name])
+        path = target or Path("evidence-" + re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)[:100] + ".zip")
+        read.shown(len(places), resource=name, stored=[name], to=path)
         files = {**_policy(loaded), **_run(read.lake, name), **_price_file(loaded)}
         software = f"auditlake {version('auditlake')}"
         by, why = read.exporter()
         export = Export(run_id=name, by=by, reason=why, at_ns=time.time_ns(), software=software, files=files)
-        path = target or Path("evidence-" + re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII)[:100] + ".zip")
         return write_bundle(directory, read.lake.catalog, places, path, export, Keys(directory, kept.keys, kept.environ))
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -67,7 +68,7 @@ def export(
         return
     if fixture is None or ocsf or since or until or tenant:
         fail("what to export?", "give --fixture RUN, or --ocsf with --since, --until and --tenant as you like")
-    found, different = _made(data, fixture)
+    found, different = _made(data, fixture, None if output else lambda run_id: folder or _folder_of(run_id))
     hidden_keys = any(_HIDDEN_KEY.search(json.dumps(body, ensure_ascii=False)) for body in found.requests.values())
     if output is FixtureFormat.otlp_json:
         for body in found.requests.values():
@@ -75,7 +76,7 @@ def export(
     elif output is FixtureFormat.expected:
         sys.stdout.write(_indented(plain(found.expected)))
     else:
-        target = folder or Path("fixture-" + re.sub(r"[^\w.-]+", "_", found.run_id))
+        target = folder or _folder_of(found.run_id)
         _write(target, found, different, hidden_keys=hidden_keys)
         typer.echo(f"{target}: {', '.join(sorted(path.name for path in target.iterdir()))}", err=True)
     _warn(different, hidden_keys=hidden_keys)
@@ -97,7 +98,12 @@ def _warn(different: list[str], *, hidden_keys: bool) -> None:
         )
 
 
-def _made(data: Path | None, text: str) -> "tuple[Fixture, list[str]]":
+def _folder_of(run_id: str) -> Path:
+    return Path("fixture-" + re.sub(r"[^\w.-]+", "_", run_id))
+
+
+def _made(data: Path | None, text: str, target: Callable[[str], Path] | None) -> "tuple[Fixture, list[str]]":
+    """The fixture, and what is different in it; `target` says where one of a run is written."""
     from cli.commands._lake import one_run
     from cli.reading import EXPORT, reading
     from storage.fixtures import make_fixture
@@ -106,7 +112,8 @@ def _made(data: Path | None, text: str) -> "tuple[Fixture, list[str]]":
         made = make_fixture(read.lake, one_run(read.lake, text))
         if made is None:
             fail(f"there is no run {text}", "`auditlake runs --since all` lists the runs of this lake", code=EXIT_NO)
-        read.shown(len(made.expected["steps"]), resource=made.run_id, stored=[made.run_id])
+        to = None if target is None else target(made.run_id)
+        read.shown(len(made.expected["steps"]), resource=made.run_id, stored=[made.run_id], to=to)
     return made, _different(made)
 
 

@@ -49,7 +49,7 @@ def prove(
         except (NotProven, NoteError) as error:
             fail(f"{error.subject} cannot be proven", error.hint, code=EXIT_NO)
         ids = [f"{made.origin}/{record['row']['entry']}/{record['row']['entry_row']}" for record in made.records]
-        read.shown(len(ids), resource=ids[0], stored=ids)
+        read.shown(len(ids), resource=ids[0], stored=ids, to=None if output is OutputFormat.json else target)
         _write(made, target, output)
     if missing:
         hint = "they were erased, expired, set aside or are missing: `auditlake verify` says which"

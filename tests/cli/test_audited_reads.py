@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -153,6 +154,26 @@ def test_a_read_that_does_not_end_is_recorded(data: Path, monkeypatch: pytest.Mo
     assert (event["outcome"], event["reason_code"], event["statement"]) == ("failure", code, "SELECT 1")
 
 
+def test_a_read_that_sigterm_ends_is_recorded(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def terminated(*_: object, **__: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        raise ValueError("it went on")
+
+    def of_this_process(*_: object) -> None:
+        """What SIGTERM does otherwise."""
+
+    before = signal.signal(signal.SIGTERM, of_this_process)
+    try:
+        monkeypatch.setattr(Lake, "query", terminated)
+        invoke("query", "SELECT 1", "--data", data)
+        assert signal.getsignal(signal.SIGTERM) is of_this_process
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    monkeypatch.undo()
+    (event,) = recorded(data)
+    assert (event["outcome"], event["reason_code"]) == ("failure", "interrupted")
+
+
 def test_from_where_is_the_ssh_session_that_the_command_runs_in(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "192.0.2.7 50022 192.0.2.1 22")
     invoke("runs", "--data", data)
@@ -181,6 +202,21 @@ def test_a_lake_that_cannot_be_written_is_read_unless_the_record_is_required(
     else:
         assert json.loads(result.stdout) == [{"n": 2}]
         assert "warning: this read is not recorded" in result.stderr
+
+
+def test_a_read_beside_a_configuration_with_errors_says_so_and_is_never_without_its_record(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policy that cleaned its record is the built-in one; whether reads need a record, nobody can tell."""
+    (data.parent / "otel-config.yaml").write_text("nonsense: 1\n")
+    assert invoke("runs", "--since", "all", "--data", data).exit_code == 0
+    (event,) = recorded(data)
+    assert (event["outcome"], event["reason_code"]) == ("success", "built_in_policy")
+    monkeypatch.setattr(journal, "LOCK_WAIT_SECONDS", 0.05)
+    with FileLock(data / "wal" / NODE / "access" / "LOCK", "hold it"):
+        result = invoke("runs", "--since", "all", "--data", data)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "auditlake validate" in result.stderr
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as somebody else")

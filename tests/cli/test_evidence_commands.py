@@ -34,7 +34,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def accesses(data: Path, action: str) -> list[dict[str, object]]:
     """What the access log says of a command, once it is sealed."""
     sealed_now(data)
-    columns = "resource, outcome, attributes['auditlake.access.reason'] AS reason"
+    columns = "resource, outcome, reason, statement"
     with Lake.open(data) as lake:
         return list(lake.sql(f"SELECT {columns} FROM access_log WHERE action = $action ORDER BY time", {"action": action}).to_pylist())
 
@@ -65,7 +65,8 @@ def test_a_bundle_is_written_verified_and_recorded(data: Path, tmp_path: Path) -
     assert len(orjson.loads(files["policy.json"])["policy_hash"]) == 16
     assert orjson.loads(files["prices.json"])["price_versions"] == {}
     assert b"master_key" not in files["policy.json"]
-    assert accesses(data, "bundle")[-1] == {"resource": RUN, "outcome": "success", "reason": told}
+    written = f"--output '{tmp_path / 'b.zip'}'"
+    assert accesses(data, "bundle")[-1] == {"resource": RUN, "outcome": "success", "reason": told, "statement": written}
 
 
 def test_the_verifier_can_be_had_without_a_bundle(tmp_path: Path) -> None:
