@@ -60,6 +60,9 @@ class Hooks:
     """Of the vault: the key of the person, and the values of these references, to which no record refers any more; returns how many
     values nobody can read again."""
     forget_copies: Callable[[Rows], Sequence[str]] = lambda _: ()  # in queues; returns where copies are that nobody here can reach
+    forget_runs: Callable[[Sequence[str]], str | None] = lambda _: None
+    """Of what tells of these runs and traces beside the lake; returns why it cannot. Called before their rows go, since after a crash
+    nobody knows their names, and when they are gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,8 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
     rows = sum(each.rows for each in gone)
     order = replace(order, remains=(*said, *([] if hooks.destroy_keys is None else [_KEYS])), rows=rows)
     traces, runs = vanished(data, catalog, taken, outputs)
+    if trouble := hooks.forget_runs(runs):
+        raise StorageError(_ERASE, f"of this {wanted.subject}", hint=trouble)
     catalog_removals.commit(
         catalog,
         Change(
@@ -138,8 +143,13 @@ def _erase(data: Path, catalog: Catalog, wanted: Wanted, now_ns: int, hooks: Hoo
     )  # fmt: skip
     done = _finish(data, catalog, order, gone, hooks=hooks, now_ns=now_ns, fs=fs)
     done, keys = _destroy_keys(data, catalog, done, hooks, now_ns)
+    done = _with_trouble(done, hooks.forget_runs(runs))
     entries = len({(each.origin, entry) for each in gone for entry in range(each.first, each.last + 1)})
     return replace(done, entries=entries, files=len(taken), keys=keys, quarantined=deleted)
+
+
+def _with_trouble(done: Erased, trouble: str | None) -> Erased:
+    return done if trouble is None else replace(done, remains=(*done.remains, trouble), pending=True)
 
 
 def _order(wanted: Wanted, now_ns: int) -> Order:

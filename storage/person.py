@@ -7,7 +7,7 @@ files, sealed rows and derivations alike.
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -28,6 +28,9 @@ LEAST_MENTION_CHARS: Final = 4
 """Shorter names are looked for where they stand alone under a key that says who: inside of texts too many others would be hit."""
 LEAST_NUMBER_DIGITS: Final = 6
 """The same of names that are numbers."""
+_QUOTE: Final = re.compile(r'\\*"')
+"""Also as JSON inside of JSON has it."""
+_RUN: Final = re.compile(r"[\w-]+")
 
 
 def mention(names: Sequence[str]) -> str | None:
@@ -39,9 +42,31 @@ def mention(names: Sequence[str]) -> str | None:
     for name in names:
         if stored := STORED.fullmatch(name):
             forms.append(stored["digits"])
-        elif len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS):
+        elif _is_long(name):
             forms += written(name)
     return "(?i)" + "|".join(_word(form) for form in dict.fromkeys(forms)) if forms else None
+
+
+def mentioned(names: Sequence[str], runs: Collection[str]) -> Callable[[str], bool]:
+    """Return what tells whether a text has one of these names as `mention` finds them, or one of these runs, of which there may be many.
+
+    A run is a word of the text; that, and a short name, may also be all of the text or all of a string of JSON in it.
+    """
+    pattern = mention(names)
+    named = None if pattern is None else re.compile(pattern)
+    whole = {form.lower() for name in (*names, *runs) for form in (name, json.dumps(name)[1:-1])}
+    words = {run.lower() for run in runs if _is_long(run)}
+
+    def has(text: str) -> bool:
+        lowered = text.lower()
+        is_named = named is not None and named.search(text) is not None
+        return is_named or not whole.isdisjoint(_QUOTE.split(lowered)) or not words.isdisjoint(_RUN.findall(lowered))
+
+    return has
+
+
+def _is_long(name: str) -> bool:
+    return len(name) >= LEAST_MENTION_CHARS and not (name.isdecimal() and len(name) < LEAST_NUMBER_DIGITS)
 
 
 def written(name: str) -> list[str]:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from collector.config import Config
     from redaction.vault import Vault
     from storage.erasure import Erased, Wanted
+    from storage.selection import Selector
 
 ACTION: Final = "records.erase"
+_REMEMBERED: Final = "alerts.sqlite: the process that evaluates alerts remembers what it told: stop it, then give the order again"
 
 
 def register(app: typer.Typer) -> None:
@@ -152,33 +154,47 @@ def _erase(
     log.record(ACTION, outcome="requested", resource=resource, reason=reason)
     try:
         with owned(data, "."):
-            done = erase_rows(data, wanted, now_ns=time.time_ns(), hooks=hooks(data, destroy_keys))
+            alerts = _Alerts(data, wanted.selector)
+            beside = replace(hooks(data, destroy_keys), forget_runs=alerts.forget)
+            done = erase_rows(data, wanted, now_ns=time.time_ns(), hooks=beside)
     except UnderHold as error:
         log.record(ACTION, outcome="failure", resource=resource, reason=reason, code="held")
         _settle(config, data)
         fail(str(error), code=EXIT_NO)
-    forgotten = _forget_alerts(data, wanted)
     more = {"auditlake.access.rows": done.rows}
     log.record(ACTION, outcome="success", resource=f"erasure/{done.order}", reason=reason, more=more)
     _settle(config, data)
-    return done if forgotten is None else replace(done, remains=(*done.remains, forgotten), pending=True)
+    return replace(done, remains=(*done.remains, _REMEMBERED), pending=True) if alerts.are_remembered() else done
 
 
-def _forget_alerts(data: Path, wanted: "Wanted") -> str | None:
-    """Take whom it is about out of the alerts' state; return why that has to be tried again, if it has."""
-    import re
+class _Alerts:
+    """What the alerts' state says of whom an order is about."""
 
-    from alerts.errors import AlertsError
-    from alerts.forgetting import forget
-    from storage.person import mention
+    def __init__(self, data: Path, meant: "Selector") -> None:
+        self._data = data
+        self._names = (*meant.actors, *filter(None, (meant.run, meant.tenant)))
+        self._found = 0
 
-    selector = wanted.selector
-    pattern = mention([*selector.actors, *filter(None, (selector.run, selector.tenant))])
-    try:
-        forget(data, re.compile(pattern).search if pattern else lambda _: False)
-    except AlertsError as error:
-        return str(error)
-    return None
+    def forget(self, runs: Sequence[str]) -> str | None:
+        """Take it out, and with it runs of which nothing is left; return why that has to be tried again."""
+        from alerts.errors import AlertsError
+        from alerts.forgetting import forget
+        from storage.person import mentioned
+
+        try:
+            self._found += forget(self._data, mentioned(self._names, runs))
+        except AlertsError as error:
+            return str(error)
+        return None
+
+    def are_remembered(self) -> bool:
+        """Whether a process that is at work knew of them: it writes once more what it remembers."""
+        if not self._found:
+            return False
+        from alerts.scheduler import LEASE_FILE
+        from storage.durable import held_here
+
+        return held_here([self._data / LEASE_FILE])
 
 
 def _tell(done: "Erased", config: "Config", output: OutputFormat) -> None:

@@ -49,7 +49,7 @@ def add(
     log, loaded, directory = _opened(data, config, on_behalf_of)
     cleaned = _reason(log, reason)
     with opened_vault(loaded, directory, log) if actor else nullcontext() as vault:
-        selector = _selector(loaded, log, vault, run=run, tenant=tenant, actor=actor, since=since, until=until, where=where)
+        selector = _selector(loaded, directory, log, vault, run=run, tenant=tenant, actor=actor, since=since, until=until, where=where)
     from cli.access import owned
     from storage.holds import enter
 
@@ -125,6 +125,7 @@ def _reason(log: "AccessLog", reason: str) -> str:
 
 def _selector(
     config: "Config",
+    data: Path,
     log: "AccessLog",
     vault: "Vault | None",
     *,
@@ -135,13 +136,17 @@ def _selector(
     """What the options mean, as it may be written down."""
     from cli.access import STATEMENT
     from cli.commands._lake import moment
-    from storage.selection import Selector
+    from storage.selection import Selector, select
 
     now = datetime.now(UTC)
     times = [moment(said[option], f"--{option}", now) for option in ("since", "until")]
     from_ns, to_ns = (None if at is None else int(at.replace(tzinfo=UTC).timestamp() * 1e6) * 1000 for at in times)
     if where is not None and log.clean(where, STATEMENT) != where:
         fail("the condition holds personal data, which would be on the disk", "write what stands in the rows: the pseudonym")
+    for option, meant in (("run", Selector(run=said["run"])), ("tenant", Selector(tenant=said["tenant"]))):
+        text = said[option]
+        if text is not None and log.clean(text, STATEMENT) != text and not select(data, meant).rows:
+            fail(f"--{option} holds personal data, which would be on the disk", "write what stands in the rows: no row has this")
     actors = () if actor is None else storable(log, names_of(config, log, stated(actor, "--actor"), vault))
     selector = Selector(run=said["run"], tenant=said["tenant"], actors=actors, from_ns=from_ns, to_ns=to_ns, where=where)
     if selector.is_empty:

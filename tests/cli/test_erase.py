@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -9,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from alerts.scheduler import LEASE_FILE
+from alerts.state import FILE_NAME, AlertStore
 from redaction.errors import VaultError
 from redaction.pseudonym import load_or_create_key, pseudonym
 from redaction.vault import Sealed, Vault, placeholder
 from storage.catalog import Catalog
+from storage.durable import FileLock
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
 from storage.wal import closed_segments
@@ -55,6 +59,23 @@ def vault(data: Path) -> Vault:
     return Vault.open(data / "vault", MASTER, pseudonym_key=load_or_create_key(data / "keys" / "pseudonym.key"))
 
 
+def alert_about(data: Path, *runs: str) -> None:
+    """A message about each of these runs that names nothing else."""
+    AlertStore.open(data).close()
+    row = "INSERT INTO outbox (key, receiver, group_key, body, created_at, due_at) VALUES (?, 'log', 'g', ?, '2026', '2026')"
+    with closing(sqlite3.connect(data / FILE_NAME)) as alerts, alerts:
+        alerts.executemany(row, [(str(number), json.dumps({"labels": {"run_id": run_id}})) for number, run_id in enumerate(runs)])
+
+
+def configured(folder: Path, retention: str) -> Path:
+    """The shipped configuration with a section `extensions.retention`."""
+    shipped = Path(__file__).parents[2].joinpath("otel-config.yaml").read_text(encoding="utf-8")
+    config = folder / "rules.yaml"
+    text = shipped.replace("extensions:\n  health_check", f"extensions:\n  retention: {retention}\n  health_check", 1)
+    config.write_text(text.replace("extensions: [", "extensions: [retention, "), encoding="utf-8")
+    return config
+
+
 def answered(done: CompletedProcess[str]) -> Any:
     """The JSON of a command that succeeded."""
     assert done.returncode == 0, done.stderr
@@ -76,6 +97,8 @@ def test_a_person_is_erased_by_the_original_and_everything_else_verifies(folder:
     seal(data, run("alice-3", placeholder("EMAIL_ADDRESS", reference)))
     held = answered(invoked(folder, "hold", "add", "--actor", MAIL, "--reason", "case 3", "--format", "json"))[0]
     assert held["rows"] == 9
+    hers = b"alice-1".rjust(16, b".").hex()
+    alert_about(data, hers, "another")
     refused = erase(folder, "--yes")
     assert (refused.returncode, held["hold"] in refused.stderr, "alice-1" in left(data)) == (1, True, True)
     assert invoked(folder, "hold", "release", held["hold"], "--reason", "closed").returncode == 0
@@ -85,7 +108,9 @@ def test_a_person_is_erased_by_the_original_and_everything_else_verifies(folder:
     assert left(data) - {""} == {"bob-1"}
     needles = [MAIL, name, reference, "note of alice-1", "note of alice-3"]
     assert scan(data / "data", needles) == {needle: [] for needle in needles}
-    assert scan(data, [MAIL, name, "note of alice-1"]) == {MAIL: [], name: [], "note of alice-1": []}
+    assert scan(data, [MAIL, name, "note of alice-1", hers]) == {MAIL: [], name: [], "note of alice-1": [], hers: []}
+    with closing(sqlite3.connect(data / FILE_NAME)) as alerts:
+        assert alerts.execute("SELECT key FROM outbox").fetchall() == [("1",)], "an alert that names her run alone went"
     check_lake(data)
     report = verify(data, Options(jobs=1), State())
     assert (report.ok, {finding.order for finding in report.findings if finding.verdict == "ERASED"}) == (True, {done["order"]})
@@ -97,6 +122,17 @@ def test_a_person_is_erased_by_the_original_and_everything_else_verifies(folder:
         ("hold.release", "requested"), ("hold.release", "success"), ("records.erase", "requested"), ("records.erase", "success"),
     ]  # fmt: skip
     assert [each[2] for each in told if each[2]] == ["held"]
+
+
+def test_a_hold_writes_down_no_name_that_no_row_has(folder: Path) -> None:
+    """What stands in the rows is on the disk already; anything else is what the policy is there for."""
+    name = "mallory.jones@example.com"
+    for option in ("--run", "--tenant"):
+        refused = invoked(folder, "hold", "add", option, name, "--reason", "case 4")
+        assert (refused.returncode, "holds personal data" in refused.stderr) == (2, True)
+    assert scan(folder / "auditlake-data", [name]) == {name: []}
+    seal(folder / "auditlake-data", run("mallory-1", "mallory"), tenant=name)
+    assert answered(invoked(folder, "hold", "add", "--tenant", name, "--reason", "case 4", "--format", "json"))[0]["rows"] == 3
 
 
 def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,6 +147,20 @@ def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeyp
     monkeypatch.delenv("AUDITLAKE_VAULT_KEY")
     assert "master key" in erase(folder, "--yes").stderr
     assert {"alice-1", "alice-2"} < left(data)
+
+
+def test_an_order_by_the_pseudonym_says_where_copies_are_and_who_remembers(folder: Path) -> None:
+    """The backups of the configuration; a process at work that knew of an alert."""
+    data = folder / "auditlake-data"
+    name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
+    alert_about(data, b"alice-1".rjust(16, b".").hex())
+    config = configured(folder, "{backups: [{name: nightly, keep: 35d}]}")
+    words = ("--reason", "order 9", "--yes", "--format", "json", "--config", str(config))
+    with FileLock(data / LEASE_FILE, "evaluate alerts"):
+        told = invoked(folder, "erase", "--actor", name, *words)
+    (done,) = json.loads(told.stdout)
+    assert (told.returncode, done["rows"], left(data) - {""}) == (1, 6, {"bob-1"})
+    assert [place.split(":")[0] for place in done["remains"]] == ["alerts.sqlite", "backup nightly"]
 
 
 def test_an_order_about_a_run_takes_what_only_the_run_refers_to_out_of_the_vault(folder: Path) -> None:
@@ -135,10 +185,7 @@ def test_an_order_about_a_run_takes_what_only_the_run_refers_to_out_of_the_vault
 
 def test_rules_of_the_configuration_are_applied_and_shown(folder: Path) -> None:
     """What is due before, and what was removed."""
-    config = folder / "rules.yaml"
-    shipped = Path(__file__).parents[2].joinpath("otel-config.yaml").read_text(encoding="utf-8")
-    rules = shipped.replace("extensions:\n  health_check", "extensions:\n  retention: {rules: [{keep: 365d}]}\n  health_check", 1)
-    config.write_text(rules.replace("extensions: [", "extensions: [retention, "), encoding="utf-8")
+    config = configured(folder, "{rules: [{keep: 365d}]}")
     words = ("--config", str(config), "--format", "json")
     before = answered(invoked(folder, "retention", "status", *words))[0]
     assert (before["rule"], before["due_rows_at_most"]) == ("all tables after 365 days, 0:00:00", 3)

@@ -16,6 +16,7 @@ from storage.catalog import Catalog
 from storage.catalog_removals import DONE, holds, orders, release_hold
 from storage.compactor import compact
 from storage.erasure import Hooks, Wanted, erase
+from storage.errors import StorageError
 from storage.holds import UnderHold, enter
 from storage.lake import Lake
 from storage.ledger.leaves import file_leaves
@@ -154,6 +155,24 @@ def test_values_to_which_no_record_refers_any_more_are_to_be_destroyed(tmp_path:
     again = erase(tmp_path, order, now_ns=NOW_NS, hooks=Hooks(destroy_keys=destroy))
     assert (told, again.keys, again.remains) == ([[own], [own]], 1, ())
     assert erase(tmp_path, order, now_ns=NOW_NS, hooks=Hooks(destroy_keys=destroy)).keys == 0
+
+
+def test_runs_of_which_nothing_is_left_are_told_while_their_rows_are_there_and_after(data: Path) -> None:
+    """What else tells of them has to go first: after a crash nobody knows their names."""
+    hers = {f"alice-{number}".encode().rjust(16, b".").hex() for number in range(1, 5)}
+    everything = left(data)
+    with pytest.raises(StorageError, match="keeps it busy"):
+        erase(data, wanted(), now_ns=NOW_NS, hooks=Hooks(forget_runs=lambda _: "somebody keeps it busy"))
+    assert left(data) == everything
+    told: list[tuple[set[str], int]] = []
+
+    def forget(runs: Sequence[str]) -> str | None:
+        told.append((set(runs), len(left(data))))
+        return None if len(told) == 1 else "somebody keeps it busy"
+
+    done = erase(data, wanted(), now_ns=NOW_NS, hooks=Hooks(forget_runs=forget))
+    assert told == [(hers, 7), (hers, 3)]
+    assert (done.rows, done.pending, done.remains) == (12, True, ("somebody keeps it busy",))
 
 
 def test_exports_that_hold_or_may_hold_what_was_erased_are_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from storage.derivations import Publisher
 from storage.errors import QueryRefused, StorageError
+from storage.person import mentioned
 from storage.schema import CANONICAL, DERIVATION
 from storage.selection import Selector, select
 from tests.lake_builder import START_NS, event, metric, span, write_lake
@@ -120,3 +121,13 @@ def test_a_selector_is_kept_as_text() -> None:
     selector = Selector(actors=("a", "b"), from_ns=3)
     assert Selector.from_json(selector.to_json()) == selector
     assert selector.to_json() == '{"actors":["a","b"],"from_ns":3}'
+
+
+def test_a_run_is_found_in_a_text_as_a_word_or_as_a_whole_value() -> None:
+    """A short one, or a short name, as a whole value alone: others would be hit."""
+    has = mentioned(("bob",), ["r1", "7D9F0C6E", "user:4/é"])
+    labels = json.dumps({"labels": json.dumps({"run_id": "r1"})})
+    for text in (labels, "bob", '{"user": "Bob"}', "see http://x/run?run=7d9f0c6e&y", json.dumps({"run": "user:4/é"}), "user:4/é"):
+        assert has(text), text
+    for text in ("", '{"run_id": "r12", "n": "7d9f0c6e0"}', "bob and r1", '{"said": "r1 ended"}'):
+        assert not has(text), text
