@@ -145,12 +145,14 @@ def evals(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
 def limits(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
     """Judge `limits`; what is only known in part can exceed a limit, and cannot be shown to keep it."""
     run = facts.run
-    counted = [step for step in facts.of("model") if step["counted"]]
+    counted = [step for step in facts.steps if step["counted"]]
     unknown = {
         "cost_usd": sum(step["cost_usd"] is None for step in counted),
         "input_tokens": sum(step["input_tokens"] is None for step in counted),
-        "output_tokens": sum(step["output_tokens"] is None for step in counted),
+        "output_tokens": sum(step["output_tokens"] is None and not _embeds(step) for step in counted),
     }
+    if not counted:  # of an agent whose calls nobody recorded nothing is known
+        unknown = dict.fromkeys(unknown, sum(1 for _ in facts.of("agent")))
     unknown["total_tokens"] = max(unknown["input_tokens"], unknown["output_tokens"])
     values = {
         name: run[name] or 0 for name in ("cost_usd", "steps", "model_calls", "tool_calls", "errors", "input_tokens", "output_tokens")
@@ -162,8 +164,13 @@ def limits(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
             continue
         problem = _when(values[name] > most, f"{values[name]:g}, at most {most:g}")
         if problem is None and unknown.get(name):
-            problem = f"is not known of {unknown[name]} model calls, so that it cannot be shown to be at most {most:g}"
+            problem = f"is not known of {unknown[name]} steps, so that it cannot be shown to be at most {most:g}"
         yield Verdict("limits", name, problem)
+
+
+def _embeds(step: Row) -> bool:
+    """Whether a call makes embeddings: it has no output tokens."""
+    return str(step["operation"] or "").startswith("embedding")
 
 
 def events(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
@@ -217,6 +224,7 @@ def run(contract: TraceContract, facts: Facts) -> Iterator[Verdict]:
         yield Verdict("run.stop_reasons", _word(reason), _unless(fits, f"must be {' or '.join(wanted.stop_reasons)}"))
     if wanted.complete:
         missing = [f"{row[name]} {name}" for name in ("orphans", "gaps") if row[name]]
+        missing += ["while it runs nobody knows its gaps"] if row["gaps"] is None else []
         yield Verdict("run.complete", "record", _when(bool(missing), f"is not whole: {', '.join(missing)}"))
 
 

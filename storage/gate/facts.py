@@ -45,7 +45,7 @@ def facts_of(lake: Lake, release: ReleaseData, scope: Scope) -> tuple[Fact, ...]
 
 
 def _fact(name: str, announced: Sequence[Mapping[str, Any]], observed: tuple[tuple[str, int], ...]) -> Fact:
-    said = next((row for row in announced if row[name] is not None), None)
+    said = next((row for row in announced if (row[name] or "").strip()), None)
     if said is not None:
         return Fact(name=name, value=said[name], source=f"rollout event {said['record_id']}", observed=observed)
     if not observed:

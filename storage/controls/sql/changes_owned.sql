@@ -3,5 +3,5 @@
 -- reference: SOC 2 CC8.1; NIST SP 800-53 CM-3
 SELECT
     record_id, NULL AS run_id, time, agent_name, tenant, release, stage,
-    CASE WHEN owner IS NULL THEN 'it has no owner' END AS problem
+    CASE WHEN coalesce(trim(owner), '') = '' THEN 'it has no owner' END AS problem
 FROM rollouts

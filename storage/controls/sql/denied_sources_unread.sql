@@ -4,9 +4,11 @@
 SELECT
     record_id, run_id, started_at AS time, agent_name, tenant, release, attributes['gen_ai.data_source.id'] AS data_source,
     CASE
-        WHEN lower(attributes['auditlake.retrieval.access_decision']) IN ('deny', 'denied')
+        WHEN trim(lower(attributes['auditlake.retrieval.access_decision'])) IN (
+            'deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden'
+        )
             AND coalesce(
-                nullif(attributes['auditlake.retrieval.source_ids'], '[]'), nullif(attributes['gen_ai.retrieval.documents'], '[]'),
+                nullif(nullif(attributes['auditlake.retrieval.source_ids'], '[]'), ''), nullif(attributes['gen_ai.retrieval.documents'], '[]'),
                 attributes['retrieval.documents.0.document.id'], attributes['retrieval.documents.0.document.content']
             ) IS NOT NULL
             THEN 'access was denied, and sources came back'

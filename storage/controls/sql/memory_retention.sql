@@ -3,7 +3,7 @@
 -- reference: GDPR (2016/679) Art. 5(1)(e)
 SELECT
     record_id, run_id, started_at AS time, agent_name, tenant, release, operation, write_ids,
-    CASE WHEN retention_class IS NULL THEN 'it has no retention class' END AS problem
+    CASE WHEN coalesce(trim(retention_class), '') = '' THEN 'it has no retention class' END AS problem
 FROM memory_ops
 WHERE write_ids IS NOT NULL
     OR (

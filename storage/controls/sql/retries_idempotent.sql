@@ -3,6 +3,6 @@
 -- reference: SOC 2 PI1.3
 SELECT
     record_id, run_id, time, agent_name, tenant, release, tool_name, retry_count,
-    CASE WHEN idempotency_key IS NULL THEN 'it was retried without an idempotency key' END AS problem
+    CASE WHEN coalesce(trim(idempotency_key), '') = '' THEN 'it was retried without an idempotency key' END AS problem
 FROM tool_authorizations
 WHERE retry_count > 0 AND nullif(trim(lower(side_effect)), '') NOT IN ('none', 'read')

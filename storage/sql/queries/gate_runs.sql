@@ -23,7 +23,10 @@ tools AS (
 policies AS (
     SELECT
         run_id, count(*) AS decisions,
-        count(*) FILTER (lower(decision) IN ('deny', 'denied', 'block', 'blocked', 'reject', 'rejected')) AS denials
+        count(*) FILTER (trim(lower(decision)) IN (
+            'deny', 'denied', 'block', 'blocked', 'reject', 'rejected', 'refuse', 'refused', 'forbid', 'forbidden', 'decline', 'declined',
+            'disallow', 'disallowed'
+        )) AS denials
     FROM policy_decisions
     SEMI JOIN chosen USING (run_id)
     WHERE decision IS NOT NULL

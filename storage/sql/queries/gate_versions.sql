@@ -20,6 +20,6 @@ FROM (
     FROM internal.all_steps
     WHERE run_id IN (SELECT unnest($run_ids))
 )
-WHERE value IS NOT NULL
+WHERE trim(value) <> ''
 GROUP BY what, value
 ORDER BY what, runs DESC, value

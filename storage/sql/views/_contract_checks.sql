@@ -1,7 +1,7 @@
 -- internal.contract_checks: one row a required field of a record: the eight event types and their fields, and whether each is there.
 -- This is the one definition of the event contract: the view contract_gaps, `auditlake contract`, the gate and docs/contract.md follow
--- it. A field that does not apply to a record has no row (docs/contract.md says when). Columns: run_id, record_id (NULL for the run
--- itself), event, field, met, agent_name, tenant, release, time.
+-- it. A field that does not apply to a record has no row (docs/contract.md says when); a blank text is no value. Columns: run_id,
+-- record_id (NULL for the run itself), event, field, met, agent_name, tenant, release, time.
 WITH step AS (
     SELECT
         *, map_keys(attributes) AS sent, attributes['auditlake.memory.operation'] AS stated,
@@ -49,7 +49,7 @@ found AS (
                 {
                     'field': 'input reference',
                     'met': list_has_any(sent, [
-                        'auditlake.input.ref', 'gen_ai.input.messages', 'gen_ai.prompt', 'gen_ai.prompt.0.role', 'gen_ai.prompt.0.content',
+                        'gen_ai.input.messages', 'gen_ai.prompt', 'gen_ai.prompt.0.role', 'gen_ai.prompt.0.content',
                         'gen_ai.content.prompt', 'llm.input_messages.0.message.role', 'llm.input_messages.1.message.role', 'llm.prompts',
                         'llm.prompts.0.prompt.text', 'input.value', 'ai.prompt.messages', 'ai.prompt', 'ai.value', 'ai.values',
                         'traceloop.entity.input', 'mlflow.spanInputs', 'inputs', 'all_messages_events', 'pydantic_ai.all_messages',
@@ -57,12 +57,12 @@ found AS (
                     ]) OR list_has_any(told, [
                         'gen_ai.client.inference.operation.details', 'gen_ai.content.prompt', 'gen_ai.system.message',
                         'gen_ai.user.message', 'gen_ai.assistant.message', 'gen_ai.tool.message'
-                    ]) OR hash(trace_id, span_id) IN (SELECT span_key FROM message)
+                    ]) OR hash(trace_id, span_id) IN (SELECT span_key FROM message) OR trim(attributes['auditlake.input.ref']) <> ''
                 },
                 {
                     'field': 'output status',
                     'met': status <> 'unset' OR coalesce(finish_reason, error_type) IS NOT NULL
-                        OR list_contains(sent, 'auditlake.output.status')
+                        OR trim(attributes['auditlake.output.status']) <> ''
                 },
                 {
                     'field': CASE WHEN status <> 'error' THEN 'tokens' END,
@@ -83,55 +83,55 @@ found AS (
                 },
                 {
                     'field': 'authorization',
-                    'met': list_contains(sent, 'auditlake.tool.authorization')
+                    'met': trim(attributes['auditlake.tool.authorization']) <> ''
                         OR hash(run_id, tool_name) IN (SELECT tool_key FROM authorized)
                         OR hash(run_id, action) IN (SELECT tool_key FROM authorized)
                         OR hash(run_id, '#' || tool_call_id) IN (SELECT tool_key FROM authorized)
                 },
                 {'field': 'status', 'met': status <> 'unset' OR error_type IS NOT NULL OR (source = 'span' AND ended_at IS NOT NULL)},
-                {'field': 'retry count', 'met': retry_count IS NOT NULL OR list_contains(sent, 'auditlake.tool.retry_count')},
+                {'field': 'retry count', 'met': retry_count IS NOT NULL OR trim(attributes['auditlake.tool.retry_count']) <> ''},
                 {
                     'field': CASE WHEN coalesce(side_effect, '') NOT IN ('none', 'read') THEN 'idempotency key' END,
-                    'met': list_contains(sent, 'auditlake.tool.idempotency_key')
+                    'met': trim(attributes['auditlake.tool.idempotency_key']) <> ''
                 }
             ]
             WHEN 'retrieval' THEN [
                 {
                     'field': 'source ids',
                     'met': list_has_any(sent, [
-                        'auditlake.retrieval.source_ids', 'gen_ai.retrieval.documents', 'retrieval.documents.0.document.id',
+                        'gen_ai.retrieval.documents', 'retrieval.documents.0.document.id',
                         'retrieval.documents.0.document.content', 'retrieval.documents.1.document.id',
                         'retrieval.documents.1.document.content', 'mlflow.spanOutputs', 'gen_ai.completion'
-                    ]) OR list_contains(told, 'db.query.result')
+                    ]) OR list_contains(told, 'db.query.result') OR trim(attributes['auditlake.retrieval.source_ids']) <> ''
                 },
-                {'field': 'freshness', 'met': list_contains(sent, 'auditlake.retrieval.freshness_seconds')},
-                {'field': 'access decision', 'met': list_contains(sent, 'auditlake.retrieval.access_decision')},
-                {'field': 'citation requirements', 'met': list_contains(sent, 'auditlake.retrieval.citation_required')}
+                {'field': 'freshness', 'met': trim(attributes['auditlake.retrieval.freshness_seconds']) <> ''},
+                {'field': 'access decision', 'met': trim(attributes['auditlake.retrieval.access_decision']) <> ''},
+                {'field': 'citation requirements', 'met': trim(attributes['auditlake.retrieval.citation_required']) <> ''}
             ]
             WHEN 'memory' THEN [
-                {'field': CASE WHEN reads OR NOT writes THEN 'read ids' END, 'met': list_contains(sent, 'auditlake.memory.read_ids')},
-                {'field': CASE WHEN writes OR NOT reads THEN 'write ids' END, 'met': list_contains(sent, 'auditlake.memory.write_ids')},
+                {'field': CASE WHEN reads OR NOT writes THEN 'read ids' END, 'met': trim(attributes['auditlake.memory.read_ids']) <> ''},
+                {'field': CASE WHEN writes OR NOT reads THEN 'write ids' END, 'met': trim(attributes['auditlake.memory.write_ids']) <> ''},
                 {
                     'field': CASE WHEN writes OR NOT reads THEN 'retention class' END,
-                    'met': list_contains(sent, 'auditlake.memory.retention_class')
+                    'met': trim(attributes['auditlake.memory.retention_class']) <> ''
                 },
-                {'field': 'policy basis', 'met': list_contains(sent, 'auditlake.memory.policy_basis')}
+                {'field': 'policy basis', 'met': trim(attributes['auditlake.memory.policy_basis']) <> ''}
             ]
             WHEN 'policy' THEN [
                 {'field': 'policy version', 'met': policy_version IS NOT NULL},
                 {'field': 'decision', 'met': decision IS NOT NULL},
                 {'field': 'reason code', 'met': reason_code IS NOT NULL},
-                {'field': 'enforcement effect', 'met': list_contains(sent, 'auditlake.policy.effect')}
+                {'field': 'enforcement effect', 'met': trim(attributes['auditlake.policy.effect']) <> ''}
             ]
             WHEN 'approval' THEN [
-                {'field': 'approver role', 'met': list_contains(sent, 'auditlake.approval.approver_role')},
+                {'field': 'approver role', 'met': trim(attributes['auditlake.approval.approver_role']) <> ''},
                 {'field': 'exact action', 'met': coalesce(action, tool_name) IS NOT NULL},
-                {'field': 'expiry', 'met': list_contains(sent, 'auditlake.approval.expires_at')},
+                {'field': 'expiry', 'met': trim(attributes['auditlake.approval.expires_at']) <> ''},
                 {'field': 'result', 'met': approval_state IS NOT NULL}
             ]
             WHEN 'eval' THEN [
-                {'field': 'case id', 'met': list_contains(sent, 'auditlake.eval.case_id')},
-                {'field': 'evaluator version', 'met': list_contains(sent, 'auditlake.eval.evaluator_version')},
+                {'field': 'case id', 'met': trim(attributes['auditlake.eval.case_id']) <> ''},
+                {'field': 'evaluator version', 'met': trim(attributes['auditlake.eval.evaluator_version']) <> ''},
                 {'field': 'score', 'met': eval_score IS NOT NULL},
                 {'field': 'threshold', 'met': eval_threshold IS NOT NULL},
                 {'field': 'pass/fail', 'met': eval_passed IS NOT NULL}
@@ -141,10 +141,10 @@ found AS (
         SELECT
             *,
             coalesce(regexp_matches(lower(coalesce(stated, operation)), '^(read|search|get|list|query|retrieve|recall|load|fetch)'), false)
-                OR (coalesce(stated, operation) IS NULL AND list_contains(sent, 'auditlake.memory.read_ids')) AS reads,
+                OR (coalesce(stated, operation) IS NULL AND coalesce(trim(attributes['auditlake.memory.read_ids']) <> '', false)) AS reads,
             coalesce(regexp_matches(
                 lower(coalesce(stated, operation)), '^(write|update|create|upsert|delete|add|store|save|remove|append)'
-            ), false) OR (coalesce(stated, operation) IS NULL AND list_contains(sent, 'auditlake.memory.write_ids')) AS writes
+            ), false) OR (coalesce(stated, operation) IS NULL AND coalesce(trim(attributes['auditlake.memory.write_ids']) <> '', false)) AS writes
         FROM step
     )
 )

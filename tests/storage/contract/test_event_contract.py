@@ -48,6 +48,13 @@ def whole_run() -> tuple[list[Row], list[Row]]:
     return [row | IDENTITY for row in spans], [row | IDENTITY for row in events]
 
 
+def blanked(row: Row) -> Row:
+    """The same with nothing in its own attributes, but for what says which sort of operation it is."""
+    kept = A + "memory.operation"
+    said = {name: " " if name.startswith(A) and name != kept else value for name, value in row["attributes"].items()}
+    return row | {"attributes": said}
+
+
 def bare_run(run: str, *rows: Row) -> list[Row]:
     return [row | IDENTITY | {"run_id": run, "trace_id": run} for row in rows]
 
@@ -85,6 +92,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         model("m", tokens=None, cost=None, model=None),
     )
     events += bare_run("bare", *(event(kind, step_kind=kind) for kind in ("policy", "approval", "eval")))
+    blank_spans, blank_events = (bare_run("blank", *map(blanked, rows)) for rows in whole_run())
+    spans, events = [*spans, *blank_spans], [*events, *blank_events]
     spans += [row | {"tenant": None, "actor": None} for row in bare_run("nobody", span("root", step_kind="run"))]
     spans += bare_run("wrapped", model("outer", tokens=(1, 1)), model("inner", parent="outer", tokens=(1, 1)))
     write_lake(data, spans=spans, events=events)
@@ -130,6 +139,17 @@ def test_bare_records_lack_everything_but_what_every_record_has(gaps: Gaps) -> N
     """Nothing was rejected: all of it is in the lake, and the view says what it lacks."""
     had = {("run", field) for field in required_fields()["run"]} | {("model", "latency"), ("tool", "status")}
     assert gaps["bare"] == {(name, field) for name, fields in required_fields().items() for field in fields} - had
+
+
+def test_a_blank_text_is_no_value(gaps: Gaps) -> None:
+    """An attribute that is there and says nothing records nothing. The approval is of this tool, so that its call was authorized."""
+    assert gaps["blank"] == {
+        ("model", "input reference"), ("tool", "idempotency key"),
+        ("retrieval", "source ids"), ("retrieval", "freshness"), ("retrieval", "access decision"), ("retrieval", "citation requirements"),
+        ("memory", "read ids"), ("memory", "write ids"), ("memory", "retention class"), ("memory", "policy basis"),
+        ("policy", "enforcement effect"), ("approval", "approver role"), ("approval", "expiry"),
+        ("eval", "case id"), ("eval", "evaluator version"),
+    }  # fmt: skip
 
 
 def test_a_run_of_nobody_lacks_its_actor_and_tenant(lake: Lake) -> None:

@@ -138,6 +138,21 @@ def test_what_is_not_known_does_not_keep_a_limit() -> None:
     assert violations(limits, steps=[], run=RUN | {"cost_usd": None, "input_tokens": None, "output_tokens": None}) == []
 
 
+def test_an_embedding_has_no_output_that_could_be_unknown() -> None:
+    embedding = [ANSWER | {"operation": "embeddings", "output_tokens": None}]
+    assert violations({"limits": {"output_tokens": 10, "total_tokens": 110}}, steps=embedding) == []
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_an_agent_whose_calls_nobody_recorded_keeps_no_limit_on_them(counted: bool) -> None:
+    """Its totals count where it tells any, and where it tells none its run has nothing that counts."""
+    unknown = RUN | {"cost_usd": None, "input_tokens": None, "output_tokens": None}
+    hosted = [step("h", "agent", counted=counted)]
+    assert violations({"limits": {"cost_usd": 9, "input_tokens": 9000, "steps": 9}}, run=unknown, steps=hosted) == [
+        ("limits: cost_usd", None), ("limits: input_tokens", None),
+    ]  # fmt: skip
+
+
 def test_a_model_that_is_not_recorded_is_not_allowed() -> None:
     nameless = [ANSWER | {"model": None, "model_requested": None, "provider": None}]
     rules = {"models": {"allowed": ["*"], "providers": ["*"], "require_version": True}}
@@ -153,6 +168,7 @@ def test_the_last_result_of_an_eval_counts() -> None:
 
 def test_a_record_that_is_not_whole_is_not_complete() -> None:
     assert violations({"run": {"complete": True}}, run=RUN | {"gaps": 2}) == [("run.complete: record", None)]
+    assert violations({"run": {"complete": True}}, run=RUN | {"status": "running", "gaps": None}) == [("run.complete: record", None)]
 
 
 def test_a_step_has_the_labels_that_a_contract_names_it_by() -> None:

@@ -138,6 +138,9 @@ def stories() -> Iterator[Story]:
     yield Story("retried with a key").call(
         "send", requires_approval=None, attributes={"auditlake.tool.idempotency_key": "k"}, retry_count=1
     )
+    yield Story("retried with a blank").call(
+        "send", requires_approval=None, attributes={"auditlake.tool.idempotency_key": " "}, retry_count=1
+    )
     yield Story("retried").call("send", requires_approval=None, retry_count=1)
     yield Story("unclassified").call("send", requires_approval=None, side_effect=None)
 
@@ -153,12 +156,17 @@ def stories() -> Iterator[Story]:
     yield Story("remembers").span(
         "w", step_kind="memory", operation="update_memory", attributes={"auditlake.memory.retention_class": "session"}
     )
+    yield Story("remembers for a blank").span(
+        "w", step_kind="memory", operation="update_memory", attributes={"auditlake.memory.retention_class": " "}
+    )
     yield Story("remembers for ever").span("w", step_kind="memory", operation="update_memory")
     yield Story("remembers ids").span("w", step_kind="memory", attributes={"auditlake.memory.write_ids": '["m-1"]'})
     yield Story("recalls").span("r", step_kind="memory", operation="search_memory")
     denied = {"auditlake.retrieval.access_decision": "deny"}
     yield Story("kept out").span("r", step_kind="retrieval", attributes=denied | {"auditlake.retrieval.source_ids": "[]"})
     yield Story("let in").span("r", step_kind="retrieval", attributes=denied | {"auditlake.retrieval.source_ids": '["doc-1"]'})
+    refused = {"auditlake.retrieval.access_decision": "Forbidden ", "auditlake.retrieval.source_ids": '["doc-1"]'}
+    yield Story("let in in other words").span("r", step_kind="retrieval", attributes=refused)
     yield Story("audited").event("agent_action", action="refund.issue", resource="order/81", outcome="success")
     yield Story("audited by halves").event("agent_action", action="refund.issue", resource="order/81")
     yield Story("withheld").span("s", redactions={"WITHHELD": 2, "EMAIL_ADDRESS": 1})

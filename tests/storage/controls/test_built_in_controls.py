@@ -11,6 +11,7 @@ from tests.lake_builder import START_NS, event, span, write_lake
 from tests.storage.controls.stories import stories
 
 NOW_NS = START_NS + 86_400 * 1_000_000_000
+OWNERLESS = ({}, {"auditlake.rollout.owner": " "})
 GATEKEEPER = ("policy_before_side_effect", "approval_before_execution", "approval_by_another", "denied_not_executed")
 
 
@@ -21,7 +22,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     rollouts = [
         event("rollout", run=None, attributes={"auditlake.rollout.stage": "canary", "auditlake.rollout.owner": owner}) for owner in ("t",)
     ]
-    rollouts.append(event("rollout", run=None, attributes={"auditlake.rollout.stage": "full"}))
+    rollouts += [
+        event("rollout", run=None, at=at, attributes={"auditlake.rollout.stage": "full"} | owner) for at, owner in enumerate(OWNERLESS)
+    ]
     threat = {"auditlake.security.category": "injection", "auditlake.security.threat_level": "high"}
     threats = [
         event("security", run=run, trace=run, attributes=threat, outcome=outcome)
@@ -136,7 +139,7 @@ def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lak
 @pytest.mark.parametrize(
     ("control", "failing"),
     [
-        ("retries_idempotent", {"retried"}),
+        ("retries_idempotent", {"retried", "retried with a blank"}),
         (
             "side_effect_declared",
             {"unclassified", "refused by codex", "run by codex", "side effect in other words", "side effect kept back"},
@@ -144,8 +147,8 @@ def test_evidence_names_the_records(results: dict[str, ControlResult], lake: Lak
         ("runs_end", {"abandoned"}),
         ("records_complete", {"with a gap", "with an orphan"}),
         ("model_version_recorded", {"not answered", "an alias"}),
-        ("memory_retention", {"remembers for ever", "remembers ids"}),
-        ("denied_sources_unread", {"let in"}),
+        ("memory_retention", {"remembers for ever", "remembers for a blank", "remembers ids"}),
+        ("denied_sources_unread", {"let in", "let in in other words"}),
         ("changes_owned", {None}),
         ("audit_actions_whole", {"audited by halves"}),
         ("threats_answered", {"let through", "noted"}),
@@ -158,6 +161,10 @@ def test_a_control_fails_where_it_must_and_nowhere_else(results: dict[str, Contr
     assert {row["run_id"] for row in result.evidence} == failing
     assert (result.state, result.passed) == ("fail", False)
     assert result.checked > result.failed == len(result.evidence)
+
+
+def test_a_change_whose_owner_is_blank_has_none(results: dict[str, ControlResult]) -> None:
+    assert results["changes_owned"].failed == len(OWNERLESS)
 
 
 def test_a_release_without_an_evaluation_fails(results: dict[str, ControlResult]) -> None:

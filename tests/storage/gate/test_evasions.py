@@ -109,3 +109,15 @@ def test_names_from_records_write_no_report_of_their_own() -> None:
     assert text.count("# Release gate: open") == 2
     assert "\n# Release gate: open" not in text
     assert "<b>" not in text
+
+
+def test_a_denial_in_other_words_is_a_denial(tmp_path: Path) -> None:
+    said = ("deny", " Denied", "REFUSED", "forbid", "decline", "allow")
+    decisions = [
+        event("policy.decision", run="1-0", trace="1-0", release="1", step_kind="policy", decision=word, at=number)
+        for number, word in enumerate(said)
+    ]
+    write_lake(tmp_path, spans=list(run("1", 0)), events=decisions)
+    with Lake.open(tmp_path, clock=lambda: LATER_NS) as opened:
+        (row,) = read_releases(opened, ["1"], Scope(), gaps=False)["1"].runs
+    assert (row["decisions"], row["denials"]) == (6, 5)

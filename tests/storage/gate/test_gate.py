@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         span("work", run=f"6-{number}", trace=f"t6-{number}", id=f"6-{number}", step_kind="agent", status_code=1, at=number, release="6")
         for number in range(120)
     ]
-    release_lake(folder, *releases, events=(rollout("2", at=1, **ANNOUNCED), rollout("2", at=9, stage="full")))
+    release_lake(folder, *releases, events=(rollout("2", at=1, **ANNOUNCED), rollout("2", at=9, stage="full", owner=" ")))
     write_lake(folder, spans=bare)
     yield folder
     check_lake(folder)
