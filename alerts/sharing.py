@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
-from typing import Final, Protocol
+from datetime import datetime
+from typing import Protocol
 
-from alerts.rules import LoadedGroup
+from alerts.rules import LoadedGroup, LoadedRule
 from alerts.samples import Queryable
+from alerts.slo.asking import newest_questions
+from alerts.slo.rules import BurnSource
 from storage.sharing import Question
-
-LONGEST_SHARED: Final = timedelta(days=1)
-"""A table of rows that lie further back is larger than what it saves: rules with a longer `lookback` read files, each what it needs."""
 
 
 class Sharing(Protocol):
@@ -26,12 +25,17 @@ def one_round(lake: Queryable, sharing: Sharing | None, due: Iterable[tuple[Load
     if sharing is None:
         yield lake
         return
-    questions = []
-    for group, eval_ts in due:
-        moment = eval_ts.replace(tzinfo=None)
-        for rule in group.rules:
-            from_ns = rule.from_ns(moment) if rule.source is None else None
-            if from_ns is not None and rule.lookback is not None and rule.lookback <= LONGEST_SHARED:
-                questions.append(Question(text=rule.rule.expr, from_ns=from_ns, to_ns=rule.to_ns(moment)))
+    questions = [question for group, eval_ts in due for rule in group.rules for question in questions_of(rule, eval_ts)]
     with sharing.during(questions) as answering:
         yield answering
+
+
+def questions_of(rule: LoadedRule, eval_ts: datetime) -> Iterator[Question]:
+    """Yield what a rule will ask of the lake as of `eval_ts` (aware)."""
+    if isinstance(rule.source, BurnSource):
+        yield from newest_questions(rule.source.counter, eval_ts)
+    elif rule.source is None:
+        moment = eval_ts.replace(tzinfo=None)
+        from_ns = rule.from_ns(moment)
+        if from_ns is not None:
+            yield Question(text=rule.rule.expr, from_ns=from_ns, to_ns=rule.to_ns(moment))

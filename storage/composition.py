@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Final
 
+from storage.schema import TABLES
 from storage.views import CREATED, DERIVED, derived_sql, qualified, read_by, view_sql
 
 ONLY_WITH: Final = {
@@ -29,16 +30,22 @@ NOTHING: Final = {
 
 _VARIABLE: Final = re.compile(r"getvariable\('lake'\)\.(\w+)")
 _INTERNAL: Final = re.compile(r"\binternal\.(\w+)")
+_WORD: Final = re.compile(r"\w+")
+_BESIDE: Final = ("date", "derived_from")
+"""Columns of rows that are in no schema."""
 _BRANCH: Final = r"\s*UNION ALL BY NAME\s+SELECT \* FROM {}\b"
 
 
 @cache
-def composed(text: str, tables: frozenset[str], without: frozenset[str] = frozenset(), *, derived: bool = False) -> str:
+def composed(
+    text: str, tables: frozenset[str], without: frozenset[str] = frozenset(), *, derived: bool = False, narrow: bool = False
+) -> str:
     """Return `text` with the views that it reads as common table expressions.
 
     `tables` are those of `storage.views.CREATED` (and `_trace_runs`) that stand as temporary tables, under their names without the
     underscore; views of `without` have no rows: branches of a union that read one are left out. `derived`: rows of the lake were read
-    again. `text` has no WITH of its own.
+    again. `narrow`: rows have no columns but those that something names, for a `text` that names what it returns. `text` has no WITH of its
+    own.
     """
     texts: dict[str, str] = {}
     waiting = set(read_by(text))
@@ -48,6 +55,9 @@ def composed(text: str, tables: frozenset[str], without: frozenset[str] = frozen
             whole = derived_sql(name) if derived and name in DERIVED else view_sql(name)
             texts[name] = NOTHING[name] if name in without and name in NOTHING else _left_out(whole, without)
             waiting |= read_by(texts[name])
+    if narrow:
+        words = frozenset(_WORD.findall(" ".join([text, *texts.values()])))
+        texts |= {name: _narrowed(texts[name], DERIVED[name], words) for name in DERIVED if name in texts}
     parts = ",\n".join(f"{name} AS (\n{_renamed(texts[name], tables)}\n)" for name in CREATED if name in texts)
     return (f"WITH {parts}\n" if parts else "") + _renamed(text, tables)
 
@@ -68,6 +78,11 @@ def _literal(value: Any) -> str:
         case list():
             return f"[{', '.join(map(_literal, value))}]"
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def _narrowed(text: str, table: str, words: frozenset[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in (*TABLES[table].names, *_BESIDE) if name in words)
+    return f"SELECT {listed} FROM (\n{text}\n)"  # noqa: S608  # nosec B608 - names of ours
 
 
 def _left_out(text: str, without: Collection[str]) -> str:

@@ -52,7 +52,7 @@ class HeldViews:
     ) -> pa.Table:
         """Run one SELECT over the views; `window` narrows nothing but what is asked of the lake itself."""
         checked = sandbox.check(text)
-        if not checked.tables or any(_of_the_moment(view) for view in checked.tables):
+        if not checked.tables or any(of_the_moment(view) for view in checked.tables):
             return self._lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, **window)
         if checked.functions.intersection(MACROS) and not self._with_macros:
             self._lake.sql(f"SELECT 1 AS {MACROS[0]}")  # naming one of our functions has them all defined
@@ -74,6 +74,7 @@ class HeldViews:
 
 
 @cache
-def _of_the_moment(view: str) -> bool:
+def of_the_moment(view: str) -> bool:
+    """Whether rows of a view change without a new file: with the time, or with what was recorded a moment ago."""
     texts = [view_sql(name) for name in needed(view) if name not in MACROS]
     return any(mark in text for text in texts for mark in _OF_THE_MOMENT)

@@ -182,18 +182,19 @@ class Lake:
         max_rows: int = 100_000,
         from_ns: int | None = None,
         to_ns: int | None = None,
+        rows: Window = (None, None),
     ) -> pa.Table:
         """Run a user's SQL, exactly one SELECT over the views, and return at most `max_rows` rows (see `sandbox.truncated_at`).
 
-        `from_ns` and `to_ns` leave out files, as in `sql`. Raises `QueryRefused` when it is anything else or DuckDB does not understand
-        it, `StorageError` when it takes too much.
+        `from_ns` and `to_ns` leave out files, `rows` leaves out rows, as in `sql`. Raises `QueryRefused` when it is anything else or DuckDB
+        does not understand it, `StorageError` when it takes too much.
         """
         checked = sandbox.check(text)
 
         def read(cursor: duckdb.DuckDBPyConnection, _: object) -> pa.Table:
             return sandbox.run(cursor, checked, params, timeout_seconds=timeout_seconds, max_rows=max_rows)
 
-        return self._read(read, text, (from_ns, to_ns))
+        return self._read(read, text, (from_ns, to_ns), rows)
 
     def together(
         self,
@@ -241,18 +242,19 @@ class Lake:
         *,
         rows: Window = (None, None),
         timeout_seconds: float = 60,
+        narrow: bool = False,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query, within the time.
 
-        A query has those of `params` that stand in it; no view is defined for it. `rows` is that of `sql`. Raises `StorageError` where
-        one fails; what the body raises passes as it is.
+        A query has those of `params` that stand in it; no view is defined for it. `rows` is that of `sql`, `narrow` that of
+        `composition.composed`. Raises `StorageError` where one fails; what the body raises passes as it is.
         """
 
         def make(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> None:
             with sandbox.deadline(cursor, timeout_seconds):
                 for table, text in tables.items():
                     used = {name: value for name, value in params.items() if f"${name}" in text}
-                    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said)}", used)
+                    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said, narrow=narrow)}", used)
 
         cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, inline=True)
         try:
@@ -263,9 +265,9 @@ class Lake:
         finally:
             cursor.close()
 
-    def _whole(self, text: str, said: Mapping[str, Any]) -> str:
+    def _whole(self, text: str, said: Mapping[str, Any], *, narrow: bool = False) -> str:
         """Return `text` with the views that it reads, and what they read of the variable, in it: quicker to plan than to look up."""
-        return composition.with_values(composition.composed(text, frozenset(), derived=self._derived), said)
+        return composition.with_values(composition.composed(text, frozenset(), derived=self._derived, narrow=narrow), said)
 
     def _read(
         self,
