@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from alerts.errors import AlertsError
 from alerts.rules import EPOCH
+from alerts.samples import Clean, Queryable
 from alerts.slo import plan
 from alerts.slo.burn import LONGEST
 from alerts.slo.counts import HOUR, Counts, Labels, Minutes, Tally, labels_of, minute_of, moment_of
@@ -40,29 +41,16 @@ SLOW_SECONDS: Final = 2.0
 SHARED_HOURS: Final = 6
 """A view over so many hours becomes a table that both queries read; one over more would be large."""
 REST: Final = 20
-"""What took a second is not counted again for so many: an SLO takes no more than a twentieth of a processor."""
+"""What took a second is followed by so many of rest: an SLO takes a twentieth of a processor, unless one evaluation takes six seconds."""
 LONGEST_REST: Final = timedelta(minutes=2)
+IN_MEMORY: Final = frozenset({"ingest_log"})
+"""Views that no file is opened for: a copy of all of it would cost more than it saves."""
 SKEW: Final = timedelta(minutes=1)
 """Clocks of sealers and ours, and the moment between sealing and the catalog."""
 
-Clean = Callable[[Sequence[tuple[str, str | None]]], list[str]]
-"""Cleans (text, name) pairs by the redaction policy, in order."""
 
-
-class Countable(Protocol):
+class Countable(Queryable, Protocol):
     """What is counted in: `storage.lake.Lake`."""
-
-    def query(
-        self,
-        text: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 60,
-        max_rows: int = 100_000,
-        from_ns: int | None = None,
-        to_ns: int | None = None,
-    ) -> "pa.Table":
-        """Run one SELECT over the views, without files whose rows are all outside `from_ns` and `to_ns`; raises StorageError."""
 
     def together(
         self,
@@ -105,34 +93,46 @@ class Counter:
         self._timer = timer
         self._loaded = False
         self.counted_at: datetime | None = None
+        self._asked_at: datetime | None = None
+        self._failure: StorageError | AlertsError | None = None
         self._rest = timedelta()
         self._version: int | None = None
         self._sealed_ns = 0  # files that were sealed until then were looked at
-        self._stale: set[int] = set()
+        self._late: set[int] = set()
+        self._near: set[int] = set()
         self._hours_at_once = hours_at_once
 
     def advance(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float, spend_seconds: float) -> None:
         """Count what is new at `at`, and for about `spend_seconds` what is due of the past. Raises StorageError and AlertsError.
 
         The second call with the same `at` does nothing: several alerts look at the same counts. So does one that comes too soon after what
-        took long: `counted_at` says as of when the counts are.
+        took long: `counted_at` says as of when the counts are. What failed fails again until then, without asking the lake.
         """
-        if self.counted_at is not None and self.counted_at <= at < self.counted_at + max(self._rest, timedelta(microseconds=1)):
+        if self._asked_at is not None and self._asked_at <= at < self._asked_at + max(self._rest, timedelta(microseconds=1)):
+            if self._failure is not None:
+                raise self._failure
             return
         begun = self._timer()
-        for number, _ in enumerate(self.steps(lake, at, clean=clean, timeout_seconds=timeout_seconds)):
-            if number == 0:
-                self._rest = min(timedelta(seconds=REST * (self._timer() - begun)), LONGEST_REST)
-            elif self._timer() - begun > spend_seconds:  # the newest, and at least one step of the past
-                break
-        self.counted_at = at
+        self._failure = None
+        try:
+            for number, _ in enumerate(self.steps(lake, at, clean=clean, timeout_seconds=timeout_seconds)):
+                if number > 0 and self._timer() - begun > spend_seconds:  # the newest, and at least one step of the past
+                    break
+            self.counted_at = at
+        except (StorageError, AlertsError) as error:
+            self._failure = error
+            raise
+        finally:
+            self._asked_at = at
+            self._rest = min(timedelta(seconds=REST * (self._timer() - begun)), LONGEST_REST)
 
     def steps(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float) -> Iterator[float]:
         """Count everything that is due, a step each time; yield how much of it is done (0 to 1)."""
         self._prepare(lake, at)
         self._count(lake, plan.newest(self.counts.hours, at), at, clean, timeout_seconds)
         yield 0.0
-        due = plan.older(self.counts.hours, self._stale, at, reach=self._reach, settling=self.objective.slo.lookback)
+        settling = self.objective.slo.lookback
+        due = plan.older(self.counts.hours, self._late, at, near=self._near, reach=self._reach, settling=settling)
         left = total = sum(span.hours for span in due)
         for span in due:
             end = span.end
@@ -149,17 +149,19 @@ class Counter:
             self.counts.hours.update(self._kept.load(self.objective.identity))
             self._loaded = True
         self.counts.forget(minute_of(at - KEEP) // 60)
-        self._look_for_late(lake)
+        self._look_for_late(lake, at)
 
-    def _look_for_late(self, lake: Countable) -> None:
-        """Find the hours of which something was sealed since they were counted."""
+    def _look_for_late(self, lake: Countable, at: datetime) -> None:
+        """Find the hours that files which were sealed since they were counted can have changed; the newest minutes are counted anyway."""
         version = lake.version
         if version == self._version:
             return
         skew_ns = SKEW // timedelta(microseconds=1) * 1000
         files = [file for file in lake.catalog.live_files() if file.sealed_ns + skew_ns >= self._sealed_ns]
         times = [(_aware(file.sealed_ns) + SKEW, _aware(file.min_ns), _aware(file.max_ns)) for file in files]
-        self._stale |= plan.stale_hours(times, self.counts.hours, apart=self.objective.slo.lookback)
+        before = [file for file in times if file[1] < at - plan.NEWEST]
+        self._late |= plan.stale_hours(before, self.counts.hours, apart=timedelta())
+        self._near |= plan.stale_hours(times, self.counts.hours, apart=self.objective.slo.lookback)
         self._version = version
         self._sealed_ns = max((file.sealed_ns for file in files), default=self._sealed_ns)
 
@@ -183,7 +185,9 @@ class Counter:
     def _count(self, lake: Countable, span: Span, at: datetime, clean: Clean, timeout_seconds: float) -> None:
         minutes = read_minutes(lake, self.objective, span, at, clean=clean, timeout_seconds=timeout_seconds)
         changed = self.counts.put(span.first, span.end, minutes, counted_at=at)
-        self._stale -= {number for number in changed if self.counts.hours[number].counted_at == at}
+        afresh = {number for number in changed if self.counts.hours[number].counted_at == at}
+        self._late -= afresh
+        self._near -= afresh
         over = {number: self.counts.hours[number] for number in changed if moment_of(number * 60) + HOUR <= at}
         if over:
             self._kept.save(self.objective.identity, over | self._thinned(at), before=minute_of(at - KEEP) // 60)
@@ -208,7 +212,7 @@ def read_minutes(lake: Countable, objective: LoadedObjective, span: Span, at: da
     events = objective.slo.sli.events
     texts = {"error_query": statement(around, events.error_query), "total_query": statement(around, events.total_query)}
     params = {**objective.slo.params, "from_ts": begin.replace(tzinfo=None), "to_ts": end.replace(tzinfo=None)}
-    shared = sorted(_views(events.error_query) & _views(events.total_query))
+    shared = sorted((_views(events.error_query) & _views(events.total_query)) - IN_MEMORY)
     if shared and span.hours <= SHARED_HOURS:
         tables = lake.together(texts, shared=shared, params=params, timeout_seconds=timeout_seconds, from_ns=begin_ns, to_ns=end_ns)
     else:

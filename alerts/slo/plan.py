@@ -1,8 +1,10 @@
 """Which hours to count now: what is new at once, what may have changed soon, and of the past as much as there is time for; pure.
 
-Records come late: an agent was cut off, or a step took long and is told when it ends. Every file that was sealed since an hour was counted
-and can hold something of it makes the hour stale. A stale hour is counted again after a delay that grows with its age: a minute for the
-last hour, half an hour for yesterday. So late records cost little, however many there are, and everybody's count becomes exact.
+Records come late: an agent was cut off, or a step took long and is told when it ends. A file that was sealed since an hour was counted and
+has records of it makes the hour late: it is counted again after a delay that grows with its age, three minutes for the last hours, half an
+hour for yesterday. An hour beside those records, in which an event may have come or gone because of them, is near: that can wait for ten
+minutes, and so can an hour that is not settled yet. So late records cost little, however many there are, and everybody's count becomes
+exact.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -16,6 +18,8 @@ NEWEST: Final = timedelta(minutes=10)
 """Counted at every evaluation."""
 SETTLING: Final = HOUR
 """So long after its end an hour may change without a new record: a run that fell silent is abandoned."""
+SHORTEST_DELAY: Final = timedelta(minutes=3)
+NEAR_DELAY: Final = timedelta(minutes=10)
 LONGEST_DELAY: Final = HOUR
 AGES_PER_DELAY: Final = 48
 
@@ -44,16 +48,25 @@ def newest(hours: Mapping[int, Hour], at: datetime) -> Span:
     return Span(first=first, end=now + 1)
 
 
-def older(hours: Mapping[int, Hour], stale: Collection[int], at: datetime, *, reach: timedelta, settling: timedelta) -> list[Span]:
+def older(
+    hours: Mapping[int, Hour],
+    late: Collection[int],
+    at: datetime,
+    *,
+    near: Collection[int] = (),
+    reach: timedelta,
+    settling: timedelta,
+) -> list[Span]:
     """Return the hours of the last `reach` that are due, newest first; neighbours are one span, which may be long.
 
-    `stale` are hours whose records are not the ones that were counted.
+    `late` are hours of which records came since they were counted, `near` those that such records may concern.
     """
     now = minute_of(at)
     due = []
     for number in range(now // 60, minute_of(at - reach) // 60 - 1, -1):
         hour = hours.get(number)
-        if hour is None or (_may_have_changed(number, hour, stale, settling) and at - hour.counted_at >= _delay(number, at)):
+        delay = None if hour is None else _delay(number, hour, at, late=number in late, near=number in near, settling=settling)
+        if hour is None or (delay is not None and at - hour.counted_at >= delay):
             due.append(number)
     return [Span(first=span.first, end=min(span.end, now + 1)) for span in _joined(due)]
 
@@ -83,12 +96,15 @@ def pieces(span: Span, hours: int) -> list[Span]:
     return found
 
 
-def _may_have_changed(number: int, hour: Hour, stale: Collection[int], settling: timedelta) -> bool:
-    return number in stale or hour.counted_at < moment_of(number * 60) + HOUR + max(settling, SETTLING)
-
-
-def _delay(number: int, at: datetime) -> timedelta:
-    return min((at - moment_of(number * 60)) / AGES_PER_DELAY, LONGEST_DELAY)
+def _delay(number: int, hour: Hour, at: datetime, *, late: bool, near: bool, settling: timedelta) -> timedelta | None:
+    """Return how long after it was counted an hour is counted again; None: never."""
+    begin = moment_of(number * 60)
+    grown = min((at - begin) / AGES_PER_DELAY, LONGEST_DELAY)
+    if late:
+        return max(grown, SHORTEST_DELAY)
+    if near or hour.counted_at < begin + HOUR + max(settling, SETTLING):
+        return max(grown, NEAR_DELAY)
+    return None
 
 
 def _joined(numbers: Iterable[int]) -> list[Span]:

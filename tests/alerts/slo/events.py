@@ -13,6 +13,7 @@ from alerts.slo.counting import Counter
 from alerts.slo.keeping import Forgotten, Kept
 from alerts.slo.model import Objective
 from alerts.slo.objectives import LoadedObjective
+from storage.damage import Damage
 from storage.errors import StorageError
 
 NOW = datetime(2026, 11, 21, 12, 0, 27, tzinfo=UTC)
@@ -40,6 +41,8 @@ class EventLake:
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     too_long: timedelta = timedelta.max
     version: int = 0
+    seconds_a_query: float = 0.0
+    taken_seconds: float = 0.0
 
     def add(self, *events: Event, sealed: datetime | None = None) -> None:
         self.events += events
@@ -49,6 +52,7 @@ class EventLake:
 
     def query(self, text: str, *, params: Mapping[str, Any] | None = None, **_: Any) -> pa.Table:
         given = params or {}
+        self.taken_seconds += self.seconds_a_query
         begin, end = given["from_ts"].replace(tzinfo=UTC), given["to_ts"].replace(tzinfo=UTC)
         if end - begin > self.too_long:
             raise StorageError("finish the query", "stopped after 1 s", hint="narrow it")
@@ -67,6 +71,10 @@ class EventLake:
             "agent_name": pa.array([agent for _, agent in rows], pa.string()),
         }
         return pa.table(columns)
+
+    @property
+    def damaged(self) -> Sequence[Damage]:
+        return ()
 
     @property
     def catalog(self) -> Any:

@@ -1,13 +1,16 @@
 """Counting: little is read, late records count in the end, and what was counted outlives the process."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alerts.errors import AlertsError
 from alerts.slo import counting
+from alerts.slo.counting import Counter
 from alerts.slo.counts import Tally
-from alerts.slo.keeping import KeptHours
+from alerts.slo.keeping import Forgotten, KeptHours
+from alerts.slo.model import Events, Indicator
 from alerts.slo.rules import objective_rules
 from alerts.state import AlertStore
 from storage.errors import StorageError
@@ -83,6 +86,42 @@ def test_the_past_waits_when_there_is_no_time() -> None:
     assert counter.counts.covers(NOW - 3 * DAY, NOW)
 
 
+def test_what_the_past_took_is_rested_too() -> None:
+    """Three seconds, of which one for the newest minutes: the next count is a minute later."""
+    lake = month()
+    lake.seconds_a_query = 0.5
+    counter = Counter(objective(), Forgotten(), timer=lambda: lake.taken_seconds)
+    assert len(advanced(counter, lake, NOW, spend_seconds=2)) == 3
+    assert advanced(counter, lake, NOW + MINUTE / 2) == []
+    assert advanced(counter, lake, NOW + MINUTE + MINUTE / 60) != []
+
+
+def test_a_count_that_fails_rests_like_one_that_does_not() -> None:
+    """Both alerts of an SLO say so, and ask once; else a lake that is too slow for one would have time for no other."""
+    lake = month()
+    lake.seconds_a_query, lake.too_long = 0.5, 0 * MINUTE
+    counter = Counter(objective(), Forgotten(), timer=lambda: lake.taken_seconds)
+    for at in (NOW, NOW, NOW + MINUTE / 8):
+        with pytest.raises(StorageError, match="stopped after"):
+            advanced(counter, lake, at)
+    assert lake.taken_seconds == 0.5
+    lake.too_long = DAY
+    assert advanced(counter, lake, NOW + MINUTE / 4) != []
+
+
+def test_records_that_come_at_once_cost_the_newest_minutes_and_little_more() -> None:
+    """A file each half minute, for half an hour: what may have changed of three hours is looked at every ten minutes."""
+    lake = month()
+    counter = counted(lake, of=objective(lookback="2h"))
+    more = 0
+    for number in range(1, 61):
+        at = NOW + number * MINUTE / 2
+        lake.add(Event(at - MINUTE / 12), sealed=at - MINUTE / 15)
+        more += len(advanced(counter, lake, at)) - 1
+    assert counter.counts.sums(NOW, at) == {A: Tally(0, 60)}
+    assert more <= 9
+
+
 def test_a_query_that_takes_too_long_is_asked_in_smaller_pieces() -> None:
     lake = month()
     lake.too_long = 5 * HOUR
@@ -148,6 +187,16 @@ def test_labels_are_cleaned_before_they_are_kept_and_what_becomes_the_same_is_ad
     counter = keeping(KeptHours())
     counter.advance(lake, NOW, clean=lambda items: ["<EMAIL_ADDRESS>" for _ in items], timeout_seconds=1, spend_seconds=1)
     assert counter.counts.sums(NOW - HOUR, NOW) == {(("agent_name", "<EMAIL_ADDRESS>"),): Tally(1, 2)}
+
+
+def test_what_is_in_memory_anyway_is_not_copied_for_two_queries() -> None:
+    """A ledger of a year has tens of millions of entries; this lake refuses to make tables."""
+    slo = objective()
+    queries = Events(error_query="SELECT * FROM ingest_log -- bad_events", total_query="SELECT * FROM ingest_log")
+    of_entries = replace(slo, slo=slo.slo.model_copy(update={"sli": Indicator(events=queries)}))
+    lake = EventLake()
+    lake.add(Event(NOW - MINUTE, number=9), Event(NOW - MINUTE, bad=True))
+    assert counted(lake, of=of_entries, reach=HOUR).counts.sums(NOW - HOUR, NOW) == {A: Tally(1, 10)}
 
 
 def test_the_rules_of_an_slo_return_rows_with_the_same_columns() -> None:

@@ -89,6 +89,13 @@ def test_quality_is_of_evaluations_with_a_verdict(lake: Path) -> None:
     assert tallies(lake, "quality") == {OF_SUPPORT: Tally(3, 40)}
 
 
+def test_a_score_and_its_threshold_are_a_verdict(tmp_path: Path) -> None:
+    agents = AgentLake(tmp_path)
+    for score, threshold in ((0.5, 0.7), (0.7, 0.7), (0.1, None)):
+        agents.event("gen_ai.evaluation.result", MINUTE, step_kind="eval", eval_name="tone", eval_score=score, eval_threshold=threshold)
+    assert tallies(agents.seal().data, "quality") == {OF_SUPPORT: Tally(1, 2)}
+
+
 def test_cost_is_of_runs_whose_cost_is_known(lake: Path) -> None:
     assert tallies(lake, "cost") == {OF_SUPPORT: Tally(1, 40)}
 
@@ -126,13 +133,22 @@ def test_a_gap_in_the_ledger_pages_at_once(tmp_path: Path) -> None:
     assert "in the last hour: 2" in sample.annotations["summary"]
 
 
+def test_a_gap_counts_however_long_ago_the_entry_before_it_was_sealed(tmp_path: Path) -> None:
+    agents = AgentLake(tmp_path)
+    agents.seal(ago=40 * DAY)
+    agents.entry += 2
+    agents.seal(ago=20 * MINUTE)
+    data = agents.seal(ago=MINUTE).data
+    assert tallies(data, "audit-write-gap") == {(): Tally(2, 2)}
+
+
 def test_a_bad_half_hour_pages_for_the_agent(lake: Path) -> None:
     [page] = [rule for rule in rules() if rule.name == "AgentAvailability" and rule.labels["urgency"] == "page"]
     with Lake.open(lake, threads=1, clock=lambda: int(NOW.timestamp() * 1e9)) as reader:
         [sample] = read_samples(page, reader, eval_ts=NOW, clean=as_it_is)
     assert sample.value == pytest.approx(50)
     assert {"slo": "availability", "agent_name": "support", "severity": "critical"}.items() <= sample.labels.items()
-    assert sample.annotations["summary"] == "availability of support spends its error budget 50.0 times as fast as it may"
+    assert sample.annotations["summary"] == "availability of support spends its error budget 50 times as fast as it may"
     assert sample.annotations["description"].startswith("A whole budget of 30 days lasts 14h24m at this rate.")
 
 

@@ -36,18 +36,27 @@ def test_the_past_is_counted_newest_first_as_far_as_the_period_reaches() -> None
 
 def test_what_was_counted_after_it_settled_is_not_counted_again() -> None:
     known = hours()
-    assert [span.hours for span in older(known, set(), NOW + 5 * MINUTE, reach=30 * DAY, settling=NONE)] == [2], "this hour and the last"
+    assert older(known, set(), NOW + 5 * MINUTE, reach=30 * DAY, settling=NONE) == []
+    assert [span.hours for span in older(known, set(), NOW + 11 * MINUTE, reach=30 * DAY, settling=NONE)] == [2], "this hour and the last"
     del known[THIS], known[THIS - 1]
     assert older(known, set(), NOW, reach=30 * DAY, settling=NONE)[0].hours == 2
 
 
-def test_a_stale_hour_is_counted_again_after_a_delay_that_grows_with_its_age() -> None:
+def test_a_late_hour_is_counted_again_after_a_delay_that_grows_with_its_age() -> None:
     for age, delay in ((2 * HOUR, 150), (DAY, 1800), (20 * DAY, 3600)):
         number = minute_of(NOW - age) // 60
         for waited, due in ((0.9 * delay, False), (1.2 * delay, True)):
             known = {**hours(), number: Hour.of({}, counted_at=NOW - timedelta(seconds=waited), through=60)}
             found = older(known, {number}, NOW, reach=30 * DAY, settling=NONE)
             assert any(span.first <= number * 60 < span.end for span in found) is due, (age, waited)
+
+
+def test_an_hour_beside_late_records_waits_for_ten_minutes() -> None:
+    number = THIS - 5
+    for waited, due in ((9 * MINUTE, False), (11 * MINUTE, True)):
+        known = {**hours(), number: Hour.of({}, counted_at=NOW - waited, through=60)}
+        found = older(known, set(), NOW, near={number}, reach=30 * DAY, settling=NONE)
+        assert bool(found) is due
 
 
 def test_a_file_makes_the_hours_of_its_records_stale_unless_they_were_counted_since() -> None:
