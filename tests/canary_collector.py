@@ -14,8 +14,10 @@ STAGES = ("parse", "admit", "redact", "walk", "answer", "submit", "decode")
 def prepare(name: str) -> None:
     """Log everything to stderr, and fail on request."""
     from cli.logs import configure_logs
+    from tests.collector_main import keep_priority
 
     configure_logs(name, level=logging.DEBUG)
+    keep_priority()
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     inject()
 

@@ -9,17 +9,33 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collector.listening import Ports
 
+PROMPT: Final = "AUDITLAKE_TESTS_PROMPT"
+"""The environment variable that keeps children at normal priority: beside other tests, which want every processor, idle ones starve."""
+
 
 def log_to_stderr(_name: str) -> None:
-    """Keep stdout for the line with the ports."""
+    """Keep stdout for the line with the ports. Called in each child first."""
     import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    keep_priority()
+
+
+def keep_priority() -> None:
+    """Have the children, of which this process is one, not wait until nobody else wants the processor, where tests ask for that."""
+    if os.environ.get(PROMPT):
+        from collector import children
+
+        children._lower_priority = _keep
+
+
+def _keep(*, idle: bool) -> None:
+    """Stay at the priority of who started this process."""
 
 
 def announce(ports: "Ports") -> None:

@@ -10,11 +10,13 @@ import pytest
 
 from alerts.delivery import Courier
 from alerts.receivers.webhook import WebhookReceiver
+from tests import on_disk
 from tests.alerts.dying import AFTER, BEFORE, REFUSAL, ROW, STEPS, Step, die, record
 from tests.alerts.fakes import START, Process
 from tests.alerts.http_server import Answer, http_server
 from tests.forkserver import exit_code
 
+tmp_path_factory = on_disk.tmp_path_factory
 DOCS = Path(__file__).parents[2] / "docs" / "alerts-receivers.md"
 
 

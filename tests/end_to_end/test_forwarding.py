@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from collector.forwarding.queue import LOCK, exporter_folder
 from collector.signals import LOGS
 from tests.collector_process import CollectorProcess, settle, trace_of
 from tests.polling import wait_until
+from tests.ports import free_ports
 
 FORWARDING = """
   otlp_grpc/peer:
@@ -33,13 +33,7 @@ EXPORTERS = ("otlp_grpc/peer", "otlp_http/peer")
 @pytest.fixture
 def ports() -> dict[str, int]:
     """Ports at which nobody listens yet."""
-    sockets = {name: socket.socket() for name in ("grpc", "http")}
-    for one in sockets.values():
-        one.bind(("127.0.0.1", 0))
-    found = {name: one.getsockname()[1] for name, one in sockets.items()}
-    for one in sockets.values():
-        one.close()
-    return found
+    return dict(zip(("grpc", "http"), free_ports(2), strict=True))
 
 
 @pytest.fixture

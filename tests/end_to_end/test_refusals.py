@@ -12,6 +12,7 @@ import pytest
 
 from storage.wal import WalWriter
 from tests.command_line import invoked
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,14 +29,8 @@ service:
 
 @pytest.fixture
 def ports() -> list[int]:
-    """Three ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(3)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    found = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return found
+    """Three ports at which nobody listens."""
+    return free_ports(3)
 
 
 ANY_PORTS: Final = [0, 0, 0]

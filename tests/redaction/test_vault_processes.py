@@ -10,8 +10,10 @@ import pytest
 
 from redaction.errors import VaultError
 from redaction.vault_status import read_status
+from tests import on_disk
 from tests.redaction.vaults import MAIL, contents, open_vault, seal, stored_secrets, subject_of
 
+tmp_path_factory = on_disk.tmp_path_factory
 ROOT = Path(__file__).parents[2]
 DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 HEAD = """

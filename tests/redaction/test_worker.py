@@ -21,6 +21,7 @@ from redaction.findings import Verdict
 from redaction.policy import RedactionConfig
 from redaction.redactor import Redactor
 from redaction.worker import ScannerPool
+from tests.polling import wait_for_end
 from tests.redaction.conftest import CACHE
 
 KEY = b"k" * 32
@@ -315,7 +316,7 @@ asyncio.run(main())
         time.sleep(0.2)
         child, *forked = sorted(psutil.Process(parent.pid).children(), key=lambda each: each.create_time())
         os.kill(parent.pid, signal.SIGKILL)
-    assert psutil.wait_procs([child], timeout=10)[1] == []
+    wait_for_end([child])
     for each in forked:
         each.kill()
 

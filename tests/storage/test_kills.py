@@ -9,10 +9,12 @@ from pathlib import Path
 
 from storage.compactor import compact
 from storage.wal import RecordType, WalWriter
+from tests import on_disk
 from tests.failing_disk import SECOND_NS, seal
 from tests.lake_checks import check_lake
 from tests.lake_rows import DAY_NS, NOON_NS
 
+tmp_path_factory = on_disk.tmp_path_factory
 PROGRAM = (
     "import sys, threading\nfrom pathlib import Path\nfrom storage.compactor import compact\n"
     "print('ready', flush=True)\n"

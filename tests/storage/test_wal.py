@@ -13,8 +13,10 @@ import pytest
 
 from storage.errors import LakeLocked, StorageError
 from storage.wal import BatchHeader, Counters, RecordType, Segment, WalWriter, closed_segments, read_segment
+from tests import on_disk
 from tests.failing_disk import Crash, FailingDisk
 
+tmp_path_factory = on_disk.tmp_path_factory
 RECEIPTS = {2: [("CARD", "CardRecognizer", "body.card", 1)]}
 HEADER = BatchHeader(signal="traces", tenant="acme", received_ns=5, policy_hash="p", records=3, redactions=RECEIPTS, digest="d1")
 ORIGIN = "node/collector"
