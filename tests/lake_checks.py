@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from storage.wal import closed_segments
 from tests.ledger_checks import ledger_problems
 
 RowsOf = Counter[tuple[str, int]]  # (origin, entry) → rows in live files
+KEYS = ["origin", "entry", "entry_row"]
+Kept = dict[str, pa.Table]  # path → KEYS of its rows, and whether they are copies
 
 
 def check_lake(data: Path, *, settled: bool = True) -> None:
@@ -37,15 +40,16 @@ def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
         live, set_aside, gone, entries = catalog.live_files(), catalog.damaged_files(), catalog.retired_files(), catalog.entries()
         problems: list[str] = []
         intact: list[FileRecord] = []
+        kept: Kept = {}
         for record in live:
-            found = list(_file_problems(data, record))
+            found = list(_file_problems(data, record, kept))
             problems += found
             intact += [] if found else [record]
         broken = [*set_aside, *(file for file in live if file not in intact)]
         problems += ledger_problems(data, catalog, intact, broken, settled=settled)
         removed = removals(catalog)
-    rows, copies = _rows_of_entries(data, intact), _rows_of_entries(data, intact, resent=True)
-    problems += _duplicates(data, intact)
+    rows, copies = _rows_of_entries(kept, intact), _rows_of_entries(kept, intact, resent=True)
+    problems += _duplicates(kept, intact)
     problems += _entry_problems(entries, rows, broken, removed)
     problems += [
         f"entry {each.entry} of {each.origin}: {each.resent} rows resent, {copies[each.origin, each.entry]} in live files"
@@ -61,8 +65,8 @@ def lake_problems(data: Path, *, settled: bool = True) -> list[str]:
     return problems
 
 
-def _file_problems(data: Path, record: FileRecord) -> Iterator[str]:
-    """The file is what was published, and its rows are what the catalog says of them."""
+def _file_problems(data: Path, record: FileRecord, kept: Kept) -> Iterator[str]:
+    """The file is what was published, and its rows are what the catalog says of them, whose keys are kept."""
     path = data / record.path
     if not path.exists():
         yield f"{record.path}: in the catalog, not on the disk"
@@ -73,7 +77,9 @@ def _file_problems(data: Path, record: FileRecord) -> Iterator[str]:
     if pq.read_metadata(path).num_rows != record.rows:
         yield f"{record.path}: its footer does not count {record.rows} rows"
     time = TIME_NS[record.table_name]
-    rows = _read(path, ["origin", "entry", time, "received_ns", "clock_flagged"]).to_pylist()
+    table = _read(path, [*KEYS, time, "received_ns", "clock_flagged", "resent"])
+    kept[record.path] = table.select([name for name in (*KEYS, "resent") if name in table.column_names])
+    rows = table.select(["origin", "entry", time, "received_ns", "clock_flagged"]).to_pylist()
     times = [row["received_ns"] if row["clock_flagged"] or row[time] is None else row[time] for row in rows]
     if {datetime.fromtimestamp(when // 1_000_000_000, UTC).date().isoformat() for when in times} != {record.date}:
         yield f"{record.path}: rows of another date"
@@ -91,11 +97,11 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
         return file.read(columns)
 
 
-def _rows_of_entries(data: Path, files: list[FileRecord], *, resent: bool = False) -> RowsOf:
+def _rows_of_entries(kept: Kept, files: list[FileRecord], *, resent: bool = False) -> RowsOf:
     """How many rows of each entry there are; with `resent` only those that are marked as copies."""
     rows: RowsOf = Counter()
     for file in files:
-        table = _read(data / file.path, ["entry", "resent"])
+        table = kept[file.path]
         if resent:
             table = table.filter(table["resent"]) if "resent" in table.column_names else table.slice(0, 0)
         for counted in pc.value_counts(table["entry"]).to_pylist():
@@ -103,13 +109,12 @@ def _rows_of_entries(data: Path, files: list[FileRecord], *, resent: bool = Fals
     return rows
 
 
-def _duplicates(data: Path, files: list[FileRecord]) -> Iterator[str]:
+def _duplicates(kept: Kept, files: list[FileRecord]) -> Iterator[str]:
     """(origin, entry, entry_row) is unique over all tables."""
-    keys = ["origin", "entry", "entry_row"]
     if not files:
         return
-    rows = pa.concat_tables([_read(data / file.path, keys) for file in files])
-    counted = rows.group_by(keys).aggregate([([], "count_all")])
+    rows = pa.concat_tables([kept[file.path].select(KEYS) for file in files])
+    counted = rows.group_by(KEYS).aggregate([([], "count_all")])
     for row in counted.filter(pc.not_equal(counted["count_all"], 1)).to_pylist():
         yield f"record {row['origin']}/{row['entry']}/{row['entry_row']}: stored {row['count_all']} times"
 
@@ -156,10 +161,17 @@ def _strays(data: Path, known: set[str]) -> Iterator[str]:
 def _glob_problems(data: Path, live: list[FileRecord]) -> Iterator[str]:
     """Anyone who reads the folders with a glob counts every row once."""
     query = "SELECT count(*) FROM read_parquet(?, hive_partitioning = true, union_by_name = true)"
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for name in TABLES:
-            expected = sum(file.rows for file in live if file.table_name == name)
-            pattern = str(data / "data" / name / "**" / "*.parquet")
-            (found,) = connection.execute(query, [pattern]).fetchall()[0] if expected else (0,)
-            if found != expected:
-                yield f"{name}: a glob reads {found} rows, the catalog counts {expected}"
+    for name in TABLES:
+        expected = sum(file.rows for file in live if file.table_name == name)
+        pattern = str(data / "data" / name / "**" / "*.parquet")
+        (found,) = _reader().execute(query, [pattern]).fetchall()[0] if expected else (0,)
+        if found != expected:
+            yield f"{name}: a glob reads {found} rows, the catalog counts {expected}"
+
+
+@cache
+def _reader() -> duckdb.DuckDBPyConnection:
+    """One for all checks, which remembers nothing of files: to start one takes longer than to count the rows of a lake."""
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute("SET enable_external_file_cache = false")
+    return connection

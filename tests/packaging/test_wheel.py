@@ -53,12 +53,14 @@ def test_the_sdk_is_a_distribution_of_its_own(sdk_wheel: Path) -> None:
 def test_the_wheel_runs_from_a_clean_environment(wheel: Path, sdk_wheel: Path, tmp_path: Path) -> None:
     """The packages come from the wheel alone; third-party libraries are those of the lock, shared read-only."""
     environment = tmp_path / "env"
-    venv.create(environment, with_pip=True)
+    venv.create(environment, with_pip=False)
     python = environment / "bin/python"
     install = [
-        str(python),
+        sys.executable,
         "-m",
         "pip",
+        "--python",
+        str(python),
         "install",
         "--quiet",
         "--no-deps",

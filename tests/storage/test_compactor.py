@@ -236,12 +236,16 @@ def test_sealing_and_reading_go_on_while_a_compactor_process_runs(tmp_path: Path
     seal(tmp_path, 0)
     program = (
         "import sys, threading\nfrom pathlib import Path\nfrom storage.compactor import run_compactor\n"
+        "print('ready', file=sys.stderr, flush=True)\n"
         "stop = threading.Event()\n"
         "threading.Thread(target=lambda: (sys.stdin.read(), stop.set())).start()\n"
         f"run_compactor(Path(sys.argv[1]), stop, interval_seconds=0.01, grace_seconds=10**6, clock=lambda: {NOON_NS + 2 * DAY_NS})\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], **streams)
     assert process.stdin is not None
+    assert process.stderr is not None
+    assert process.stderr.readline() == b"ready\n"
     seen = 0
     for entry in range(1, 60):
         seal(tmp_path, entry, at_ns=NOON_NS + entry * SECOND_NS)
@@ -254,6 +258,7 @@ def test_sealing_and_reading_go_on_while_a_compactor_process_runs(tmp_path: Path
         seen = rows
     process.stdin.close()
     assert process.wait(timeout=60) == 0
+    process.stderr.close()
     check_lake(tmp_path)
     assert len(all_rows(tmp_path)) == 180
 
