@@ -4,7 +4,7 @@
 
 A mark of each day says what the catalog has of it, so late records, erased ones, corrected prices and traces that join another run have
 their days counted again, and nothing else is read. Most of the time that is today. A run that goes on past midnight is looked at with the
-hours around it.
+hours around it. What expired, or stands in a damaged file, was spent all the same: a day that only lost rows stays as it was counted.
 """
 
 import time
@@ -17,7 +17,7 @@ from alerts.budgets.model import Budget, Period, midnight
 from alerts.budgets.standing import Cell, Ledger
 from alerts.budgets.store import BudgetStore, Counted
 from storage.catalog import Catalog
-from storage.daily import day_marks, joined_days
+from storage.daily import day_marks, erased_since, joined_days, rows_of
 from storage.views import query_sql
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AROUND: Final = timedelta(hours=6)
 """Records that are looked at before and after a day: what a run does on both sides of midnight is one story."""
+SLACK: Final = timedelta(minutes=15)
+"""How much older than the moment of counting `as_of` may be, and the clocks of who erases."""
 HISTORY_SECONDS: Final = 10.0
 """How long one round may count days that only the forecast looks at."""
 _DAY: Final = timedelta(days=1)
@@ -60,6 +62,7 @@ class Accountant:
         self._marks = store.marks()
         counted = store.counted()
         self._joined = counted.joined if counted is not None else 0
+        self._counted_at = counted.as_of if counted is not None else None
         self._dirty: set[date] = set()  # days to count again although their marks may say nothing of it
         self.ledger = Ledger()
         for day, cells in store.spending().items():
@@ -85,6 +88,7 @@ class Accountant:
         self._forget(wanted)
         if not self._dirty:
             self._joined = version  # not before: after a crash they are asked for again
+        self._counted_at = as_of
         self._store.store_counted(Counted(as_of=as_of, joined=self._joined))
         return not self._dirty
 
@@ -97,11 +101,22 @@ class Accountant:
     def _find_dirty(self, marks: Mapping[str, str], joined: Iterable[str], since: date) -> None:
         """Note the days to count again: what has changed, and the day behind each, into which its runs may go on."""
         changed = [day for day in marks.keys() | self._marks.keys() if marks.get(day, _NEVER) != self._marks.get(day, _NEVER)]
+        for day in self._expired(marks, changed):
+            changed.remove(day)
+            self._marks[day] = marks.get(day, _NEVER)
+            self._store.store_mark(day, self._marks[day])
         for day in map(date.fromisoformat, (*changed, *joined)):
             self._dirty.add(day)
             if (day + _DAY).isoformat() in marks:
                 self._dirty.add(day + _DAY)
         self._dirty = {day for day in self._dirty if day >= since}
+
+    def _expired(self, marks: Mapping[str, str], changed: Iterable[str]) -> list[str]:
+        """Return the days of which rows went, none came, and nobody erased any since they were counted."""
+        fewer = [day for day in changed if rows_of(marks.get(day, _NEVER)) < rows_of(self._marks.get(day, _NEVER))]
+        if not fewer or self._counted_at is None or erased_since(self._lake.catalog, _ns(self._counted_at - SLACK)):
+            return []
+        return fewer
 
     def _count(self, day: date, mark: str) -> None:
         begin, end = midnight(day), midnight(day + _DAY)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import RowMapping, delete, inspect, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 from alerts.budgets.model import Budget, Kind, Period, Scope, Unit
 from alerts.budgets.rungs import Reached
@@ -99,8 +99,12 @@ class BudgetStore(AlertStore):
             if cells:
                 rows = [{"day": day, **{name: getattr(cell, name) for name in Cell.__dataclass_fields__}} for cell in cells]
                 connection.execute(insert(SPENDING), rows)
-            upsert = insert(DAYS).values(day=day, mark=mark)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["day"], set_={"mark": mark}))
+            connection.execute(_marked(day, mark))
+
+    def store_mark(self, day: str, mark: str) -> None:
+        """Remember what is in the lake of a day that is not counted again."""
+        with self._engine.begin() as connection:
+            connection.execute(_marked(day, mark))
 
     def store_counted(self, counted: Counted) -> None:
         """Remember how far the spending was counted."""
@@ -139,6 +143,10 @@ class BudgetStore(AlertStore):
 def rung_key(standing: Standing) -> RungKey:
     """Return under what the rungs of a standing are remembered."""
     return standing.scope, standing.budget.period, standing.budget.unit, standing.begin.date()
+
+
+def _marked(day: str, mark: str) -> Insert:
+    return insert(DAYS).values(day=day, mark=mark).on_conflict_do_update(index_elements=["day"], set_={"mark": mark})
 
 
 def _scope(scope: Scope) -> dict[str, str]:

@@ -1,19 +1,28 @@
 """The tables of budgets in `<data>/alerts.sqlite`. Days are UTC, `YYYY-MM-DD`; a tenant, agent or user that nobody said is empty."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, Table, Text
 
 from alerts.tables import METADATA, Time
 
+
+def _whose() -> list[Column[Any]]:
+    """Return the columns that say whose budget it is, and of what: part of the key of each table that has them."""
+    names = (
+        "kind",  # user agent tenant
+        "subject",  # as rows name it, pseudonymised where they are; *: each
+        "tenant",  # empty: in all tenants
+        "period",  # day week month
+        "unit",  # usd tokens
+    )
+    return [Column(name, Text, primary_key=True) for name in names]
+
+
 BUDGETS: Final = Table(
     "budgets",
     METADATA,
-    Column("kind", Text, primary_key=True),  # user agent tenant
-    Column("subject", Text, primary_key=True),  # as rows name it, pseudonymised where they are; *: each
-    Column("tenant", Text, primary_key=True),  # empty: in all tenants
-    Column("period", Text, primary_key=True),  # day week month
-    Column("unit", Text, primary_key=True),  # usd tokens
+    *_whose(),
     Column("source", Text, primary_key=True),  # command, or the name of a file
     Column("limit", Float, nullable=False),
     Column("rungs", Text, nullable=False),  # JSON
@@ -54,11 +63,7 @@ COUNTED: Final = Table(  # one row: up to when everything that was acknowledged 
 REACHED: Final = Table(  # rungs that were reached, once each a period
     "budget_rungs",
     METADATA,
-    Column("kind", Text, primary_key=True),
-    Column("subject", Text, primary_key=True),
-    Column("tenant", Text, primary_key=True),
-    Column("period", Text, primary_key=True),
-    Column("unit", Text, primary_key=True),
+    *_whose(),
     Column("begin", Text, primary_key=True),  # first day of the period
     Column("rung", Text, primary_key=True),  # a share such as 0.8, or forecast
     Column("limit", Float, nullable=False),

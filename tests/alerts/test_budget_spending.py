@@ -12,8 +12,11 @@ from alerts.budgets.model import Budget, Kind, Period, Scope, Unit
 from alerts.budgets.spending import Accountant
 from alerts.budgets.store import BudgetStore
 from storage.catalog import Catalog
+from storage.catalog_removals import Order, begin
+from storage.erasure import Hooks
 from storage.lake import Lake
-from tests.lake_builder import event, model, span, write_lake
+from storage.retention import RetentionRule, apply
+from tests.lake_builder import START_NS, event, model, span, write_lake
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)  # tests.lake_builder.START_NS
 HOUR = 3600.0
@@ -132,6 +135,36 @@ def test_a_trace_that_joins_a_run_has_its_days_counted_again(tmp_path: Path) -> 
         accountant.refresh(MONTHLY, as_of=NOON)
         assert "2026-11-18" in counting.days
         assert [cell.user for cell in store.spending()["2026-11-18"]] == ["carol"]
+
+
+def test_what_expired_was_spent_all_the_same(tmp_path: Path) -> None:
+    """A retention of three days gives no monthly budget back, also across restarts."""
+    write_lake(tmp_path, spans=[model("old", id="o", run="r0", trace="t0", at=-5 * DAY, cost=1.0)])
+    write_lake(tmp_path, spans=[model("new", id="n", cost=2.0)])
+    with accounts(tmp_path) as (accountant, _, _, _):
+        accountant.refresh(MONTHLY, as_of=NOON)
+    assert apply(tmp_path, [RetentionRule(keep_seconds=3 * DAY)], now_ns=START_NS, hooks=Hooks()).rows == 1
+    for _ in range(2):
+        with accounts(tmp_path) as (accountant, store, counting, _):
+            assert accountant.refresh(MONTHLY, as_of=NOON + timedelta(hours=1))
+            assert (counting.days, whole(store)["usd"]) == ([], 3.0)
+
+
+def test_days_that_lost_rows_are_counted_again_when_somebody_erased(tmp_path: Path) -> None:
+    """A file that is only damaged is read again one day; what it said was spent."""
+    [old] = write_lake(tmp_path, spans=[model("old", id="o", run="r0", trace="t0", at=-5 * DAY, cost=1.0)])
+    [older] = write_lake(tmp_path, spans=[model("older", id="p", run="r1", trace="t1", at=-7 * DAY, cost=4.0)])
+    with accounts(tmp_path) as (accountant, store, counting, _), closing(Catalog.open(tmp_path)) as catalog:
+        accountant.refresh(MONTHLY, as_of=NOON)
+        catalog.mark_damaged(old.path, "a byte")
+        accountant.refresh(MONTHLY, as_of=NOON)
+        assert whole(store)["usd"] == 5.0
+        counting.days.clear()
+        said = Order(id="1", kind="erasure", at_ns=START_NS, subject="actor", fingerprint="f", reason="asked for", ordered_by="root")
+        begin(catalog, said)
+        catalog.mark_damaged(older.path, "taken out")
+        accountant.refresh(MONTHLY, as_of=NOON)
+        assert (counting.days, whole(store)["usd"]) == (["2026-11-14"], 1.0)
 
 
 def test_days_before_the_history_are_forgotten(tmp_path: Path) -> None:
