@@ -5,15 +5,18 @@ Every change is one `BEGIN IMMEDIATE` transaction with `synchronous=FULL`, so a 
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.pool import QueuePool
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from storage import deliveries
 from storage.catalog_tables import CATALOG_SCHEMA_VERSION, META, METADATA
@@ -64,7 +67,9 @@ class CatalogConnection:
             connection.exec_driver_sql("SELECT 1")  # a transaction of its own: the mode cannot change inside one that writes
             connection.commit()
         with self._begin_immediate() as connection:
-            METADATA.create_all(connection)
+            there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+            for statement in (each for table, made in _definitions().items() if table not in there for each in made):
+                connection.exec_driver_sql(statement)
             deliveries.take_over(connection)
             rows = [{"key": "schema_version", "value": CATALOG_SCHEMA_VERSION}, {"key": "version", "value": 0}]
             connection.execute(insert(META).on_conflict_do_nothing(), rows)
@@ -115,6 +120,13 @@ class CatalogConnection:
             raise StorageError(attempted, self.path, hint=hint) from error
         except sa.exc.DatabaseError as error:
             raise DamagedFile(attempted, self.path, hint=f"{error.orig}: restore the catalog from a backup") from error
+
+
+@cache
+def _definitions() -> Mapping[str, Sequence[str]]:
+    """Return table → the statements that make it and its indexes: to compile them takes longer than all else that opening does."""
+    made: dict[str, list[Any]] = {table.name: [CreateTable(table), *map(CreateIndex, table.indexes)] for table in METADATA.sorted_tables}
+    return {name: [str(each.compile(dialect=sqlite.dialect())) for each in statements] for name, statements in made.items()}
 
 
 def _engine(path: Path, *, read_only: bool) -> sa.Engine:
