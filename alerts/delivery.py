@@ -8,7 +8,6 @@ refuses a message for good was not told: the notification log forgets it, and th
 
 import json
 import random
-import threading
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts.background import Background
 from alerts.breaker import Breaker
 from alerts.errors import DeliveryFailed
 from alerts.events import Delivered, notification_message
@@ -41,7 +41,7 @@ Draw = Callable[[], float]
 """A random number from 0 to 1."""
 
 
-class Courier:
+class Courier(Background):
     """Carries the messages of one receiver from the outbox to it, until stopped."""
 
     def __init__(
@@ -60,33 +60,12 @@ class Courier:
         self._draw = draw
         self._breaker = Breaker()
         self._log = structlog.get_logger(__name__).bind(receiver=receiver.name)
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"courier-{receiver.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin to deliver in the background."""
-        self._thread.start()
+        super().__init__(f"courier-{receiver.name}")
 
     @property
     def receiver(self) -> Receiver:
         """Whose messages it carries."""
         return self._receiver
-
-    def wake(self) -> None:
-        """Say that there may be something new to deliver."""
-        self._wake.set()
-
-    def request_stop(self) -> None:
-        """Ask it to stop, so that several stop at the same time; `close` waits for it."""
-        self._stop.set()
-        self._wake.set()
-
-    def close(self) -> None:
-        """Stop after the message that is being sent; what is left stays in the outbox."""
-        self.request_stop()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def deliver_due(self) -> int:
         """Deliver what is due now; return how many messages were taken. Raises SQLAlchemyError."""

@@ -82,12 +82,8 @@ def _slack(config: "SlackConfig", common: Common) -> "Integration":
 
     return SlackReceiver(
         **common,
+        **_same(config, "channel", "username", "icon_emoji", "icon_url", "link_names"),
         url=_secret(config.api_url, config.api_url_file),
-        channel=config.channel,
-        username=config.username,
-        icon_emoji=config.icon_emoji,
-        icon_url=config.icon_url,
-        link_names=config.link_names,
         http=_http(config.http_config, config.timeout),
     )
 
@@ -122,11 +118,8 @@ def _pagerduty(config: "PagerdutyConfig", common: Common) -> "Integration":
 
     return PagerDutyReceiver(
         **common,
+        **_same(config, "url", "severity", "client", "client_url"),
         routing_key=_secret(config.routing_key, config.routing_key_file),
-        url=config.url,
-        severity=config.severity,
-        client=config.client,
-        client_url=config.client_url,
         http=_http(config.http_config, config.timeout),
     )
 
@@ -145,6 +138,11 @@ _KINDS: "Mapping[str, tuple[str, Callable[[Any, Common], Integration]]]" = {
     "apprise_configs": ("/apprise", _apprise),
 }
 """Each list of a receiver: what its ways are called, and what makes one."""
+
+
+def _same(config: BaseModel, *names: str) -> dict[str, Any]:
+    """Return what is called alike in the configuration and in what is made of it."""
+    return {name: getattr(config, name) for name in names}
 
 
 def _http(config: "HttpClientConfig", timeout_seconds: float) -> "Http":
@@ -166,13 +164,7 @@ def _authorization(config: "HttpClientConfig") -> "Authorization | None":
 def _tls(config: "PeerTlsConfig") -> "Tls":
     from alerts.receivers.http import Tls
 
-    return Tls(
-        ca_file=config.ca_file,
-        cert_file=config.cert_file,
-        key_file=config.key_file,
-        insecure_skip_verify=config.insecure_skip_verify,
-        server_name=config.server_name,
-    )
+    return Tls(**_same(config, "ca_file", "cert_file", "key_file", "insecure_skip_verify", "server_name"))
 
 
 def _secret(text: SecretStr | None, file: Path | None) -> "Secret":

@@ -7,7 +7,6 @@ ends by itself when we die. That makes it durable without an outbox: a restart s
 
 import json
 import random
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing import Any, Final
 
 import structlog
 
+from alerts.background import Background
 from alerts.breaker import Breaker
 from alerts.errors import DeliveryFailed
 from alerts.evaluate import Alert, State
@@ -80,7 +80,7 @@ def postable(alert: Alert, now: datetime, interval: timedelta, external_url: str
     }
 
 
-class PeerCourier:
+class PeerCourier(Background):
     """Tells one peer of the alerts, until stopped: what another peer does changes nothing for it."""
 
     def __init__(self, peer: Peer, *, interval: timedelta, external_url: str, clock: Callable[[], datetime]) -> None:
@@ -92,29 +92,12 @@ class PeerCourier:
         self._sent: dict[Spell, datetime] = {}
         self._breaker = Breaker()
         self._log = structlog.get_logger(__name__).bind(alertmanager=peer.name)
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"courier-{peer.name}", daemon=True)
-
-    def start(self) -> None:
-        """Begin to tell it in the background."""
-        self._thread.start()
-
-    def request_stop(self) -> None:
-        """Ask it to stop, so that several stop at the same time; `close` waits for it."""
-        self._stop.set()
-        self._wake.set()
-
-    def close(self) -> None:
-        """Stop after the request that is under way."""
-        self.request_stop()
-        if self._thread.is_alive():
-            self._thread.join()
+        super().__init__(f"courier-{peer.name}")
 
     def take(self, alerts: Sequence[Alert]) -> None:
         """From now on tell these."""
         self._alerts = tuple(alerts)
-        self._wake.set()
+        self.wake()
 
     def tell_due(self) -> int:
         """Tell what is due now; returns how many alerts the peer took."""
