@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import altair as alt
 
+from dashboards import units
 from dashboards.design import PERCENTILES, STATUSES, Theme
 
 Row = Mapping[str, Any]
@@ -131,8 +132,7 @@ def cost(rows: Sequence[Row], theme: Theme) -> alt.LayerChart:
 def _amount(row: Row) -> str:
     if row["unknown"] == row["calls"]:
         return f"unknown ({row['unknown']:,} {'call' if row['unknown'] == 1 else 'calls'})"
-    known = f"${row['cost_usd']:,.4f}" if row["cost_usd"] < 1 else f"${row['cost_usd']:,.2f}"
-    return known + (f" + {row['unknown']:,} unpriced" if row["unknown"] else "")
+    return units.cost(row["cost_usd"]) + (f" + {row['unknown']:,} unpriced" if row["unknown"] else "")
 
 
 def with_gaps(rows: Sequence[Row], *, series: Sequence[str], domain: tuple[int, int], bucket_seconds: int) -> list[dict[str, Any]]:
@@ -155,7 +155,7 @@ _LEGEND: Final = alt.Legend(orient="top", direction="horizontal", title=None, of
 
 def _time_axis(domain: tuple[int, int], *, binned: bool = False) -> alt.X:
     clock = "%H:%M" if domain[1] - domain[0] <= 2 * 86_400_000 else "%d %b"
-    axis = alt.Axis(grid=False, labelOverlap=True, tickCount=7, labelExpr=f"utcFormat(datum.value, '{clock}')")
+    axis = alt.Axis(grid=False, labelFlush=True, labelOverlap=True, tickCount=7, labelExpr=f"utcFormat(datum.value, '{clock}')")
     return alt.X("time:T", title="time, UTC", scale=alt.Scale(type="utc", nice=False), axis=axis, bin="binned" if binned else alt.Undefined)
 
 
