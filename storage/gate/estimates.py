@@ -8,7 +8,6 @@ the chance to be wrong on one side.
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +15,6 @@ import numpy.typing as npt
 from storage.gate.distributions import binomial_at_most, normal_quantile, t_quantile
 
 Numbers = npt.NDArray[np.float64]
-SMALLEST: Final = 1e-3
-"""Durations below a microsecond (in ms) are not told apart: their ratio would say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
