@@ -1,7 +1,6 @@
 """Delivery: over real HTTP, at least once, in order, with one key for one message, and with patience for a receiver that is down."""
 
 import json
-import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +24,7 @@ from alerts.transitions import LogReceiver
 from tests.alerts.fakes import RULES, Process, Webhook, webhook
 from tests.alerts.http_server import Answer, http_server
 from tests.alerts.messages import NOON, alert, message
+from tests.ports import free_ports
 
 MINUTE = timedelta(minutes=1)
 ROW = {"agent": "support", "run_id": "run/1", "value": 5}
@@ -67,9 +67,7 @@ def receiver(hook: Webhook) -> WebhookReceiver:
 
 
 def nowhere() -> WebhookReceiver:
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    url = f"http://127.0.0.1:{free_ports(1)[0]}/"
     return WebhookReceiver(name="on-call", url=url, http=Http(timeout_seconds=1))
 
 
