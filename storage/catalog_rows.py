@@ -55,6 +55,11 @@ class CatalogRows:
             self._changed = rows[-1][0]
         return pa.table([_texts([row[place] for row in rows]) for place in (1, 2)], names=list(names))
 
+    def has_derivations(self) -> bool:
+        """Return whether rows of the lake were read again. Raises `StorageError`."""
+        query = "SELECT 1 FROM files WHERE table_name = 'derivations' AND retired_ns IS NULL AND damaged IS NULL LIMIT 1"
+        return bool(self._all(query, ()))
+
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return at most `limit` names of runs that begin with `prefix`, as rows carry them. Raises `StorageError`."""
         query = "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? ORDER BY run_id LIMIT ?"

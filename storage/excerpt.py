@@ -191,7 +191,7 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     params = {"trace_ids": traces, "run_ids": names}
     events = ["trace_events", *(["untraced_events"] if None in named else [])]
     tables = {"span_rows": query_sql("trace_spans"), "event_rows": " UNION ALL ".join(query_sql(part) for part in events)}
-    with lake.holding(tables, params, _widened(lake, window, traces)) as cursor:
+    with lake.holding(tables, params, _widened(lake, window, traces), mapped=bool(shared)) as cursor:
         try:
             _map_traces(cursor, lake.catalog.run_of_traces(traces), shared)
             yield Excerpt(final, cursor, lake.moment())

@@ -67,6 +67,7 @@ class Lake:
         self._found_damage: dict[str, Damage] = {}
         self._selections: dict[Window, _Selection] = {}
         self._selected_version = -1
+        self._mapped_version = -1  # of the map of traces to runs in `internal.trace_runs`
         self._older_files = False  # some file lacks a column that was added since
         self._rows = CatalogRows(catalog.path)
         self._connecting = self._connect()
@@ -243,11 +244,13 @@ class Lake:
         rows: Window = (None, None),
         timeout_seconds: float = 60,
         narrow: bool = False,
+        mapped: bool = True,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query, within the time.
 
         A query has those of `params` that stand in it; no view is defined for it. `rows` is that of `sql`, `narrow` that of
-        `composition.composed`. Raises `StorageError` where one fails; what the body raises passes as it is.
+        `composition.composed`. `mapped`: the cursor can read to which runs traces belong, of a lake with many joined traces a long map.
+        Raises `StorageError` where one fails; what the body raises passes as it is.
         """
 
         def make(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> None:
@@ -256,7 +259,7 @@ class Lake:
                     used = {name: value for name, value in params.items() if f"${name}" in text}
                     cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said, narrow=narrow)}", used)
 
-        cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, inline=True)
+        cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, inline=True, mapped=mapped)
         try:
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):
@@ -264,6 +267,14 @@ class Lake:
             raise
         finally:
             cursor.close()
+
+    def _map_traces(self) -> None:
+        """Have to which runs traces belong in `internal.trace_runs`, as new as the files that were listed last, or newer."""
+        with self._lock:
+            version = self._selected_version
+            if version != self._mapped_version:
+                engine.fill(self._connection, "trace_runs", self._rows.new_trace_runs())
+                self._mapped_version = version
 
     def _whole(self, text: str, said: Mapping[str, Any], *, narrow: bool = False) -> str:
         """Return `text` with the views that it reads, and what they read of the variable, in it: quicker to plan than to look up."""
@@ -278,18 +289,23 @@ class Lake:
         *,
         inline: bool = False,
     ) -> Answer:
-        """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
-        cursor, answer = self._reading(read, text, window, rows, inline=inline)
+        """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged.
+
+        `inline`: it is a query over rows as stored, which has what it reads in it.
+        """
+        cursor, answer = self._reading(read, text, window, rows, inline=inline, mapped=not inline)
         cursor.close()
         return answer
 
     def _reading(
-        self, read: Read[Answer], text: str, window: Window, rows: Window, *, inline: bool = False
+        self, read: Read[Answer], text: str, window: Window, rows: Window, *, inline: bool, mapped: bool
     ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
-        """The same, and the cursor that it succeeded on."""
+        """The same, and the cursor that it succeeded on. `mapped`: it reads to which runs traces belong."""
         problem: duckdb.Error | None = None
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
+            if mapped:
+                self._map_traces()
             cursor, said = self._prepare(selection.paths, rows, text, inline=inline)
             try:
                 return cursor, read(cursor, said)
@@ -339,9 +355,7 @@ class Lake:
             version = self._catalog.version
             if version != self._selected_version or fresh:
                 self._selections.clear()
-                trace_runs = self._rows.new_trace_runs()
-                self._follow(bool(self._catalog.live_files("derivations")))
-                engine.fill(self._connection, "trace_runs", trace_runs)
+                self._follow(self._rows.has_derivations())
                 self._selected_version = version
             selection = self._selections.get(window)
             if selection is None:
@@ -393,7 +407,7 @@ class Lake:
             self._connection.close()
             self._rows.close()
             self._rows = CatalogRows(self._catalog.path)
-            self._selected_version = -1
+            self._selected_version = self._mapped_version = -1
             self._connecting = self._connect()
             self._defined.clear()
 

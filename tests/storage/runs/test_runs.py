@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from storage.catalog_rows import CatalogRows
 from storage.errors import StorageError
 from storage.lake import Lake
 from storage.runs import RunFilter, find, list_runs, page_runs, reconstruct
@@ -235,3 +237,59 @@ def test_five_thousand_steps_are_reconstructed(tmp_path: Path) -> None:
         found = reconstruct(lake, "run-1")
     assert found is not None
     assert [step["depth"] for step in found["steps"]] == list(range(5000))
+
+
+RUN, OTHER = "a" * 32, "b" * 32
+
+
+@pytest.mark.parametrize(
+    "more",
+    [[], [event("said", run=RUN)], [event("said", run=RUN, trace=OTHER)], [event("said", run=RUN), event("said", run=RUN, trace=OTHER)]],
+    ids=["its trace alone", "and no trace", "and a trace that nothing joined", "both"],
+)
+def test_a_run_has_every_record_that_names_it(tmp_path: Path, more: list[dict[str, Any]]) -> None:
+    """Wherever these are: its trace is copied before it is known whether there are others."""
+    with lake_of(tmp_path, spans=[span("root", run=RUN, trace=RUN, step_kind="run")], events=more) as lake:
+        found = reconstruct(lake, RUN)
+    assert found is not None
+    assert len(found["steps"]) == found["run"]["steps"] == 1 + len(more)
+
+
+def test_a_run_is_read_without_the_traces_of_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The map of traces to runs has one row a trace that was ever joined."""
+    spans = [span("asked", run="t1", trace="t1"), span("resumed", run="t2", trace="t2", at=7)]
+    write_lake(tmp_path, spans=spans, trace_runs={"t1": "r", "t2": "r"})
+
+    def refuse(rows: CatalogRows) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(CatalogRows, "new_trace_runs", refuse)
+    with Lake.open(tmp_path) as lake:
+        found = reconstruct(lake, "t2")
+        assert found is not None
+        assert [step["name"] for step in found["steps"]] == ["asked", "resumed"]
+        with pytest.raises(AssertionError):
+            lake.sql("SELECT * FROM runs")
+
+
+def test_a_run_in_a_file_older_than_a_column_is_whole(tmp_path: Path) -> None:
+    """Also where that file is the one whose columns DuckDB is shown first."""
+    write_lake(tmp_path, spans=[span("new", stop_reason="completed")])
+    (old,) = write_lake(tmp_path, spans=[span("old", at=1, stop_reason="completed")])
+    path = tmp_path / old.path
+    pq.write_table(pq.read_table(path, partitioning=None).drop_columns(["stop_reason"]), path)
+    with lake_of(tmp_path) as lake:
+        found = reconstruct(lake, "run-1")
+    assert found is not None
+    assert [(step["name"], step["stop_reason"]) for step in found["steps"]] == [("new", "completed"), ("old", None)]
+
+
+def test_a_run_whose_log_records_are_damaged_has_its_spans(tmp_path: Path) -> None:
+    files = write_lake(tmp_path, spans=[span("a")], events=[event("said", trace="trace-1")])
+    (bad,) = (file for file in files if file.table_name == "events")
+    (tmp_path / bad.path).write_bytes(b"PAR1 not")
+    with Lake.open(tmp_path) as lake:
+        found = reconstruct(lake, "run-1")
+        assert [damage.path for damage in lake.damaged] == [bad.path]
+    assert found is not None
+    assert [step["name"] for step in found["steps"]] == ["a"]
