@@ -1,5 +1,8 @@
 """What evidence costs: `python -m benchmarks.ledger` prints one line a measure. Takes about a minute.
 
+`python -m benchmarks.ledger engines` computes the leaves of the same files by Arrow's kernels and by SQL; `python -m benchmarks.ledger
+deep` verifies 285,000 rows of three days, whose files several processes read.
+
 Agent spans of about 800 bytes are sealed second by second, compacted, and verified: spans that do not repeat each other, and conversations
 that do, as `benchmarks.load` sends them. The share of stored bytes counts everything that is there for evidence: salts, the columns that
 place a row in its entry, the logs, and the catalog's copy of them. Processor time is of this process, all threads; rows a second
@@ -7,13 +10,15 @@ are of two threads on whatever else the machine does.
 """
 
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +28,8 @@ from collector.decode import Decoder
 from storage.catalog import Catalog
 from storage.compactor import compact
 from storage.ledger import entries
+from storage.ledger.canonical import leaf_sql
+from storage.ledger.footer import Footer
 from storage.ledger.leaves import LeafReader
 from storage.ledger.log_writer import Ledger, LogWriter
 from storage.ledger.salts import seeded
@@ -37,6 +44,8 @@ ORIGIN: Final = "bench/collector"
 SPANS: Final = 500
 SEALS: Final = 260
 """Seals of the lake that is verified: more than a tile holds, as the newest entries of a log are stored several times until it is full."""
+DAYS: Final = 3
+DEEP_SEALS: Final = 570
 EVIDENCE: Final = frozenset({"salt", "origin", "entry", "entry_row"})
 Measure = tuple[str, float, str]
 Rows = Callable[[int, int], pa.Table]
@@ -44,9 +53,10 @@ Rows = Callable[[int, int], pa.Table]
 
 
 def main() -> None:
-    """Print name, value and unit of each measure."""
+    """Print name, value and unit of each measure: of the part that is named, else of everything but the parts."""
+    chosen = {"engines": engines, "deep": deep}[sys.argv[1]] if len(sys.argv) > 1 else measures
     with tempfile.TemporaryDirectory() as folder:
-        for name, value, unit in measures(Path(folder)):
+        for name, value, unit in chosen(Path(folder)):
             print(f"{name:<66}{value:>14,.3f} {unit}", flush=True)
 
 
@@ -61,7 +71,6 @@ def measures(data: Path) -> Iterator[Measure]:
     compact(lake, now_ns=NOON_NS + 2 * DAY_NS)
     yield from sizes(lake, "compacted")
     yield from verification(lake, data / "compacted.json", "compacted")
-    yield from engines(lake)
     lake = data / "conversations"
     list(sealing(lake, spans=SPANS, seals=SEALS, rows=conversations()))
     yield from sizes(lake, "one-second files of conversations")
@@ -71,7 +80,15 @@ def measures(data: Path) -> Iterator[Measure]:
 
 def distinct(number: int, spans: int) -> pa.Table:
     """Spans whose texts do not repeat."""
-    at_ns = NOON_NS + number * SECOND_NS
+    return _spans(number, spans, NOON_NS + number * SECOND_NS)
+
+
+def of_three_days(number: int, spans: int) -> pa.Table:
+    """The same, each seal of the next day."""
+    return _spans(number, spans, NOON_NS + number % DAYS * DAY_NS + number * SECOND_NS)
+
+
+def _spans(number: int, spans: int, at_ns: int) -> pa.Table:
     return seeded("spans", table_of("spans", span_rows(spans, origin=ORIGIN, entry=number, start_ns=at_ns)), os.urandom)
 
 
@@ -135,14 +152,14 @@ def sizes(data: Path, what: str) -> Iterator[Measure]:
     yield f"evidence, of stored bytes, {what}", 100 * (evidence + logs + copies) / (stored + logs + copies), "%"
 
 
-def verification(data: Path, memory: Path, what: str) -> Iterator[Measure]:
+def verification(data: Path, memory: Path, what: str, *, seals: int = SEALS) -> Iterator[Measure]:
     """`auditlake verify`, every row and then, remembering that, every file."""
     stored = sum(path.stat().st_size for path in live(data))
     for quick in (False, True):
         begun, spent = time.perf_counter(), sum(os.times()[:4])  # with that of the processes that read files, which end with it
         report = verify(data, Options(quick=quick), State.load(memory))
         wall, spent = time.perf_counter() - begun, sum(os.times()[:4]) - spent
-        assert report.rows == SPANS * SEALS
+        assert report.rows == SPANS * seals
         assert not any(finding.broken for origin in report.origins for finding in origin.findings)
         if quick:
             yield f"verify, quick, {what}", stored / wall / 1e6, "MB/s"
@@ -152,13 +169,53 @@ def verification(data: Path, memory: Path, what: str) -> Iterator[Measure]:
             yield f"verify, deep, {what}, of one core", report.rows / spent, "rows/s"
 
 
+def deep(data: Path) -> Iterator[Measure]:
+    """`auditlake verify` of as many compacted files as there are days."""
+    lake = data / "lake"
+    list(sealing(lake, spans=SPANS, seals=DEEP_SEALS, rows=of_three_days))
+    compact(lake, now_ns=NOON_NS + 2 * DAYS * DAY_NS)
+    yield from verification(lake, data / "memory.json", f"{SPANS * DEEP_SEALS:,} rows of {DAYS} days", seals=DEEP_SEALS)
+
+
 def engines(data: Path) -> Iterator[Measure]:
-    """Hashing alone, by Arrow's kernels and by a query, in one thread."""
-    for engine, query_rows in (("kernels", 10**9), ("a query", 0)):
+    """Hashing alone, in one thread: by Arrow's kernels, by a query that makes the forms, by one that hashes them as well."""
+    lake = data / "lake"
+    list(sealing(lake, spans=SPANS, seals=SEALS // 4))
+    yield from compared(live(lake), "one-second files")
+    compact(lake, now_ns=NOON_NS + 2 * DAY_NS)
+    yield from compared(live(lake), "compacted")
+
+
+def compared(paths: Sequence[Path], what: str) -> Iterator[Measure]:
+    """Rows a second of each way; all say the same leaves."""
+    ways: dict[str, Callable[[], pa.Table]] = {
+        "Arrow's kernels": lambda: _read(paths, query_rows=10**9),
+        "SQL, then OpenSSL": lambda: _read(paths, query_rows=0),
+        "SQL alone": lambda: _queried(paths),
+    }
+    told = []
+    for way, leaves in ways.items():
         begun = time.process_time()
-        with LeafReader(threads=1, query_rows=query_rows) as reader:
-            rows = sum(batch.num_rows for batch in reader.batches(live(data), "spans"))
-        yield f"hash rows of files by {engine}, of one core", rows / (time.process_time() - begun), "rows/s"
+        found = leaves()
+        yield f"hash rows of {what} by {way}, of one core", found.num_rows / (time.process_time() - begun), "rows/s"
+        told.append(found.sort_by([("entry", "ascending"), ("entry_row", "ascending")])["leaf"].to_pylist())
+    assert told[0] == told[1] == told[2]
+
+
+def _read(paths: Sequence[Path], *, query_rows: int) -> pa.Table:
+    with LeafReader(threads=1, query_rows=query_rows) as reader:
+        return pa.Table.from_batches(reader.batches(paths, "spans"))
+
+
+def _queried(paths: Sequence[Path]) -> pa.Table:
+    """As `LeafReader` asks, but for the hash."""
+    found = []
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for footer in (Footer(path, "spans") for path in paths):
+            leaf = leaf_sql(footer.schema, set(footer.schema.names) - footer.null)
+            rows = connection.read_parquet(str(footer.path), hive_partitioning=False)
+            found.append(rows.project(f"entry, entry_row, {leaf} AS leaf").to_arrow_table())
+    return pa.concat_tables(found)
 
 
 def live(data: Path) -> list[Path]:

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 
+from cli.commands.verify import _progress
 from cli.ledger_checks import verification
 from storage.ledger.verify_state import default_path
 from tests.command_line import invoked
@@ -57,6 +59,20 @@ def test_unanchored_entries_fail_only_when_anchors_are_required(lake: Lake, tmp_
     (copies / f"{head.size:020}-{1:010}-{head.root.hex()}").write_text(lake.log.checkpoint() or "")
     anchored = invoked(tmp_path, *words, "--anchor", str(tmp_path / "elsewhere"))
     assert (anchored.returncode, "UNANCHORED" in anchored.stdout + anchored.stderr) == (0, False)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_shows_on_a_terminal_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing elsewhere: what is piped is for programs."""
+    monkeypatch.setenv("TERM", "xterm")
+    for stream, shown in ((Terminal(), True), (io.StringIO(), False)):
+        with redirect_stderr(stream), _progress() as progress:
+            progress(1, 2)
+        assert ("verifying" in stream.getvalue()) is shown
 
 
 def test_a_row_of_csv_is_a_finding(lake: Lake, tmp_path: Path) -> None:
