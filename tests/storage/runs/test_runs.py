@@ -248,7 +248,7 @@ RUN, OTHER = "a" * 32, "b" * 32
     ids=["its trace alone", "and no trace", "and a trace that nothing joined", "both"],
 )
 def test_a_run_has_every_record_that_names_it(tmp_path: Path, more: list[dict[str, Any]]) -> None:
-    """Wherever these are: its trace is copied before it is known whether there are others."""
+    """Wherever these are: in its trace, in none, in one that the catalog does not know."""
     with lake_of(tmp_path, spans=[span("root", run=RUN, trace=RUN, step_kind="run")], events=more) as lake:
         found = reconstruct(lake, RUN)
     assert found is not None
