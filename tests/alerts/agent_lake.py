@@ -51,22 +51,16 @@ class AgentLake:
             tables[name] = pa.Table.from_pylist(rows, schema=TABLES[name])
             self.tables[name] = []
         stored = sum(table.num_rows for table in tables.values())
-        record = EntryRecord(
-            origin=self.origin,
-            entry=self.entry,
-            sealed_ns=sealed_ns,
-            first_received_ns=received_ns,
-            last_received_ns=received_ns,
-            received=stored,
-            stored=stored,
-            rejected=0,
-            deduplicated=0,
-            own=0,
-            bytes=1,
-            policy_hash="test",
-            descriptor={},
-            **{"quarantined": 0, "withheld": 0, **counts},
-        )
+        none = dict.fromkeys(("rejected", "deduplicated", "quarantined", "withheld", "own"), 0)
+        received = {"received": stored, "stored": stored, "first_received_ns": received_ns, "last_received_ns": received_ns, "bytes": 1}
+        entry: dict[str, Any] = {
+            "origin": self.origin,
+            "entry": self.entry,
+            "sealed_ns": sealed_ns,
+            "policy_hash": "test",
+            "descriptor": {},
+        }
+        record = EntryRecord(**entry, **received, **{**none, **counts})
         catalog = Catalog.open(self.data)
         catalog.commit_entry(record, publish_entry(self.data, self.origin, self.entry, tables), runs={}, trace_runs={})
         catalog.close()

@@ -17,7 +17,7 @@ from collector.config_model import AlertsConfig
 from storage.lake import Lake
 from tests.alerts.agent_lake import NOW, ORIGIN, AgentLake
 from tests.alerts.fakes import as_it_is
-from tests.alerts.test_packs import DAY, HOUR, MINUTE, RULES, SECOND
+from tests.alerts.pack_rules import DAY, HOUR, MINUTE, RULES, SECOND
 
 ASKED = (
     "AuditGap: entries are missing", "AuditGap: records are damaged", "RedactionFailure: values were withheld", "PipelineStale: no data",
@@ -57,6 +57,15 @@ def test_missing_entries_are_counted_and_told_for_a_day(lake: AgentLake) -> None
     assert found(lake, ago=30 * MINUTE) == {"PipelineStale: no data": 1800, "AuditGap: entries are missing": 2}
     assert "AuditGap: entries are missing" not in found(lake, ago=90 * MINUTE)
     assert "AuditGap: entries are missing" not in found(lake, ago=-DAY)
+
+
+def test_a_gap_is_told_however_long_ago_the_entry_before_it_was_sealed(lake: AgentLake) -> None:
+    """A collector stood still for three days, and a segment was taken meanwhile."""
+    lake.seal(ago=3 * DAY)
+    lake.entry += 1
+    lake.seal(ago=MINUTE)
+    lake.seal()
+    assert found(lake) == {"AuditGap: entries are missing": 1}
 
 
 def test_other_origins_have_numbers_of_their_own(lake: AgentLake) -> None:
