@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,16 +28,20 @@ SWITCH_SECONDS: Final = 0.0005
 
 
 @contextmanager
-def budget_endpoint(config: "Config", endpoint: str, names: "Names", answers: "Callable[[], Answers | None]") -> Iterator[int]:
+def budget_endpoint(
+    config: "Config", endpoint: str, names: "Names", answers: "Callable[[], Answers | None]", *, clock: Callable[[], datetime] | None = None
+) -> Iterator[int]:
     """Answer at `endpoint` while the body runs, which is given the port. Raises CollectorError, PortTaken among them."""
     from alerts.budgets.app import BudgetApp
+    from alerts.scheduler import utc_now
     from collector.config_budgets import guard
     from collector.doors import Doors
     from collector.web import bind
 
     wanted = guard(config.otlp)
     doors = Doors(config)
-    application = BudgetApp(answers, _authorize(None if wanted is None else doors.doorkeeper(wanted)), names)
+    authorize = _authorize(None if wanted is None else doors.doorkeeper(wanted))
+    application = BudgetApp(answers, authorize, names, clock=clock or utc_now)
     server = _Server(application, doors, bind(endpoint, "budgets"), wanted)
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -7,6 +7,7 @@ tenant alone. What goes wrong is told as problem details (RFC 9457), never with 
 import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote
 
@@ -15,6 +16,7 @@ import structlog
 
 from alerts.budgets.answers import Answers, Names, Wanted, answer
 from alerts.budgets.model import ALL_TENANTS, Kind, Scope, scope_of
+from alerts.budgets.standing import renewed
 
 PREFIX: Final = "/v1/budgets/"
 READY_PATH: Final = "/ready"
@@ -53,12 +55,13 @@ Authorize = Callable[[Headers], Awaitable[Caller]]
 
 
 class BudgetApp:
-    """The application. `answers` gives how budgets stand now, None while that is not known yet."""
+    """The application. `answers` gives how budgets stand as far as was counted, None while nothing is known yet; `clock` is aware UTC."""
 
-    def __init__(self, answers: Callable[[], Answers | None], authorize: Authorize, names: Names) -> None:
+    def __init__(self, answers: Callable[[], Answers | None], authorize: Authorize, names: Names, *, clock: Callable[[], datetime]) -> None:
         self._answers = answers
         self._authorize = authorize
         self._names = names
+        self._clock = clock
 
     async def __call__(self, scope: MutableMapping[str, Any], _receive: Receive, send: Send) -> None:
         """Answer GET and HEAD of `/v1/budgets/{scope}` and of `/ready`."""
@@ -87,11 +90,13 @@ class BudgetApp:
         caller = await self._authorize(scope["headers"])
         asked, wanted = _asked(path, scope["query_string"], caller)
         names = self._names(asked.subject) if asked.kind is Kind.USER else (asked.subject,)
-        found = self._known().of(asked, names)
+        known, now = self._known(), self._clock()
+        found = [renewed(standing, at=now) for standing in known.of(asked, names)]
         if not found:
             of_tenant = f" in the tenant {asked.tenant}" if asked.tenant else ""
             raise Problem(404, f"there is no such budget{of_tenant}: auditlake budget list names those that there are")
-        return answer(found, wanted)
+        age_seconds = max((now - known.as_of).total_seconds(), 0.0)
+        return {**answer(found, wanted), "age_seconds": round(age_seconds, 1)}
 
     def _known(self) -> Answers:
         answers = self._answers()

@@ -1,7 +1,7 @@
 """How budgets stand: what was spent of each in its period, what is left, and where it leads. Pure, from what was spent on each day."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -155,6 +155,15 @@ def standing(budget: Budget, scope: Scope, ledger: Ledger, *, as_of: datetime) -
         unknown_calls=amount.unknown(budget.unit),
         forecast=expected,
     )
+
+
+def renewed(standing: Standing, *, at: datetime) -> Standing:
+    """Return a standing as it is at `at`, which may be long after it was counted: of a period that began since, nothing is known yet."""
+    if at < standing.end:
+        return standing
+    period, today = standing.budget.period, at.date()
+    begin, end = midnight(period.begin(today)), midnight(period.end(today))
+    return replace(standing, begin=begin, end=end, spent=0.0, unknown_calls=0, forecast=None)
 
 
 def by_scope(found: Iterable[Standing]) -> Mapping[Scope, Sequence[Standing]]:

@@ -4,7 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ class Asked:
 
     def __init__(self, port: int) -> None:
         self.known: Answers | None = None
+        self.now = NOW
         self.port = port
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
 
@@ -99,7 +100,12 @@ class Asked:
 @contextmanager
 def served(data: Path, *, auth: bool = True) -> Iterator[Asked]:
     holder: list[Asked] = []
-    with budget_endpoint(config(auth=auth), "127.0.0.1:0", user_names(config(), data), lambda: holder[0].known if holder else None) as port:
+
+    def known() -> Answers | None:
+        return holder[0].known if holder else None
+
+    names = user_names(config(), data)
+    with budget_endpoint(config(auth=auth), "127.0.0.1:0", names, known, clock=lambda: holder[0].now) as port:
         holder.append(Asked(port))
         holder[0].known = answers(pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL))
         try:
@@ -212,6 +218,20 @@ def test_until_spending_is_counted_it_says_when_to_ask_again(asked: Asked) -> No
     finally:
         asked.known = known
     assert asked.get("/ready", None).status_code == 200
+
+
+def test_while_nothing_can_be_counted_an_answer_says_how_old_it_is_and_a_new_period_begins_all_the_same(asked: Asked) -> None:
+    """What was spent last month denies nobody anything this month."""
+    try:
+        asked.now = NOW + timedelta(hours=2)
+        told = asked.ok("/v1/budgets/tenant:other")
+        assert (told["allowed"], told["spent"], told["age_seconds"]) == (False, 7, 7200)
+        asked.now = datetime(2026, 12, 1, 0, 0, 1, tzinfo=UTC)
+        told = asked.ok("/v1/budgets/tenant:other?amount=7")
+        assert (told["allowed"], told["spent"], told["as_of"]) == (True, 0, "2026-11-16T12:00:00.000000Z")
+        assert (told["period_start"], told["period_end"]) == ("2026-12-01T00:00:00.000000Z", "2027-01-01T00:00:00.000000Z")
+    finally:
+        asked.now = NOW
 
 
 def test_where_senders_need_no_token_nobody_needs_one_on_loopback(tmp_path: Path) -> None:
