@@ -70,6 +70,29 @@ class TimedLake:
         window = {"from_ns": from_ns, "to_ns": to_ns}
         return self._views.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, **window)
 
+    def together(
+        self,
+        texts: Mapping[str, str],
+        *,
+        shared: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+        **window: int | None,
+    ) -> dict[str, pa.Table]:
+        """Answer several queries as the lake does."""
+        del shared
+        return {name: self._views.query(text, params=params, timeout_seconds=timeout_seconds, **window) for name, text in texts.items()}
+
+    @property
+    def version(self) -> int:
+        """Changes with every change of the lake."""
+        return self._lake.version
+
+    @property
+    def catalog(self) -> Catalog:
+        """Which files there are."""
+        return self._lake.catalog
+
     def remember(self, recordings: pa.Table, *, since: datetime) -> None:
         """Let the rules that follow read what was recorded."""
         self._lake.remember(recordings, since=since)

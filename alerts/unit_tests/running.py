@@ -19,7 +19,7 @@ from alerts.unit_tests.files import AlertCase, Case, ExpressionCase, LoadedTests
 from alerts.unit_tests.lake import TimedLake, timed_lake
 from alerts.unit_tests.rows import input_rows
 from storage.errors import StorageError
-from storage.wording import KeyPath
+from storage.wording import KeyPath, unknown
 
 ALERTNAME: Final = "alertname"
 FUZZY: Final = 2**-52
@@ -67,11 +67,15 @@ class _Run:
         self._case = case
         self._every = tests.model.evaluation_interval
         asked = {expected.alertname for expected in case.alert_rule_test}
+        self._names = {rule.name for group in groups for rule in group.rules if not rule.records}
         self._rules = [(group, rule) for group in groups for rule in group.rules if rule.records or rule.name in asked]
 
     def failures(self) -> Iterator[Failure]:
-        """Yield what fails; an evaluation that fails is the last, as with promtool."""
+        """Yield what fails; an evaluation that fails is the last, as with promtool. An alert that no rule raises is no expectation."""
         case = self._case
+        if strangers := list(self._strangers()):
+            yield from strangers
+            return
         rows = input_rows(case.input_tables, start=case.start_timestamp, interval=case.interval or self._every)
         with timed_lake(rows) as lake:
             replay = Replay(lake, clean=_as_it_is)
@@ -86,6 +90,13 @@ class _Run:
                     if after <= expected.eval_time < after + self._every:
                         yield from self._compared(replay, expected, position)
                 yield from self._answered(lake, after)
+
+    def _strangers(self) -> Iterator[Failure]:
+        for position, expected in enumerate(self._case.alert_rule_test):
+            if expected.alertname not in self._names:
+                place = (*self._place, "alert_rule_test", position)
+                error = unknown("alert", expected.alertname, sorted(self._names))
+                yield self._failure(place, f"alertname: {expected.alertname}", expected.eval_time, error=error)
 
     def _evaluated(self, replay: Replay, after: timedelta) -> Iterator[Failure]:
         at = self._case.start_timestamp + after

@@ -7,6 +7,7 @@ import pytest
 import alerts
 from alerts.errors import RuleFileError
 from alerts.rules import load_rules
+from alerts.slo.replaying import load_all
 from alerts.unit_tests.files import load_tests
 from alerts.unit_tests.running import Failure, run_tests
 
@@ -198,3 +199,41 @@ def test_a_malformed_file_names_line_key_and_remedy(tmp_path: Path, text: str, s
 def test_the_unit_tests_of_the_packs_pass(path: Path) -> None:
     tests = load_tests(path)
     assert [str(failure) for failure in run_tests(tests, load_rules(tests.rule_files))] == []
+
+
+def test_an_alert_that_no_rule_raises_is_a_failure(tmp_path: Path) -> None:
+    """promtool lets it pass: who misspells a name expects that nothing fires, for ever."""
+    [failure] = cases(tmp_path, "eval_time: 2m, alertname: Bussy")
+    assert (failure.line, failure.error) == (7, "unknown alert 'Bussy': did you mean 'Busy'?")
+
+
+SLOS = """\
+service: calls
+slos:
+  - name: availability
+    objective: 99
+    sli:
+      events:
+        error_query: SELECT start_time AS time, agent_name, 1 AS value FROM spans WHERE status_code = 2
+        total_query: SELECT start_time AS time, agent_name, 1 AS value FROM spans
+"""
+
+
+def test_alerts_of_objectives_are_tested_as_rules_are(tmp_path: Path) -> None:
+    """Ten bad events are needed; each test counts for itself."""
+    (tmp_path / "slos.yaml").write_text(SLOS)
+    fires = "{exp_labels: {service: calls, slo: availability, agent_name: a, severity: %s, urgency: %s}}"
+    path = tmp_path / "tests.yaml"
+    path.write_text(
+        "rule_files: [slos.yaml]\nevaluation_interval: 5m\ntests:\n"
+        "  - interval: 1m\n"
+        "    input_tables: {spans: [{offset: 0m, times: 30, agent_name: a, status_code: 2}]}\n"
+        "    alert_rule_test:\n"
+        "      - {eval_time: 5m, alertname: AvailabilityBurnRate}\n"
+        "      - eval_time: 20m\n"
+        "        alertname: AvailabilityBurnRate\n"
+        f"        exp_alerts: [{fires % ('critical', 'page')}, {fires % ('warning', 'ticket')}]\n"
+        "  - alert_rule_test: [{eval_time: 20m, alertname: AvailabilityBurnRate}]\n"
+    )
+    tests = load_tests(path)
+    assert [str(failure) for failure in run_tests(tests, load_all(tests.rule_files))] == []
