@@ -18,8 +18,16 @@ TODAY = NOW.date()
 SUPPORT = Scope(kind=Kind.AGENT, subject="support")
 
 
-def budget(scope: Scope = SUPPORT, limit: float = 100.0, period: Period = Period.MONTH, unit: Unit = Unit.USD, **more: object) -> Budget:
-    return Budget(scope=scope, period=period, unit=unit, limit=limit, **more)  # type: ignore[arg-type]
+def budget(
+    scope: Scope = SUPPORT,
+    limit: float = 100.0,
+    period: Period = Period.MONTH,
+    *,
+    unit: Unit = Unit.USD,
+    rungs: tuple[float, ...] = (0.5, 0.8, 1.0),
+    source: str = "command",
+) -> Budget:
+    return Budget(scope=scope, period=period, unit=unit, limit=limit, rungs=rungs, source=source)
 
 
 def cell(usd: float = 1.0, *, tenant: str = "acme", agent: str = "support", user: str = "u", **more: int) -> Cell:
@@ -122,8 +130,8 @@ def test_a_budget_counts_its_scope_in_its_period_and_tells_what_has_no_price() -
     ledger.replace(date(2026, 11, 1), [cell(10)])
     ledger.replace(date(2026, 10, 31), [cell(1000)])
 
-    def of(scope: Scope, **more: object) -> tuple[float, int]:
-        found = standing(budget(scope, **more), scope, ledger, as_of=NOW)  # type: ignore[arg-type]
+    def of(scope: Scope, *, period: Period = Period.MONTH, unit: Unit = Unit.USD) -> tuple[float, int]:
+        found = standing(budget(scope, period=period, unit=unit), scope, ledger, as_of=NOW)
         return found.spent, found.unknown_calls
 
     assert of(SUPPORT) == (15, 4)
