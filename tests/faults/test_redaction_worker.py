@@ -7,14 +7,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 
-import psutil
 import pytest
 
 from collector.signals import TRACES
 from storage.lake import Lake
 from tests.collector_process import CollectorProcess
 from tests.leak_scan import scan
-from tests.polling import wait_until
+from tests.polling import has_ended, wait_until
 
 DOMAIN = "canary-mail.example.com"
 CLEAN = "mail <EMAIL_ADDRESS> please"
@@ -62,6 +61,7 @@ class Senders:
             span.attributes.add(key="note").value.string_value = f"mail j{os.urandom(6).hex()}@{DOMAIN} please"
             code = self._collector.post("traces", message.SerializeToString()).status_code
             (self.sent if code == 200 else self.failed).append(name if code == 200 else code)  # type: ignore[arg-type]
+            self._stop.wait(0.02)
 
 
 def rows(collector: CollectorProcess, sql: str) -> list[dict[str, object]]:
@@ -97,7 +97,7 @@ def test_a_worker_that_hangs_is_replaced_and_what_it_held_is_withheld(running: C
         wait_until(lambda: len(senders.sent) > 10 and running.scanners(), seconds=90)
         (scanner,) = running.scanners()
         scanner.send_signal(signal.SIGSTOP)
-        wait_until(lambda: not scanner.is_running() or scanner.status() == psutil.STATUS_ZOMBIE, seconds=60)
+        wait_until(lambda: has_ended(scanner), seconds=60)
         before = len(senders.sent)
         wait_until(lambda: len(senders.sent) > before + 20, seconds=90)
     found = notes(running, senders, "stopped")
@@ -110,7 +110,7 @@ def test_while_no_worker_starts_texts_are_withheld_health_is_red_and_the_lake_sa
     stop = threading.Event()
 
     def kill_all() -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(0.1):  # none is ready so soon
             for scanner in running.scanners():
                 scanner.kill()
 
