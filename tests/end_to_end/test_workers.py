@@ -22,7 +22,7 @@ from storage.catalog import Catalog
 from tests.collector_process import CollectorProcess, settle, trace_of
 from tests.faults.test_kill import Load, stored
 from tests.lake_checks import check_lake
-from tests.polling import wait_until
+from tests.polling import wait_for_end, wait_until
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the kernel must spread connections over processes")
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="the
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
     """Two workers; the tests below use them one after the other, the last one stops them."""
     with CollectorProcess(tmp_path_factory.mktemp("workers"), workers=2) as running:
-        wait_until(running.ready)
+        wait_until(running.ready, seconds=90)
         yield running
 
 
@@ -146,8 +146,7 @@ def test_workers_die_with_a_killed_parent_and_whoever_comes_next_seals_what_they
             assert collector.post("traces", trace_of([name])).status_code == 200
         children = psutil.Process(collector.process.pid).children(recursive=True)
         collector.kill()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
+        wait_for_end(children)
     with closing(Catalog.open(tmp_path / "data")) as catalog:  # as every start does
         assert set(close_left_over(tmp_path / "data", catalog)) <= {"n1/collector-1", "n1/collector-2"}
     settle(tmp_path / "data")
