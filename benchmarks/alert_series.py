@@ -59,7 +59,7 @@ def costs(kind: str, series: int, days: int, rng: np.random.Generator) -> Number
 
 
 def cost_rows(daily: dict[str, Numbers]) -> pa.Table:
-    """Return one model call a day that cost anything, as the view `model_calls` has them."""
+    """Return one model call a day that cost anything, as the view `steps` has them."""
     parts = []
     for kind, dollars in daily.items():
         series, day = np.nonzero(dollars)

@@ -85,7 +85,7 @@ def cost_spike(scale: float) -> dict[str, Any]:
     question = asked("CostSpike", {"spent": series_of.cost_rows(daily)})
     question.connection.execute("SET VARIABLE dearer = 1.0; SET VARIABLE today = DATE '1970-01-01'")
     question.connection.execute(
-        "CREATE VIEW model_calls AS SELECT * REPLACE (cost_usd * CASE WHEN started_at::DATE = getvariable('today') "
+        "CREATE VIEW steps AS SELECT * REPLACE (cost_usd * CASE WHEN started_at::DATE = getvariable('today') "
         "THEN getvariable('dearer') ELSE 1 END AS cost_usd) FROM spent"
     )
     looked = range(14, days, 5)  # verdicts of a day do not depend on those of others, and every fifth meets all weekdays
