@@ -182,7 +182,7 @@ def test_a_key_that_is_lost_in_the_middle_of_its_rotation_is_followed_by_another
     catalog.append_log(records(0, 2))
     LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
     with pytest.raises(Crash):  # the change is in the catalog: nothing of the log is written
-        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(0, crash=True))
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(1, crash=True))
     keys = Keys(tmp_path)
     keys.file.unlink()
     if next_is_lost:
@@ -215,7 +215,7 @@ def test_an_interrupted_rotation_to_a_key_of_the_operators_is_ended_by_the_same_
     create_seed(tmp_path / "theirs")
     theirs = KeySource(file=tmp_path / "theirs")
     with pytest.raises(Crash):
-        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs, fs=FailingDisk(0, crash=True))
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs, fs=FailingDisk(1, crash=True))
     assert rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=theirs) == [Keys(tmp_path, theirs).signer(ORIGIN).verifier]
     assert head_of(tmp_path).size == 2
     advance(tmp_path, catalog, ORIGIN, Keys(tmp_path, theirs), now_ns=NOW_NS)
@@ -225,7 +225,7 @@ def test_an_interrupted_rotation_is_ended_before_one_to_a_key_of_the_operators(t
     catalog.append_log(records(0, 1))
     LogWriter(tmp_path, catalog, Keys(tmp_path)).catch_up(NOW_NS, None)
     with pytest.raises(Crash):
-        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(0, crash=True))
+        rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, fs=FailingDisk(1, crash=True))
     create_seed(tmp_path / "theirs")
     rotate(tmp_path, catalog, Ledger(), now_ns=NOW_NS, to=KeySource(file=tmp_path / "theirs"))
     assert head_of(tmp_path).size == 3
