@@ -48,12 +48,13 @@ class HeldViews:
         params: Mapping[str, Any] | None = None,
         timeout_seconds: float = 60,
         max_rows: int = 100_000,
-        **window: int | None,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
     ) -> pa.Table:
-        """Run one SELECT over the views; `window` narrows nothing but what is asked of the lake itself."""
+        """Run one SELECT over the views; `from_ns` and `to_ns` narrow nothing but what is asked of the lake itself."""
         checked = sandbox.check(text)
         if not checked.tables or any(of_the_moment(view) for view in checked.tables):
-            return self._lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, **window)
+            return self._lake.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, from_ns=from_ns, to_ns=to_ns)
         if checked.functions.intersection(MACROS) and not self._with_macros:
             self._lake.sql(f"SELECT 1 AS {MACROS[0]}")  # naming one of our functions has them all defined
             self._with_macros = True

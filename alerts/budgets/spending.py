@@ -105,10 +105,10 @@ class Accountant:
             changed.remove(day)
             self._marks[day] = marks.get(day, _NEVER)
             self._store.store_mark(day, self._marks[day])
-        for day in map(date.fromisoformat, (*changed, *joined)):
-            self._dirty.add(day)
-            if (day + _DAY).isoformat() in marks:
-                self._dirty.add(day + _DAY)
+        for date_of in map(date.fromisoformat, (*changed, *joined)):
+            self._dirty.add(date_of)
+            if (date_of + _DAY).isoformat() in marks:
+                self._dirty.add(date_of + _DAY)
         self._dirty = {day for day in self._dirty if day >= since}
 
     def _expired(self, marks: Mapping[str, str], changed: Iterable[str]) -> list[str]:

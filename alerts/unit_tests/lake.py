@@ -67,8 +67,8 @@ class TimedLake:
         to_ns: int | None = None,
     ) -> pa.Table:
         """Answer as the lake does."""
-        window = {"from_ns": from_ns, "to_ns": to_ns}
-        return self._views.query(text, params=params, timeout_seconds=timeout_seconds, max_rows=max_rows, **window)
+        limits: dict[str, Any] = {"timeout_seconds": timeout_seconds, "max_rows": max_rows}
+        return self._views.query(text, params=params, from_ns=from_ns, to_ns=to_ns, **limits)
 
     def together(
         self,
@@ -77,7 +77,7 @@ class TimedLake:
         shared: Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
         timeout_seconds: float = 60,
-        **window: int | None,
+        **window: Any,
     ) -> dict[str, pa.Table]:
         """Answer several queries as the lake does."""
         del shared

@@ -150,4 +150,4 @@ def test_no_planted_secret_is_anywhere_and_the_control_is_seen(demo: Demo) -> No
 def test_the_lake_is_whole_after_the_stop(demo: Demo) -> None:
     from tests.lake_checks import check_lake
 
-    check_lake(demo.data)
+    check_lake(demo.data, settled=False)  # a merge that starved on a busy machine was cut off, and is made again
