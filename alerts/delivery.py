@@ -41,6 +41,11 @@ Draw = Callable[[], float]
 """A random number from 0 to 1."""
 
 
+def never() -> bool:
+    """Do not wait."""
+    return False
+
+
 class Courier(Background):
     """Carries the messages of one receiver from the outbox to it, until stopped."""
 
@@ -52,12 +57,15 @@ class Courier(Background):
         clock: Callable[[], datetime],
         quick_wait_seconds: float = QUICK_WAIT_SECONDS,
         draw: Draw = random.random,
+        waits: Callable[[], bool] = never,
     ) -> None:
+        """While it `waits`, messages stay in the outbox: an order of erasure finds them there, and not on their way."""
         self._store = store
         self._receiver = receiver
         self._clock = clock
         self._quick_wait_seconds = quick_wait_seconds
         self._draw = draw
+        self._waits = waits
         self._breaker = Breaker()
         self._log = structlog.get_logger(__name__).bind(receiver=receiver.name)
         super().__init__(f"courier-{receiver.name}")
@@ -70,7 +78,7 @@ class Courier(Background):
     def deliver_due(self) -> int:
         """Deliver what is due now; return how many messages were taken. Raises SQLAlchemyError."""
         taken = 0
-        if not self._breaker.allows(self._clock()):
+        if self._waits() or not self._breaker.allows(self._clock()):
             return taken
         due = self._store.due(self._clock(), self._receiver.name)
         for first in range(0, len(due), self._receiver.most_at_once):
@@ -92,9 +100,8 @@ class Courier(Background):
 
     def _deliver(self, deliveries: Sequence[Delivery]) -> int:
         """Try a few times; returns how many messages were taken."""
-        messages = [delivery.message for delivery in deliveries]
         attempt = 1
-        while (error := self._send(messages)) is not None:
+        while (error := self._attempt(deliveries)) is not None:
             if not error.retryable or attempt == QUICK_ATTEMPTS or not self._breaker.allows(self._clock()) or error.asked_seconds:
                 self._postpone(deliveries, error, attempt)
                 return 0
@@ -104,15 +111,25 @@ class Courier(Background):
                 return 0
             attempt += 1
         now = self._clock()
-        events = [event for delivery in deliveries for event in _told(delivery, "sent", now, attempt)]
-        self._store.delivered([delivery.id for delivery in deliveries], now, attempts=attempt, events=events)
+        self._store.delivered(deliveries, now, attempts=attempt, tell=lambda delivery: _told(delivery, "sent", now, attempt))
         if self._breaker.succeeded():
             self._log.info("the receiver is back")
             self._store.hasten(self._receiver.name, now)
         return len(deliveries)
 
+    def _attempt(self, deliveries: Sequence[Delivery]) -> DeliveryFailed | None:
+        """Send what is still in the outbox; returns what went wrong. What is our own is written before an order of erasure, or after it."""
+        if self._receiver.name not in OWN_RECEIVERS:
+            return self._send([delivery.message for delivery in self._store.still(deliveries)])
+        with self._store.holding(deliveries) as still:
+            if self._waits():
+                return DeliveryFailed(self._receiver.name, "an order of erasure is at work", retryable=True)
+            return self._send([delivery.message for delivery in still])
+
     def _send(self, messages: Sequence[Message]) -> DeliveryFailed | None:
         """Make one attempt; returns what went wrong. Tells the breaker."""
+        if not messages:
+            return None
         try:
             self._receiver.send(messages)
         except DeliveryFailed as error:
@@ -135,7 +152,7 @@ class Courier(Background):
             give_up(self._store, deliveries, error.reason, now=now, attempts=attempts)
         else:
             wait = max(delay(first.attempts, self._draw), timedelta(seconds=error.asked_seconds or 0))
-            self._store.failed([delivery.id for delivery in deliveries], error.reason, due_at=now + wait, attempts=attempts)
+            self._store.failed(deliveries, error.reason, due_at=now + wait, attempts=attempts)
         self._log.warning("not delivered", reason=error.reason, attempts=first.attempts + attempts, given_up=given_up)
 
 
@@ -149,9 +166,12 @@ def give_up_for_others(store: Outbox, receivers: Sequence[str], *, now: datetime
 
 def give_up(store: Outbox, deliveries: Sequence[Delivery], reason: str, *, now: datetime, attempts: int) -> None:
     """Keep messages to be seen, with the events that tell so; their receivers count as not told. Raises SQLAlchemyError."""
-    events = [event for delivery in deliveries for event in _told(delivery, "failed", now, attempts, reason)]
     untold = [delivery.message for delivery in deliveries if _tells_alerts(delivery.message)]
-    store.failed([delivery.id for delivery in deliveries], reason, due_at=None, attempts=attempts, events=events, untold=untold)
+
+    def tell(delivery: Delivery) -> list[Message]:
+        return _told(delivery, "failed", now, attempts, reason)
+
+    store.failed(deliveries, reason, due_at=None, attempts=attempts, tell=tell, untold=untold)
 
 
 def delay(attempts: int, draw: Draw = lambda: 0.5) -> timedelta:

@@ -56,7 +56,7 @@ class Notifier(Protocol):
 
 
 class Dispatcher:
-    """Turns alerts into messages. Its memory is a copy of the store: when the store cannot be written, it is read again."""
+    """Turns alerts into messages. Its memory is a copy of the store, read again when that cannot be written or somebody was erased."""
 
     def __init__(
         self, store: AlertStore, routing: Routing, targets: Sequence[Target], *, external_url: str, looks_again: bool = False
@@ -68,11 +68,17 @@ class Dispatcher:
         self._targets = targets
         self._external_url = external_url
         self._looks_again = looks_again
+        self._orders = store.orders
         self._groups: Groups | None = None
         self._alerts: Sequence[Alert] | None = None  # as they were given last, while they are not taken
 
     def tick(self, now: datetime, alerts: Iterable[Alert] | None = None) -> int:
-        """Take the alerts as they are now, tell what is due; returns how many messages went to the outbox. Raises DatabaseError."""
+        """Take the alerts as they are now, tell what is due; returns how many messages went to the outbox.
+
+        Raises DatabaseError, and Outdated when somebody was erased since the store was asked (`AlertStore.recall`): nothing was told.
+        """
+        if self._orders != self._store.orders:
+            self._orders, self._groups, self._alerts = self._store.orders, None, None
         if alerts is not None:
             self._alerts = list(alerts)
         groups = self._groups or self._restored(now)
@@ -104,7 +110,7 @@ class Dispatcher:
             muted = looking.look(group, log, silences)
             groups.flushed(group, now, withheld=muted)
         told = [ack for ack in acks.untold if looking.acknowledge(ack, groups, log | looking.entries)]
-        with self._store.begin() as connection:
+        with self._store.remembered() as connection:
             store_groups(connection, groups)
             store_entries(connection, looking.entries, now)
             store_acks(connection, ended=acks.ended, told=told, now=now)

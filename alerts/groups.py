@@ -14,9 +14,9 @@ from alerts.answers import Answer, answer
 from alerts.dispatch import Notifier
 from alerts.durations import align
 from alerts.enrichment import Enrich
-from alerts.errors import AlertsError
+from alerts.errors import AlertsError, Outdated
 from alerts.evaluate import Alert, SameLabels, State, Step, Transition, dropped, resumed
-from alerts.recordings import Record, Recorder, nowhere
+from alerts.recordings import Record, Recorder, Recording, nowhere
 from alerts.replay import Reader
 from alerts.rules import LoadedGroup, LoadedRule
 from alerts.samples import Clean, Queryable
@@ -68,15 +68,17 @@ class _Outcome:
 
 
 class GroupRunner:
-    """Evaluates the groups when they are due. Its memory equals the store's: it changes only after a commit."""
+    """Evaluates the groups when they are due. Its memory equals the store's: it changes only after a commit, and is read again when
+    somebody was erased from the store."""
 
     def __init__(self, context: Context, groups: Sequence[LoadedGroup]) -> None:
         self._context = context
         self._groups = groups
-        self._alerts: dict[str, Mapping[str, Alert]] = dict(context.store.alerts())
-        self._status: dict[str, RuleStatus] = {status.rule: status for status in context.store.rules()}
-        self._recorder = Recorder(context.lake, context.record)
+        self._alerts: dict[str, Mapping[str, Alert]] = {}
+        self._status: dict[str, RuleStatus] = {}
+        self._recorder = Recorder(context.lake, self._recorded)
         self._last: dict[str, datetime] = {}  # group → instant of its last evaluation by this runner
+        self._remember()
 
     @property
     def size(self) -> int:
@@ -93,8 +95,32 @@ class GroupRunner:
     def tick(self, now: datetime) -> bool:
         """Evaluate every group whose instant has come, and tell what changed; returns whether any was due. Raises DatabaseError.
 
-        What several groups found is committed together, at once where it is to be told, else at the end.
+        What several groups found is committed together, at once where it is to be told, else at the end. When somebody is erased meanwhile,
+        what is not committed yet is dropped: the next call evaluates again.
         """
+        try:
+            if self.recall():
+                self._context.notifier.tick(now, self.alerts())
+            return self._evaluate_due(now)
+        except Outdated:
+            return True
+
+    def recall(self) -> bool:
+        """Read again what is remembered if somebody was erased; returns whether that was so. Raises DatabaseError."""
+        if not self._context.store.forgot():
+            return False
+        self._context.store.recall()
+        self._remember()
+        self._recorder.forget()
+        for source in (rule.source for group in self._groups for rule in group.rules if rule.source is not None):
+            source.forget()
+        return True
+
+    def _remember(self) -> None:
+        self._alerts = dict(self._context.store.alerts())
+        self._status = {status.rule: status for status in self._context.store.rules()}
+
+    def _evaluate_due(self, now: datetime) -> bool:
         committed = self._forget_removed(now)
         due = self._due(now)
         found: list[tuple[_Due, list[_Outcome]]] = []
@@ -200,6 +226,13 @@ class GroupRunner:
         if context.enrich is None:
             return found
         return replace(found, step=context.enrich(found.step, lake, eval_ts=due.eval_ts, lookback=rule.lookback))
+
+    def _recorded(self, recordings: Sequence[Recording]) -> None:
+        """Record, unless somebody is being erased. Raises StorageError and Outdated."""
+        with self._context.store.remembered():
+            if self._context.store.being_erased():
+                raise StorageError("record", recordings[0].name, hint="an order of erasure is at work: the next evaluation records")
+            self._context.record(recordings)
 
     def _commit(self, found: Sequence[tuple[_Due, Sequence[_Outcome]]], now: datetime) -> None:
         outcomes = [outcome for _, each in found for outcome in each]

@@ -3,7 +3,8 @@
 A message stays until its receiver took it. What became of it is stored together with the event that tells it, in one transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,8 +36,18 @@ class Delivery:
     message: Message
 
 
+Tell = Callable[[Delivery], Iterable[Message]]
+"""Returns the events that tell what became of a message."""
+
+
+def nothing(delivery: Delivery) -> Iterable[Message]:
+    """Tell nothing."""
+    del delivery
+    return ()
+
+
 class Outbox:
-    """The messages of one data directory; one instance may be used by several threads."""
+    """The messages of one data directory; one instance may be used by several threads. An erasure may take messages out at any time."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -62,38 +73,54 @@ class Outbox:
         with self._engine.connect() as connection:
             return [_delivery(row) for row in connection.execute(select(OUTBOX).where(*waiting).order_by(OUTBOX.c.id)).mappings()]
 
-    def delivered(self, ids: Sequence[int], at: datetime, *, attempts: int = 1, events: Iterable[Message] = ()) -> None:
-        """Mark messages that their receiver took, after this many more attempts, together with the events that tell so."""
-        with self._engine.begin() as connection:
+    def still(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Return those of these messages that are still here."""
+        with self._engine.connect() as connection:
+            return _still(connection, deliveries)
+
+    @contextmanager
+    def holding(self, deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+        """Give those of these messages that are still here; none is taken out while the body runs."""
+        with writing(self._engine) as connection:
+            yield _still(connection, deliveries)
+
+    def delivered(self, deliveries: Sequence[Delivery], at: datetime, *, attempts: int = 1, tell: Tell = nothing) -> None:
+        """Mark messages that their receiver took, after this many more attempts, together with the events that tell so.
+
+        Of one that was erased meanwhile nothing is told.
+        """
+        with writing(self._engine) as connection:
+            still = _still(connection, deliveries)
             taken = {"delivered_at": at, "error": None, "attempts": OUTBOX.c.attempts + attempts}
-            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(taken))
-            post(connection, events)
+            connection.execute(update(OUTBOX).where(_these(still)).values(taken))
+            post(connection, [event for delivery in still for event in tell(delivery)])
 
     def failed(
         self,
-        ids: Sequence[int],
+        deliveries: Sequence[Delivery],
         error: str,
         *,
         due_at: datetime | None,
         attempts: int = 1,
-        events: Iterable[Message] = (),
+        tell: Tell = nothing,
         untold: Iterable[Message] = (),
     ) -> None:
         """Keep messages for another attempt at `due_at`; or give them up when it is None, together with the events that tell so.
 
         Of those in `untold` the notification log forgets that they were told, unless something newer was: the next look at their group
-        tells what is so then, as in Alertmanager, whose log has only what arrived.
+        tells what is so then, as in Alertmanager, whose log has only what arrived. Of one that was erased meanwhile nothing is told.
         """
         values: dict[str, Any] = {"error": error, "attempts": OUTBOX.c.attempts + attempts, "dead": due_at is None}
         if due_at is not None:
             values["due_at"] = due_at
-        with self._engine.begin() as connection:
-            connection.execute(update(OUTBOX).where(OUTBOX.c.id.in_(ids)).values(values))
+        with writing(self._engine) as connection:
+            still = _still(connection, deliveries)
+            connection.execute(update(OUTBOX).where(_these(still)).values(values))
             for message in untold:
                 told = NOTIFICATIONS.c
                 same = (told.group_key == message.group_key, told.receiver == message.receiver, told.at == message.created_at)
                 connection.execute(delete(NOTIFICATIONS).where(*same))
-            post(connection, events)
+            post(connection, [event for delivery in still for event in tell(delivery)])
 
     def hasten(self, receiver: str, now: datetime) -> None:
         """Make everything that waits for a receiver due: it is back."""
@@ -132,6 +159,14 @@ class Outbox:
         return count
 
 
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Return a transaction in which nobody else writes from its beginning on: what it reads is so until it is committed."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+
+
 def post(connection: Connection, messages: Iterable[Message]) -> None:
     """Put messages into the outbox; one whose key is there already is the same message."""
     rows = [
@@ -144,6 +179,16 @@ def post(connection: Connection, messages: Iterable[Message]) -> None:
 def _delivery(row: RowMapping) -> Delivery:
     names = list(Message.__dataclass_fields__)
     return Delivery(id=row["id"], attempts=row["attempts"], message=Message(**{name: row[name] for name in names}))
+
+
+def _these(deliveries: Sequence[Delivery]) -> ColumnElement[bool]:
+    """By key: the number of one that was erased may be another's now."""
+    return OUTBOX.c.key.in_([delivery.message.key for delivery in deliveries])
+
+
+def _still(connection: Connection, deliveries: Sequence[Delivery]) -> list[Delivery]:
+    found = set(connection.execute(select(OUTBOX.c.key).where(_these(deliveries))).scalars())
+    return [delivery for delivery in deliveries if delivery.message.key in found]
 
 
 def forget_finished(connection: Connection, before: datetime) -> None:

@@ -14,9 +14,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from alerts.delivery import Courier, give_up_for_others
+from alerts.delivery import Courier, give_up_for_others, never
 from alerts.dispatch import Dispatcher, Notifier
 from alerts.errors import AlertsError
+from alerts.events import LAKE
 from alerts.receivers.alertmanager import Alertmanagers, Peer
 from alerts.receivers.http import read_certificates_again
 from alerts.receivers.receiver import Integration, Receiver
@@ -93,10 +94,13 @@ class Telling:
             give_up_for_others(self._store, [receiver.name for receiver in receivers], now=self._clock())
         except SQLAlchemyError as error:  # a full or busy disk: they wait until the next start
             structlog.get_logger(__name__).warning("messages to receivers that are gone are kept", error=type(error).__name__)
-        new = [Courier(self._store, receiver, clock=self._clock) for receiver in receivers if receiver.name not in kept]
+        new = [self._courier(receiver) for receiver in receivers if receiver.name not in kept]
         for courier in new:
             courier.start()
         self._couriers = [*kept.values(), *new]
+
+    def _courier(self, receiver: Receiver) -> Courier:
+        return Courier(self._store, receiver, clock=self._clock, waits=self._store.being_erased if receiver.name == LAKE else never)
 
     def _notifier_of(self, recipients: Recipients) -> Notifier:
         self._end_alertmanagers()

@@ -66,6 +66,10 @@ class Recorder:
         newest = max(recording.time for recording in recordings)
         self._lake.remember(as_table(recordings), since=(newest - self._remembered).replace(tzinfo=None))
 
+    def forget(self) -> None:
+        """Rules read from now on what is in the lake's files: somebody was erased."""
+        self._lake.remember(as_table([]), since=datetime.max)  # noqa: DTZ901 - naive, as times of the lake are
+
 
 def as_table(recordings: Sequence[Recording]) -> "pa.Table":
     """Return recordings as rows of the view `recordings`."""

@@ -45,6 +45,9 @@ class Source(Protocol):
     ) -> list[dict[str, Any]]:
         """Return rows as an expression would, all with the same columns, as seen at `eval_ts` (aware); raises StorageError, AlertsError."""
 
+    def forget(self) -> None:
+        """Somebody was erased: answer from nothing that was known before."""
+
 
 AHEAD: Final = timedelta(minutes=1)
 """Files whose records all begin later than this after `$eval_ts` are not opened."""

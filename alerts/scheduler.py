@@ -22,7 +22,7 @@ from alerts.acks import Acks
 from alerts.budgets.service import BudgetService
 from alerts.changes import Changes
 from alerts.enrichment import Enricher
-from alerts.errors import AlertsError, RuleFileError
+from alerts.errors import AlertsError, Outdated, RuleFileError
 from alerts.evaluate import Alert
 from alerts.groups import Context, GroupRunner
 from alerts.receivers.alertmanager import Peer
@@ -102,7 +102,7 @@ def run_scheduler(
         if opened is None:
             return
         lake, store = opened
-        kept.connect(store.engine)
+        kept.connect(store)
         interval = timedelta(seconds=interval_seconds)
         journal = Journal(data, f"{node}/alerts", clean, policy_hash, lambda: int(clock().timestamp() * 1e9))
         telling = Telling(store, journal, interval=interval, clock=clock)
@@ -163,6 +163,8 @@ def _loop(
                 context, runner = found
                 alerts = runner.alerts()
         try:
+            if runner.recall():
+                alerts = runner.alerts()
             written, alerts = context.notifier.tick(clock(), alerts), None
             committed = runner.tick(clock())
             if committed:
@@ -170,6 +172,8 @@ def _loop(
             if clock() - pruned > PRUNE_EVERY:
                 pruned = clock()
                 _prune(context.store, pruned)
+        except Outdated:  # somebody was erased at this moment: what is remembered is read again
+            continue
         except DatabaseError as error:  # a full or busy disk: nothing was committed, the evaluation is repeated
             log.error("the state of the alerts cannot be written, trying again", error=type(error).__name__)
             context.stop.wait(RETRY_SECONDS)

@@ -5,8 +5,8 @@ the evaluation is repeated. A message stays in the outbox until its receiver too
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,15 +17,18 @@ from sqlalchemy import Connection, Engine, RowMapping, bindparam, create_engine,
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from alerts.errors import AlertsError
+from alerts.errors import AlertsError, Outdated
 from alerts.evaluate import Alert, State
-from alerts.outbox import Message, Outbox, forget_finished, post
-from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, NO_DATA, RULES, SCHEMA_VERSION
+from alerts.outbox import Message, Outbox, forget_finished, post, writing
+from alerts.tables import ALERTS, DAMAGED, EVALUATIONS, METADATA, NO_DATA, ORDERS, RULES, SCHEMA_VERSION
+from storage.durable import held_here
 
 if TYPE_CHECKING:
     from storage.damage import Damage
 
 FILE_NAME: Final = "alerts.sqlite"
+ORDER_FILE: Final = "alerts.order.lock"
+"""Who erases holds it (`alerts.forgetting.at_work`)."""
 BUSY_SECONDS: Final = 10.0
 MOST_EVALUATIONS: Final = 1_000_000
 """Some 200 MB: five hundred rules make so many in less than a day."""
@@ -77,6 +80,11 @@ class RuleStatus:
 class AlertStore(Outbox):
     """The state of one data directory; one instance may be used by several threads."""
 
+    def __init__(self, engine: Engine, data: Path, *, orders: int) -> None:
+        super().__init__(engine)
+        self._data = data
+        self._orders = orders
+
     @classmethod
     def open(cls, data: Path, *, read_only: bool = False) -> Self:
         """Open the state; raises AlertsError when it is not there (read-only) or not usable."""
@@ -87,6 +95,7 @@ class AlertStore(Outbox):
         engine = create_engine(f"sqlite:///{location}", connect_args={"timeout": BUSY_SECONDS})
         if not read_only:
             event.listen(engine, "connect", _configure)
+        orders = 0
         try:
             with engine.begin() as connection:
                 version = _version(connection, path)
@@ -97,6 +106,7 @@ class AlertStore(Outbox):
                 if not read_only:
                     METADATA.create_all(connection)
                     connection.execute(text(f"PRAGMA user_version = {SCHEMA_VERSION:d}"))
+                    orders = _orders(connection)
         except DatabaseError as error:
             engine.dispose()
             hint = "is the directory writable?" if isinstance(error, OperationalError) else "move the file away: alerts begin anew"
@@ -104,7 +114,7 @@ class AlertStore(Outbox):
         except AlertsError:
             engine.dispose()
             raise
-        return cls(engine)
+        return cls(engine, data, orders=orders)
 
     @property
     def engine(self) -> Engine:
@@ -118,6 +128,37 @@ class AlertStore(Outbox):
     def begin(self) -> AbstractContextManager[Connection]:
         """Return a transaction: it is committed at the end of the block, and undone when the block raises."""
         return self._engine.begin()
+
+    # what was erased
+
+    @property
+    def orders(self) -> int:
+        """How many orders of erasure there were when it was read what is remembered: as of `open`, or the last `recall`."""
+        return self._orders
+
+    def forgot(self) -> bool:
+        """Say whether there was an order since: what is remembered may name whom it was about. Raises DatabaseError."""
+        with self._engine.connect() as connection:
+            return _orders(connection) != self._orders
+
+    def recall(self) -> None:
+        """What is remembered is read (again) from now on. Raises DatabaseError."""
+        with self._engine.connect() as connection:
+            self._orders = _orders(connection)
+
+    @contextmanager
+    def remembered(self) -> Iterator[Connection]:
+        """Return a transaction for what is remembered. Raises Outdated when there was an order since; there is none before its end."""
+        with writing(self._engine) as connection:
+            if _orders(connection) != self._orders:
+                raise Outdated
+            yield connection
+
+    def being_erased(self) -> bool:
+        """Say whether an order is at work: what goes into the lake waits until it is done."""
+        return held_here([self._data / ORDER_FILE])
+
+    # what is known
 
     def alerts(self, rules: Sequence[str] | None = None) -> dict[str, dict[str, Alert]]:
         """Return rule → fingerprint → alert, of these rules or of all."""
@@ -144,14 +185,14 @@ class AlertStore(Outbox):
         return last
 
     def commit(self, evaluations: Iterable[Evaluation], messages: Iterable[Message]) -> None:
-        """Store what evaluations found, together with their messages: all of it or, after a crash, nothing."""
-        with self._engine.begin() as connection:
+        """Store what evaluations found, together with their messages: all of it or, after a crash, nothing. Raises Outdated."""
+        with self.remembered() as connection:
             _store(connection, list(evaluations))
             post(connection, messages)
 
     def forget(self, rules: Sequence[str], messages: Iterable[Message]) -> None:
-        """Remove rules that are no longer in any file, together with the messages that end their alerts."""
-        with self._engine.begin() as connection:
+        """Remove rules that are no longer in any file, together with the messages that end their alerts. Raises Outdated."""
+        with self.remembered() as connection:
             connection.execute(delete(RULES).where(RULES.c.rule.in_(rules)))
             post(connection, messages)
 
@@ -199,6 +240,10 @@ def _version(connection: Connection, path: Path) -> int:
     if version > SCHEMA_VERSION:
         raise AlertsError("open the state of the alerts", path, hint="a newer auditlake wrote it: install that version")
     return version
+
+
+def _orders(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(ORDERS.c.number), 0))).scalar_one())
 
 
 def _nothing_yet(path: Path) -> AlertsError:

@@ -93,6 +93,13 @@ DAMAGED: Final = Table(
     Column("rows", Integer, nullable=False),
 )
 
+ORDERS: Final = Table(  # one row: how many orders of erasure there were
+    "orders",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("number", Integer, nullable=False),
+)
+
 OUTBOX: Final = Table(
     "outbox",
     METADATA,

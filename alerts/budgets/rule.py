@@ -39,6 +39,7 @@ class BurnSource:
     """Answers for the rule in the place of an expression."""
 
     standings: Standings
+    forgets: Callable[[], None]
 
     def rows(
         self, lake: Any, *, eval_ts: datetime, clean: Callable[[Sequence[tuple[str, str | None]]], list[str]], timeout_seconds: float
@@ -47,8 +48,12 @@ class BurnSource:
         del lake, clean, timeout_seconds
         return [row for standing, reached in self.standings() for row in burn_rows(standing, reached, at=eval_ts)]
 
+    def forget(self) -> None:
+        """Answer from what is counted from now on."""
+        self.forgets()
 
-def burn_group(standings: Standings) -> LoadedGroup:
+
+def burn_group(standings: Standings, forgets: Callable[[], None] = lambda: None) -> LoadedGroup:
     """Return the group of the one rule, at the scheduler's interval."""
     rule = LoadedRule(
         key=f"budgets;{GROUP};{ALERT}",
@@ -58,7 +63,7 @@ def burn_group(standings: Standings) -> LoadedGroup:
         parameters={},
         lookback=None,
         limit=0,
-        source=BurnSource(standings),
+        source=BurnSource(standings, forgets),
     )
     return LoadedGroup(key=f"budgets;{GROUP}", file="budgets", name=GROUP, interval=None, query_offset=timedelta(), rules=(rule,))
 

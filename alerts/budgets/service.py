@@ -26,6 +26,7 @@ from alerts.budgets.rungs import Reached, reached
 from alerts.budgets.spending import Accountant, DayLake
 from alerts.budgets.standing import Ledger, Standing
 from alerts.budgets.store import BudgetStore, RungKey, rung_key
+from alerts.errors import AlertsError, Outdated
 from alerts.rules import LoadedGroup
 from alerts.watermark import evaluation_time, ingest_watermark
 
@@ -65,6 +66,8 @@ class BudgetService:
         self._of_files: Sequence[Budget] = ()
         self._files_changed = True
         self._reached: dict[RungKey, dict[str, Reached]] = {}
+        self._answering = threading.Lock()
+        self._counts_again = False
         self.answers: Answers | None = None
 
     def load(self) -> Callable[[], None]:
@@ -83,7 +86,12 @@ class BudgetService:
 
     def group(self) -> LoadedGroup:
         """Return the rule that tells the rungs."""
-        return burn_group(self._standings)
+        return burn_group(self._standings, self.forget)
+
+    def forget(self) -> None:
+        """Somebody was erased: rules know nothing of budgets until they are counted again."""
+        with self._answering:
+            self._counts_again = self.answers is not None
 
     @contextmanager
     def running(self, lake: DayLake) -> Iterator[None]:
@@ -100,7 +108,10 @@ class BudgetService:
                 store.close()
 
     def refresh(self, accountant: Accountant, store: BudgetStore, budgets: Sequence[Budget]) -> bool:
-        """Count what has changed, and answer from then on; False while there is history to count. Raises StorageError, DatabaseError."""
+        """Count what has changed, and answer from then on; False while there is history to count.
+
+        Raises StorageError, DatabaseError, and Outdated when somebody was erased meanwhile: nothing of what was counted is known.
+        """
         as_of = evaluation_time(self._clock(), QUERY_OFFSET, ingest_watermark(self._data)).astimezone(UTC)
         whole = accountant.refresh(budgets, as_of=as_of)
         told = budgets if whole else [replace(budget, forecast=False) for budget in budgets]  # without its history it is another one
@@ -109,12 +120,16 @@ class BudgetService:
         if changed:
             store.store_reached(changed)
             self._reached |= changed
-        self.answers = answers
+        with self._answering:
+            if store.forgot():
+                raise Outdated
+            self.answers, self._counts_again = answers, False
         return whole
 
     def answer_nothing(self) -> None:
         """Know that there is no budget any more. What was counted stays: another one may be set."""
-        self.answers = Answers((), Ledger(), as_of=self._clock())
+        with self._answering:
+            self.answers, self._counts_again = Answers((), Ledger(), as_of=self._clock()), False
 
     def _rungs(self, standings: Sequence[Standing], at: datetime) -> dict[RungKey, dict[str, Reached]]:
         """Return what is to be remembered otherwise than it is."""
@@ -122,7 +137,12 @@ class BudgetService:
         return {key: rungs for key, rungs in found.items() if rungs != self._reached.get(key, {})}
 
     def _standings(self) -> Iterator[tuple[Standing, Mapping[str, Reached]]]:
-        for standing in self.answers.standings if self.answers is not None else ():
+        with self._answering:
+            answers = self.answers
+            if self._counts_again:
+                hint = "somebody was erased, what was spent is counted again: the next evaluation knows"
+                raise AlertsError("tell how budgets stand", "budgets", hint=hint)
+        for standing in answers.standings if answers is not None else ():
             yield standing, self._reached.get(rung_key(standing), {})
 
     def _run(self, lake: DayLake, store: BudgetStore) -> None:
@@ -178,6 +198,8 @@ class _Rounds:
         log = structlog.get_logger(__name__)
         try:
             work()
+        except Outdated:  # somebody was erased at this moment: the next time begins with what is left
+            return True
         except Exception as error:  # noqa: BLE001 - the boundary of a thread: it is logged, and tried again
             why = getattr(error, "hint", None) or type(error).__name__
             if self._failures.get(what) != why:
@@ -195,15 +217,18 @@ class _Rounds:
             self._is_served = True
 
     def count(self) -> None:
-        """Count if it is time. Raises StorageError, AlertsError, DatabaseError."""
+        """Count if it is time. Raises StorageError, AlertsError, DatabaseError, Outdated."""
+        if erased := self._store.forgot():
+            self._store.recall()
+            self._accountant, self._due = None, 0.0
         self._service.take_files(self._store)
         budgets, today = in_force(self._store.budgets()), self._service.today
         if budgets and self._accountant is None:
             self._service.remember(self._store)
             self._accountant = Accountant(self._lake, self._store)
-        if self._accountant is None:
+        if self._accountant is None and not erased:
             return
-        if not budgets:
+        if self._accountant is None or not budgets:
             self._service.answer_nothing()
         elif budgets != self._budgets or today != self._day or monotonic() >= self._due:
             started = monotonic()

@@ -93,8 +93,8 @@ class BudgetStore(AlertStore):
         return None if row is None else Counted(as_of=row["as_of"], joined=row["joined"])
 
     def store_day(self, day: str, mark: str, cells: Sequence[Cell]) -> None:
-        """Replace what was counted of a day."""
-        with self._engine.begin() as connection:
+        """Replace what was counted of a day. Raises Outdated."""
+        with self.remembered() as connection:
             connection.execute(delete(SPENDING).where(SPENDING.c.day == day))
             if cells:
                 rows = [{"day": day, **{name: getattr(cell, name) for name in Cell.__dataclass_fields__}} for cell in cells]
@@ -124,8 +124,8 @@ class BudgetStore(AlertStore):
         return found
 
     def store_reached(self, changed: Mapping[RungKey, Mapping[str, Reached]]) -> None:
-        """Replace what was reached of these budgets and periods."""
-        with self._engine.begin() as connection:
+        """Replace what was reached of these budgets and periods. Raises Outdated."""
+        with self.remembered() as connection:
             for (scope, period, unit, begin), rungs in changed.items():
                 key = {**_scope(scope), "period": str(period), "unit": str(unit), "begin": begin.isoformat()}
                 connection.execute(delete(REACHED).where(*(REACHED.c[name] == value for name, value in key.items())))

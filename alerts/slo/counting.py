@@ -87,10 +87,14 @@ class Counter:
     ) -> None:
         """`reach` is how far back it counts, `hours_at_once` how much of it the first query asks for; others follow what that took."""
         self.objective = objective
-        self.counts = Counts()
         self._kept = kept
         self._reach = reach
         self._timer = timer
+        self._hours_at_once = hours_at_once
+        self._begin()
+
+    def _begin(self) -> None:
+        self.counts = Counts()
         self._loaded = False
         self.counted_at: datetime | None = None
         self._asked_at: datetime | None = None
@@ -100,7 +104,10 @@ class Counter:
         self._sealed_ns = 0  # files that were sealed until then were looked at
         self._late: set[int] = set()
         self._near: set[int] = set()
-        self._hours_at_once = hours_at_once
+
+    def forget(self) -> None:
+        """Begin anew with what is kept: somebody was erased, and counts have labels."""
+        self._begin()
 
     def advance(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float, spend_seconds: float) -> None:
         """Count what is new at `at`, and for about `spend_seconds` what is due of the past. Raises StorageError and AlertsError.

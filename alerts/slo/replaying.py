@@ -37,6 +37,10 @@ class WholeCounts:
             self._counter.counted_at = moment
         return self._counter
 
+    def forget(self) -> None:
+        """Count everything again."""
+        self._lake = None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeSource:
@@ -48,7 +52,11 @@ class WholeSource:
     def rows(self, lake: Countable, *, eval_ts: datetime, clean: _Clean, timeout_seconds: float) -> list[dict[str, Any]]:
         """Return the label sets whose budget burns too fast."""
         counter = self.counts.at(lake, eval_ts, clean=clean, timeout_seconds=timeout_seconds)
-        return replace(self.source, counter=counter).rows(lake, eval_ts=eval_ts, clean=clean, timeout_seconds=timeout_seconds)
+        return replace(self.source, counter=counter).told(eval_ts)
+
+    def forget(self) -> None:
+        """Count everything again."""
+        self.counts.forget()
 
 
 def load_all(paths: Sequence[Path], *, check_sql: CheckSql | None = None) -> tuple[LoadedGroup, ...]:

@@ -39,10 +39,18 @@ class BurnSource:
     ) -> list[dict[str, Any]]:
         """Count what is new, and return the label sets whose budget burns too fast."""
         self.counter.advance(lake, eval_ts, clean=clean, timeout_seconds=timeout_seconds, spend_seconds=SPEND_SECONDS)
+        return self.told(eval_ts)
+
+    def told(self, eval_ts: datetime) -> list[dict[str, Any]]:
+        """Return the label sets whose budget burns too fast, by what is counted."""
         objective = self.counter.objective
         least = objective.slo.alerting.min_bad_events
         as_of = self.counter.counted_at or eval_ts
         return _as_rows(burning(self.counter.counts, objective.budget, self.urgency, as_of, min_bad_events=least))
+
+    def forget(self) -> None:
+        """Begin anew with what is kept."""
+        self.counter.forget()
 
 
 def objective_groups(paths: Sequence[Path], *, check_sql: CheckSql | None = None, kept: Kept | None = None) -> tuple[LoadedGroup, ...]:

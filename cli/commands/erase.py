@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from storage.selection import Selector
 
 ACTION: Final = "records.erase"
-_REMEMBERED: Final = "alerts.sqlite: the process that evaluates alerts remembers what it told: stop it, then give the order again"
 
 
 def register(app: typer.Typer) -> None:
@@ -58,12 +58,14 @@ def erase(
     log = AccessLog(loaded, directory, on_behalf_of=on_behalf_of)
     with opened_vault(loaded, directory, log) as vault:  # an order that cannot be done in full is not begun
         wanted = _wanted(loaded, log, kind, subject, reason, vault)
-        _settle(loaded, directory)
         if dry_run:
+            _settle(loaded, directory)
             _preview(directory, wanted, log, output)
             return
         keys = None if vault is None else _keys(vault, wanted, subject if kind == "actor" else None)
-        done = _erase(loaded, directory, log, wanted, keys, reason)
+        with _alerts_wait(directory):
+            _settle(loaded, directory)
+            done = _erase(loaded, directory, log, wanted, keys, reason)
     _tell(done, loaded, output)
 
 
@@ -154,8 +156,7 @@ def _erase(
     log.record(ACTION, outcome="requested", resource=resource, reason=reason)
     try:
         with owned(data, "."):
-            alerts = _Alerts(data, wanted.selector)
-            beside = replace(hooks(data, destroy_keys), forget_runs=alerts.forget)
+            beside = replace(hooks(data, destroy_keys), forget_runs=lambda runs: _forget_alerts(data, wanted.selector, runs))
             done = erase_rows(data, wanted, now_ns=time.time_ns(), hooks=beside)
     except UnderHold as error:
         log.record(ACTION, outcome="failure", resource=resource, reason=reason, code="held")
@@ -164,37 +165,36 @@ def _erase(
     more = {"auditlake.access.rows": done.rows}
     log.record(ACTION, outcome="success", resource=f"erasure/{done.order}", reason=reason, more=more)
     _settle(config, data)
-    return replace(done, remains=(*done.remains, _REMEMBERED), pending=True) if alerts.are_remembered() else done
+    return done
 
 
-class _Alerts:
-    """What the alerts' state says of whom an order is about."""
+@contextmanager
+def _alerts_wait(data: Path) -> Iterator[None]:
+    """While the body runs, the alert process hands nothing to the lake that the order would not find."""
+    from alerts.errors import AlertsError
+    from alerts.forgetting import at_work
+    from cli.access import owned
 
-    def __init__(self, data: Path, meant: "Selector") -> None:
-        self._data = data
-        self._names = (*meant.actors, *filter(None, (meant.run, meant.tenant)))
-        self._found = 0
-
-    def forget(self, runs: Sequence[str]) -> str | None:
-        """Take it out, and with it runs of which nothing is left; return why that has to be tried again."""
-        from alerts.errors import AlertsError
-        from alerts.forgetting import forget
-        from storage.person import mentioned
-
+    with ExitStack() as stack:
+        stack.enter_context(owned(data, "."))
         try:
-            self._found += forget(self._data, mentioned(self._names, runs))
+            stack.enter_context(at_work(data))
         except AlertsError as error:
-            return str(error)
-        return None
+            fail(str(error), code=EXIT_NO)
+        yield
 
-    def are_remembered(self) -> bool:
-        """Whether a process that is at work knew of them: it writes once more what it remembers."""
-        if not self._found:
-            return False
-        from alerts.scheduler import LEASE_FILE
-        from storage.durable import held_here
 
-        return held_here([self._data / LEASE_FILE])
+def _forget_alerts(data: Path, meant: "Selector", runs: Sequence[str]) -> str | None:
+    """Take whom an order is about, and runs of which nothing is left, out of the alerts; return why that has to be tried again."""
+    from alerts.errors import AlertsError
+    from alerts.forgetting import forget
+    from storage.person import mentioned
+
+    try:
+        forget(data, mentioned((*meant.actors, *filter(None, (meant.run, meant.tenant))), runs))
+    except AlertsError as error:
+        return str(error)
+    return None
 
 
 def _tell(done: "Erased", config: "Config", output: OutputFormat) -> None:

@@ -108,9 +108,9 @@ def test_notifications_that_reach_nobody_are_counted(host: Host) -> None:
     store = evaluated(host).store
     messages = [Message(key=key, receiver="on-call", group_key=key, body="{}", created_at=START) for key in ("a", "b")]
     store.commit([], messages)
-    ids = [row["id"] for row in store.outbox() if row["receiver"] == "on-call"]
-    store.failed(ids[:1], "status 410", due_at=None)
-    store.failed(ids[1:], "status 503", due_at=START + MINUTE)
+    due = store.due(START, "on-call")
+    store.failed(due[:1], "status 410", due_at=None)
+    store.failed(due[1:], "status 503", due_at=START + MINUTE)
     store.close()
     found = host.runs("collector", "scheduler").said(START)
     assert found[1:] == [("warning", "1 were given up"), ("warning", "1 wait for a receiver that does not take them")]

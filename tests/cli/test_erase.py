@@ -2,7 +2,10 @@
 
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -10,20 +13,20 @@ from typing import Any
 
 import pytest
 
-from alerts.scheduler import LEASE_FILE
 from alerts.state import FILE_NAME, AlertStore
 from redaction.errors import VaultError
 from redaction.pseudonym import load_or_create_key, pseudonym
 from redaction.vault import Sealed, Vault, placeholder
 from storage.catalog import Catalog
-from storage.durable import FileLock
 from storage.ledger.verify import Options, verify
 from storage.ledger.verify_state import State
 from storage.wal import closed_segments
+from tests.alerts.test_scheduler import scheduler
 from tests.command_line import invoked
 from tests.lake_checks import check_lake
 from tests.leak_scan import scan
 from tests.people import copied, left, run
+from tests.polling import wait_until
 from tests.sealed_lake import seal
 
 MAIL = "alice.lidell@example.com"
@@ -149,18 +152,52 @@ def test_an_order_that_cannot_be_done_in_full_is_not_begun(folder: Path, monkeyp
     assert {"alice-1", "alice-2"} < left(data)
 
 
-def test_an_order_by_the_pseudonym_says_where_copies_are_and_who_remembers(folder: Path) -> None:
-    """The backups of the configuration; a process at work that knew of an alert."""
+def test_an_order_by_the_pseudonym_says_where_copies_are(folder: Path) -> None:
+    """The backups of the configuration."""
     data = folder / "auditlake-data"
     name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
-    alert_about(data, b"alice-1".rjust(16, b".").hex())
     config = configured(folder, "{backups: [{name: nightly, keep: 35d}]}")
     words = ("--reason", "order 9", "--yes", "--format", "json", "--config", str(config))
-    with FileLock(data / LEASE_FILE, "evaluate alerts"):
-        told = invoked(folder, "erase", "--actor", name, *words)
-    (done,) = json.loads(told.stdout)
-    assert (told.returncode, done["rows"], left(data) - {""}) == (1, 6, {"bob-1"})
-    assert [place.split(":")[0] for place in done["remains"]] == ["alerts.sqlite", "backup nightly"]
+    (done,) = answered(invoked(folder, "erase", "--actor", name, *words))
+    assert (done["rows"], left(data) - {""}) == (6, {"bob-1"})
+    assert [place.split(":")[0] for place in done["remains"]] == ["backup nightly"]
+
+
+ACTING = """\
+groups:
+  - name: people
+    interval: 1s
+    rules:
+      - alert: Acts
+        expr: SELECT actor, count(*) AS value FROM spans GROUP BY actor
+        annotations: {summary: "{{ labels.actor }} acts"}
+"""
+
+
+def firing(data: Path) -> set[str]:
+    """Of whom an alert fires."""
+    with closing(sqlite3.connect(data / FILE_NAME)) as alerts:
+        return {json.loads(labels).get("actor", "") for (labels,) in alerts.execute("SELECT labels FROM alerts WHERE state = 'firing'")}
+
+
+def test_a_process_that_evaluates_alerts_writes_nobody_back(folder: Path) -> None:
+    """While an alert fires for her, another process erases her; rules go on for everybody else, and nothing names her any more."""
+    data = folder / "auditlake-data"
+    name = pseudonym(load_or_create_key(data / "keys" / "pseudonym.key"), "EMAIL_ADDRESS", MAIL)
+    shutil.rmtree(data / "quarantine")
+    rules = folder / "rules.yaml"
+    rules.write_text(ACTING, encoding="utf-8")
+    with scheduler(data, rules):
+        wait_until(lambda: (data / FILE_NAME).exists() and firing(data) >= {name, "bob"})
+        words = ("erase", "--actor", MAIL, "--reason", "order 10", "--format", "json", "--yes")
+        done = subprocess.run([sys.executable, "-m", "cli", *words], cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, json.loads(done.stdout)[0]["remains"]) == (0, []), done.stderr
+        seal(data, run("carol-1", "carol"))
+        wait_until(lambda: "carol" in firing(data))
+        assert firing(data) - {""} == {"bob", "carol"}
+    assert scan(data, [MAIL, name]) == {MAIL: [], name: []}
+    assert scan(data, ["carol acts"]) != {"carol acts": []}
+    check_lake(data)
 
 
 def test_an_order_about_a_run_takes_what_only_the_run_refers_to_out_of_the_vault(folder: Path) -> None:
