@@ -55,7 +55,7 @@ def evaluate(
     output: FormatOption = OutputFormat.table,
 ) -> None:
     """Evaluate rules against the lake: what is pending or firing now or --at a time; with --since, what would have fired, and when."""
-    from alerts.rules import load_rules
+    from alerts.slo.replaying import load_all
     from cli.commands._lake import moment
     from cli.reading import filters, reading
 
@@ -63,7 +63,7 @@ def evaluate(
     begin = _aware(moment(since, "--since", now))
     _check_options(at=at, begin=begin, until=until, step=step)
     end = _instant(at) if begin is None else (_aware(moment(until, "--until", now)) or now)
-    groups = _selected(load_rules(files or configured_files(config)), alert)
+    groups = _selected(load_all(files or configured_files(config)), alert)
     every = _step(step)
     clock = _Clock(end)
     asked = filters(at=at, since=since, until=until, step=step, alert=alert)

@@ -11,7 +11,9 @@ from cli.options import EXIT_NO, EXIT_USAGE, ConfigOption, fail
 if TYPE_CHECKING:
     from alerts.rules import ReadFile
 
-FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="[FILE]...", help="Rule files. Default: those of the configuration.")]
+FilesArgument = Annotated[
+    list[Path] | None, typer.Argument(metavar="[FILE]...", help="Files of rules or SLOs. Default: those of the configuration.")
+]
 TestsArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of rule unit tests.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings count: exit 1 when there is one.")]
 
@@ -52,7 +54,7 @@ def check(files: FilesArgument = None, strict: StrictOption = False, config: Con
 def test(files: TestsArgument) -> None:
     """Run rule unit tests: what must fire over given records at given times. Exits with 1 when an expectation fails. Needs no lake."""
     from alerts.errors import RuleFileError
-    from alerts.rules import load_rules
+    from alerts.slo.replaying import load_all
     from alerts.unit_tests.files import load_tests
     from alerts.unit_tests.running import run_tests
 
@@ -60,7 +62,7 @@ def test(files: TestsArgument) -> None:
     for file in files:
         try:
             tests = load_tests(file)
-            failures = run_tests(tests, load_rules(tests.rule_files))
+            failures = run_tests(tests, load_all(tests.rule_files))
         except RuleFileError as error:
             malformed = True
             for problem in error.problems:
@@ -79,10 +81,11 @@ def test(files: TestsArgument) -> None:
 
 
 def configured_files(config: Path | None) -> Sequence[Path]:
-    """Return the rule files of the configuration; exits with 2 when it enables no alerts."""
-    from cli.configuration import load_or_fail, rule_files
+    """Return the files of rules and of SLOs of the configuration; exits with 2 when it enables no alerts."""
+    from cli.configuration import load_or_fail, rule_files, slo_files
 
-    files = rule_files(load_or_fail(config), config)
+    loaded = load_or_fail(config)
+    files = [*rule_files(loaded, config), *slo_files(loaded, config)]
     if not files:
         fail("the configuration enables no alerts", "name the rule files: auditlake alerts check FILE")
     return files

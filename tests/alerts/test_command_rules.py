@@ -103,6 +103,108 @@ def test_unit_tests_of_rules_that_are_malformed(auditlake: typer.Typer, tmp_path
     assert "rules.yaml:1: groups[0].nam: unknown key 'nam'" in result.stderr
 
 
+SLOS = """\
+service: calls
+interval: 1m
+slos:
+  - name: availability
+    objective: 99
+    sli:
+      events:
+        error_query: SELECT started_at AS time, agent_name, 1 AS value FROM tool_calls WHERE status = 'error'
+        total_query: SELECT started_at AS time, agent_name, 1 AS value FROM tool_calls
+"""
+CALLS = "{offset: %s, times: %d, span_id: '%s{n}', trace_id: t, step_kind: tool, tool_name: x, agent_name: a, status_code: %d}"
+PAGE, TICKET = (
+    f"{{exp_labels: {{service: calls, slo: availability, agent_name: a, severity: {severity}, urgency: {urgency}}}}}"
+    for severity, urgency in (("critical", "page"), ("warning", "ticket"))
+)
+OF_SLOS = f"""\
+rule_files: [slos.yaml]
+evaluation_interval: 10m
+tests:
+  - name: one in a hundred is allowed
+    interval: 1s
+    input_tables: {{spans: [{CALLS % ("0m", 990, "good", 0)}, {CALLS % ("0m", 10, "bad", 2)}]}}
+    alert_rule_test: [{{eval_time: 20m, alertname: AvailabilityBurnRate}}]
+  - name: one more is a ticket
+    interval: 1s
+    input_tables: {{spans: [{CALLS % ("0m", 989, "good", 0)}, {CALLS % ("0m", 11, "bad", 2)}]}}
+    alert_rule_test: [{{eval_time: 20m, alertname: AvailabilityBurnRate, exp_alerts: [{TICKET}]}}]
+  - name: what is broken pages, and recovers, the ticket hours later
+    interval: 1m
+    input_tables: {{spans: [{CALLS % ("0m", 20, "bad", 2)}, {CALLS % ("20m", 600, "good", 0)}]}}
+    alert_rule_test:
+      - {{eval_time: 20m, alertname: AvailabilityBurnRate, exp_alerts: [{PAGE}, {TICKET}]}}
+      - {{eval_time: 1h, alertname: AvailabilityBurnRate, exp_alerts: [{TICKET}]}}
+      - {{eval_time: 7h, alertname: AvailabilityBurnRate}}
+  - name: without events nothing fires
+    alert_rule_test: [{{eval_time: 20m, alertname: AvailabilityBurnRate}}]
+"""
+
+
+def test_unit_tests_of_objectives(auditlake: typer.Typer, tmp_path: Path) -> None:
+    """Firing, not firing just below, no data, recovery; what is wrong is told as of rules."""
+    (tmp_path / "slos.yaml").write_text(SLOS)
+    (tmp_path / "tests.yaml").write_text(OF_SLOS)
+    assert run(auditlake, "test", "tests.yaml").output == "tests.yaml: ok, 4 tests\n"
+    (tmp_path / "tests.yaml").write_text(OF_SLOS.split("  - name: what is broken")[0])
+    (tmp_path / "slos.yaml").write_text(SLOS.replace("objective: 99", "objective: 98"))
+    assert "test 'one more is a ticket', alertname: AvailabilityBurnRate, time: 20m" in run(auditlake, "test", "tests.yaml").stdout
+    (tmp_path / "slos.yaml").write_text(SLOS.replace("agent_name, 1 AS value FROM tool_calls WHERE", "1 AS value FROM nothing WHERE"))
+    refused = run(auditlake, "test", "tests.yaml")
+    assert (refused.exit_code, "no view of this name" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line", "path", "said"),
+    [
+        ("objective: 99", "objective: 0", 5, "slos[0].objective", "a percentage above 0"),
+        ("status = 'error'", "statuz = 'error'", 8, "slos[0].sli.events.error_query", "statuz"),
+        ("1 AS value FROM tool_calls\n", "1 AS number FROM tool_calls\n", 9, "slos[0].sli.events.total_query", "value"),
+        ("sli:", "slis:", 6, "slos[0].slis", "unknown key"),
+    ],
+)
+def test_check_says_where_files_of_objectives_are_wrong(
+    auditlake: typer.Typer, tmp_path: Path, before: str, after: str, line: int, path: str, said: str
+) -> None:
+    (tmp_path / "slos.yaml").write_text(SLOS)
+    assert run(auditlake, "check", "slos.yaml").stdout == "slos.yaml: ok, 1 SLO\n"
+    assert before in SLOS
+    (tmp_path / "slos.yaml").write_text(SLOS.replace(before, after))
+    refused = run(auditlake, "check", "slos.yaml", "rules.yaml")
+    assert (refused.exit_code, refused.stdout) == (2, "rules.yaml: ok, 3 rules in 1 group\n")
+    assert any(told.startswith(f"slos.yaml:{line}: {path}: ") and said in told for told in refused.stderr.splitlines()), refused.stderr
+
+
+def test_objectives_are_evaluated_at_any_time_and_over_the_past(auditlake: typer.Typer, tmp_path: Path) -> None:
+    """As the scheduler would have: from the tenth bad event on, and as long as the windows say; nothing is kept."""
+    lake = AgentLake(tmp_path / "lake")
+    for minutes in range(240, 220, -1):
+        lake.tool(minutes * MINUTE, error=True)
+    for minutes in range(220, 0, -1):
+        lake.tool(minutes * MINUTE)
+    lake.seal()
+    (tmp_path / "slos.yaml").write_text(SLOS)
+    asked = ("eval", "slos.yaml", "--data", lake.data, "--format", "json")
+    then = run(auditlake, *asked, "--at", (NOW - 200 * MINUTE).isoformat())
+    assert (then.exit_code, [(row["state"], row["labels"]["urgency"]) for row in json.loads(then.stdout)]) == (
+        0,
+        [("firing", "page"), ("firing", "ticket")],
+    )
+    assert [row["labels"]["urgency"] for row in json.loads(run(auditlake, *asked, "--at", NOW.isoformat()).stdout)] == ["ticket"]
+    before = run(auditlake, *asked, "--at", (NOW - 300 * MINUTE).isoformat())
+    assert (before.exit_code, json.loads(before.stdout)) == (0, [])
+
+    since = ("--since", (NOW - 5 * 60 * MINUTE).isoformat(), "--until", NOW.isoformat(), "--step", "5m")
+    page, ticket = sorted(json.loads(run(auditlake, *asked, *since).stdout), key=lambda row: str(row["labels"]["urgency"]))
+    assert (page["alert"], page["labels"]["urgency"], page["labels"]["severity"]) == ("AvailabilityBurnRate", "page", "critical")
+    assert page["fired_at"] == ticket["fired_at"] == "2026-11-21T08:10:00.000000Z", "ten events, each a minute after the one before"
+    assert page["resolved_at"] == "2026-11-21T08:50:00.000000Z", "the last bad event left the window of half an hour"
+    assert (ticket["labels"]["urgency"], ticket["resolved_at"]) == ("ticket", None)
+    assert not (lake.data / "alerts.sqlite").exists(), "nothing is remembered"
+
+
 def test_replay_says_when_alerts_would_have_fired(auditlake: typer.Typer, tmp_path: Path) -> None:
     lake = AgentLake(tmp_path / "lake")
     for minutes in (30, 29, 28, 27, 10):
