@@ -31,9 +31,12 @@ NOTHING: Final = {
 _VARIABLE: Final = re.compile(r"getvariable\('lake'\)\.(\w+)")
 _INTERNAL: Final = re.compile(r"\binternal\.(\w+)")
 _WORD: Final = re.compile(r"\w+")
+_COMMENT: Final = re.compile(r"--.*")
 _BESIDE: Final = ("date", "derived_from")
 """Columns of rows that are in no schema."""
 _BRANCH: Final = r"\s*UNION ALL BY NAME\s+SELECT \* FROM {}\b"
+_EVERY_COLUMN: Final = re.compile(r"\* REPLACE .*?'sealed' AS derived_from", re.DOTALL)
+"""What a view of `DERIVED` selects of its files."""
 
 
 @cache
@@ -56,8 +59,8 @@ def composed(
             texts[name] = NOTHING[name] if name in without and name in NOTHING else _left_out(whole, without)
             waiting |= read_by(texts[name])
     if narrow:
-        words = frozenset(_WORD.findall(" ".join([text, *texts.values()])))
-        texts |= {name: _narrowed(texts[name], DERIVED[name], words) for name in DERIVED if name in texts}
+        words = frozenset(_WORD.findall(_COMMENT.sub("", " ".join([text, *(_EVERY_COLUMN.sub("", each) for each in texts.values())]))))
+        texts |= {name: _narrowed(texts[name], DERIVED[name], words, derived=derived) for name in DERIVED if name in texts}
     parts = ",\n".join(f"{name} AS (\n{_renamed(texts[name], tables)}\n)" for name in CREATED if name in texts)
     return (f"WITH {parts}\n" if parts else "") + _renamed(text, tables)
 
@@ -80,9 +83,13 @@ def _literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _narrowed(text: str, table: str, words: frozenset[str]) -> str:
-    listed = ", ".join(f'"{name}"' for name in (*TABLES[table].names, *_BESIDE) if name in words)
-    return f"SELECT {listed} FROM (\n{text}\n)"  # noqa: S608  # nosec B608 - names of ours
+def _narrowed(text: str, table: str, words: frozenset[str], *, derived: bool) -> str:
+    """Name the columns; in the place of all, where they are as stored: binding those takes longer than to read a few."""
+    names = [name for name in (*TABLES[table].names, *_BESIDE) if name in words]
+    if derived or "salt" in names:
+        listed = ", ".join(f'"{name}"' for name in names)
+        return f"SELECT {listed} FROM (\n{text}\n)"  # noqa: S608  # nosec B608 - names of ours
+    return _EVERY_COLUMN.sub(", ".join("'sealed' AS derived_from" if name == "derived_from" else f'"{name}"' for name in names), text)
 
 
 def _left_out(text: str, without: Collection[str]) -> str:

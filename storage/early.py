@@ -11,6 +11,19 @@ _FIXED: Final[dict[str, Any]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
+TRACE_RUNS: Final = (
+    "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
+)
+"""The columns of the map from traces to runs; the times tell apart whose records have no trace: see `storage.engine`."""
+RECORDINGS: Final = "time TIMESTAMP, name VARCHAR, rule_group VARCHAR, labels VARCHAR, value DOUBLE"
+"""The columns of what recording rules recorded a moment ago; the labels are a JSON object."""
+_PREPARED: Final = f"""
+    SET TimeZone = 'UTC';
+    SET parquet_metadata_cache = true;
+    CREATE SCHEMA internal;
+    CREATE TABLE internal.trace_runs ({TRACE_RUNS});
+    CREATE TABLE internal.recordings ({RECORDINGS})
+"""
 _begun: list[Future[duckdb.DuckDBPyConnection]] = []
 
 
@@ -22,7 +35,7 @@ def begin() -> None:
 
 
 def instance() -> duckdb.DuckDBPyConnection:
-    """Return an instance in memory that nobody has used yet."""
+    """Return an instance in memory that nobody has used yet, with the tables of the schema `internal` that do not depend on a lake."""
     try:
         return _begun.pop().result()
     except IndexError:
@@ -30,4 +43,6 @@ def instance() -> duckdb.DuckDBPyConnection:
 
 
 def _started() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config=_FIXED)
+    connection = duckdb.connect(":memory:", config=_FIXED)
+    connection.execute(_PREPARED)
+    return connection

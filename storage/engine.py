@@ -6,13 +6,14 @@ to define, and most readers need a few; who reads one run needs none (`storage.c
 """
 
 import re
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -26,12 +27,6 @@ from storage.layout import TURN_MARK
 from storage.schema import TABLES
 from storage.views import created
 
-TRACE_RUNS: Final = (
-    "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
-)
-"""The columns of the map from traces to runs; the times tell apart whose records have no trace: see `_TURNS`."""
-RECORDINGS: Final = "time TIMESTAMP, name VARCHAR, rule_group VARCHAR, labels VARCHAR, value DOUBLE"
-"""The columns of what recording rules recorded a moment ago; the labels are a JSON object."""
 _FILL: Final = {
     "trace_runs": (
         "DELETE FROM internal.trace_runs WHERE trace_id IN (SELECT trace_id FROM incoming)",
@@ -64,10 +59,9 @@ _ABOUT_VALUES: Final = (duckdb.DataError, duckdb.InvalidInputException, duckdb.N
 """Errors that tell a value of the row at which they arose, quoted or not; the others tell names."""
 _BEFORE_VALUE: Final = re.compile(r"[^:]*: [^:'\"]*")
 _BEHIND_VALUE: Final = re.compile(r"(?: to [A-Z]\w*(?:\([\d, ]*\))?)?(?: when casting from source column \w+)?$")
-_SETTINGS: Final = (
-    "TimeZone = 'UTC'",
-    "parquet_metadata_cache = true",
-)
+
+
+warnings.filterwarnings("ignore", message="Arrow output on a DB-API result", category=UserWarning)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +78,17 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     It reaches no file but those below `data/data` and `folder`, loads no extension, and its configuration cannot be changed. It
     could still write there: SQL that was not checked by `storage.sandbox` must be ours.
     """
-    connection = _instance(folder / "spill", limits)
-    _seal(connection, data.absolute() / "data", folder)
+    connection = early.instance()
+    allowed = ", ".join(_quoted(f"{path}/") for path in (data.absolute() / "data", folder))
+    connection.execute(f"""
+        SET memory_limit = '{limits.memory_mib}MiB';
+        SET threads = {limits.threads};
+        SET temp_directory = {_quoted(str(folder / "spill"))};
+        CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS});
+        SET allowed_directories = [{allowed}];
+        SET enable_external_access = false;
+        SET lock_configuration = true
+    """)
     return connection
 
 
@@ -97,6 +100,11 @@ def define(connection: duckdb.DuckDBPyConnection, names: Iterable[str], folder: 
     with _of_no_files(connection, folder) as cursor:
         for name in ["_derivation_rows", *names] if derived else names:
             cursor.execute(created(name, derived=derived))
+
+
+def table_of(cursor: duckdb.DuckDBPyConnection, text: str, params: Mapping[str, Any]) -> pa.Table:
+    """Run a query and return all of its rows. A relation would read them into memory once only, and bind every view twice."""
+    return cursor.execute(text, params or None).to_arrow_table()
 
 
 def provide(folder: Path, table: str) -> str:
@@ -178,18 +186,6 @@ def _rows_of_nothing(table: str) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def _instance(spill: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
-    connection = early.instance()
-    bounds = (f"memory_limit = '{limits.memory_mib}MiB'", f"threads = {limits.threads}", f"temp_directory = {_quoted(str(spill))}")
-    for setting in (*bounds, *_SETTINGS):
-        connection.execute(f"SET {setting}")
-    connection.execute("CREATE SCHEMA internal")
-    connection.execute(f"CREATE TABLE internal.trace_runs ({TRACE_RUNS})")
-    connection.execute(f"CREATE TABLE internal.entries ({CatalogRows.ENTRY_COLUMNS})")
-    connection.execute(f"CREATE TABLE internal.recordings ({RECORDINGS})")
-    return connection
-
-
 @contextmanager
 def _of_no_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a cursor to which the lake is empty: what is defined with it does not depend on what is in the lake now."""
@@ -201,13 +197,6 @@ def _of_no_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterato
         yield cursor
     finally:
         cursor.close()
-
-
-def _seal(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
-    """Leave the connection these folders and no way back."""
-    allowed = ", ".join(_quoted(f"{path}/") for path in folders)
-    for setting in (f"allowed_directories = [{allowed}]", "enable_external_access = false", "lock_configuration = true"):
-        connection.execute(f"SET {setting}")
 
 
 def _quoted(text: str) -> str:

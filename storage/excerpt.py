@@ -1,29 +1,33 @@
-"""One run out of the lake, whatever its size: its traces are copied out once, and the views then read only the copy.
+"""One run out of the lake, whatever its size: its traces are copied out once, and all questions are asked of the copy.
 
 A run's rows are found by their ids (Bloom filters and statistics skip the rest), in the files of its time. Views cannot do that, as
-the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent. It
-stands in temporary tables of one cursor: nobody else sees it, and it goes with the cursor. Planning is most of what reading one run
-costs, so what its rows cannot need is left out of the views (`composition.ONLY_WITH`), what several questions need is made once, and
-the row of `runs` is made of the steps (`storage.run_row`).
+the final run id is made of two columns. The copy holds whole traces: a step whose parent belongs to another run has a parent.
+Planning is most of what reading one run costs, so most runs need no view at all (`storage.plain_steps`). For the others the copy
+stands in temporary tables of one cursor: nobody else sees it, and it goes with the cursor. What its rows cannot need is left out of
+the views (`composition.ONLY_WITH`), what several questions need is made once, and the row of `runs` is made of the steps
+(`storage.run_row`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import orjson
 
-from storage import composition, engine
+from storage import composition, early, engine
 from storage.layout import holder_of
+from storage.plain_steps import steps_of_run
 from storage.run_row import Parents, run_row
+from storage.run_traits import first_events, first_spans, views_without_rows
+from storage.stored_rows import Rows, every_column
 from storage.views import qualified, query_sql
 
 if TYPE_CHECKING:
-    from storage.lake import Lake, Window
+    from storage.lake import Lake
+    from storage.live_files import Window
 
 _MARGIN_NS: Final = 3600 * 1_000_000_000
 """Around the run's own time: a parent that is not of the run may begin before it."""
@@ -38,31 +42,28 @@ _DERIVED_STEPS: Final = frozenset({"_approval_steps", "_execution_steps", "_pend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Traits:
-    """What there is among the rows of an excerpt."""
+class _Found:
+    """The traces of a run: where their rows are, and to which runs they belong."""
 
-    begun: dict[tuple[str | None, str | None], int]  # (trace id, span id) of its spans, and when they began
-    resent: int  # records that came before
-    without: frozenset[str]  # the views that have no rows
+    run_id: str
+    window: "Window"
+    runs: Mapping[str, str]  # by trace
+    shared: Sequence[str]  # names of records without a trace that are of several runs: which, the lake knows
 
 
 class Excerpt:
     """A run's traces under every view. `run_id` is the final one, `duplicates` the number of records that were sent again and left out."""
 
-    def __init__(self, run_id: str, cursor: duckdb.DuckDBPyConnection, moment: Mapping[str, Any]) -> None:
-        """`cursor` has the tables of `_COPIED`; `moment` is that of the lake."""
-        self.run_id = run_id
-        self._cursor = cursor
-        self._moment = moment
+    def __init__(self, lake: "Lake", found: _Found, spans: Rows, events: Rows, stack: ExitStack) -> None:
+        """`stack` is closed when the excerpt ends."""
+        self.run_id = found.run_id
+        self._lake = lake
+        self._found = found
+        self._stack = stack
         self._made = False
-        traits = self._traits()
-        self.duplicates = traits.resent
-        if traits.resent:
-            for kind in ("spans", "events"):
-                cursor.execute(query_sql(f"drop_resent_{kind}"))
-            traits = self._traits()
-        self.begun: Mapping[tuple[str | None, str | None], int] = traits.begun
-        self._without = traits.without
+        self._spans, self._events = first_spans(spans), first_events(events)
+        self.duplicates = len(spans) + len(events) - len(self._spans) - len(self._events)
+        self._without = views_without_rows(self._spans, self._events)
 
     @property
     def run(self) -> dict[str, Any] | None:
@@ -74,6 +75,14 @@ class Excerpt:
         """The run's rows of `run_steps`, which the caller may change."""
         return self._told[1]
 
+    @cached_property
+    def begun(self) -> Mapping[tuple[str | None, str | None], int]:
+        """When each span of the run's traces began, by trace id and span id; of several with one id the first."""
+        begun: dict[tuple[str | None, str | None], int] = {}
+        for trace_id, span_id, start_ns in zip(*(self._spans[name] for name in ("trace_id", "span_id", "start_ns")), strict=True):
+            begun[trace_id, span_id] = min(start_ns, begun.get((trace_id, span_id), start_ns))
+        return begun
+
     def named(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a named query whose only parameter, if any, is `run_id`; times are naive UTC, maps dictionaries."""
         return self._rows(query_sql(name))
@@ -84,32 +93,23 @@ class Excerpt:
 
     @cached_property
     def _told(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-        """The row and the steps. DuckDB gives attributes as JSON: a third of the time that its maps take."""
-        steps = self._plain() if self._without >= _DOUBTS else self._rows(query_sql("run_steps"), _COPIED)
-        for step in steps:
-            if step["attributes"] is not None:
-                step["attributes"] = orjson.loads(step["attributes"])
-        row = run_row(self.run_id, steps, self._parents(steps), **self._moment) if steps else None
+        """The row and the steps."""
+        steps = self._plain() if self._without >= _DOUBTS and not self._found.shared else self._asked()
+        row = run_row(self.run_id, steps, self._parents(steps), **self._lake.moment()) if steps else None
         for step in steps:
             if step.pop("repeated"):
                 step["kind"] = "other"
         return row, steps
 
     def _plain(self) -> list[dict[str, Any]]:
-        """What `run_steps` gives where every record is a step and none tells what another does: in two plans that are quicker than one."""
-        spans, of_spans = self._fetched(query_sql("plain_steps").format(source="span"), _COPIED)
-        events, of_events = self._fetched(query_sql("plain_steps").format(source="event"), _COPIED)
-        names = [*of_spans, *(name for name in of_events if name not in of_spans)]
-        lacking = dict.fromkeys(names[len(of_spans) :])
-        steps = [dict(zip(of_spans, row, strict=True)) for row in spans]
+        return steps_of_run(self.run_id, self._found.runs, self._spans, self._events)
+
+    def _asked(self) -> list[dict[str, Any]]:
+        """DuckDB gives attributes as JSON: a third of the time that its maps take."""
+        steps = self._rows(query_sql("run_steps"), _COPIED)
         for step in steps:
-            step.update(lacking)
-        for row in events:
-            said = dict(zip(of_events, row, strict=True))
-            steps.append({name: said.get(name) for name in names})
-        for step in steps:
-            step.update(counted=step["kind"] == "model", retried=False, repeated=False)
-        steps.sort(key=_place)
+            if step["attributes"] is not None:
+                step["attributes"] = orjson.loads(step["attributes"])
         return steps
 
     def _parents(self, steps: Sequence[Mapping[str, Any]]) -> Parents:
@@ -119,15 +119,11 @@ class Excerpt:
         return Parents(**found[0]) if found else Parents(orphans=0, early=0)
 
     def _rows(self, text: str, tables: frozenset[str] = _TABLES) -> list[dict[str, Any]]:
-        rows, names = self._fetched(text, tables)
-        return [dict(zip(names, row, strict=True)) for row in rows]
-
-    def _fetched(self, text: str, tables: frozenset[str]) -> tuple[list[tuple[Any, ...]], list[str]]:
         if tables is _TABLES:
             self._make()
-        composed = composition.composed(text, tables, self._without)
-        self._cursor.execute(composed, {"run_id": self.run_id} if "$run_id" in text else None)
-        return self._cursor.fetchall(), [column[0] for column in self._cursor.description or ()]
+        self._cursor.execute(composition.composed(text, tables, self._without), {"run_id": self.run_id} if "$run_id" in text else None)
+        names = [column[0] for column in self._cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in self._cursor.fetchall()]
 
     def _make(self) -> None:
         for place, view in enumerate(() if self._made else _MADE):
@@ -136,43 +132,23 @@ class Excerpt:
             self._cursor.execute(f"CREATE TEMP TABLE {view[1:]} AS {made}")
         self._made = True
 
-    def _traits(self) -> _Traits:
-        conditions = ", ".join(composition.ONLY_WITH.values())
-        spans = self._cursor.execute(query_sql("excerpt_spans").format(only_with=conditions)).fetchall()
-        events = self._cursor.execute(query_sql("excerpt_events")).fetchall()
-        begun: dict[tuple[str | None, str | None], int] = {}
-        for trace_id, span_id, _, start_ns, *_ in spans:
-            begun[trace_id, span_id] = min(start_ns, begun.get((trace_id, span_id), start_ns))
-        resent = sum(len(rows) - len({row[8] for row in rows if not row[9]}) for rows in (spans, events))
-        without = {view for place, view in enumerate(composition.ONLY_WITH, 10) if not any(row[place] for row in spans)}
-        if not _doubtful(spans, events):
-            without.add("_uncounted")
-        return _Traits(begun=begun, resent=resent, without=frozenset(without))
-
-
-def _place(step: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Where a step stands in the order of `run_steps`: what is not known comes last."""
-    is_event = step["source"] == "event"
-    sequence, span_id, end_ns = step["sequence"], step["span_id"], step["end_ns"]
-    known = ((sequence is None, sequence or 0), is_event, (span_id is None, span_id or ""), (end_ns is None, -(end_ns or 0)))
-    told = tuple((step[name] is None, step[name] or "") for name in ("event_name", "body")) if is_event else ()
-    return step["start_ns"], *known, told, step["record_id"]
-
-
-def _doubtful(spans: Sequence[tuple[Any, ...]], events: Sequence[tuple[Any, ...]]) -> bool:
-    """Whether inference steps can have been reported or made more than once; rows are those of `excerpt_spans` and `excerpt_events`.
-
-    So it is where there are two reporters, a call that failed without tokens, a response id that repeats, or a step within an inference.
-    """
-    calls = [row for row in chain(spans, events) if row[4] == "model"]
-    if len(calls) < 2:
-        return False
-    responses = [row[6] for row in calls if row[6] is not None]
-    if len({row[5] for row in calls}) > 1 or any(row[7] for row in calls) or len(responses) > len(set(responses)):
-        return True
-    outer = {(row[0], row[1]) for row in calls if row[0] is not None and row[1] is not None}
-    within = chain((row for row in spans if row[4] == "other"), calls)
-    return any((row[0], row[2]) in outer for row in within)
+    @cached_property
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """One with the tables of `_COPIED`."""
+        found = self._found
+        cursor = self._stack.enter_context(self._lake.holding({}, {}, found.window, mapped=bool(found.shared)))
+        for name, rows in (("span_rows", self._spans), ("event_rows", self._events)):
+            cursor.register("incoming", rows.table)
+            cursor.execute(f"CREATE TEMP TABLE {name} AS SELECT *, NULL::BLOB AS salt FROM incoming")  # noqa: S608  # nosec B608 - a name of ours
+            cursor.unregister("incoming")
+        cursor.execute(f"CREATE TEMP TABLE trace_runs ({early.TRACE_RUNS})")
+        if found.runs:
+            lists = {"traces": list(found.runs), "runs": list(found.runs.values())}
+            cursor.execute("INSERT INTO temp.trace_runs (trace_id, run_id) SELECT unnest($traces), unnest($runs)", lists)
+        if found.shared:
+            query = "INSERT INTO temp.trace_runs SELECT * FROM internal.trace_runs WHERE list_contains($shared, trace_id)"
+            cursor.execute(query, {"shared": list(found.shared)})
+        return cursor
 
 
 @contextmanager
@@ -188,27 +164,19 @@ def excerpt(lake: "Lake", run_id: str) -> Iterator[Excerpt]:
     window = _window(lake, names)
     named = {trace for (trace,) in lake.few("run_traces", window, {"run_ids": names})}
     traces = sorted({*names[1:], *named} - {None})
-    params = {"trace_ids": traces, "run_ids": names}
+    runs = {trace: run for trace, run in lake.catalog.run_of_traces(traces).items() if trace not in shared}
+    found = _Found(run_id=final, window=_widened(lake, window, traces), runs=runs, shared=shared)
     events = ["trace_events", *(["untraced_events"] if None in named else [])]
-    tables = {"span_rows": query_sql("trace_spans"), "event_rows": " UNION ALL ".join(query_sql(part) for part in events)}
-    with lake.holding(tables, params, _widened(lake, window, traces), mapped=bool(shared)) as cursor:
+    texts = {
+        "spans": query_sql("trace_spans").format(columns=every_column("spans")),
+        "events": " UNION ALL ".join(query_sql(part).format(columns=every_column("events")) for part in events),
+    }
+    rows = lake.stored(texts, {"trace_ids": traces, "run_ids": names}, found.window)
+    with ExitStack() as stack:
         try:
-            _map_traces(cursor, lake.catalog.run_of_traces(traces), shared)
-            yield Excerpt(final, cursor, lake.moment())
+            yield Excerpt(lake, found, Rows(rows["spans"]), Rows(rows["events"]), stack)
         except duckdb.Error as error:
             raise engine.explained(error, lake.data) from error
-
-
-def _map_traces(cursor: duckdb.DuckDBPyConnection, runs: Mapping[str, str], shared: Sequence[str]) -> None:
-    """`shared` are names of records without a trace that are of several runs: their rows are those of the lake."""
-    cursor.execute(f"CREATE TEMP TABLE trace_runs ({engine.TRACE_RUNS})")
-    if runs:
-        pairs = {trace: run for trace, run in runs.items() if trace not in shared}
-        lists = {"traces": list(pairs), "runs": list(pairs.values())}
-        cursor.execute("INSERT INTO temp.trace_runs (trace_id, run_id) SELECT unnest($traces), unnest($runs)", lists)
-    if shared:
-        query = "INSERT INTO temp.trace_runs SELECT * FROM internal.trace_runs WHERE list_contains($shared, trace_id)"
-        cursor.execute(query, {"shared": list(shared)})
 
 
 def _window(lake: "Lake", names: Sequence[str]) -> "Window":

@@ -1,8 +1,8 @@
 """Reading the lake: DuckDB over the files that the catalog lists, with the views of `storage/sql/views`.
 
 Works while a collector writes, from any process, and without one. The files are an explicit list, never a glob: the catalog says
-which count, and a file that compaction moved under a running query is found again (`_Selection`). A damaged file does not make the
-rest unreadable: it is left out, and said so in `Lake.damaged` and a warning in the log; readers show it.
+which count, and a file that compaction moved under a running query is found again (`storage.live_files`). A damaged file does
+not make the rest unreadable: it is left out, and said so in `Lake.damaged` and a warning in the log; readers show it.
 """
 
 import shutil
@@ -13,43 +13,39 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 import duckdb
 import pyarrow as pa
-import structlog
 
 from storage import composition, engine, sandbox
 from storage.catalog import Catalog
 from storage.catalog_rows import CatalogRows
-from storage.damage import Damage, can_mean_damage, damage_in
+from storage.damage import Damage, can_mean_damage
 from storage.errors import about
-from storage.layout import FileRecord, locate
-from storage.schema import TABLES
+from storage.live_files import LiveFiles, Selection, Window
 from storage.views import DERIVED, STORED, needed, query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
 ATTEMPTS: Final = 4
-
 _BEGINNING: Final = -(2**63)
 _END: Final = 2**63 - 1
+_DEADLINE_SECONDS: Final = 60.0
 
-Window = tuple[int | None, int | None]
-"""Unix ns, both ends included; None is open."""
 Answer = TypeVar("Answer")
 Read = Callable[[duckdb.DuckDBPyConnection, Mapping[str, Any]], Answer]
 """What is done on a cursor; it is also told the value of the cursor's variable `lake`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Selection:
-    """The files to read: of one version of the catalog and one window of time."""
+class Reads(Enum):
+    """What a query reads."""
 
-    files: Mapping[str, tuple[FileRecord, ...]]
-    paths: Mapping[str, list[str]]
+    VIEWS = auto()  # which are defined for it
+    INLINE = auto()  # nothing but rows as stored: what it reads is in its text
+    NARROW = auto()  # of those, columns that it names: a file without one of them is an error that tells of older files
 
 
 class Lake:
@@ -64,9 +60,7 @@ class Lake:
         self._lock = threading.RLock()
         self.scratch = Path(tempfile.mkdtemp(prefix="auditlake-lake-"))
         self._remove_scratch = weakref.finalize(self, shutil.rmtree, self.scratch, ignore_errors=True)
-        self._found_damage: dict[str, Damage] = {}
-        self._selections: dict[Window, _Selection] = {}
-        self._selected_version = -1
+        self._files = LiveFiles(data, catalog)
         self._mapped_version = -1  # of the map of traces to runs in `internal.trace_runs`
         self._older_files = False  # some file lacks a column that was added since
         self._rows = CatalogRows(catalog.path)
@@ -119,10 +113,7 @@ class Lake:
     @property
     def damaged(self) -> tuple[Damage, ...]:
         """The files that are left out of every answer because they are not what was written: set aside earlier or found by us."""
-        aside = [Damage(path=file.path, reason=file.damaged or "", rows=file.rows) for file in self._catalog.damaged_files()]
-        with self._lock:
-            found = list(self._found_damage.values())
-        return (*aside, *(damage for damage in found if damage.path not in {other.path for other in aside}))
+        return self._files.damaged
 
     def moment(self) -> dict[str, Any]:
         """What decides whether a run that has not ended is running or abandoned: `now` and `silence_seconds`."""
@@ -154,21 +145,36 @@ class Lake:
         def read(cursor: duckdb.DuckDBPyConnection, _: object) -> pa.Table:
             names = cursor.extract_statements(text)[0].named_parameters
             used = {name: value for name, value in (params or {}).items() if name in names}
-            return sandbox.with_integers(cursor.sql(text, params=used or None).to_arrow_table())
+            return sandbox.with_integers(engine.table_of(cursor, text, used))
 
         return self._read(read, text, (from_ns, to_ns), rows)
 
     def few(self, name: str, window: Window, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """Run a named query of few rows over rows as stored, with exactly its parameters, and return them. Raises `StorageError`.
 
-        Quicker than a table, and than views, which are not defined for it.
+        Quicker than a table, and than views, which are not defined for it. It names the columns that it returns.
         """
         text = query_sql(name)
 
         def read(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-            return cursor.execute(self._whole(text, said), dict(params)).fetchall()
+            return cursor.execute(self._whole(text, said, narrow=True), dict(params)).fetchall()
 
-        return self._read(read, text, window, inline=True)
+        return self._read(read, text, window, reads=Reads.NARROW)
+
+    def stored(self, queries: Mapping[str, str], params: Mapping[str, Any], window: Window) -> dict[str, pa.Table]:
+        """Return by name what queries over rows as stored find in the files of `window`, all in one state of the lake.
+
+        A query names the columns that it returns, and has those of `params` that stand in it. Raises `StorageError`.
+        """
+
+        def read(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> dict[str, pa.Table]:
+            found = {}
+            with sandbox.deadline(cursor, _DEADLINE_SECONDS):
+                for name, text in queries.items():
+                    found[name] = engine.table_of(cursor, self._whole(text, said, narrow=True), _used(params, text))
+            return found
+
+        return self._read(read, " ".join(queries.values()), window, reads=Reads.NARROW)
 
     def named(self, name: str, *, from_ns: int | None = None, to_ns: int | None = None, **params: Any) -> pa.Table:
         """Run `storage/sql/queries/<name>.sql`; see `sql`."""
@@ -226,9 +232,9 @@ class Lake:
         return self._read(read, " ".join([*texts.values(), *shared]), (from_ns, to_ns), rows)
 
     def remember(self, recordings: pa.Table, *, since: datetime) -> None:
-        """Show these rows in the view `recordings`, beside those of the files and of earlier calls, which go when they are before `since`.
+        """Show rows (`early.RECORDINGS`) in the view `recordings`, beside those of files and of earlier calls that are not before `since`.
 
-        Columns: time, name, rule_group, labels (a JSON object), value. So a rule reads what was recorded a moment ago, before it is sealed.
+        So a rule reads what was recorded a moment ago, before it is sealed.
         """
         with self._lock:
             engine.fill(self._connection, "recordings", recordings)
@@ -242,24 +248,25 @@ class Lake:
         window: Window,
         *,
         rows: Window = (None, None),
-        timeout_seconds: float = 60,
+        timeout_seconds: float = _DEADLINE_SECONDS,
         narrow: bool = False,
         mapped: bool = True,
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a cursor with temporary tables of these names, each made of the files of `window` by its query, within the time.
 
         A query has those of `params` that stand in it; no view is defined for it. `rows` is that of `sql`, `narrow` that of
-        `composition.composed`. `mapped`: the cursor can read to which runs traces belong, of a lake with many joined traces a long map.
-        Raises `StorageError` where one fails; what the body raises passes as it is.
+        `composition.composed`. `mapped`: the cursor can read to which runs traces belong, of a lake with many joined traces a long
+        map. Raises `StorageError` where one fails; what the body raises passes as it is.
         """
 
         def make(cursor: duckdb.DuckDBPyConnection, said: Mapping[str, Any]) -> None:
             with sandbox.deadline(cursor, timeout_seconds):
                 for table, text in tables.items():
-                    used = {name: value for name, value in params.items() if f"${name}" in text}
-                    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {self._whole(text, said, narrow=narrow)}", used)
+                    whole = self._whole(text, said, narrow=narrow)
+                    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {whole}", _used(params, text))
 
-        cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, inline=True, mapped=mapped)
+        reads = Reads.NARROW if narrow else Reads.INLINE
+        cursor, _ = self._reading(make, " ".join(tables.values()), window, rows, reads=reads, mapped=mapped)
         try:
             yield cursor
         except (duckdb.FatalException, duckdb.InternalException):
@@ -271,7 +278,7 @@ class Lake:
     def _map_traces(self) -> None:
         """Have to which runs traces belong in `internal.trace_runs`, as new as the files that were listed last, or newer."""
         with self._lock:
-            version = self._selected_version
+            version = self._files.version
             if version != self._mapped_version:
                 engine.fill(self._connection, "trace_runs", self._rows.new_trace_runs())
                 self._mapped_version = version
@@ -287,18 +294,15 @@ class Lake:
         window: Window,
         rows: Window = (None, None),
         *,
-        inline: bool = False,
+        reads: Reads = Reads.VIEWS,
     ) -> Answer:
-        """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged.
-
-        `inline`: it is a query over rows as stored, which has what it reads in it.
-        """
-        cursor, answer = self._reading(read, text, window, rows, inline=inline, mapped=not inline)
+        """Run `read` on a fresh cursor; again when a file that it needs was moved, is older than a column, or is damaged."""
+        cursor, answer = self._reading(read, text, window, rows, reads=reads, mapped=reads is Reads.VIEWS)
         cursor.close()
         return answer
 
     def _reading(
-        self, read: Read[Answer], text: str, window: Window, rows: Window, *, inline: bool, mapped: bool
+        self, read: Read[Answer], text: str, window: Window, rows: Window, *, reads: Reads, mapped: bool
     ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
         """The same, and the cursor that it succeeded on. `mapped`: it reads to which runs traces belong."""
         problem: duckdb.Error | None = None
@@ -306,7 +310,7 @@ class Lake:
             selection = self._select(window, fresh=attempt > 0)
             if mapped:
                 self._map_traces()
-            cursor, said = self._prepare(selection.paths, rows, text, inline=inline)
+            cursor, said = self._prepare(selection.paths, rows, text, reads=reads)
             try:
                 return cursor, read(cursor, said)
             except duckdb.Error as error:
@@ -314,10 +318,10 @@ class Lake:
                 problem = error
                 if isinstance(error, duckdb.FatalException | duckdb.InternalException):
                     self._reconnect()
-                if "schema mismatch" in str(error) and not self._older_files:
+                if _lacks_column(error, reads) and not self._older_files:
                     self._older_files = True
                 elif can_mean_damage(error):
-                    self._set_aside(selection, thorough=attempt > 0)
+                    self._files.look_for_damage(selection, thorough=attempt > 0)
                 else:
                     break
             except BaseException:
@@ -326,70 +330,41 @@ class Lake:
         raise engine.explained(problem, self.data) from problem
 
     def _prepare(
-        self, paths: Mapping[str, list[str]], rows: Window, text: str, *, inline: bool
+        self, paths: Mapping[str, list[str]], rows: Window, text: str, *, reads: Reads
     ) -> tuple[duckdb.DuckDBPyConnection, Mapping[str, Any]]:
         if "ingest_log" in text.lower():
             self._load_entries()
         names = needed(text)
         read = {STORED[name] for name in names if name in STORED} | ({"derivations"} if self._derived else set())
-        values: dict[str, Any] = {table: self._ordered(table, listed, inline=inline) for table, listed in paths.items() if table in read}
+        values: dict[str, Any] = {table: self._ordered(table, listed, reads) for table, listed in paths.items() if table in read}
         values |= {"from_ns": _BEGINNING if rows[0] is None else rows[0], "to_ns": _END if rows[1] is None else rows[1]}
         values |= {"by_name": self._older_files, **self.moment()}
         with self._lock:
             cursor = self._connection.cursor()
             cursor.execute("SET VARIABLE lake = $value", {"value": values})
-            if missing := [name for name in names if name not in self._defined and not inline]:
+            if missing := [name for name in names if name not in self._defined and reads is Reads.VIEWS]:
                 engine.define(self._connection, missing, self.scratch, derived=self._derived)
                 self._defined.update(missing)
         return cursor, values
 
-    def _ordered(self, table: str, listed: list[str], *, inline: bool) -> list[str]:
+    def _ordered(self, table: str, listed: list[str], reads: Reads) -> list[str]:
         """The files in the order in which DuckDB is given them: it takes names and types of columns from the first."""
-        if inline and not self._older_files and listed and engine.is_current(listed[-1], table):
+        if listed and not self._older_files and (reads is Reads.NARROW or (reads is Reads.INLINE and engine.is_current(listed[-1], table))):
             return listed[::-1]
         with self._lock:
             return [engine.provide(self.scratch, table), *listed]
 
-    def _select(self, window: Window, *, fresh: bool) -> _Selection:
+    def _select(self, window: Window, *, fresh: bool) -> Selection:
         with self._lock:
-            version = self._catalog.version
-            if version != self._selected_version or fresh:
-                self._selections.clear()
+            if self._files.follow(fresh=fresh):
                 self._follow(self._rows.has_derivations())
-                self._selected_version = version
-            selection = self._selections.get(window)
-            if selection is None:
-                if len(self._selections) >= 32:
-                    self._selections.clear()
-                selection = self._selections[window] = self._list(window)
-            return selection
+            return self._files.of(window)
 
     def _follow(self, derived: bool) -> None:
         """Have the views of rows defined again when the lake gets its first derivation, or has lost its last."""
         if derived != self._derived:
             self._derived = derived
             self._defined.difference_update(DERIVED)
-
-    def _list(self, window: Window) -> _Selection:
-        files: dict[str, tuple[FileRecord, ...]] = {}
-        paths: dict[str, list[str]] = {}
-        live = self._catalog.live_files(from_ns=window[0], to_ns=window[1])
-        for table in TABLES:
-            files[table] = tuple(file for file in live if file.table_name == table and file.path not in self._found_damage)
-            paths[table] = [str(locate(self.data, file.path).absolute()) for file in files[table]]
-        return _Selection(files=files, paths=paths)
-
-    def _set_aside(self, selection: _Selection, *, thorough: bool) -> None:
-        """Look for the file that a query failed on; quick first, as most often compaction only moved it."""
-        live = {file.path for file in self._catalog.live_files()}  # others were removed by an order or a rule meanwhile
-        listed = (file for files in selection.files.values() for file in files)
-        found = damage_in(self.data, [file for file in listed if file.path in live], thorough=thorough)
-        for damage in found:
-            structlog.get_logger(__name__).warning("lake.file_left_out", path=damage.path, reason=damage.reason, rows=damage.rows)
-        with self._lock:
-            self._found_damage.update((damage.path, damage) for damage in found)
-
-    # the connection
 
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -407,10 +382,19 @@ class Lake:
             self._connection.close()
             self._rows.close()
             self._rows = CatalogRows(self._catalog.path)
-            self._selected_version = self._mapped_version = -1
+            self._mapped_version = -1
             self._connecting = self._connect()
             self._defined.clear()
 
     def _load_entries(self) -> None:
         with self._lock:
             engine.fill(self._connection, "entries", self._rows.new_entries())
+
+
+def _used(params: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if f"${name}" in text}
+
+
+def _lacks_column(error: duckdb.Error, reads: Reads) -> bool:
+    """Whether files differ in their columns, or have not one that was asked for."""
+    return "schema mismatch" in str(error) or (reads is Reads.NARROW and isinstance(error, duckdb.BinderException))

@@ -25,8 +25,9 @@ from storage.copied_rows import holding_views, of_steps, selected
 from storage.damage import Damage
 from storage.engine import explained
 from storage.errors import QueryRefused, StorageError, about
-from storage.lake import Lake, Window
+from storage.lake import Lake
 from storage.layout import FileRecord
+from storage.live_files import Window
 from storage.sandbox import CheckedQuery
 from storage.views import MACROS
 

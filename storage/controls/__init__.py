@@ -10,7 +10,8 @@ from storage.controls.control import BUILT_IN, Control, built_in, chosen, load_c
 from storage.views import needed
 
 if TYPE_CHECKING:
-    from storage.lake import Lake, Window
+    from storage.lake import Lake
+from storage.live_files import Window
 
 __all__ = ["Control", "ControlResult", "built_in", "chosen", "evaluate", "load_controls"]
 

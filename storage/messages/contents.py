@@ -1,7 +1,8 @@
 """The contents of one record, by the tables of names: what was given and what was answered."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from storage.messages import sources
@@ -13,8 +14,7 @@ Attributes = Mapping[str, str]
 Shelf = tuple[str, ...]
 _NUMBERED: Final = frozenset(prefix for source in SOURCES for prefix in (*source.given_indexed, *source.answered_indexed))
 _PREFIXES: Final = tuple(_NUMBERED)
-_BY_NAMES: Final = tuple((source, source.names) for source in SOURCES)
-_NAMES: Final = frozenset(name for _, names in _BY_NAMES for name in names) - _NUMBERED
+_NAMES: Final = frozenset(name for source in SOURCES for name in source.names) - _NUMBERED
 _JSON_FIELDS: Final = ("message", "tool_calls", "function_call", "parts")
 
 
@@ -44,12 +44,10 @@ def of_attributes(attributes: Attributes, reader: Reader, shelf: Shelf, *, agent
     """Return what the attributes of a span hold; `agent`: only what also means messages on agents."""
     found = Spoken()
     system: list[Element] = []
-    held = _NAMES & attributes.keys()
+    held = _NAMES.intersection(attributes)
     if any(name.startswith(_PREFIXES) for name in attributes):
         held |= _NUMBERED
-    for source, names in _BY_NAMES if held else ():
-        if names.isdisjoint(held) or (agent and not source.agents):
-            continue
+    for source in _held(held, agent=agent):
         if source.histories and not found:
             found = found.or_else(_history(source, attributes, reader, shelf))
         system = system or _first(source.system, attributes, reader, "system", shelf)
@@ -61,6 +59,26 @@ def of_attributes(attributes: Attributes, reader: Reader, shelf: Shelf, *, agent
             break
     found.given = [*system, *found.given] if system else found.given
     return found
+
+
+@lru_cache(maxsize=1024)
+def _held(names: frozenset[str], *, agent: bool) -> tuple[Source, ...]:
+    """The tables that have some of these names, without the others."""
+    return tuple(
+        replace(
+            source,
+            system=_among(names, source.system),
+            given=_among(names, source.given),
+            answered=_among(names, source.answered),
+            histories=_among(names, source.histories),
+        )
+        for source in SOURCES
+        if not names.isdisjoint(source.names) and (source.agents or not agent)
+    )
+
+
+def _among(names: frozenset[str], listed: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in listed if name in names)
 
 
 def of_events(events: Sequence[Mapping[str, Any]], reader: Reader, shelf: Shelf) -> list[Spoken]:

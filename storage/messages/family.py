@@ -58,4 +58,7 @@ class Family:
 def named(step: Step) -> str | None:
     """Return the agent's name as the step itself says it."""
     attributes = step.get("attributes") or {}
-    return next((name for key in AGENT_NAMES if (name := attributes.get(key))), None)
+    for key in AGENT_NAMES:
+        if name := attributes.get(key):
+            return str(name)
+    return None

@@ -109,7 +109,7 @@ def test_a_reader_that_was_open_before_misses_nothing(data: Path) -> None:
         assert lake.sql(count).to_pylist() == [{"rows": 14}]
         held_list = lake._select((None, None), fresh=False)
         erase(data, wanted(), now_ns=NOW_NS, hooks=Hooks())
-        lake._set_aside(held_list, thorough=False)  # what a query does that ran meanwhile
+        lake._files.look_for_damage(held_list, thorough=False)  # what a query does that ran meanwhile
         assert lake.sql(count).to_pylist() == [{"rows": 6}]
         assert lake.damaged == ()
 

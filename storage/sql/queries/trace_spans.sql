@@ -1,2 +1,2 @@
--- trace_spans: the spans of some traces, as stored. Parameters: trace_ids (list).
-SELECT * FROM internal.span_rows WHERE trace_id IN $trace_ids
+-- trace_spans: the spans of some traces, as stored. {columns} are those of the table. Parameters: trace_ids (list).
+SELECT {columns} FROM internal.span_rows WHERE trace_id IN $trace_ids
