@@ -131,6 +131,8 @@ def _mark_repeats(calls: Sequence[Call], family: Family) -> None:
     """Find out whose words stand in other records, too."""
     around: set[str] = set()
     for call in calls:
+        if call.step.get("parent_record_id") in around:
+            continue
         for step in family.above(call.step):
             if str(step["record_id"]) in around:
                 break

@@ -41,6 +41,8 @@ class Family:
 
     def _agents(self, step: Step) -> Path:
         """The agents around a step, itself included; the names of those that were found on the way stay known."""
+        if (known := self._paths.get(str(step["record_id"]))) is not None:
+            return known
         waiting: list[Step] = []
         path: Path = ()
         for found in chain((step,), self.above(step)):

@@ -38,6 +38,7 @@ ANSWER: Final = (
 )  # fmt: skip
 SYSTEM: Final = ("system", "system_instruction", "systemInstruction", "instructions")
 """Where requests and answers have their messages, and requests their system prompt (Gemini: in `config`)."""
+_HOLDING: Final = {REQUEST: frozenset({*REQUEST, *SYSTEM, "config"}), ANSWER: frozenset(ANSWER)}
 
 
 def messages_of(value: Any, role: str) -> list[Message]:
@@ -48,10 +49,10 @@ def messages_of(value: Any, role: str) -> list[Message]:
         return joined((message, is_bare(item)) for item in value for message in messages_of(item, role))
     if not isinstance(value, dict):
         return [Message(role=role, parts=(text_part(as_text(value)),))]
-    unwrapped = _unwrapped(value)
-    if _is_message(unwrapped):
+    unwrapped, word = _unwrapped(value), _word(value)
+    if _is_message(unwrapped, word if unwrapped is value else _word(unwrapped)):
         return _message(unwrapped, role)
-    if _word(value) in TYPES:
+    if word in TYPES:
         return _alone(value, role)
     return envelope(value, role) or _alone(value, role)
 
@@ -71,11 +72,17 @@ def joined(messages: Iterable[tuple[Message, bool]]) -> list[Message]:
 
 def is_bare(value: Any) -> bool:
     """Whether this is content without a speaker: what stands next to it in a list is of the same message."""
-    return not isinstance(value, dict) or (_word(value) in TYPES and "role" not in value) or not _is_message(_unwrapped(value))
+    if not isinstance(value, dict):
+        return True
+    unwrapped, word = _unwrapped(value), _word(value)
+    return (word in TYPES and "role" not in value) or not _is_message(unwrapped, word if unwrapped is value else _word(unwrapped))
 
 
 def _word(value: Mapping[str, Any]) -> str:
-    return next((word for key in NAMED_BY if isinstance(word := value.get(key), str)), "")
+    for key in NAMED_BY:
+        if isinstance(word := value.get(key), str):
+            return word
+    return ""
 
 
 def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -87,13 +94,17 @@ def _unwrapped(value: Mapping[str, Any]) -> Mapping[str, Any]:
         return raised({"role": value["type"], **value}, "data")
     for key in ("message", "delta"):
         inner = value.get(key)
-        if isinstance(inner, dict) and "role" not in value and (_is_message(inner) or "index" in value or "finish_reason" in value):
+        if (
+            isinstance(inner, dict)
+            and "role" not in value
+            and (_is_message(inner, _word(inner)) or "index" in value or "finish_reason" in value)
+        ):
             return raised({**value, key: _unwrapped(inner)}, key)
     return value
 
 
-def _is_message(value: Mapping[str, Any]) -> bool:
-    word = _word(value)
+def _is_message(value: Mapping[str, Any], word: str) -> bool:
+    """Whether a value is one message; `word` is what it calls itself."""
     if isinstance(value.get("role"), str) or word == "message" or (word in _LANGCHAIN and "content" in value):
         return True
     if word in TYPES:
@@ -189,6 +200,8 @@ def _alone(value: Any, role: str) -> list[Message]:
 def envelope(value: Mapping[str, Any], role: str) -> list[Message]:
     """Return the messages of an answer (the role is `assistant`) or of a request; settings and counts around them are no conversation."""
     places = ANSWER if role == "assistant" else REQUEST
+    if value.keys().isdisjoint(_HOLDING[places]):
+        return []
     config = value.get("config")
     system = [] if role == "assistant" else [message for key in SYSTEM for message in messages_of(value.get(key), "system")]
     if role != "assistant" and isinstance(config, dict):
