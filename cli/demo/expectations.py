@@ -47,4 +47,25 @@ EXPECTATIONS: Final = (
         agent="thorough", alert="AuditWriteLatency", state="firing", after_seconds=70, within_seconds=300, label="/collector",
         because="each of its audit records holds 80 kB that were never seen before, which redaction scans before it is acknowledged",
     ),
+    Expectation(
+        agent="support", alert="SecurityEvent", state="firing", after_seconds=15, within_seconds=180,
+        because="every fourth ticket, the second among them, tries to talk it into something, and the guard blocks what is in earnest",
+    ),
+    Expectation(
+        agent="failing", alert="DeadLetter", state="firing", after_seconds=45, within_seconds=180,
+        because="what fails twice is given up: about four in ten of its price lists",
+    ),
+    Expectation(
+        agent="support", alert="RetrievalTrust", state="firing", after_seconds=75, within_seconds=240,
+        because="every third time the handbook that it finds is older than it may be",
+    ),
+    Expectation(
+        agent="thorough", alert="AuditWriteLatencyBudget", state="firing", after_seconds=70, within_seconds=300,
+        label="audit-write-latency",
+        because="its audit records also spend the error budget of the SLO of audit writes, some hundred times as fast as they may",
+    ),
+    Expectation(
+        agent="failing", alert="AgentAvailability", state="firing", after_seconds=120, within_seconds=300,
+        because="the runs that it gives up spend the error budget of its availability",
+    ),
 )  # fmt: skip

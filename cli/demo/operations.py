@@ -15,6 +15,7 @@ NEWEST_CONFIG_VERSION: Final = "13"
 OWNER: Final = "team-support"
 ROLLBACK_OWNER: Final = "sre-oncall"
 ATTACK_EVERY: Final = 4
+FIRST_ATTACK: Final = 1
 ROTATE_EVERY: Final = 10
 FLAG_EVERY: Final = 12
 
@@ -61,10 +62,10 @@ def reviewed(process: Process, asked: Ticket, task_id: str, score: float) -> Non
 
 
 def guarded(process: Process, asked: Ticket, done: int) -> None:
-    """Say what the guard saw in the ticket: every fourth tries to talk the agent into something."""
-    if done % ATTACK_EVERY != 1:
+    """Say what the guard saw in the ticket: every fourth tries to talk the agent into something, the first of them in earnest."""
+    if done % ATTACK_EVERY != FIRST_ATTACK:
         return
-    score = round(process.rng.uniform(0.4, 0.98), 2)
+    score = round(process.rng.uniform(0.85 if done == FIRST_ATTACK else 0.4, 0.98), 2)
     blocked = score > 0.8
     auditlake.security_event(
         "injection" if blocked else "content_filtered", threat_level="high" if blocked else "low", threat_score=score,

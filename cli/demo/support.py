@@ -15,6 +15,9 @@ MODEL = "gpt-4o-mini"
 ANSWERED_BY = "gpt-4o-mini-2024-07-18"
 BEAT_SECONDS = 10.0
 UNAPPROVED_EVERY = 6
+AGES_SECONDS = (3600.0, 86_400.0, 604_800.0)
+"""How old the handbook is that is found: every third time older than it may be."""
+MAX_AGE_SECONDS = 259_200.0
 
 
 def main() -> None:
@@ -56,7 +59,7 @@ def answer(process: Process, asked: Ticket, done: int, *, approve: bool) -> None
         with auditlake.memory("read", store="customers", policy_basis="contract") as memory:
             process.work(0.01, 0.05)
             memory.ids(read=[f"{customer}/preferences"])
-        read_handbook(process, asked)
+        read_handbook(process, asked, AGES_SECONDS[done % len(AGES_SECONDS)])
         decide(process, asked)
         planned = time.monotonic()
         looked_up = look_up(process, asked)
@@ -80,16 +83,17 @@ def answer(process: Process, asked: Ticket, done: int, *, approve: bool) -> None
         operations.measured(asked, ended - began, score, satisfaction, looked_up=looked_up)
 
 
-def read_handbook(process: Process, asked: Ticket) -> None:
+def read_handbook(process: Process, asked: Ticket, age_seconds: float) -> None:
     """Find what the handbook says."""
     with auditlake.retrieval("handbook", query=asked.question) as found:
         process.work(0.03, 0.15)
-        age = process.rng.choice((3600.0, 86_400.0, 604_800.0))
         found.sources(
             asked.documents, scores=[round(0.94 - 0.12 * rank, 2) for rank in range(len(asked.documents))],
-            freshness_seconds=age, max_age_seconds=259_200.0, access_decision="allow", citation_required=False,
+            freshness_seconds=age_seconds, max_age_seconds=MAX_AGE_SECONDS, access_decision="allow", citation_required=False,
         )  # fmt: skip
-        found.evidence(missing=False, stale=[asked.documents[-1]] if age > 259_200.0 else [], forbidden=[], citation_failures=0)
+        found.evidence(
+            missing=False, stale=[asked.documents[-1]] if age_seconds > MAX_AGE_SECONDS else [], forbidden=[], citation_failures=0
+        )
 
 
 def decide(process: Process, asked: Ticket) -> None:
