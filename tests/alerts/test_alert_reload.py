@@ -24,11 +24,11 @@ from alerts.recipients import Recipients, Reread, Telling
 from alerts.state import AlertStore
 from cli.alert_reload import Rereading
 from cli.configuration import load_config
-from collector.config import DEFAULT
 from collector.config_hash import remembered
 from storage.catalog import Catalog
 from storage.journal import Journal
 from tests.alerts.agent_lake import AgentLake
+from tests.alerts.configured import configured
 from tests.alerts.fakes import START, as_it_is, webhook
 from tests.alerts.http_server import http_server
 from tests.alerts.messages import alert, message
@@ -176,15 +176,6 @@ def test_certificates_are_read_again(telling: Telling) -> None:
     assert Tls().context() is before, "not for each request"
     telling.use(told())
     assert Tls().context() is not before
-
-
-def configured(folder: Path, section: str) -> Path:
-    """Write a configuration with this in its section `alerts`."""
-    before, marker, after = DEFAULT.partition("    # receivers: ")
-    assert marker
-    path = folder / "otel-config.yaml"
-    path.write_text(before + section + after.partition("\n")[2])
-    return path
 
 
 ON_CALL = "    receivers: [{name: on-call, webhook_configs: [{url: 'http://127.0.0.1:1/'}]}]\n"

@@ -148,7 +148,7 @@ def test_unit_tests_of_objectives(auditlake: typer.Typer, tmp_path: Path) -> Non
     (tmp_path / "slos.yaml").write_text(SLOS)
     (tmp_path / "tests.yaml").write_text(OF_SLOS)
     assert run(auditlake, "test", "tests.yaml").output == "tests.yaml: ok, 4 tests\n"
-    (tmp_path / "tests.yaml").write_text(OF_SLOS.split("  - name: what is broken")[0])
+    (tmp_path / "tests.yaml").write_text(OF_SLOS.split("  - name: what is broken", maxsplit=1)[0])
     (tmp_path / "slos.yaml").write_text(SLOS.replace("objective: 99", "objective: 98"))
     assert "test 'one more is a ticket', alertname: AvailabilityBurnRate, time: 20m" in run(auditlake, "test", "tests.yaml").stdout
     (tmp_path / "slos.yaml").write_text(SLOS.replace("agent_name, 1 AS value FROM tool_calls WHERE", "1 AS value FROM nothing WHERE"))

@@ -25,16 +25,22 @@ def events(process: Process) -> list[str]:
     return [json.loads(row["body"]).get("name", "alert.transition") for row in process.store.outbox() if row["receiver"] == "lake"]
 
 
+def killed_and_followed(data: Path, url: str, step: Step, moment: str) -> Process:
+    """Let a process die at a step, and return the one that follows, after three evaluations and deliveries."""
+    assert exit_code(die, str(data), url, step.name, moment) == -signal.SIGKILL
+    target = WebhookReceiver(name="on-call", url=url)
+    process = Process(data, receivers=[target], now=START + timedelta(minutes=1))
+    for _ in range(3):
+        process.tick([ROW])
+        Courier(process.store, target, clock=lambda: process.now, quick_wait_seconds=0.001).deliver_due()
+    return process
+
+
 @pytest.mark.parametrize("moment", [BEFORE, AFTER])
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_a_kill_loses_nothing_and_an_idempotent_receiver_sees_one(step: Step, moment: str, tmp_path: Path) -> None:
     with http_server() as server:
-        assert exit_code(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
-        target = WebhookReceiver(name="on-call", url=server.url)
-        process = Process(tmp_path, receivers=[target], now=START + timedelta(minutes=1))
-        for _ in range(3):
-            process.tick([ROW])
-            Courier(process.store, target, clock=lambda: process.now, quick_wait_seconds=0.001).deliver_due()
+        process = killed_and_followed(tmp_path, server.url, step, moment)
         told = events(process)
         process.store.close()
     keys = [request.headers["Idempotency-Key"] for request in server.requests]
@@ -50,12 +56,7 @@ def test_a_kill_while_a_refusal_is_stored_does_not_count_as_told(step: Step, mom
     """The message is sent again, or the next look at its group makes another: the notification log has nothing that never arrived."""
     with http_server() as server:
         server.answers = [Answer(status=403)]
-        assert exit_code(die, str(tmp_path), server.url, step.name, moment) == -signal.SIGKILL
-        target = WebhookReceiver(name="on-call", url=server.url)
-        process = Process(tmp_path, receivers=[target], now=START + timedelta(minutes=1))
-        for _ in range(3):
-            process.tick([ROW])
-            Courier(process.store, target, clock=lambda: process.now, quick_wait_seconds=0.001).deliver_due()
+        process = killed_and_followed(tmp_path, server.url, step, moment)
         left = [row for row in process.store.outbox() if row["receiver"] == "on-call" and not (row["dead"] or row["delivered_at"])]
         process.store.close()
     assert ([body["status"] for body in server.bodies], left) == (["firing", "firing"], [])

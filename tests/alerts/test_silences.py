@@ -15,9 +15,9 @@ from alerts.silences import RETENTION, Silence, Silences, SilenceState, expired,
 from alerts.state import FILE_NAME, AlertStore
 from alerts.tables import METADATA, SCHEMA_VERSION
 from cli.commands import alerts_silences
-from collector.config import DEFAULT
 from storage.catalog import Catalog
 from storage.lake import Lake
+from tests.alerts.configured import configured
 from tests.alerts.fakes import START, Process
 
 HOUR = timedelta(hours=1)
@@ -217,9 +217,7 @@ def test_what_would_mute_nothing_is_refused(auditlake: typer.Typer, tmp_path: Pa
     Acks(process.store).add(firing_alert(process.store, "Down"), created_by="kim", comment="", now=START)
     process.store.close()
     name = run(auditlake, "silence", "add", "a=1", "--comment", "c", "--data", tmp_path).stdout.strip()
-    before, marker, after = DEFAULT.partition("    # receivers: ")
-    assert marker
-    (tmp_path / "otel-config.yaml").write_text(f"{before}    alertmanagers: [{{url: 'http://am:9093'}}]\n{after.partition(chr(10))[2]}")
+    configured(tmp_path, "    alertmanagers: [{url: 'http://am:9093'}]\n")
     for words in (["silence", "add", "a=1", "--comment", "c"], ["ack", "Down"]):
         result = run(auditlake, *words, "--data", tmp_path)
         assert (result.exit_code, "it would mute nothing" in result.stderr) == (2, True), result.output

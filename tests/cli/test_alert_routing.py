@@ -6,7 +6,8 @@ import pytest
 
 from cli.alert_routing import recipients, routing
 from cli.configuration import load_config
-from collector.config import DEFAULT, ConfigError
+from collector.config import ConfigError
+from tests.alerts.configured import configured
 
 ROUTING = """\
     route:
@@ -22,17 +23,8 @@ ROUTING = """\
 """
 
 
-def configuration(folder: Path, text: str) -> Path:
-    """Write a configuration with this in its section `alerts`."""
-    before, marker, after = DEFAULT.partition("    # receivers: ")
-    assert marker
-    path = folder / "otel-config.yaml"
-    path.write_text(before + text + after.partition("\n")[2])
-    return path
-
-
 def test_the_tree_is_the_configured_one(tmp_path: Path) -> None:
-    found = routing(load_config(configuration(tmp_path, ROUTING)))
+    found = routing(load_config(configured(tmp_path, ROUTING)))
     [child] = found.route.routes
     assert (found.route.receivers, found.route.group_by) == (("on-call",), {"alertname"})
     assert (child.key, child.goes_on, child.group_wait.total_seconds()) == ('{}/{severity=~"warning|info"}', True, 0)
@@ -41,7 +33,7 @@ def test_the_tree_is_the_configured_one(tmp_path: Path) -> None:
 
 
 def test_without_a_route_every_receiver_is_told_of_everything(tmp_path: Path) -> None:
-    found = routing(load_config(configuration(tmp_path, ROUTING[ROUTING.index("    receivers:") :])))
+    found = routing(load_config(configured(tmp_path, ROUTING[ROUTING.index("    receivers:") :])))
     assert (found.route.receivers, found.route.group_by) == (("on-call", "chat"), {"alertname"})
 
 
@@ -56,8 +48,8 @@ def test_without_a_route_every_receiver_is_told_of_everything(tmp_path: Path) ->
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, wrong: str, right: str, said: str) -> None:
-    before = configuration(tmp_path, ROUTING).read_text().splitlines()
-    path = configuration(tmp_path, ROUTING.replace(wrong, right))
+    before = configured(tmp_path, ROUTING).read_text().splitlines()
+    path = configured(tmp_path, ROUTING.replace(wrong, right))
     lines = zip(before, path.read_text().splitlines(), strict=True)
     line = next(number for number, (old, new) in enumerate(lines, 1) if old != new)
     with pytest.raises(ConfigError) as caught:
@@ -77,7 +69,7 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, wrong: str, right: str,
 def test_ways_that_could_not_be_told_apart_are_refused(tmp_path: Path, names: tuple[str, ...], said: str) -> None:
     ways = "webhook_configs: [{url: 'http://127.0.0.1:1/'}], slack_configs: [{api_url_file: slack}]"
     receivers = "".join(f"      - {{name: {name}, {ways}}}\n" for name in names)
-    path = configuration(tmp_path, f"    receivers:\n{receivers}")
+    path = configured(tmp_path, f"    receivers:\n{receivers}")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     lines = path.read_text().splitlines()
@@ -88,7 +80,7 @@ def test_ways_that_could_not_be_told_apart_are_refused(tmp_path: Path, names: tu
 def test_all_mistakes_of_the_section_are_told_together(tmp_path: Path) -> None:
     wrong = ROUTING.replace("name: chat", "name: log").replace("group_wait: 0", "group_wait: soon")
     with pytest.raises(ConfigError) as caught:
-        load_config(configuration(tmp_path, wrong))
+        load_config(configured(tmp_path, wrong))
     said = "\n".join(map(str, caught.value.problems))
     assert all(part in said for part in ("auditlake's own", "not a duration", "there is no receiver 'chat'"))
 
@@ -103,15 +95,15 @@ def test_all_mistakes_of_the_section_are_told_together(tmp_path: Path) -> None:
 )
 def test_no_password_stands_in_a_plain_address(tmp_path: Path, section: str) -> None:
     with pytest.raises(ConfigError, match="must be a URL without a user and a password") as caught:
-        load_config(configuration(tmp_path, section))
+        load_config(configured(tmp_path, section))
     assert "word@" not in str(caught.value)
 
 
-def test_the_recipients_are_those_of_the_configuration(tmp_path: Path) -> None:
-    found = recipients(load_config(configuration(tmp_path, ROUTING + "    external_url: https://lake.example.com\n")))
+def test_the_recipients_are_those_of_the_configured(tmp_path: Path) -> None:
+    found = recipients(load_config(configured(tmp_path, ROUTING + "    external_url: https://lake.example.com\n")))
     assert [receiver.name for receiver in found.receivers] == ["on-call", "chat"]
     assert (found.alertmanagers, found.external_url) == ((), "https://lake.example.com")
-    same = recipients(load_config(configuration(tmp_path, ROUTING + "    external_url: https://lake.example.com\n")))
+    same = recipients(load_config(configured(tmp_path, ROUTING + "    external_url: https://lake.example.com\n")))
     assert found == same, "a configuration that is read again and is the same changes nothing"
-    peers = recipients(load_config(configuration(tmp_path, "    alertmanagers: [{url: 'http://am:9093'}]\n")))
+    peers = recipients(load_config(configured(tmp_path, "    alertmanagers: [{url: 'http://am:9093'}]\n")))
     assert ([peer.url for peer in peers.alertmanagers], peers.receivers) == (["http://am:9093"], ())

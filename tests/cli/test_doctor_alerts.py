@@ -1,11 +1,9 @@
 """`auditlake doctor` finds a scheduler that is dead, stuck or late, notifications that reach nobody, and budgets without an answer."""
 
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from cli.commands.validate import endpoints
 from collector.config import DEFAULT, parse
 from storage.durable import FileLock
 from tests.alerts.fakes import START, Process
+from tests.loopback import answering
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 TWO_GROUPS = """
@@ -116,13 +115,6 @@ def test_notifications_that_reach_nobody_are_counted(host: Host) -> None:
     assert found[1:] == [("warning", "1 were given up"), ("warning", "1 wait for a receiver that does not take them")]
 
 
-class Foreign(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_error(404)
-
-    def log_message(self, *_: object) -> None: ...
-
-
 BUILT_IN = parse(DEFAULT, "built-in configuration", {})
 
 
@@ -138,10 +130,8 @@ def limited(host: Host) -> Host:
 @pytest.fixture
 def taken() -> Iterator[str]:
     """An endpoint where a web server listens that is none of ours."""
-    with HTTPServer(("127.0.0.1", 0), Foreign) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(404, "text/html") as found:
+        yield found
 
 
 def asked(host: Host, endpoint: str, *, encrypted: bool = False) -> list[tuple[str, str]]:

@@ -1,31 +1,19 @@
 """A proxy in the environment is for the world outside: what runs on this machine is reached without it."""
 
-import threading
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from cli.commands.demo import past_proxies
 from cli.commands.doctor import _answers
-
-
-class Healthy(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None: ...
+from tests.loopback import answering
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering(200, "application/json") as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
