@@ -13,7 +13,10 @@ from collector.signals import SIGNALS
 from tests.sealed_lake import Request, seal, stories_of
 
 CAPTURES = Path(__file__).parents[1] / "captures"
-CLIENTS = ("autogen", "otel-genai-openai", "pydantic-ai", "traceloop")
+CLIENTS = (
+    "autogen", "langgraph-openinference", "openai-agents-openinference", "openinference-openai", "otel-genai-openai", "pydantic-ai",
+    "strands", "traceloop", "vercel-ai",
+)  # fmt: skip
 PLACES = {"record_id", "parent_record_id", "origin", "entry", "entry_row", "salt", "received_ns"}
 """Where a row stands in the log, which of course depends on when it came."""
 
