@@ -32,6 +32,7 @@ from storage.layout import EntryRecord, FileRecord
 from storage.ledger import entries
 from storage.ledger.log_writer import Ledger, LogWriter
 from storage.schema import SCHEMA_VERSION
+from storage.spare_memory import give_back
 from storage.wal import Segment, closed_segments
 from storage.writer import publish_entry
 
@@ -67,7 +68,7 @@ def run_sealer(
 
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
     """
-    gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles
+    gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles; `give_back` collects those of the catalog
     ledger = ledger or Ledger()
     catalog = Catalog.open(data)
     sealing = Sealing(data=data, catalog=catalog, log=ledger.writer(data, catalog), prices=prices)
@@ -78,6 +79,8 @@ def run_sealer(
             sealed = _seal_or_tell(sealing, ledger.idle_seconds)
             if stopping:
                 return
+            if sealed:
+                give_back()
             if sealed is None:
                 stop.wait(RETRY_SECONDS)
             elif not wake.wait(poll_seconds) and not sealed and not stop.is_set():

@@ -26,6 +26,7 @@ from storage.durable import DISK, FileLock, FileSystem, hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
 from storage.layout import FileRecord, retired, staged
 from storage.merge import Stopped, check_file, merge_files
+from storage.spare_memory import give_back
 
 BEHIND_NS: Final = 90 * 1_000_000_000
 """How long a merge may be due: the compactor is idle while others compute, and does the largest merges in less."""
@@ -108,7 +109,7 @@ def run_compactor(
             continue
         if report.outputs or report.deleted:
             log.info("compacted", merged=report.merged, outputs=report.outputs, rows=report.rows, deleted=report.deleted)
-        pa.default_memory_pool().release_unused()
+        give_back()
 
 
 def is_behind(data: Path, now_ns: int) -> bool:

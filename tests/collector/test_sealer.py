@@ -1,9 +1,11 @@
 """Sealing: every acknowledged record is in the lake once, whatever interrupts it, and every record is accounted for."""
 
+import gc
 import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy.sql.selectable import Alias
 
 from collector import dialects, sealer
 from collector.sealer import run_sealer, seal_pending
@@ -260,6 +263,37 @@ def test_the_sealer_process_seals_when_woken_and_once_more_when_stopped(data, ca
         wake.set()
         thread.join(20)
     assert len(rows(data)) == 2
+
+
+def test_what_a_round_of_the_sealer_leaves_to_the_garbage_collector_does_not_pile_up(data, catalog):
+    """Each statement with SQLAlchemy is a cycle, and collections are rare while segments are decoded."""
+    stop, wake = threading.Event(), threading.Event()
+    thread = threading.Thread(target=run_sealer, args=(data, stop, wake), kwargs={"poll_seconds": 30.0})
+    gc.collect()
+    before = statements()
+    thread.start()
+    try:
+        for number in range(1, 6):
+            write(data, batch(spans(f"s{number}"), 1))
+            assert until(lambda number=number: wake.set() or len(catalog.entries()) == number)
+        assert until(lambda: statements() < before + 3), "each round makes three, and SQLAlchemy keeps one to compile it once"
+    finally:
+        stop.set()
+        wake.set()
+        thread.join(20)
+
+
+def statements() -> int:
+    """Return how many tables SQLAlchemy has renamed for a statement and nobody has collected yet."""
+    return sum(type(each) is Alias for each in gc.get_objects())
+
+
+def until(met: Callable[[], bool]) -> bool:
+    """Return whether it is so within 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not met() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return met()
 
 
 def test_salts_of_an_entry_are_derived_from_a_random_seed(data, catalog):
