@@ -205,14 +205,18 @@ def _answers(lake: "Lake", store: "BudgetStore", budgets: "Sequence[Budget]") ->
     from alerts.budgets.answers import Answers
     from alerts.budgets.model import in_force
     from alerts.budgets.spending import Accountant
+    from alerts.errors import Outdated
     from alerts.watermark import evaluation_time, ingest_watermark
 
     now = datetime.now(UTC)
     accountant, counted, wanted = Accountant(lake, store), store.counted(), in_force(budgets)
     if wanted and (counted is None or now - counted.as_of > FRESH or not accountant.covers(wanted, at=now)):
         as_of = evaluation_time(now, timedelta(), ingest_watermark(lake.data)).astimezone(UTC)
-        while not accountant.refresh(wanted, as_of=as_of):
-            continue
+        try:
+            while not accountant.refresh(wanted, as_of=as_of):
+                continue
+        except Outdated:
+            fail("somebody was erased while this was counted", "give the command again")
         return Answers(wanted, accountant.ledger, as_of=as_of)
     return Answers(wanted, accountant.ledger, as_of=now if counted is None else counted.as_of)
 

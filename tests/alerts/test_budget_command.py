@@ -1,12 +1,15 @@
 """`auditlake budget`: what it does, prints and records, and its exit codes."""
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerts.budgets.store import BudgetStore
+from alerts.forgetting import forget
 from redaction.pseudonym import load_or_create_key, pseudonym
 from tests.command_line import invoked
 from tests.lake_builder import START_NS, model, write_lake
@@ -119,3 +122,22 @@ def test_a_scope_without_a_budget_is_a_no(folder: Path) -> None:
     done = invoked(folder, "budget", "status", "agent:nobody")
     assert done.returncode == 1
     assert "there is no budget of agent:nobody" in done.stderr
+
+
+def test_what_was_counted_before_somebody_was_erased_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor shown: the command says that it has to be given again, and then counts what is left."""
+    data = folder / "auditlake-data"
+    (data / "alerts.sqlite").unlink(missing_ok=True)
+    store_day, orders = BudgetStore.store_day, [data]
+
+    def erased_before(store: BudgetStore, *arguments: Any) -> None:
+        while orders:
+            forget(orders.pop(), lambda text: "EMAIL_ADDRESS" in text)
+        store_day(store, *arguments)
+
+    monkeypatch.setattr(BudgetStore, "store_day", erased_before)
+    refused = invoked(folder, "budget", "status")
+    assert (refused.returncode, "give the command again" in refused.stderr) == (2, True)
+    with closing(BudgetStore.open(data)) as store:
+        assert store.spending() == {}
+    assert len(rows(folder, "status")) == 2
