@@ -1,15 +1,19 @@
-"""However requests are split, ordered and sent again: a reconstruction is the same. Real captures are cut into single records."""
+"""However requests are split, ordered and sent again: a reconstruction is the same. Captures and made flows are cut into single records."""
 
 import json
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from collector.signals import SIGNALS
+from tests.collector.dialects.test_claude_code import Session as ClaudeCode
+from tests.collector.dialects.test_claude_code import events_request, spans_of
+from tests.collector.dialects.test_codex import Session as Codex
+from tests.collector.dialects.test_frameworks import FRAMEWORKS
 from tests.sealed_lake import Request, seal, stories_of
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -21,32 +25,48 @@ PLACES = {"record_id", "parent_record_id", "origin", "entry", "entry_row", "salt
 """Where a row stands in the log, which of course depends on when it came."""
 
 
-def single_records() -> Iterator[Request]:
-    """Yield every span and log record of the captures as a request of its own."""
+def single_records(requests: Iterable[tuple[str, Any]]) -> Iterator[Request]:
+    """Yield every span and log record of some requests as a request of its own."""
+    for signal, payload in requests:
+        if signal == "metrics":
+            continue
+        message = SIGNALS[signal].request.FromString(payload) if isinstance(payload, bytes) else payload
+        of_all, of_each, records = {
+            "traces": ("resource_spans", "scope_spans", "spans"),
+            "logs": ("resource_logs", "scope_logs", "log_records"),
+        }[signal]
+        for resource in getattr(message, of_all):
+            for scope in getattr(resource, of_each):
+                for record in getattr(scope, records):
+                    single = SIGNALS[signal].request()
+                    outer = getattr(single, of_all).add()
+                    outer.resource.CopyFrom(resource.resource)
+                    inner = getattr(outer, of_each).add()
+                    inner.scope.CopyFrom(scope.scope)
+                    inner.schema_url = scope.schema_url
+                    getattr(inner, records).add().CopyFrom(record)
+                    yield signal, single.SerializeToString()
+
+
+def captured() -> Iterator[Request]:
+    """Yield the captured requests of the clients."""
     for client in CLIENTS:
         for path in sorted(CAPTURES.glob(f"{client}-0*.pb")):
-            signal = path.stem.rsplit("-", 1)[1]
-            if signal == "metrics":
-                continue
-            message = SIGNALS[signal].request.FromString(path.read_bytes())
-            of_all, of_each, records = {
-                "traces": ("resource_spans", "scope_spans", "spans"),
-                "logs": ("resource_logs", "scope_logs", "log_records"),
-            }[signal]
-            for resource in getattr(message, of_all):
-                for scope in getattr(resource, of_each):
-                    for record in getattr(scope, records):
-                        single = SIGNALS[signal].request()
-                        outer = getattr(single, of_all).add()
-                        outer.resource.CopyFrom(resource.resource)
-                        inner = getattr(outer, of_each).add()
-                        inner.scope.CopyFrom(scope.scope)
-                        inner.schema_url = scope.schema_url
-                        getattr(inner, records).add().CopyFrom(record)
-                        yield signal, single.SerializeToString()
+            yield path.stem.rsplit("-", 1)[1], path.read_bytes()
 
 
-RECORDS = tuple(single_records())
+def claude_code() -> list[tuple[str, Any]]:
+    """Events and spans of one session."""
+    return [events_request(ClaudeCode("both", traced=True).events()), spans_of(ClaudeCode("both").spans())]
+
+
+def codex() -> list[tuple[str, Any]]:
+    """Two turns of one conversation."""
+    turns = [Codex("long", env="long", begin=14400 + 600 * number, traced=True, number=number) for number in (1, 2)]
+    return [request for turn in turns for request in (turn.logs(), turn.traces())]
+
+
+RECORDS = tuple(single_records(captured()))
 
 
 def told(segments: Sequence[Sequence[Request]]) -> list[dict[str, Any]]:
@@ -85,3 +105,12 @@ def test_shuffling_splitting_and_sending_again_change_no_reconstruction(in_order
     for one, other in zip(found, in_order, strict=True):
         assert one["steps"] == other["steps"]
         assert one == other
+
+
+@pytest.mark.parametrize("make", [*FRAMEWORKS, claude_code, codex], ids=lambda make: make.__name__)
+def test_so_it_is_for_every_dialect(make: Callable[[], list[tuple[str, Any]]]) -> None:
+    records, rng = tuple(single_records(make())), random.Random(1)
+    sent = [*records, *rng.choices(records, k=3)]
+    rng.shuffle(sent)
+    parts = rng.randint(2, 4)
+    assert told([sent[part::parts] for part in range(parts)]) == told([records])
