@@ -19,6 +19,10 @@ class Outdated(Exception):
     """Somebody was erased since this process read what it remembers: nothing was written, and it is to be read again."""
 
 
+class NotYet(Exception):
+    """What a rule asks is not known yet: its alerts stay as they are, and nothing is wrong."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Problem:
     """One thing wrong in a rule file: where it stands (file, line from 1, key path) and what it is, with the remedy."""

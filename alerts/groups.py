@@ -14,7 +14,7 @@ from alerts.answers import Answer, answer
 from alerts.dispatch import Notifier
 from alerts.durations import align
 from alerts.enrichment import Enrich
-from alerts.errors import AlertsError, Outdated
+from alerts.errors import AlertsError, NotYet, Outdated
 from alerts.evaluate import Alert, SameLabels, State, Step, Transition, dropped, resumed
 from alerts.recordings import Record, Recorder, Recording, nowhere
 from alerts.replay import Reader
@@ -214,12 +214,14 @@ class GroupRunner:
         return _Outcome(evaluation=evaluation, transitions=result.transitions, messages=messages)
 
     def _answer(self, rule: LoadedRule, before: Mapping[str, Alert], due: _Due, lake: Queryable, interval: timedelta) -> Answer:
-        """Return what the rule says, and record what it records; an error changes no alert."""
+        """Return what the rule says, and record what it records; an error changes no alert, nor does what is not known yet."""
         timeout = min(interval, LONGEST_QUERY).total_seconds()
         context = self._context
         try:
             found = answer(rule, before, lake, at=due.at, eval_ts=due.eval_ts, clean=context.clean, timeout_seconds=timeout)
             self._recorder.take(found.recordings)
+        except NotYet:
+            return Answer(step=Step(alerts=before, transitions=()), rows=None)
         except (StorageError, AlertsError, SameLabels) as error:
             [text] = context.clean([(str(error), None)])
             return Answer(step=Step(alerts=before, transitions=(), error=text), rows=None)

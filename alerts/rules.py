@@ -43,7 +43,10 @@ class Source(Protocol):
     def rows(
         self, lake: Any, *, eval_ts: datetime, clean: Callable[[Sequence[tuple[str, str | None]]], list[str]], timeout_seconds: float
     ) -> list[dict[str, Any]]:
-        """Return rows as an expression would, all with the same columns, as seen at `eval_ts` (aware); raises StorageError, AlertsError."""
+        """Return rows as an expression would, all with the same columns, as seen at `eval_ts` (aware).
+
+        Raises StorageError, AlertsError, and NotYet while it cannot tell.
+        """
 
     def forget(self) -> None:
         """Somebody was erased: answer from nothing that was known before."""

@@ -44,7 +44,7 @@ class BurnSource:
     def rows(
         self, lake: Any, *, eval_ts: datetime, clean: Callable[[Sequence[tuple[str, str | None]]], list[str]], timeout_seconds: float
     ) -> list[dict[str, Any]]:
-        """Return a row for each rung that is to be told at `eval_ts`."""
+        """Return a row for each rung that is to be told at `eval_ts`; raises NotYet before everything was counted."""
         del lake, clean, timeout_seconds
         return [row for standing, reached in self.standings() for row in burn_rows(standing, reached, at=eval_ts)]
 

@@ -26,7 +26,7 @@ from alerts.budgets.rungs import Reached, reached
 from alerts.budgets.spending import Accountant, DayLake
 from alerts.budgets.standing import Ledger, Standing
 from alerts.budgets.store import BudgetStore, RungKey, rung_key
-from alerts.errors import AlertsError, Outdated
+from alerts.errors import NotYet, Outdated
 from alerts.rules import LoadedGroup
 from alerts.watermark import evaluation_time, ingest_watermark
 
@@ -67,7 +67,7 @@ class BudgetService:
         self._files_changed = True
         self._reached: dict[RungKey, dict[str, Reached]] = {}
         self._answering = threading.Lock()
-        self._counts_again = False
+        self._known = False  # what rules are told is as of now
         self.answers: Answers | None = None
 
     def load(self) -> Callable[[], None]:
@@ -91,7 +91,7 @@ class BudgetService:
     def forget(self) -> None:
         """Somebody was erased: rules know nothing of budgets until they are counted again."""
         with self._answering:
-            self._counts_again = self.answers is not None
+            self._known = False
 
     @contextmanager
     def running(self, lake: DayLake) -> Iterator[None]:
@@ -123,13 +123,15 @@ class BudgetService:
         with self._answering:
             if store.forgot():
                 raise Outdated
-            self.answers, self._counts_again = answers, False
+            self.answers, self._known = answers, True
         return whole
 
-    def answer_nothing(self) -> None:
-        """Know that there is no budget any more. What was counted stays: another one may be set."""
+    def without_budgets(self) -> None:
+        """Know that there is no budget, or none any more. What was counted stays: another one may be set."""
         with self._answering:
-            self.answers, self._counts_again = Answers((), Ledger(), as_of=self._clock()), False
+            if self.answers is not None:
+                self.answers = Answers((), Ledger(), as_of=self._clock())
+            self._known = True
 
     def _rungs(self, standings: Sequence[Standing], at: datetime) -> dict[RungKey, dict[str, Reached]]:
         """Return what is to be remembered otherwise than it is."""
@@ -139,9 +141,8 @@ class BudgetService:
     def _standings(self) -> Iterator[tuple[Standing, Mapping[str, Reached]]]:
         with self._answering:
             answers = self.answers
-            if self._counts_again:
-                hint = "somebody was erased, what was spent is counted again: the next evaluation knows"
-                raise AlertsError("tell how budgets stand", "budgets", hint=hint)
+            if not self._known:  # after a start, or when somebody was erased: alerts of before stay
+                raise NotYet
         for standing in answers.standings if answers is not None else ():
             yield standing, self._reached.get(rung_key(standing), {})
 
@@ -218,7 +219,7 @@ class _Rounds:
 
     def count(self) -> None:
         """Count if it is time. Raises StorageError, AlertsError, DatabaseError, Outdated."""
-        if erased := self._store.forgot():
+        if self._store.forgot():
             self._store.recall()
             self._accountant, self._due = None, 0.0
         self._service.take_files(self._store)
@@ -226,10 +227,8 @@ class _Rounds:
         if budgets and self._accountant is None:
             self._service.remember(self._store)
             self._accountant = Accountant(self._lake, self._store)
-        if self._accountant is None and not erased:
-            return
         if self._accountant is None or not budgets:
-            self._service.answer_nothing()
+            self._service.without_budgets()
         elif budgets != self._budgets or today != self._day or monotonic() >= self._due:
             started = monotonic()
             whole = self._service.refresh(self._accountant, self._store, budgets)

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from alerts.budgets.store import BudgetStore
 from alerts.errors import RuleFileError
 from alerts.evaluate import Alert, State, Waits, step
 from alerts.forgetting import forget
+from alerts.groups import GroupRunner
 from alerts.samples import read_samples
 from storage.lake import Lake
+from tests.alerts import fakes
 from tests.alerts.fakes import as_it_is
 from tests.lake_builder import model, write_lake
 from tests.polling import wait_until
@@ -117,6 +119,29 @@ def test_labels_name_agent_and_tenant_as_other_alerts_do(process: Process) -> No
             "severity": "critical", "budget": "$1 a month", "period": "month from 2026-11-01",
         }
     ]  # fmt: skip
+
+
+def test_a_restart_resolves_nothing_before_everything_is_counted(process: Process) -> None:
+    """Who was told that a budget is spent is not told that it resolved, and then again."""
+    process.store.set(monthly(1))
+    process.round(2)
+    evaluated = fakes.Process(process.data, rules="groups: []")
+    service = BudgetService(process.data, files=(), stored_name=str, interval_seconds=30, clock=lambda: process.now)
+    runner = GroupRunner(replace(evaluated.runner._context, lake=process.lake), [service.group()])
+    service.remember(process.store)
+    service.refresh(Accountant(process.lake, process.store), process.store, in_force(process.store.budgets()))
+    runner.tick(process.now)
+    assert [str(alert.state) for alert in evaluated.store.alerts()["budgets;budgets;BudgetBurn"].values()] == ["firing"]
+    again = BudgetService(process.data, files=(), stored_name=str, interval_seconds=30, clock=lambda: process.now)
+    runner = GroupRunner(replace(evaluated.runner._context, lake=process.lake), [again.group()])
+    for minutes in (1, 2):
+        runner.tick(process.now + timedelta(minutes=minutes))
+    assert [str(alert.state) for alert in evaluated.store.alerts()["budgets;budgets;BudgetBurn"].values()] == ["firing"]
+    assert [(status.error, status.rows) for status in evaluated.store.rules()] == [(None, None)]
+    again.without_budgets()
+    runner.tick(process.now + timedelta(minutes=3))
+    assert [str(alert.state) for alert in evaluated.store.alerts()["budgets;budgets;BudgetBurn"].values()] == ["resolved"]
+    evaluated.store.close()
 
 
 @contextmanager
