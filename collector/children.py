@@ -7,6 +7,7 @@ The parent holds one end of a pipe. A byte wakes the child or asks it to stop; t
 by kill -9, and the child ends at once: what it does is safe to interrupt anywhere. Terminal signals are the parent's business.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -155,6 +156,7 @@ def _run(
 ) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    _call_it(name)
     stop, wake = threading.Event(), threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop, wake), name="parent", daemon=True).start()
     if prepare is not None:
@@ -171,6 +173,12 @@ def _listen(pipe: Connection, stop: threading.Event, wake: threading.Event) -> N
         if message == _STOP:
             stop.set()
         wake.set()
+
+
+def _call_it(name: str) -> None:
+    """Have `ps` and `top` show what this process is."""
+    with contextlib.suppress(OSError):  # only Linux has it
+        Path("/proc/self/comm").write_text(name, encoding="ascii")
 
 
 def _lower_priority(*, idle: bool) -> None:

@@ -1,4 +1,6 @@
-"""What the oracle of redaction stands on: texts that are the same for a seed, samples of every rule, and small examples of differences."""
+"""What the oracle of redaction stands on: texts that are the same for a seed, samples of every rule, and small examples of differences.
+And what the hour of steady load calls growth.
+"""
 
 import json
 from random import Random
@@ -7,6 +9,7 @@ import pytest
 import regex
 
 from benchmarks.entities import ENTITIES
+from benchmarks.soak.ingest import leaks, slope
 from benchmarks.soak.redaction import known_findings, questions, smallest
 from benchmarks.soak.samples import samples
 from benchmarks.texts import KINDS, Texts
@@ -58,3 +61,29 @@ def test_long_texts_are_asked_now_and_then() -> None:
 def test_a_difference_is_made_small() -> None:
     """What is left is what matters."""
     assert smallest(("some words needle and more", ("key",)), lambda text, _: "yes" if "needle" in text else "") == ("needle", ())
+
+
+def hour(mib_per_10_minutes: float, *, begun: float = 0, ended: float = 3600) -> list[tuple[float, float]]:
+    """A process that grows all the time, with a peak every minute, looked at every ten seconds."""
+    times = range(int(begun), int(ended), 10)
+    return [(second, 200 + mib_per_10_minutes * second / 600 + (300 if second % 60 == 0 else 0)) for second in times]
+
+
+@pytest.mark.parametrize("begun", [0, 1200])
+def test_growth_is_seen_through_the_peaks(begun: float) -> None:
+    """Also of a process that took the place of another."""
+    assert slope(hour(4, begun=begun)) == pytest.approx(4, abs=0.1)
+    assert slope(hour(0, begun=begun)) == 0
+
+
+def test_what_a_process_takes_at_first_is_no_growth() -> None:
+    assert slope([(second, mib + (100 if second > 600 else 0)) for second, mib in hour(0)]) == 0
+
+
+def test_a_process_that_lived_for_minutes_has_no_growth() -> None:
+    """The scanner that the last ten minutes saw has not shown what it does in an hour."""
+    assert slope(hour(40, begun=3000)) == 0
+
+
+def test_every_process_is_held_to_the_bar() -> None:
+    assert leaks({"collector": 0.1, "sealer 7": 4.1, "compactor 8": 1.0}) == ["sealer 7: memory grows by 4.1 MiB in ten minutes"]

@@ -139,9 +139,10 @@ def test_a_killed_sealer_is_replaced_and_health_says_so_meanwhile(tmp_path: Path
     with CollectorProcess(tmp_path, redacted=False) as collector:
         assert collector.post("traces", trace_of(["before"])).status_code == 200
         wait_until(lambda: stored(tmp_path / "data")["before"] == 1)
-        for child in psutil.Process(collector.process.pid).children():
-            if "spawn_main" in " ".join(child.cmdline()):
-                child.kill()
+        children = {child.name(): child for child in psutil.Process(collector.process.pid).children()}
+        assert {"sealer", "compactor"} <= set(children), "top shows what they are"
+        children["sealer"].kill()
+        children["compactor"].kill()
         wait_until(lambda: collector.health().json()["components"]["sealer"]["state"].startswith("down: the sealer ended"))
         assert collector.health().status_code == 503
         assert collector.post("traces", trace_of(["meanwhile"])).status_code == 200
