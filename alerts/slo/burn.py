@@ -66,6 +66,11 @@ def burning(counts: Counts, budget: Fraction, urgency: Urgency, at: datetime, *,
     return [found[labels] for labels in sorted(found)]
 
 
+def looks_back(budget: Fraction, urgency: Urgency) -> timedelta:
+    """Return how far back an alert looks."""
+    return ZERO_BUDGET_WINDOW if budget == 0 else max(pair.long for pair in PAIRS if pair.urgency is urgency)
+
+
 def burn_rate(tally: Tally, budget: Fraction) -> float | None:
     """Return how many times as fast as allowed the budget was spent: 1 spends it in the period. None without events or budget."""
     if not tally.total or budget == 0:

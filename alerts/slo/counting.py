@@ -91,6 +91,7 @@ class Counter:
         self._reach = reach
         self._timer = timer
         self._hours_at_once = hours_at_once
+        self.counts_again = False  # somebody was erased: what was known of the past may not be known yet
         self._begin()
 
     def _begin(self) -> None:
@@ -107,6 +108,7 @@ class Counter:
 
     def forget(self) -> None:
         """Begin anew with what is kept: somebody was erased, and counts have labels."""
+        self.counts_again = True
         self._begin()
 
     def advance(self, lake: Countable, at: datetime, *, clean: Clean, timeout_seconds: float, spend_seconds: float) -> None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from alerts.errors import NotYet
 from alerts.rules import CheckSql, LoadedGroup, LoadedRule, Rule
-from alerts.slo.burn import Burning, Urgency, burning
+from alerts.slo.burn import Burning, Urgency, burning, looks_back
 from alerts.slo.counting import Countable, Counter
 from alerts.slo.keeping import Forgotten, Kept
 from alerts.slo.objectives import LoadedObjective, load_objectives
@@ -42,10 +43,12 @@ class BurnSource:
         return self.told(eval_ts)
 
     def told(self, eval_ts: datetime) -> list[dict[str, Any]]:
-        """Return the label sets whose budget burns too fast, by what is counted."""
+        """Return the label sets whose budget burns too fast, by what is counted; raises NotYet while an erasure has left gaps in that."""
         objective = self.counter.objective
         least = objective.slo.alerting.min_bad_events
         as_of = self.counter.counted_at or eval_ts
+        if self.counter.counts_again and not self.counter.counts.covers(as_of - looks_back(objective.budget, self.urgency), as_of):
+            raise NotYet
         return _as_rows(burning(self.counter.counts, objective.budget, self.urgency, as_of, min_bad_events=least))
 
     def forget(self) -> None:

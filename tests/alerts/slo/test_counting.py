@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.errors import AlertsError
+from alerts.errors import AlertsError, NotYet
 from alerts.slo import counting
 from alerts.slo.counting import Counter
 from alerts.slo.counts import Tally
@@ -207,3 +207,26 @@ def test_the_rules_of_an_slo_return_rows_with_the_same_columns() -> None:
     rows = page.source.rows(lake, eval_ts=NOW, clean=as_it_is, timeout_seconds=1)
     assert rows == [{"agent_name": None, "value": pytest.approx(1000)}, {"agent_name": "a", "value": pytest.approx(1000)}]
     assert (page.labels["severity"], ticket.labels["severity"]) == ("critical", "warning")
+
+
+def test_alerts_stay_as_they_are_until_their_windows_are_counted_again() -> None:
+    """Whoever erases somebody resolves nothing: pages are known again after hours are counted, tickets after three days are."""
+    lake = month(*[Event(NOW - number * MINUTE / 2, bad=True) for number in range(20)])
+    lake.seconds_a_query = 1.5
+    counter = Counter(objective(99.0), Forgotten(), timer=lambda: lake.taken_seconds)
+    caught_up(counter, lake, NOW)
+    sources = [rule.source for rule in objective_rules(counter.objective, counter)]
+    counter.forget()
+    known: dict[int, int] = {}
+    for number in range(1, 300):
+        lake.add(*[Event(NOW + (2 * number - back) * MINUTE, bad=True) for back in range(2)])
+        for place, source in enumerate(sources):
+            assert source is not None
+            try:
+                rows = source.rows(lake, eval_ts=NOW + 2 * number * MINUTE, clean=as_it_is, timeout_seconds=1)
+            except NotYet:
+                assert place not in known, "what is known once stays known"
+            else:
+                assert len(rows) == 1, "never an answer without the alert"
+                known.setdefault(place, number)
+    assert 1 < known[0] < known[1]
