@@ -56,32 +56,14 @@ class TimedLake:
         """Nothing: the files were written a moment ago."""
         return ()
 
-    def query(
-        self,
-        text: str,
-        *,
-        params: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 60,
-        max_rows: int = 100_000,
-        from_ns: int | None = None,
-        to_ns: int | None = None,
-    ) -> pa.Table:
-        """Answer as the lake does."""
-        limits: dict[str, Any] = {"timeout_seconds": timeout_seconds, "max_rows": max_rows}
-        return self._views.query(text, params=params, from_ns=from_ns, to_ns=to_ns, **limits)
+    def query(self, text: str, **asked: Any) -> pa.Table:
+        """Answer as `Lake.query` does, which says what may be asked."""
+        return self._views.query(text, **asked)
 
-    def together(
-        self,
-        texts: Mapping[str, str],
-        *,
-        shared: Sequence[str] = (),
-        params: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 60,
-        **window: Any,
-    ) -> dict[str, pa.Table]:
-        """Answer several queries as the lake does."""
+    def together(self, texts: Mapping[str, str], *, shared: Sequence[str] = (), **asked: Any) -> dict[str, pa.Table]:
+        """Answer several queries as `Lake.together` does."""
         del shared
-        return {name: self._views.query(text, params=params, timeout_seconds=timeout_seconds, **window) for name, text in texts.items()}
+        return {name: self._views.query(text, **asked) for name, text in texts.items()}
 
     @property
     def version(self) -> int:
