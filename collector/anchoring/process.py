@@ -19,9 +19,11 @@ from collector.anchoring.board import Board, Standing
 from collector.anchoring.targets import Target, targets
 from collector.config_ledger import LedgerConfig
 from collector.status import where
+from storage.durable import DISK, FileSystem, hint_for
 from storage.errors import StorageError
 from storage.journal import Journal, JournalEvent
 from storage.ledger.cosigning import NotCosigned
+from storage.ledger.errors import LedgerError
 from storage.ledger.log import Log, origins
 from storage.ledger.note import Checkpoint, split
 
@@ -68,8 +70,8 @@ def run(data: Path, target: Target, board: Board, tell: Tell, stop: threading.Ev
             stop.wait(target.interval_seconds)
 
 
-def publish_all(data: Path, target: Target, board: Board, tell: Tell) -> None:
-    """Publish each log whose checkpoint is new to one target."""
+def publish_all(data: Path, target: Target, board: Board, tell: Tell, fs: FileSystem = DISK) -> None:
+    """Publish each log whose checkpoint is new to one target, once its name is durable: a power loss may not take it back."""
     for origin in origins(data):
         before = board.standing(target.kind, target.name, origin)
         log = Log(data, origin)
@@ -79,6 +81,7 @@ def publish_all(data: Path, target: Target, board: Board, tell: Tell) -> None:
             if not note or (digest == before.digest and not before.trouble):
                 continue
             board.begun(before)
+            _settle(log.folder, fs)
             target.publish(log, note)
             after = board.published(before, digest=digest, size=Checkpoint.parse(split(note)[0]).size)
         except StorageError as error:
@@ -87,6 +90,13 @@ def publish_all(data: Path, target: Target, board: Board, tell: Tell) -> None:
             after = board.failed(before, trouble=error.hint, reason=reason, alarm=alarm)
             _log(before, after)
         tell(after)
+
+
+def _settle(folder: Path, fs: FileSystem) -> None:
+    try:
+        fs.sync_directory(folder)
+    except OSError as error:
+        raise LedgerError("make a checkpoint's name durable", folder, hint=hint_for(error)) from error
 
 
 def _log(before: Standing, after: Standing) -> None:

@@ -1,5 +1,6 @@
 """Checkpoints leave the host: to every target, on their own, and what goes wrong is said."""
 
+import errno
 import shutil
 import threading
 from contextlib import closing
@@ -15,6 +16,7 @@ from collector.config import DEFAULT, parse
 from collector.config_ledger import LedgerConfig
 from collector.sealer import seal_pending
 from storage.catalog import Catalog
+from storage.durable import Disk
 from storage.ledger.anchors import Anchor
 from storage.ledger.cosigning import newest
 from storage.ledger.errors import LedgerError
@@ -285,3 +287,30 @@ def test_a_second_location_in_the_data_directory_is_warned_of() -> None:
     assert [warning for warning in warnings if "anchors" in warning] == [
         "extensions.ledger.anchors: ./auditlake-data/copies is in the data directory, where who changes the one changes the other"
     ]
+
+
+class Unsettled(Disk):
+    """A disk that cannot make names durable until it is told so."""
+
+    def __init__(self) -> None:
+        self.fails = True
+        self.synced: list[Path] = []
+
+    def sync_directory(self, path: Path) -> None:
+        if self.fails:
+            raise OSError(errno.EIO, "input/output error")
+        self.synced.append(path)
+
+
+def test_nobody_learns_of_a_checkpoint_whose_name_a_power_loss_could_take_back(log: WrittenLog, tmp_path: Path) -> None:
+    log.grow(3)
+    copy, disk, board = tmp_path / "copy", Unsettled(), Board(log.data)
+    (target,) = targets(config(anchors=[{"path": str(copy)}]), log.data)
+    with closing(target):
+        publish_all(log.data, target, board, nothing, disk)
+        assert copies(copy) == []
+        assert "I/O error" in board.standing(target.kind, target.name, ORIGIN).trouble
+        disk.fails = False
+        publish_all(log.data, target, board, nothing, disk)
+    assert copies(copy) == [3]
+    assert disk.synced == [Log(log.data, ORIGIN).folder]
