@@ -54,6 +54,7 @@ def test_check_of_good_files_and_of_the_configured_ones(auditlake: typer.Typer, 
     assert result.stdout.splitlines() == [f"{one}: ok, 1 rule in 1 group", f"{two}: ok, 2 rules in 1 group"]
     configured = run(auditlake, "check").stdout
     assert re.search(r"agent-ops\.yaml: ok, \d+ rules in \d+ groups\n", configured), configured
+    assert re.search(r"slos\.yaml: ok, \d+ SLOs\n", configured), configured
 
 
 @pytest.mark.parametrize(
