@@ -70,8 +70,8 @@ class FakeLake:
         return pa.Table.from_pylist([dict(row) for row in rows])
 
     def remember(self, recordings: pa.Table, *, since: datetime) -> None:
-        """Take what recording rules recorded; a query is answered with `rows` all the same."""
-        self.recorded += recordings.to_pylist()
+        """Take what recording rules recorded, as a lake does; a query is answered with `rows` all the same."""
+        self.recorded = [row for row in (*self.recorded, *recordings.to_pylist()) if row["time"] >= since]
 
 
 def as_it_is(items: Sequence[tuple[str, str | None]]) -> list[str]:

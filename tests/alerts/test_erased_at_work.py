@@ -260,6 +260,24 @@ def _second_order(data: Path) -> None:
             pass
 
 
+def test_an_order_that_begins_on_the_way_to_the_lake_is_waited_for(tmp_path: Path) -> None:
+    """Whoever looked before whether one is at work looks once more when nobody can begin."""
+    process = Process(tmp_path, receivers=[RECEIVER])
+    process.tick([HERS])
+    looks = iter([False, True, True, True, True])
+    courier = Courier(
+        process.store,
+        LakeReceiver(journal=journal(tmp_path)),
+        clock=lambda: process.now,
+        quick_wait_seconds=0.001,
+        waits=lambda: next(looks),
+    )
+    with structlog.testing.capture_logs():
+        assert courier.deliver_due() == 0
+    assert not (tmp_path / "wal").exists()
+    process.store.close()
+
+
 RECORDS = "groups: [{name: g, interval: 1m, rules: [{record: 'agent:calls', expr: 'SELECT agent, value FROM x'}]}]"
 
 
@@ -284,6 +302,16 @@ def test_what_a_rule_recorded_of_somebody_is_not_written_after_the_order(tmp_pat
     process.tick([OTHER])
     assert process.store.rules()[0].error is None
     assert places(tmp_path / "wal", "support") != []
+    process.store.close()
+
+
+def test_a_process_forgets_what_was_recorded_of_somebody(tmp_path: Path) -> None:
+    process = Process(tmp_path, rules=RECORDS, record=lambda _: None)
+    process.tick([HERS])
+    assert [row["labels"] for row in process.lake.recorded] == [f'{{"agent": "{NAME}"}}']
+    erase_here(tmp_path)
+    process.tick([OTHER])
+    assert [row["labels"] for row in process.lake.recorded] == ['{"agent": "support"}']
     process.store.close()
 
 

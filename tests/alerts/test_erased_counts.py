@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,17 @@ import pytest
 from alerts.budgets.model import Budget, Kind, Period, Scope, Unit
 from alerts.budgets.service import BudgetService
 from alerts.budgets.spending import Accountant
+from alerts.budgets.standing import Cell
 from alerts.budgets.store import BudgetStore
 from alerts.errors import NotYet, Outdated
+from alerts.groups import GroupRunner
 from alerts.slo.counts import Hour, Tally
 from alerts.slo.keeping import KeptHours
 from alerts.state import AlertStore
 from storage.lake import Lake
 from tests import on_disk
 from tests.alerts.erasing import NAME, erase_here, places
-from tests.alerts.fakes import START, as_it_is
+from tests.alerts.fakes import START, Process, as_it_is
 from tests.lake_builder import model, write_lake
 from tests.polling import wait_until
 
@@ -70,6 +73,8 @@ def test_budgets_tell_nothing_of_whom_was_erased(spent: tuple[BudgetService, Lak
     assert told(service, lake) == ["user:bob", f"user:{NAME}"]
     erase_here(tmp_path)
     with pytest.raises(Outdated):
+        store.store_day("2026-11-21", "mark", [Cell(tenant="", agent="a", user=NAME, usd=1, tokens=1, calls=1, unpriced=0, unmetered=0)])
+    with pytest.raises(Outdated):
         service.refresh(accountant, store, budgets)
     (rule,) = service.group().rules
     assert rule.source is not None
@@ -86,6 +91,23 @@ def test_budgets_tell_nothing_of_whom_was_erased(spent: tuple[BudgetService, Lak
 def traces_of_budgets(data: Path) -> list[str]:
     """Return where the state of the alerts names her: in this test the lake's own files do."""
     return [place for place in places(data) if place.startswith("alerts.sqlite")]
+
+
+def test_a_process_raises_nothing_of_whom_was_erased_from_what_it_counted(
+    spent: tuple[BudgetService, Lake, BudgetStore, list[Budget]], tmp_path: Path
+) -> None:
+    """Before anything is counted again, and nobody else's alert ends because of that."""
+    service, lake, store, budgets = spent
+    service.refresh(Accountant(lake, store), store, budgets)
+    process = Process(tmp_path, rules="groups: []")
+    runner = GroupRunner(replace(process.runner._context, lake=lake), [service.group()])
+    runner.tick(START)
+    assert {alert.labels["scope"] for alert in runner.alerts()} == {f"user:{NAME}", "user:bob"}
+    erase_here(tmp_path)
+    runner.tick(START + timedelta(minutes=1))
+    assert [(alert.labels["scope"], str(alert.state)) for alert in runner.alerts()] == [("user:bob", "firing")]
+    assert traces_of_budgets(tmp_path) == []
+    process.store.close()
 
 
 @pytest.mark.parametrize("left", [["bob"], []])
