@@ -47,6 +47,8 @@ from storage.wal import WalWriter
 
 SEGMENT_BYTES: Final = 64 << 20
 """A segment this large is closed before its interval is over: the sealer works on one segment at a time."""
+SLICE_SECONDS: Final = 0.0001
+"""How long Python runs on while another thread wants to: who appends to the WAL waits for that once or twice in each append."""
 LOCK_WAIT_SECONDS: Final = 1.0
 """Another collector that starts may hold our WAL for a moment, to close what we left in it."""
 BACKLOG_SECONDS: Final = 60.0
@@ -275,7 +277,7 @@ def tune() -> None:
     """Short slices for the thread that syncs and rare collections: both decide the latency of single events. All file descriptors."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SLICE_SECONDS)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -41,6 +41,7 @@ class Keys:
         """`environ` is where environment variables are looked up; `following` is where the next seed is, when a rotation says so."""
         self.data = data
         self.source = source or KeySource()
+        self._file = self.source.file or data / "keys" / "ledger.key"
         self._following = following
         self._environ = environ or {}
         self._read: tuple[tuple[int, int, int], bytes] | None = None  # what the file was when it was read, and its seed
@@ -49,7 +50,7 @@ class Keys:
     @property
     def file(self) -> Path:
         """The file that holds the seed when no environment variable does."""
-        return self.source.file or self.data / "keys" / "ledger.key"
+        return self._file
 
     @property
     def next_file(self) -> Path:
