@@ -40,6 +40,8 @@ POLL_SECONDS: Final = 0.2
 RETRY_SECONDS: Final = 5.0
 LOCK: Final = "seal.lock"
 LOCK_POLL_SECONDS: Final = 0.05
+COLLECTIONS: Final = (100_000, 50, 50)
+"""How rarely garbage is looked for: decoding makes many objects and no cycles. `give_back` collects those of the catalog."""
 Clock = Callable[[], int]
 
 
@@ -68,7 +70,7 @@ def run_sealer(
 
     A failure (a full disk) is logged and tried again later; nothing is lost meanwhile, the WAL grows.
     """
-    gc.set_threshold(100_000, 50, 50)  # decoding makes many objects and no cycles; `give_back` collects those of the catalog
+    gc.set_threshold(*COLLECTIONS)
     ledger = ledger or Ledger()
     catalog = Catalog.open(data)
     sealing = Sealing(data=data, catalog=catalog, log=ledger.writer(data, catalog), prices=prices)

@@ -4,7 +4,7 @@ import importlib
 import sys
 from typing import Final
 
-SOAKS: Final = ("redaction", "ingest", "kills", "decoder")
+SOAKS: Final = ("redaction", "ingest", "kills", "decoder", "rounds")
 """Each is a module of this package with a function `main(arguments)` that returns whether all is well."""
 
 
