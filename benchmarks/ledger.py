@@ -1,7 +1,7 @@
 """What evidence costs: `python -m benchmarks.ledger` prints one line a measure. Takes about a minute.
 
 `python -m benchmarks.ledger engines` computes the leaves of the same files by Arrow's kernels and by SQL; `python -m benchmarks.ledger
-deep` verifies 285,000 rows of three days, whose files several processes read.
+deep` verifies 1,140,000 rows of three days, whose files several processes read.
 
 Agent spans of about 800 bytes are sealed second by second, compacted, and verified: spans that do not repeat each other, and conversations
 that do, as `benchmarks.load` sends them. The share of stored bytes counts everything that is there for evidence: salts, the columns that
@@ -45,7 +45,7 @@ SPANS: Final = 500
 SEALS: Final = 260
 """Seals of the lake that is verified: more than a tile holds, as the newest entries of a log are stored several times until it is full."""
 DAYS: Final = 3
-DEEP_SEALS: Final = 570
+DEEP_SEALS: Final = 2_280
 EVIDENCE: Final = frozenset({"salt", "origin", "entry", "entry_row"})
 Measure = tuple[str, float, str]
 Rows = Callable[[int, int], pa.Table]
