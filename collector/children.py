@@ -24,6 +24,7 @@ import structlog
 from collector.config_ledger import Checking, LedgerConfig
 from collector.price_file import PriceFile
 from collector.supervised import Supervised
+from storage.light import without_pandas
 
 if TYPE_CHECKING:
     from collector.config_retention import Retaining
@@ -157,6 +158,7 @@ def _run(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _call_it(name)
+    without_pandas()
     stop, wake = threading.Event(), threading.Event()
     threading.Thread(target=_listen, args=(pipe, stop, wake), name="parent", daemon=True).start()
     if prepare is not None:

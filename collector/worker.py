@@ -24,6 +24,7 @@ from collector.errors import CollectorError
 from collector.health import Check
 from collector.service import Collector, Host, tune
 from storage.errors import StorageError
+from storage.light import without_pandas
 
 STATUS_SECONDS: Final = 1.0
 WAITING_MESSAGES: Final = 64
@@ -81,6 +82,7 @@ class Status:
 
 def run(number: int, config: Config, data: Path, host: Host, pipe: Connection, parent_pid: int) -> None:
     """The worker process."""
+    without_pandas()
     _end_with(parent_pid)
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # what a terminal or an init system sends to all is for the parent
         signal.signal(ignored, signal.SIG_IGN)

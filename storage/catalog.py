@@ -151,6 +151,10 @@ class Catalog(CatalogConnection):
         query = sa.select(FILES).where(FILES.c.retired_ns.is_not(None))
         return self._files(query if before_ns is None else query.where(FILES.c.retired_ns < before_ns))
 
+    def paths(self) -> set[str]:
+        """The paths of all files that the catalog knows: live, retired and damaged ones."""
+        return {row["path"] for row in self._rows(sa.select(FILES.c.path))}
+
     def damaged_files(self) -> list[FileRecord]:
         """The files that are set aside because they are not what was written."""
         return self._files(sa.select(FILES).where(FILES.c.damaged.is_not(None)))

@@ -21,7 +21,7 @@ from storage.ledger.anchors import Source
 from storage.ledger.keys import known_keys
 from storage.ledger.log import Log, origins
 from storage.ledger.verdicts import Finding, OriginReport, Report, Verdict, ranges
-from storage.ledger.verify_catalog import CatalogCheck, listed, set_aside, stray_finding, strays
+from storage.ledger.verify_catalog import CatalogCheck, set_aside, stray_finding, strays
 from storage.ledger.verify_files import FileReader, Gone
 from storage.ledger.verify_heads import elsewhere, lost, more_unledgered, outside, remembered, unledgered
 from storage.ledger.verify_log import LogAudit, audit_log
@@ -123,10 +123,10 @@ class _Verification:
 
     def run(self) -> Report:
         """Every origin, then what is beside them."""
-        stray = strays(self._data, listed(self._catalog))
+        stray = strays(self._data, self._catalog.paths())
         names = self._origins()
         reports = [self.origin(name) for name in names]
-        known = listed(self._catalog)  # what was published meanwhile is in the catalog by now
+        known = self._catalog.paths()  # what was published meanwhile is in the catalog by now
         written = {origin_name(name): name for name in names}
         for path in stray:
             if path not in known and (self._data / path).exists():

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from storage.catalog import Catalog
-from storage.layout import EntryRecord, FileRecord, sealed_path
+from storage.layout import EntryRecord, sealed_path
 from storage.ledger.verdicts import Finding, Verdict
 from storage.ledger.verify_log import LogAudit
 from storage.ledger.verify_removed import Removed
@@ -133,12 +133,6 @@ def set_aside(catalog: Catalog, origin: str) -> Iterator[Finding]:
             origin=file.origin, verdict=Verdict.MISSING, first=file.min_entry, last=file.max_entry, table=file.table_name, path=file.path,
             detail="the catalog sets this file aside as damaged: no query reads its rows", rows=file.rows,
         )  # fmt: skip
-
-
-def listed(catalog: Catalog) -> set[str]:
-    """The paths of all files that the catalog knows."""
-    known: list[FileRecord] = [*catalog.live_files(), *catalog.damaged_files(), *catalog.retired_files()]
-    return {file.path for file in known}
 
 
 def strays(data: Path, known: set[str]) -> list[str]:

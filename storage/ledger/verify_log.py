@@ -24,6 +24,8 @@ from storage.ledger.verdicts import Finding, Verdict
 from storage.ledger.verify_trust import Claim, Signed
 
 _CACHED_BUNDLES: Final = 4
+_CACHED_SEGMENTS: Final = 8192
+"""Descriptors that stay read: a verification asks for each several times, and a few kB each are 30 MB at most."""
 _NUMBERS: Final = range(-(2**63), 2**63)
 _Read = TypeVar("_Read")
 
@@ -46,6 +48,7 @@ class LogAudit:
     restored: dict[int, bytes] = field(default_factory=dict)  # index → the catalog's copy of an entry whose own is altered or gone
     gone: set[int] = field(default_factory=set)  # indexes of entries whose own bundle cannot be read
     _bundles: OrderedDict[int, list[bytes]] = field(default_factory=OrderedDict)
+    _descriptors: dict[int, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -65,7 +68,12 @@ class LogAudit:
     def segments(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
         """Yield number and descriptor of each segment, ascending. Raises `LedgerError`."""
         for number, index in zip(self.numbers, self.indexes, strict=True):
-            yield number, orjson.loads(self.body(index))
+            descriptor = self._descriptors.get(index)
+            if descriptor is None:
+                descriptor = orjson.loads(self.body(index))
+                if len(self._descriptors) < _CACHED_SEGMENTS:
+                    self._descriptors[index] = descriptor
+            yield number, descriptor
 
     def segments_below(self, size: int) -> int:
         """Return how many segments stand among the first `size` entries."""

@@ -21,12 +21,15 @@ from storage.layout import FileRecord, locate
 from storage.ledger.footer import unreadable
 from storage.ledger.verify_files import Asked, FileReader, FileRows, Gone, cannot_be_read, missing
 
-_COMMAND: Final = (
-    sys.executable,
-    "-c",
-    "import sys; sys.path.insert(0, sys.argv[1]); from storage.ledger.verify_workers import main; main()",
-    str(Path(__file__).resolve().parents[2]),
-)
+_MAIN: Final = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from storage.light import without_pandas
+without_pandas()
+from storage.ledger.verify_workers import main
+main()
+"""
+_COMMAND: Final = (sys.executable, "-c", _MAIN, str(Path(__file__).resolve().parents[2]))
 _FAULTS: Final = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL})
 """What a file does to the process that reads it; whoever is killed otherwise was killed by somebody."""
 
