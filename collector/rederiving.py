@@ -212,7 +212,7 @@ class Rederiving:
         """What all records of these traces say, read again."""
         index = RunIndex()
         for table, query in (("spans", "trace_spans"), ("events", "trace_events"), ("events", "untraced_events")):
-            rows = self._lake.sql(query_sql(query), {"trace_ids": list(traces), "run_ids": list(traces)})
+            rows = self._lake.sql(query_sql(query).format(columns="*"), {"trace_ids": list(traces), "run_ids": list(traces)})
             if rows.num_rows:
                 again = Rereading(table, rows, self._prices)
                 for (trace, run), (first, last) in again.index.spans.items():

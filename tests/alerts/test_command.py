@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -157,6 +159,13 @@ def test_the_queries_of_the_runbooks_can_be_run(page: Path, tmp_path: Path) -> N
     with Lake.open(tmp_path, threads=1) as lake:
         for block in page.read_text().split("```sql")[1:]:
             lake.query(block.split("```")[0])
+
+
+def nothing_waits(data: Path) -> bool:
+    """Whether everything that is to be told was told, also to the lake."""
+    with closing(sqlite3.connect(data / "alerts.sqlite")) as connection:
+        [(waiting,)] = connection.execute("SELECT count(*) FROM outbox WHERE delivered_at IS NULL").fetchall()
+    return bool(waiting == 0)
 
 
 def test_run_is_the_whole_process_wired(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def lake(data: Path, server: HttpServer, told: Sequence[str]) -> Path:
     Path("otel-config.yaml").write_text(CONFIG % server.url)
     store = AlertStore.open(data)
     with store.begin() as connection:
-        post(connection, [message(alert(), key=key) for key in told])
+        post(connection, [replace(message(alert(), key=key), created_at=NOW) for key in told])
     store.close()
     return data
 
