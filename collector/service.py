@@ -7,7 +7,6 @@ segment, the sealer. Everything acknowledged is in the WAL by then, so a stop th
 
 import asyncio
 import contextlib
-import gc
 import resource
 import socket
 import sys
@@ -43,6 +42,7 @@ from collector.timed_writer import TimedWriter
 from storage.catalog import Catalog
 from storage.errors import LakeLocked, StorageError
 from storage.orphans import close_orphans
+from storage.spare_memory import leave_out_what_stays
 from storage.wal import WalWriter
 
 SEGMENT_BYTES: Final = 64 << 20
@@ -278,6 +278,4 @@ def tune() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     sys.setswitchinterval(SLICE_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    leave_out_what_stays()

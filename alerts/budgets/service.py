@@ -29,6 +29,7 @@ from alerts.budgets.store import BudgetStore, RungKey, rung_key
 from alerts.errors import NotYet, Outdated
 from alerts.rules import LoadedGroup
 from alerts.watermark import evaluation_time, ingest_watermark
+from storage.spare_memory import leave_out_what_stays
 
 LOOK_SECONDS: Final = 1.0
 """How often it is looked whether budgets were set or removed, or a day has begun."""
@@ -68,6 +69,7 @@ class BudgetService:
         self._reached: dict[RungKey, dict[str, Reached]] = {}
         self._answering = threading.Lock()
         self._known = False  # what rules are told is as of now
+        self._loaded = False
         self.answers: Answers | None = None
 
     def load(self) -> Callable[[], None]:
@@ -124,6 +126,9 @@ class BudgetService:
             if store.forgot():
                 raise Outdated
             self.answers, self._known = answers, True
+        if whole and not self._loaded:
+            leave_out_what_stays()
+            self._loaded = True
         return whole
 
     def without_budgets(self) -> None:

@@ -77,17 +77,18 @@ class Standing:
         return self.spent / self.budget.limit
 
 
+_Spent = tuple[float, int, int, int]
+"""An Amount that is kept. The garbage collector leaves tuples of numbers alone; a million objects would hold up answers while it looks."""
+
+
 class Ledger:
     """What was spent, by scope and day. A day is replaced as a whole."""
 
     def __init__(self) -> None:
-        self._spent: dict[Scope, dict[date, Amount]] = {}
-        self._of_day: dict[date, set[Scope]] = {}
+        self._spent: dict[Scope, dict[date, _Spent]] = {}
 
     def replace(self, day: date, cells: Iterable[Cell]) -> None:
         """Take over what was counted of a day."""
-        for scope in self._of_day.pop(day, ()):
-            del self._spent[scope][day]
         found: dict[Scope, Amount] = {}
         for cell in cells:
             for scope in _scopes(cell):
@@ -95,33 +96,32 @@ class Ledger:
                 if amount is None:
                     amount = found[scope] = Amount()
                 amount.add(cell)
+        for days in self._spent.values():
+            days.pop(day, None)
         for scope, amount in found.items():
-            self._spent.setdefault(scope, {})[day] = amount
-        if found:
-            self._of_day[day] = set(found)
+            self._spent.setdefault(scope, {})[day] = (amount.usd, amount.tokens, amount.unpriced, amount.unmetered)
 
     def forget(self, before: date) -> None:
         """Drop older days."""
-        for day in [day for day in self._of_day if day < before]:
-            self.replace(day, ())
-        self._spent = {scope: days for scope, days in self._spent.items() if days}
+        kept = {scope: {day: spent for day, spent in days.items() if day >= before} for scope, days in self._spent.items()}
+        self._spent = {scope: days for scope, days in kept.items() if days}
 
     def between(self, scope: Scope, begin: date, end: date) -> Amount:
         """Return what a scope spent from `begin` up to, not including, `end`."""
         whole = Amount()
-        for day, amount in sorted(self._spent.get(scope, {}).items()):
+        for day, spent in sorted(self._spent.get(scope, {}).items()):
             if begin <= day < end:
-                whole.add(amount)
+                whole.add(Amount(*spent))
         return whole
 
-    def subjects(self, kind: Kind, tenant: str, begin: date, end: date) -> set[str]:
-        """Return who spent anything in that time."""
-        days = [scopes for day, scopes in self._of_day.items() if begin <= day < end]
-        return {scope.subject for scopes in days for scope in scopes if scope.kind is kind and scope.tenant == tenant}
+    def scopes(self, kind: Kind, tenant: str, begin: date, end: date) -> list[Scope]:
+        """Return who spent anything in that time, by name."""
+        known = ((scope, days) for scope, days in self._spent.items() if scope.kind is kind and scope.tenant == tenant)
+        return sorted(scope for scope, days in known if any(begin <= day < end for day in days))
 
     def by_day(self, scope: Scope, unit: Unit) -> dict[date, float]:
         """Return what a scope spent on each day."""
-        return {day: amount.of(unit) for day, amount in self._spent.get(scope, {}).items()}
+        return {day: Amount(*spent).of(unit) for day, spent in self._spent.get(scope, {}).items()}
 
 
 def standings(budgets: Sequence[Budget], ledger: Ledger, *, as_of: datetime) -> Iterator[Standing]:
@@ -133,8 +133,7 @@ def standings(budgets: Sequence[Budget], ledger: Ledger, *, as_of: datetime) -> 
             yield standing(budget, budget.scope, ledger, as_of=as_of)
             continue
         begin, end = budget.period.begin(today), budget.period.end(today)
-        for subject in sorted(ledger.subjects(budget.scope.kind, budget.scope.tenant, begin, end)):
-            scope = Scope(kind=budget.scope.kind, subject=subject, tenant=budget.scope.tenant)
+        for scope in ledger.scopes(budget.scope.kind, budget.scope.tenant, begin, end):
             if (scope, budget.period, budget.unit) not in own:
                 yield standing(budget, scope, ledger, as_of=as_of)
 

@@ -1,5 +1,6 @@
 """Budgets without a lake: periods, files, how budgets stand, where it leads, which rungs are reached and told."""
 
+import gc
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -160,6 +161,38 @@ def test_each_has_a_budget_of_its_own_unless_another_is_set() -> None:
     assert [(str(one.scope), one.spent, one.remaining) for one in new] == [("user:*", 0, 10), ("user:*", 0, 5)]
     assert len(answers.of(own, ["nothing", "a"])) == 2
     assert answers.of(SUPPORT, ["support"]) == []
+
+
+def test_a_day_is_replaced_and_old_days_are_forgotten() -> None:
+    yesterday = TODAY - timedelta(days=1)
+    ledger = spent(cell(3), cell(4, user="other"), day=yesterday)
+    ledger.replace(TODAY, [cell(1)])
+    ledger.replace(TODAY, [cell(2)])
+    month = (TODAY.replace(day=1), NOW.date() + timedelta(days=1))
+    assert ledger.between(SUPPORT, *month).usd == 9
+    assert ledger.by_day(SUPPORT, Unit.TOKENS) == {yesterday: 20, TODAY: 10}
+    assert [scope.subject for scope in ledger.scopes(Kind.USER, "", *month)] == ["other", "u"]
+    ledger.forget(TODAY)
+    assert ledger.by_day(SUPPORT, Unit.USD) == {TODAY: 2}
+    assert [scope.subject for scope in ledger.scopes(Kind.USER, "", *month)] == ["u"]
+    ledger.replace(TODAY, [])
+    assert ledger.scopes(Kind.USER, "", *month) == []
+
+
+def test_days_that_are_kept_are_nothing_to_the_garbage_collector() -> None:
+    """A full collection stops all threads, who answers among them: with an object for each user and day it took half a second."""
+
+    def tracked(days: int) -> int:
+        gc.collect()
+        before = len(gc.get_objects())
+        ledger = Ledger()
+        for number in range(days):
+            ledger.replace(TODAY - timedelta(days=number), [cell(user=str(user)) for user in range(100)])
+        gc.collect()
+        assert ledger.scopes(Kind.USER, "", TODAY, TODAY + timedelta(days=1))
+        return len(gc.get_objects()) - before
+
+    assert tracked(days=60) < tracked(days=1) + 50
 
 
 def test_an_answer_is_that_of_all_budgets_and_tells_the_tightest_first() -> None:

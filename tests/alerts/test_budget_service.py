@@ -144,6 +144,18 @@ def test_a_restart_resolves_nothing_before_everything_is_counted(process: Proces
     evaluated.store.close()
 
 
+def test_what_stays_is_left_out_of_collections_once_everything_is_counted(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stop who answers."""
+    left_out: list[bool] = []
+    monkeypatch.setattr("alerts.budgets.service.leave_out_what_stays", lambda: left_out.append(service.answers is not None))
+    process.store.set(monthly(1))
+    service = BudgetService(process.data, files=(), stored_name=str, interval_seconds=30, clock=lambda: process.now)
+    accountant = Accountant(process.lake, process.store)
+    for _again in range(2):
+        service.refresh(accountant, process.store, in_force(process.store.budgets()))
+    assert left_out == [True]
+
+
 @contextmanager
 def running(service: BudgetService, data: Path) -> Iterator[None]:
     with Lake.open(data, threads=1) as lake, service.running(lake):

@@ -36,6 +36,15 @@ spare_memory.give_back()
 print(gc.get_freeze_count() > 10_000)
 """
 
+FROM_NOW_ON = """
+import gc
+import duckdb
+from storage.spare_memory import leave_out_what_stays
+
+leave_out_what_stays()
+print(gc.get_freeze_count() > 10_000, len(gc.get_objects()) < 100)
+"""
+
 
 class Cycle:
     def __init__(self) -> None:
@@ -66,3 +75,8 @@ def test_what_stays_is_left_out_of_later_collections_until_the_process_ends() ->
     """What duckdb holds is not told as leaked at the end."""
     done = subprocess.run([sys.executable, "-c", LEFT_OUT], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+def test_a_process_that_answers_has_nothing_left_to_look_at() -> None:
+    done = subprocess.run([sys.executable, "-c", FROM_NOW_ON], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True True\n", "")
