@@ -43,6 +43,7 @@ receivers:
         max_request_body_size: {OURS_MIB << 20}
         read_header_timeout: {HEAD_SECONDS}s
         read_timeout: {BODY_SECONDS}s
+        idle_timeout: 10m
 processors:
   memory_limiter: {{limit_mib: {MEMORY_MIB}, spike_limit_mib: 0}}
   redaction: {{}}
