@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import hmac
 import string
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from collector.authentication import LONGEST_CHARS, MOST_REFUSED, Door, authorization_of
-from collector.bearer_tokens import bearer_tokens
+from collector.bearer_tokens import BearerTokens, bearer_tokens
 from collector.config_admission import BasicAuthConfig, BearerTokenAuthConfig
 from collector.errors import CollectorError, Overloaded, Unauthenticated
 from collector.passwords import MOST_WAITING, apr1, password_fits, passwords
@@ -146,6 +147,37 @@ def test_tokens_are_kept_as_hashes_alone() -> None:
     assert sent(door, f"Bearer {TOKEN}") is not None
     held = [repr(section), section.model_dump_json(), repr(vars(door)), repr(vars(door.credentials))]
     assert not any(token in text for text in held for token in (TOKEN, OTHER))
+
+
+def test_every_token_costs_one_comparison_in_constant_time_whether_it_is_right_nearly_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And the search before it goes by a digest under a key of this process: what is near to what, nobody can choose."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return compare_digest(one, other)
+
+    compare_digest = hmac.compare_digest
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    tried = {f"Bearer {TOKEN}": True, f"Bearer {TOKEN[:-1]}": False, "Bearer x": False, "Bearer ": False, f"Basic {TOKEN}": False}
+    for authorization, right in tried.items():
+        assert (sent(bearer(token=TOKEN, tokens=[OTHER]), authorization) is not None) is right
+        ((one, other),) = compared
+        assert (len(one), len(other), one == other) == (32, 32, right)
+        compared.clear()
+    one_process, another = (bearer(token=TOKEN).credentials for _ in range(2))
+    assert isinstance(one_process, BearerTokens)
+    assert isinstance(another, BearerTokens)
+    assert not {bytes.fromhex(hashed(TOKEN)), *one_process._known} & another._known.keys()
+
+
+@pytest.mark.parametrize("form", ["SHA", "apr1"])
+def test_hashes_of_passwords_are_compared_in_constant_time(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of bcrypt by its own library."""
+    monkeypatch.setattr("hmac.compare_digest", lambda one, other: len(one) == len(other))
+    assert password_fits(b"what compare_digest says, counts", HTPASSWD[form].encode())
 
 
 @pytest.mark.parametrize("token", ["", " ", "a b", "töken", "line\nbreak", "nul\x00", 12345678])

@@ -220,6 +220,14 @@ def test_zero_timeouts_are_the_defaults() -> None:
     assert (http.read_timeout, http.read_header_timeout, http.write_timeout, http.idle_timeout) == (60.0, 20.0, 30.0, 75.0)
 
 
+def test_requests_have_64_mib_over_both_protocols_unless_it_is_set_otherwise() -> None:
+    """What OTLP recommends; that the limit holds after decompression is shown with smaller ones."""
+    otlp = parse(DEFAULT, "default", {}).otlp
+    assert otlp.grpc is not None
+    assert otlp.http is not None
+    assert (otlp.grpc.max_recv_msg_size_mib << 20, otlp.http.max_request_body_size) == (64 << 20, 64 << 20)
+
+
 def test_every_key_that_people_know_is_there() -> None:
     """Those of the OpenTelemetry Collector's receiver."""
     grpc = """endpoint transport tls max_recv_msg_size_mib max_concurrent_streams read_buffer_size write_buffer_size keepalive auth
