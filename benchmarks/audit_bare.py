@@ -13,6 +13,7 @@ from typing import Any
 
 import grpc
 import psutil
+import uvloop
 
 from collector.signals import LOGS
 
@@ -33,7 +34,7 @@ def bare_server() -> Iterator[tuple[str, psutil.Process]]:
 
 
 def _serve(pipe: Connection) -> None:
-    asyncio.run(_until_closed(pipe))
+    uvloop.run(_until_closed(pipe))
 
 
 async def _until_closed(pipe: Connection) -> None:

@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
+import uvloop
+
 from collector.config import Config, ConfigError, Problem
 from collector.errors import CollectorError
 from collector.health import Check
@@ -92,7 +94,7 @@ def run(number: int, config: Config, data: Path, host: Host, pipe: Connection, p
     parent = Parent(pipe)
     host = replace(host, environ=os.environ, load=parent.configuration)
     try:
-        asyncio.run(_work(Collector(config, data=data, host=host, behind=parent, number=number), parent))
+        uvloop.run(_work(Collector(config, data=data, host=host, behind=parent, number=number), parent))
     except (CollectorError, StorageError) as error:
         parent.tell(Failed(attempted=error.attempted, subject=str(error.subject), hint=error.hint))
         parent.finish()

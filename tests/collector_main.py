@@ -3,7 +3,6 @@
 Exit code 2 and one line on stderr when it cannot start, like the command line.
 """
 
-import asyncio
 import json
 import os
 import sys
@@ -45,6 +44,8 @@ def announce(ports: "Ports") -> None:
 
 def main() -> None:
     """Run until SIGTERM. Imports happen here: the children import this module, too."""
+    import uvloop
+
     from cli.configuration import cache_folder
     from collector.config import load
     from collector.errors import CollectorError
@@ -55,7 +56,7 @@ def main() -> None:
     config, data = Path(sys.argv[1]), Path(sys.argv[2])
     try:
         host = Host(prepare_child=log_to_stderr, environ=os.environ, cache_folder=cache_folder(), load=lambda: load(config, {}))
-        asyncio.run(serve(load(config, {}), data=data, host=host, on_ready=announce))
+        uvloop.run(serve(load(config, {}), data=data, host=host, on_ready=announce))
     except (StorageError, CollectorError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -12,11 +12,11 @@ def register(app: typer.Typer) -> None:
 
 def collect(config: ConfigOption = None, data: DataOption = None, workers: WorkersOption = None) -> None:
     """Receive OTLP, redact, store durably, seal into Parquet, until SIGTERM or Ctrl-C; SIGHUP reads the policy again."""
-    import asyncio
     import os
     import signal
 
     import structlog
+    import uvloop
 
     from cli.configuration import cache_folder, load_config, load_or_fail, with_workers
     from cli.configuration_log import tell_configuration
@@ -42,6 +42,6 @@ def collect(config: ConfigOption = None, data: DataOption = None, workers: Worke
     directory = data or loaded.parquet.path
     try:
         tell_configuration(loaded, directory, "collector", creates=True)
-        asyncio.run(serve(loaded, data=directory, host=host))
+        uvloop.run(serve(loaded, data=directory, host=host))
     except (StorageError, CollectorError) as error:
         fail(str(error))

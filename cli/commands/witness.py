@@ -51,10 +51,10 @@ def witness(
 
     It cosigns a checkpoint that continues what it has cosigned before, and keeps what contradicts it.
     """
-    import asyncio
     import time
 
     import structlog
+    import uvloop
 
     from cli.logs import configure_logs
     from collector.errors import CollectorError
@@ -91,7 +91,7 @@ def witness(
         told.info("witness ready", endpoint=f"{listen.rpartition(':')[0]}:{port}", key=str(serving.key))
 
     try:
-        asyncio.run(serve_witness(serving, section, reload=reload, on_ready=ready))
+        uvloop.run(serve_witness(serving, section, reload=reload, on_ready=ready))
     except (CollectorError, ValueError) as error:
         fail(str(error))
     finally:
