@@ -7,6 +7,7 @@ The parts are the real ones, from `Pipeline.export` to the deletion of retired f
 import asyncio
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -28,7 +29,8 @@ from collector.telemetry import Telemetry
 from storage.catalog import Catalog
 from storage.compactor import compact
 from storage.durable import DISK, FileSystem
-from storage.wal import WalWriter, closed_segments
+from storage.lake import Lake
+from storage.wal import WalWriter, closed_segments, read_segment
 from tests.collector.policies_in_force import fake_policy
 from tests.fakes import FakeCleaner
 from tests.faults.points import AFTER, BEFORE, Reached, ToldDisk, arm, killing
@@ -45,6 +47,7 @@ FIRST: Final = ("one", "log two")
 SECOND: Final = ("three", SACRIFICED)
 ROWS: Final = 2
 """Records in each request."""
+_TEXT: Final = re.compile(rb"[a-z ]+ <CANARY> [0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,13 @@ def prepare(folder: Folder) -> None:
         file.write(b"\xa1WAL\x01\x01\xff")
 
 
-def work(folder: Folder, reached: Reached) -> None:
+def work(folder: Folder, reached: Reached, on: ToldDisk | None = None) -> None:
     """Everything once: recover, take two segments of requests, seal, merge, delete what was merged."""
-    disk = ToldDisk(folder.data, reached)
+    disk = on or ToldDisk(folder.data, reached)
     with closing(WalWriter(folder.data, ORIGIN, fs=disk)) as writer:
         asyncio.run(_send(folder, writer, FIRST, reached))
         asyncio.run(_send(folder, writer, SECOND, reached))
-    _damage(folder.data)
+    _damage(folder.data, disk)
     _seal_and_merge(folder.data, disk)
 
 
@@ -109,6 +112,23 @@ def restart(folder: Folder) -> None:
     with closing(WalWriter(folder.data, ORIGIN)) as writer:
         asyncio.run(_send(folder, writer, [LEFT_OVER, *FIRST, *SECOND], lambda *_: None))
     _seal_and_merge(folder.data, DISK)
+
+
+def survived(folder: Folder) -> set[str]:
+    """The requests that are whole in the WAL or in the lake before anybody sends again: what was acknowledged must be among them.
+
+    The sacrificed one may be there with a flipped bit.
+    """
+    WalWriter(folder.data, ORIGIN).close()
+    texts: set[str] = set()
+    for segment in closed_segments(folder.data):
+        for record in read_segment(segment, folder.path / "set aside"):
+            texts.update(found.decode() for found in _TEXT.findall(record.payload))
+    with Lake.open(folder.data) as lake:
+        for table, column in (("spans", "name"), ("events", "body")):
+            texts.update(lake.sql(f"SELECT {column} FROM {table}").column(0).to_pylist())
+    names = (LEFT_OVER, *FIRST, *SECOND)
+    return {name for name in names if {f"{name} <CANARY> {number}" for number in range(ROWS)} <= texts}
 
 
 def check(folder: Folder) -> None:
@@ -186,13 +206,14 @@ async def _send(folder: Folder, writer: WalWriter, names: Sequence[str], reached
     committer._thread.shutdown()
 
 
-def _damage(data: Path) -> None:
+def _damage(data: Path, disk: ToldDisk) -> None:
     """Flip a bit of the sacrificed request in its closed segment."""
     for segment in closed_segments(data):
         content = segment.path.read_bytes()
         if (place := content.find(SACRIFICED.encode())) >= 0:
             with segment.path.open("r+b") as file:
                 os.pwrite(file.fileno(), bytes([content[place] ^ 1]), place)
+            disk.was_damaged(segment.path)
 
 
 def _seal_and_merge(data: Path, fs: FileSystem) -> None:

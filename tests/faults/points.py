@@ -183,6 +183,9 @@ class ToldDisk:
         self._reached(f"unlink {self._name(path)}", BEFORE)
         DISK.unlink(path)
 
+    def was_damaged(self, path: Path) -> None:
+        """The disk itself changed what it holds: that is no call."""
+
     def _name(self, path: Path) -> str:
         """What a file is, by where it stands."""
         match path.relative_to(self._data).parts:

@@ -1,4 +1,7 @@
-"""kill -9 at every point between a request and the deletion of what was merged: acknowledged rows are there once, counters balance."""
+"""kill -9, and a power loss, at every point between a request and the deletion of what was merged: acknowledged rows are there once.
+
+Counters balance, too.
+"""
 
 import json
 import re
@@ -9,8 +12,9 @@ from zlib import crc32
 
 import pytest
 
-from tests.faults.flow import Folder, check, die, prepare, record, restart
+from tests.faults.flow import SACRIFICED, Folder, check, die, prepare, record, restart, survived
 from tests.faults.points import POINTS
+from tests.faults.power import KEPT, lose_power
 from tests.forkserver import exit_code
 
 DOCS = Path(__file__).parents[2] / "docs" / "durability.md"
@@ -51,10 +55,22 @@ def test_a_kill_loses_nothing_acknowledged_and_doubles_nothing(point, prepared, 
         folder = Folder(tmp_path / moment)
         shutil.copytree(prepared, folder.path)
         assert exit_code(die, str(folder.path), point.name, moment, occurrence) == -signal.SIGKILL
-        acknowledged = folder.acknowledged
+        assert folder.acknowledged - {SACRIFICED} <= survived(folder)
         restart(folder)
-        assert acknowledged <= folder.acknowledged
         check(folder)
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point.stage}: {point.name}")
+def test_a_power_loss_loses_nothing_acknowledged_and_doubles_nothing(point, prepared, recorded, tmp_path):
+    """Of what no sync made durable nothing is left, or all names, or some of them: by turns, from point to point."""
+    kept, moment = KEPT[POINTS.index(point) % len(KEPT)], point.moments[-1]
+    occurrence = 1 + crc32(f"{moment} {point.name}".encode()) % recorded[point.name, moment]
+    folder = Folder(tmp_path / "flow")
+    shutil.copytree(prepared, folder.path)
+    assert exit_code(lose_power, str(folder.path), point.name, moment, occurrence, kept) == -signal.SIGKILL
+    assert folder.acknowledged - {SACRIFICED} <= survived(folder)
+    restart(folder)
+    check(folder)
 
 
 def test_the_documentation_names_every_point():
