@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import httpx
+import uvloop
 
 from collector.committer import Committer
 from collector.config import Config, parse
@@ -62,7 +63,7 @@ class Served:
         self._text = text
         self._receipts = receipts
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._run()), daemon=True)  # as a collector runs
         self._thread.start()
         assert self._ready.wait(10)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from collector.witness_app import web_server
 from collector.witness_doors import WitnessDoors, WitnessEndpoint
@@ -45,7 +46,7 @@ def served(witness: Witness, section: WitnessEndpoint | None = None) -> Iterator
         await stop.wait()
         await server.stop()
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread = threading.Thread(target=lambda: uvloop.run(run()), daemon=True)  # as `auditlake witness` runs
     thread.start()
     assert ready.wait(10)
     try:
