@@ -163,7 +163,7 @@ class KeyRules:
             return self._class(KeyClass(handling=Handling.KEEP))
         if self._allowed is not None and key not in self._allowed:
             return self._class(KeyClass(handling=Handling.REMOVE))
-        return self._of_nested(_as_read(key))
+        return self.nested(key)
 
     def _of_nested(self, key: str) -> KeyClass:
         rule = next((rule for pattern, rule in self._actions if self._matches((pattern,), key, on_timeout=rule.action != "keep")), None)
