@@ -4,8 +4,10 @@ Real OTLP from a generator process into a collector process, on this machine's c
 second over HTTP (latencies, freshness, memory), as fast as acknowledgements come over HTTP and over gRPC (throughput), and so over HTTP
 while a backend that everything is forwarded to is away, with prompts of 10 kB, and with personal data in 5 % of the spans: every text new
 at 10,000 a second, conversations that repeat, and every text new again. Beside the spans, single audit events are sent five times a
-second: their acknowledgement and the time until a query shows them are measured. `benchmarks.audit` measures many of them,
-`benchmarks.peers` other servers.
+second: their acknowledgement and the time until a query shows them are measured. `benchmarks.audit` measures many of them.
+
+`--target` drives a server that runs already, over HTTP or gRPC, and counts what it has persisted: `--count-sql`, `--count-cmd`. What can
+be known of a server from outside has the names that it has in a phase. `benchmarks.peers` starts other servers, in turn with ours.
 """
 
 import argparse
@@ -26,7 +28,7 @@ import httpx
 import psutil
 
 from benchmarks.load import BODIES, SPANS, Body, Load, Sent, generate
-from benchmarks.peers import counted_by, drive, told
+from benchmarks.peers import Count, add_target, counted_by, drive, refuse_headers_of_grpc
 from collector.redact import Walker
 from collector.signals import LOGS, TRACES
 from redaction.findings import Cleaned
@@ -42,6 +44,8 @@ VISIBLE_SECONDS = 60.0
 KEY = b"benchmark" * 4
 LETTERS = str.maketrans("0123456789", "ghijklmnop")
 """Ids without digits: what might be a number goes to the scanner, which is measured in benchmarks.redaction."""
+UNBALANCED = "spans stored − spans acknowledged"
+UNSEEN = "audit events that no query showed"
 Measure = dict[str, float | str]
 
 
@@ -155,21 +159,19 @@ def phase(folder: Path, name: str, seconds: float, options: Mapping[str, Any], w
             own_cpu, all_cpu = usage.cpu_seconds()
             backlog_seconds = wait_until_sealed(collector.data, acknowledged)
         collector.terminate(30)
-        yield from throughput(name, sent, backlog_seconds)
-        yield measure(name, "acknowledged bytes", sent.spans * bytes_a_span(load) / sent.seconds / 1e6, "MB/s")
-        yield from latencies(name, f"request of {load.spans} spans, in → acknowledged", sent.latencies)
+        yield from throughput(name, load, sent)
+        yield measure(name, "acknowledged and sealed", sent.spans / (sent.seconds + backlog_seconds), "spans/s")
+        yield measure(name, "sealed completely after the last acknowledgement", backlog_seconds, "s")
         yield from latencies(name, "audit event beside it, in → acknowledged", probe.acks)
         yield from latencies(name, "audit event, acknowledged → visible in a query", probe.visible)
-        yield measure(name, "audit events that no query showed", probe.missing, "")
+        yield measure(name, UNSEEN, probe.missing, "")
         yield measure(name, "processor time a span, collector", own_cpu / sent.spans * 1e6, "µs")
         yield measure(name, "processor time a span, with its children", all_cpu / sent.spans * 1e6, "µs")
-        yield measure(name, "processor time a span, generator", sent.cpu_seconds / sent.spans * 1e6, "µs")
         yield measure(
             name, "memory, collector (the largest worker)" if workers > 1 else "memory, collector", usage.peak_bytes / (1 << 20), "MiB"
         )
         yield measure(name, "memory, with its children", usage.peak_all_bytes / (1 << 20), "MiB")
         settle(collector.data)
-        yield measure(name, "OTLP bytes a span as sent", bytes_a_span(load), "B")
         yield from sizes(name, collector.data, sent.spans + SPANS)
     if load.findings:
         yield measure(name, "texts that were known (look-ups that hit)", 100 * asyncio.run(known_share(load)), "%")
@@ -244,11 +246,26 @@ def wait_until_sealed(data: Path, acknowledged: float) -> float:
     return time.monotonic() - acknowledged
 
 
-def throughput(name: str, sent: Sent, backlog_seconds: float) -> Iterator[Measure]:
+def of_target(load: Load, count: Count) -> Iterator[Measure]:
+    """Drive a server that runs already, and yield what can be known of it from outside."""
+    name = f"{load.protocol}, a target"
+    result = drive(load, count)
+    yield from throughput(name, load, result.sent)
+    yield measure(name, "persisted", result.rows, "rows")
+    yield measure(name, "acknowledged and persisted", result.rate, "rows/s")
+    yield measure(name, "persisted completely after the last acknowledgement", max(0.0, result.seconds - result.sent.seconds), "s")
+    yield measure(name, UNBALANCED, result.rows - result.acknowledged, "")
+
+
+def throughput(name: str, load: Load, sent: Sent) -> Iterator[Measure]:
+    """What the generator saw, whoever the server is."""
+    size = bytes_a_span(load)
     yield measure(name, "acknowledged", sent.spans / sent.seconds, "spans/s")
-    yield measure(name, "acknowledged and sealed", sent.spans / (sent.seconds + backlog_seconds), "spans/s")
-    yield measure(name, "sealed completely after the last acknowledgement", backlog_seconds, "s")
+    yield measure(name, "acknowledged bytes", sent.spans * size / sent.seconds / 1e6, "MB/s")
+    yield measure(name, "OTLP bytes a span as sent", size, "B")
     yield measure(name, "requests refused", sent.failures, "")
+    yield from latencies(name, f"request of {load.spans} spans, in → acknowledged", sent.latencies)
+    yield measure(name, "processor time a span, generator", sent.cpu_seconds / max(sent.spans, 1) * 1e6, "µs")
 
 
 def latencies(name: str, what: str, seconds: Sequence[float]) -> Iterator[Measure]:
@@ -265,7 +282,7 @@ def sizes(name: str, data: Path, spans: int) -> Iterator[Measure]:
     stored = sum(file.rows for file in files)
     yield measure(name, "stored bytes a span", sum(file.bytes for file in files) / max(stored, 1), "B")
     yield measure(name, "live span files", len(files), "")
-    yield measure(name, "spans stored − spans acknowledged", stored - spans, "")
+    yield measure(name, UNBALANCED, stored - spans, "")
 
 
 def measure(phase_name: str, what: str, value: float, unit: str) -> Measure:
@@ -292,33 +309,48 @@ def measures(seconds: float, chosen: Sequence[str], workers: int = 1, rate: int 
                 yield from phase(Path(folder), name, seconds, options if rate is None else {**options, "rate": rate}, workers)
 
 
-def main() -> None:
+def chosen_of(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; ends with a message when they do not go together."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
+    parser.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
+    parser.add_argument("--workers", type=int, help="receiving processes of the collector; 1 by default")
+    parser.add_argument("--rate", type=int, help="spans a second, in place of what the phase says; 0: as fast as acknowledgements come")
+    parser.add_argument("--json", type=Path, help="also write the measures to this file")
+    add_target(parser, "drive this server instead: a URL, or HOST:PORT over gRPC (benchmarks/peers.md)", required=False)
+    chosen = parser.parse_args(arguments)
+    counts = chosen.count_sql or chosen.count_cmd
+    if chosen.target is None:
+        if counts or chosen.header or chosen.request_spans:
+            parser.error("--count-sql, --count-cmd, --header and --request-spans belong to a --target")
+        return chosen
+    if chosen.phase or chosen.workers is not None:
+        parser.error("--phase and --workers belong to a collector that is started here: they do not go with --target")
+    if not counts:
+        parser.error("--target needs --count-sql 'URL QUERY' or --count-cmd 'COMMAND' (benchmarks/peers.md)")
+    refuse_headers_of_grpc(parser, chosen)
+    return chosen
+
+
+def chosen_measures(chosen: argparse.Namespace) -> Iterator[Measure]:
+    """Yield the measures of the target, or of the phases."""
+    if chosen.target is None:
+        return measures(chosen.seconds, chosen.phase, chosen.workers or 1, chosen.rate)
+    size, headers = chosen.request_spans or SPANS, tuple(chosen.header)
+    load = Load(*chosen.target, chosen.seconds, chosen.rate or 0, 4, spans=size, headers=headers)
+    return of_target(load, counted_by(sql=chosen.count_sql, command=chosen.count_cmd))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, and write the JSON when asked for."""
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--seconds", type=float, default=10.0, help="length of each phase")
-    options.add_argument("--phase", action="append", default=[], help="only phases with this in their name; may be repeated")
-    options.add_argument("--workers", type=int, default=1, help="receiving processes of the collector")
-    options.add_argument("--rate", type=int, help="spans a second, in place of what the phase says; 0: as fast as acknowledgements come")
-    options.add_argument("--json", type=Path, help="also write the measures to this file")
-    options.add_argument("--target", help="drive this URL instead, of any OTLP/HTTP server that runs (benchmarks/peers.md)")
-    options.add_argument("--header", action="append", default=[], help="'Name: value' that it wants")
-    options.add_argument("--count-sql", help="how its persisted spans are counted: 'SQLALCHEMY_URL QUERY'")
-    options.add_argument("--count-cmd", help="the same: a command that prints the number")
-    chosen = options.parse_args()
-    if chosen.target:
-        counting = counted_by(sql=chosen.count_sql, command=chosen.count_cmd)
-        print(told(drive(Load("http", chosen.target, chosen.seconds, chosen.rate or 0, 4, headers=tuple(chosen.header)), counting)))
-        return
+    chosen = chosen_of(arguments)
     rows = []
-    for row in measures(chosen.seconds, chosen.phase, chosen.workers, chosen.rate):
+    for row in chosen_measures(chosen):
         rows.append(row)
         print(f"{row['phase']:<26}{row['what']:<56}{row['value']:>14,.2f} {row['unit']}", flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
-    failed = [
-        row for row in rows if row["what"] in {"spans stored − spans acknowledged", "audit events that no query showed"} and row["value"]
-    ]
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if any(row["what"] in {UNBALANCED, UNSEEN} and row["value"] for row in rows) else 0)
 
 
 if __name__ == "__main__":

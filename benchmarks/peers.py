@@ -19,13 +19,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
-from benchmarks.load import Load, Sent, generate
+from benchmarks.load import SPANS, Load, Sent, generate
 from storage.lake import Lake
 from tests.collector_process import CollectorProcess
 
@@ -37,12 +39,16 @@ Count = Callable[[], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Persisted:
-    """One round: spans acknowledged, rows counted, and the seconds from the first request until the last row was there."""
+    """One round: what was sent, rows counted, and the seconds from the first request until the last row was there."""
 
-    acknowledged: int
+    sent: Sent
     rows: int
     seconds: float
-    refused: int
+
+    @property
+    def acknowledged(self) -> int:
+        """Spans acknowledged."""
+        return self.sent.spans
 
     @property
     def rate(self) -> float:
@@ -50,18 +56,36 @@ class Persisted:
         return self.rows / self.seconds
 
 
+class Destination(NamedTuple):
+    """Where spans go, as `Load` takes it: over "http" to a URL, over "grpc" to `host:port`."""
+
+    protocol: str
+    address: str
+
+
+def destination(target: str) -> Destination:
+    """Read a `--target`. Raises `argparse.ArgumentTypeError`, also for TLS, which the generator does not speak."""
+    parts = urlsplit(target if "://" in target else f"grpc://{target}")
+    with contextlib.suppress(ValueError):  # of a port that is no number
+        if parts.hostname and parts.port and not parts.query:
+            if parts.scheme == "http" and parts.path.strip("/"):
+                return Destination("http", target)
+            if parts.scheme == "grpc" and not parts.path.strip("/"):
+                return Destination("grpc", parts.netloc)
+    raise argparse.ArgumentTypeError(f"{target!r} is neither http://HOST:PORT/v1/traces nor grpc://HOST:PORT nor HOST:PORT (without TLS)")
+
+
 def drive(load: Load, count: Count) -> Persisted:
     """Send `load` to a server that runs and count what it has persisted of it."""
     before = count()
-    begun = time.monotonic()
     sent = _generated(load)
-    rows, changed = -1, time.monotonic()
+    begun = time.monotonic() - sent.seconds
+    rows, changed = count() - before, time.monotonic()
     while rows < sent.spans and time.monotonic() - changed < STILL_SECONDS:
-        now = count() - before
-        if now != rows:
-            rows, changed = now, time.monotonic()
         time.sleep(0.05)
-    return Persisted(acknowledged=sent.spans, rows=rows, seconds=changed - begun, refused=sent.failures)
+        if (now := count() - before) != rows:
+            rows, changed = now, time.monotonic()
+    return Persisted(sent=sent, rows=rows, seconds=changed - begun)
 
 
 def _generated(load: Load) -> Sent:
@@ -70,16 +94,19 @@ def _generated(load: Load) -> Sent:
     process = context.Process(target=generate, args=(load, theirs))
     process.start()
     theirs.close()
-    sent: Sent = ours.recv()
+    try:
+        sent: Sent = ours.recv()
+    except EOFError:
+        raise SystemExit(f"the load generator ended, as it says above: does a server take spans at {load.target}?") from None
     process.join()
     return sent
 
 
 def counted_by(*, sql: str | None, command: str | None) -> Count:
-    """Return how rows are counted: `sql` is an SQLAlchemy URL, a space and a query of one number; `command` prints one."""
+    """Return how rows are counted, by one of both: `sql` is an SQLAlchemy URL, a space and a query of one number; `command` prints one."""
     if sql is not None:
         url, _, query = sql.partition(" ")
-        engine = create_engine(url)
+        engine = create_engine(url, poolclass=NullPool)  # a server may close what stands idle, and nothing is left open
 
         def by_sql() -> int:
             with contextlib.suppress(OperationalError), engine.connect() as connection:  # locked by its writer, or not made yet
@@ -87,9 +114,24 @@ def counted_by(*, sql: str | None, command: str | None) -> Count:
             return 0
 
         return by_sql
-    if command is None:
-        raise SystemExit("--target needs --count-sql 'URL QUERY' or --count-cmd 'COMMAND' (benchmarks/peers.md)")
-    return lambda: int(subprocess.run(shlex.split(command), check=True, capture_output=True, text=True).stdout.split()[-1])
+    arguments = shlex.split(command or "")
+    return lambda: int(subprocess.run(arguments, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
+
+
+def add_target(parser: argparse.ArgumentParser, what: str, *, required: bool) -> None:
+    """Add the options that say where spans go and how they are counted there."""
+    parser.add_argument("--target", type=destination, required=required, help=what)
+    parser.add_argument("--header", action="append", default=[], help="'Name: value' that it wants in HTTP requests; may be repeated")
+    parser.add_argument("--request-spans", type=int, help=f"spans of a request to it; {SPANS} by default")
+    counting = parser.add_mutually_exclusive_group(required=required)
+    counting.add_argument("--count-sql", help="how its persisted spans are counted: 'SQLALCHEMY_URL QUERY'")
+    counting.add_argument("--count-cmd", help="the same: a command that prints the number")
+
+
+def refuse_headers_of_grpc(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """End with a message when there are headers and nothing to put them into."""
+    if options.header and options.target.protocol == "grpc":
+        parser.error("--header belongs to a --target over HTTP: the generator's gRPC sends no metadata")
 
 
 @contextlib.contextmanager
@@ -134,7 +176,7 @@ def of_peer(options: argparse.Namespace, folder: Path) -> Persisted:
 def of_auditlake(options: argparse.Namespace, folder: Path) -> Persisted:
     """One round of our own collector: redaction and fdatasync on, rows counted in the sealed files by SQL."""
     with CollectorProcess(folder, node="bench", interval="1s") as collector:
-        where = f"http://127.0.0.1:{collector.ports['http']}/v1/traces"
+        where = Destination("http", f"http://127.0.0.1:{collector.ports['http']}/v1/traces")
 
         def count() -> int:
             with Lake.open(collector.data) as lake:
@@ -147,30 +189,29 @@ def of_auditlake(options: argparse.Namespace, folder: Path) -> Persisted:
 def told(result: Persisted) -> str:
     """Return a round in one line."""
     counts = f"{result.rows:>9,} rows of {result.acknowledged:,} acknowledged in {result.seconds:.1f} s"
-    return f"{result.rate:>12,.1f} rows/s {counts}, {result.refused} requests refused"
+    return f"{result.rate:>12,.1f} rows/s {counts}, {result.sent.failures} requests refused"
 
 
-def load(options: argparse.Namespace, where: str, seconds: float | None = None) -> Load:
+def load(options: argparse.Namespace, where: Destination, seconds: float | None = None) -> Load:
     """The load of a round."""
     headers = tuple(options.header) if where == options.target else ()
-    return Load("http", where, seconds or options.seconds, 0, 4, spans=options.request_spans, headers=headers)
+    return Load(*where, seconds or options.seconds, 0, 4, spans=options.request_spans or SPANS, headers=headers)
 
 
 def main() -> None:
     """Print each round and the medians; write the JSON when asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--start", required=True, help="the server's command; {folder} is an empty folder for its data")
+    parser.add_argument(
+        "--start", required=True, help="the server's command; {folder} is an empty folder for its data, here and in --count-…"
+    )
     parser.add_argument("--ready", required=True, help="a URL that answers when it takes requests")
-    parser.add_argument("--target", required=True, help="the URL that it takes spans at")
-    parser.add_argument("--header", action="append", default=[], help="'Name: value' that the peer wants")
-    parser.add_argument("--count-sql", help="'SQLALCHEMY_URL QUERY'; {folder} as above")
-    parser.add_argument("--count-cmd", help="a command that prints the number of rows; {folder} as above")
+    add_target(parser, "where it takes spans: a URL, or HOST:PORT over gRPC", required=True)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a round's load")
     parser.add_argument("--peer-seconds", type=float, help="the same for the peer, when it acknowledges long before it persists")
-    parser.add_argument("--request-spans", type=int, default=512, help="spans of a request")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    refuse_headers_of_grpc(parser, options)
     rounds: dict[str, list[Persisted]] = {"peer": [], "auditlake": []}
     for number in range(options.rounds):
         for name, one in (("peer", of_peer), ("auditlake", of_auditlake)):
