@@ -1,6 +1,7 @@
 """The supervisor: restarts what dies, stops in reverse order, leaves nothing behind."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands.up import children
-from cli.supervisor import Child, Supervisor
+from cli.supervisor import BACKOFF_SECONDS, STABLE_SECONDS, Child, Supervisor
 from cli.terminal import Terminal
 from collector.config import DEFAULT, parse
 
@@ -105,6 +106,73 @@ def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:
     wait_for(lambda: len(lines(log)) >= 2, supervisor)
     supervisor.stop()
     assert not supervisor.is_alive("dies")
+
+
+class Clock:
+    """Time that passes when a test says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def die(name: str, supervisor: Supervisor) -> int:
+    """Kill the child, have the supervisor notice, and return the process id it had."""
+    pid = supervisor.pid(name)
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while supervisor.is_alive(name) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    supervisor.watch(0)
+    return pid
+
+
+def pause_of(name: str, supervisor: Supervisor, clock: Clock) -> float:
+    """How long after its death the child is started again, by the clock."""
+    dead, died = die(name, supervisor), clock.now
+    for pause in sorted({*BACKOFF_SECONDS, 60.0}):
+        clock.now = died + pause - 0.001
+        supervisor.watch(0)
+        assert supervisor.pid(name) == dead, f"started again before {pause} s"
+        clock.now = died + pause
+        supervisor.watch(0)
+        if supervisor.pid(name) != dead:
+            return pause
+    raise AssertionError("not started again")
+
+
+def test_the_pause_before_a_restart_grows_to_its_bound() -> None:
+    """A child that dies at every start does not keep a processor busy."""
+    clock = Clock()
+    supervisor = Supervisor(echo=True, monotonic=clock)
+    supervisor.start(python("dies", "import time; time.sleep(60)"))
+    assert [pause_of("dies", supervisor, clock) for _ in range(8)] == [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 30.0, 30.0]
+    supervisor.stop()
+
+
+@pytest.mark.parametrize(("ran_seconds", "pause"), [(STABLE_SECONDS - 1, 5.0), (STABLE_SECONDS + 1, 0.5)], ids=["not long enough", "well"])
+def test_a_child_that_ran_well_is_started_again_soon(ran_seconds: float, pause: float) -> None:
+    """What once died three times in a row and then worked for a minute pays for it no more; one that worked for less does."""
+    clock = Clock()
+    supervisor = Supervisor(echo=True, monotonic=clock)
+    supervisor.start(python("dies", "import time; time.sleep(60)"))
+    assert [pause_of("dies", supervisor, clock) for _ in range(3)] == [0.5, 1.0, 2.0]
+    clock.now += ran_seconds
+    supervisor.watch(0)
+    assert pause_of("dies", supervisor, clock) == pause
+    supervisor.stop()
+
+
+def test_a_child_does_not_pay_for_the_deaths_of_another() -> None:
+    clock = Clock()
+    supervisor = Supervisor(echo=True, monotonic=clock)
+    for name in ("dies", "other"):
+        supervisor.start(python(name, "import time; time.sleep(60)"))
+    assert [pause_of("dies", supervisor, clock) for _ in range(3)] == [0.5, 1.0, 2.0]
+    assert pause_of("other", supervisor, clock) == 0.5
+    supervisor.stop()
 
 
 def test_an_essential_child_that_refuses_its_configuration_ends_everything() -> None:
