@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 import orjson
 import structlog
 
-from storage.durable import hint_for, write_file
+from storage.durable import DISK, FileSystem, hint_for, write_file
 from storage.errors import StorageError
 from storage.wal import Segment
 
@@ -42,9 +42,10 @@ class Position:
 class Cursor:
     """The cursor of one exporter, and its counts since it was first configured."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fs: FileSystem = DISK) -> None:
         """Read what was noted last; a file that is no cursor is replaced, and the queue sent from its start."""
         self._path = folder / NAME
+        self._fs = fs
         self._position: Position | None = None
         self._finished: dict[str, tuple[int, int]] = {}
         self.counts: Counter[str] = Counter()
@@ -90,7 +91,7 @@ class Cursor:
         fields = None if position is None else {name: getattr(position, name) for name in Position.__slots__}
         noted = {"position": fields, "finished": self._finished, "counts": self.counts}
         try:
-            write_file(self._path, orjson.dumps({**noted, _SUM: _sum(noted)}))
+            write_file(self._path, orjson.dumps({**noted, _SUM: _sum(noted)}), self._fs)
         except OSError as error:
             raise StorageError("note how far an exporter has come", self._path, hint=hint_for(error)) from error
 

@@ -27,6 +27,7 @@ from collector.forwarding.splitting import halves
 from collector.forwarding.status import Status
 from collector.forwarding.told import Told
 from collector.signals import Signal
+from storage.durable import DISK, FileSystem
 from storage.errors import StorageError
 from storage.wal import Segment
 
@@ -53,7 +54,7 @@ class Interrupted(Exception):
 class Forwarder:
     """Works off one exporter's queue, in one thread. `stop` ends `run` between two attempts."""
 
-    def __init__(self, data: Path, forward: Forward, sender: Sender, told: Told, stop: threading.Event) -> None:
+    def __init__(self, data: Path, forward: Forward, sender: Sender, told: Told, stop: threading.Event, *, fs: FileSystem = DISK) -> None:
         """Raises `StorageError` when the cursor cannot be read."""
         self._forward = forward
         self._sender = sender
@@ -65,8 +66,8 @@ class Forwarder:
         self._retry = forward.config.retry_on_failure
         self._bounds = bounds_of(self._queue.batch)
         self._patience = Patience(self._retry, random.random)
-        self._cursor = Cursor(self._folder)
-        self._backlog = Backlog(self._folder)
+        self._cursor = Cursor(self._folder, fs)
+        self._backlog = Backlog(self._folder, fs)
         self._letters = DeadLetters(self._folder, self._queue.dead_letter_bytes)
         self._secrets = tuple(value.get_secret_value() for value in forward.config.headers.values() if value)
         self._filters = {name: Filter(name, configs) for name, configs in forward.filters.items()}

@@ -12,6 +12,7 @@ import os
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -129,8 +130,9 @@ class Backlog:
     """What waits in the queue of one exporter, oldest first. There may be very many small files when a backend was away for days, so
     each is looked at once, and remembered in little."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fs: FileSystem = DISK) -> None:
         self._folder = folder / "queue"
+        self._fs = fs
         self._waiting: list[Queued] = []
         self._newest: dict[str, Queued] = {}
         self.size_bytes = 0
@@ -166,7 +168,8 @@ class Backlog:
 
     def remove(self, queued: Queued) -> None:
         """Delete a segment: it was sent, or is dropped. Raises OSError."""
-        self.segment(queued).path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # somebody took it away
+            self._fs.unlink(self.segment(queued).path)
         del self._waiting[bisect_left(self._waiting, queued)]
         self.size_bytes -= queued.size_bytes
 

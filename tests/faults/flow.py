@@ -18,6 +18,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from collector.committer import Committer
+from collector.forwarding.queue import exporter_folder
 from collector.pipeline import Pipeline
 from collector.policies import Policies
 from collector.receivers.encoding import Encoding
@@ -33,6 +34,7 @@ from storage.lake import Lake
 from storage.wal import WalWriter, closed_segments, read_segment
 from tests.collector.policies_in_force import fake_policy
 from tests.fakes import FakeCleaner
+from tests.faults.forward import EXPORTER, configure, forward_all
 from tests.faults.points import AFTER, BEFORE, Reached, ToldDisk, arm, killing
 from tests.lake_checks import check_lake
 
@@ -66,6 +68,11 @@ class Folder:
             file.write(f"{name}\n")
 
     @property
+    def delivered(self) -> Path:
+        """What the backend of the exporter took."""
+        return self.path / "delivered"
+
+    @property
     def acknowledged(self) -> set[str]:
         return set((self.path / "acknowledged").read_text().splitlines())
 
@@ -90,6 +97,7 @@ def prepare(folder: Folder) -> None:
     """A lake whose writer died: one acknowledged request in the open segment, and half of another behind it."""
     folder.data.mkdir(parents=True)
     Catalog.open(folder.data).close()
+    configure(folder.data)
     writer = WalWriter(folder.data, ORIGIN)
     asyncio.run(_send(folder, writer, [LEFT_OVER], lambda *_: None, closes=False))
     writer._release()
@@ -98,13 +106,14 @@ def prepare(folder: Folder) -> None:
 
 
 def work(folder: Folder, reached: Reached, on: ToldDisk | None = None) -> None:
-    """Everything once: recover, take two segments of requests, seal, merge, delete what was merged."""
+    """Everything once: recover, take two segments of requests, seal, merge, delete what was merged, forward what was sealed."""
     disk = on or ToldDisk(folder.data, reached)
     with closing(WalWriter(folder.data, ORIGIN, fs=disk)) as writer:
         asyncio.run(_send(folder, writer, FIRST, reached))
         asyncio.run(_send(folder, writer, SECOND, reached))
     _damage(folder.data, disk)
     _seal_and_merge(folder.data, disk)
+    forward_all(folder.data, folder.delivered, reached, disk)
 
 
 def restart(folder: Folder) -> None:
@@ -112,6 +121,7 @@ def restart(folder: Folder) -> None:
     with closing(WalWriter(folder.data, ORIGIN)) as writer:
         asyncio.run(_send(folder, writer, [LEFT_OVER, *FIRST, *SECOND], lambda *_: None))
     _seal_and_merge(folder.data, DISK)
+    forward_all(folder.data, folder.delivered, lambda *_: None, DISK)
 
 
 def survived(folder: Folder) -> set[str]:
@@ -131,14 +141,18 @@ def survived(folder: Folder) -> set[str]:
     return {name for name in names if {f"{name} <CANARY> {number}" for number in range(ROWS)} <= texts}
 
 
-def check(folder: Folder) -> None:
-    """Every request that was acknowledged is stored once; the sacrificed one is in quarantine, unless it was sent again."""
+def check(folder: Folder, *, delivered_once: bool = False) -> None:
+    """Every request that was acknowledged is stored once, and delivered; the sacrificed one is in quarantine, unless it was sent again."""
     check_lake(folder.data)
     assert closed_segments(folder.data) == []
     assert folder.acknowledged == {LEFT_OVER, *FIRST, *SECOND}
     found = stored(folder.data)
     expected = {f"{name} <CANARY> {number}" for name in (LEFT_OVER, *FIRST, *SECOND) for number in range(ROWS)}
     assert found == Counter(expected)
+    sent = Counter(found.decode() for found in _TEXT.findall(folder.delivered.read_bytes()))
+    assert sent.keys() == expected
+    assert not delivered_once or set(sent.values()) == {1}
+    assert list((exporter_folder(folder.data, EXPORTER.id) / "queue").iterdir()) == []
     with closing(Catalog.open(folder.data, read_only=True)) as catalog:
         entries = catalog.entries()
         assert sum(entry.stored for entry in entries) == len(expected)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import collector.forwarding.queue
 import storage.catalog
 from collector.decode import Decoder
 from collector.pipeline import Pipeline
@@ -80,6 +81,8 @@ POINTS: Final = (
     Point("checkpoint", "write checkpoint", (BEFORE, TORN)),
     Point("checkpoint", "sync checkpoint"),
     Point("checkpoint", "replace checkpoint by checkpoint"),
+    Point("keep", "link closed segment into queue"),
+    Point("keep", "sync_directory queue folder"),
     Point("delete", "unlink closed segment"),
     Point("merge", "open merged file"),
     Point("merge", "write merged file", (BEFORE, TORN)),
@@ -92,6 +95,13 @@ POINTS: Final = (
     Point("retired delete", "unlink retired file"),
     Point("retired delete", "Catalog.forget"),
     Point("folders", "sync_directory data folder"),
+    Point("forward", "send", (BEFORE, AFTER)),
+    Point("cursor", "open cursor"),
+    Point("cursor", "write cursor", (BEFORE, TORN)),
+    Point("cursor", "sync cursor"),
+    Point("cursor", "replace cursor by cursor"),
+    Point("cursor", "sync_directory exporter folder"),
+    Point("release", "unlink queued segment"),
 )
 
 _HOOKS: Final[tuple[tuple[Any, str, str], ...]] = (
@@ -104,6 +114,7 @@ _HOOKS: Final[tuple[tuple[Any, str, str], ...]] = (
     (LogWriter, "advance", "LogWriter.advance"),
     (Catalog, "swap", "Catalog.swap"),
     (Catalog, "forget", "Catalog.forget"),
+    (collector.forwarding.queue, "_link", "link closed segment into queue"),
 )
 
 
@@ -203,6 +214,10 @@ class ToldDisk:
                 return "bundle"
             case ("ledger", *_, "tile", _, _, _):
                 return "tile"
+            case ("forward", _, "queue", _):
+                return "queued segment"
+            case ("forward", _, _):
+                return "cursor"
             case ("ledger", *_, name):
                 return "checkpoint" if name.startswith("checkpoint") else "public keys"
         return "live file"
@@ -221,4 +236,8 @@ class ToldDisk:
                 return "quarantine folder"
             case ("ledger", *_):
                 return "log folder"
+            case ("forward", _, "queue"):
+                return "queue folder"
+            case ("forward", _):
+                return "exporter folder"
         return "data folder"

@@ -15,7 +15,7 @@ from tests.faults.points import Reached, ToldDisk, arm
 
 KEPT: Final = ("none", "all", "every other", "all but every other")
 """Which of the names that no sync made durable a power loss leaves as they were."""
-FOLDERS: Final = ("wal", "data", "ledger", "quarantine")
+FOLDERS: Final = ("wal", "data", "ledger", "quarantine", "forward")
 """What is written through `FileSystem`; SQLite syncs by itself, and locks are nobody's content."""
 
 
@@ -60,6 +60,9 @@ class Power(ToldDisk):
         super().sync_directory(path)
         for change in [each for each in self._changes if path in {name.parent for name in (each.source, each.target) if name}]:
             self._apply(change)
+        for found in path.iterdir():  # a second name of a file, which nobody tells of: it is durable from here on
+            if found.is_file() and (file := found.stat().st_ino) in self._held:
+                self._names.setdefault(found, file)
 
     def replace(self, source: Path, target: Path) -> None:
         file = source.stat().st_ino
