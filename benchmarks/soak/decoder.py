@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.soak.decoding import seeds, take
+from benchmarks.soak.decoding import prepare, seeds, take
 
 RESULT: Final = Path(__file__).parent.parent / "results/soak-decoder.json"
 ROOT: Final = Path(__file__).parents[2]
@@ -96,6 +96,7 @@ def replay(corpus: Path) -> dict[str, Any]:
     """Take everything that the fuzzer kept, again and again; growth counts from the end of the second pass."""
     inputs = [file.read_bytes() for file in sorted(corpus.iterdir())]
     slowest_seconds, rss = 0.0, []
+    prepare()
     for _ in range(PASSES):
         for data in inputs:
             begun = time.process_time()
