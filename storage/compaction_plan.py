@@ -16,7 +16,9 @@ MAX_BYTES: Final = 512 << 20
 SETTLE_NS: Final = 3 * 1_000_000_000
 """How long after a minute's end its last seal is waited for; what comes later is merged one level up."""
 _SECOND_NS: Final = 1_000_000_000
-_WIDTH_NS: Final = {1: 60 * _SECOND_NS, 2: 3600 * _SECOND_NS, 3: 86_400 * _SECOND_NS}
+MINUTE: Final = 1
+_WIDTH_NS: Final = {MINUTE: 60 * _SECOND_NS, 2: 3600 * _SECOND_NS, 3: 86_400 * _SECOND_NS}
+LEVELS: Final = tuple(_WIDTH_NS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ Retired files are deleted after a grace period, for readers that hold the old li
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from storage.catalog import Catalog
-from storage.compaction_plan import MAX_BYTES, Merge, plan
+from storage.compaction_plan import LEVELS, MAX_BYTES, MINUTE, Merge, plan
 from storage.durable import DISK, FileLock, FileSystem, hint_for, make_directory
 from storage.errors import DamagedFile, StorageError
 from storage.layout import FileRecord, retired, staged
@@ -52,19 +53,22 @@ def compact(
     grace_seconds: float = GRACE_SECONDS,
     max_bytes: int = MAX_BYTES,
     stopping: Callable[[], bool] = lambda: False,
+    clock: Callable[[], int] | None = None,
     fs: FileSystem = DISK,
 ) -> CompactionReport:
     """Finish what a crash interrupted, do every merge due at `now_ns`, delete what was retired before the grace period.
 
-    Bounded memory whatever the lake's size. A damaged input is set aside and its group merged without it. Raises
-    `LakeLocked` when another process compacts, `StorageError` when the disk refuses: the lake is whole then, and the next run continues.
+    With a `clock` (unix ns), minutes that end while an hour or a day is merged are merged between its row groups: an hour of heavy traffic
+    takes a minute, in which files of seconds would pile up. Bounded memory whatever the lake's size. A damaged input is set aside and its
+    group merged without it. Raises `LakeLocked` when another process compacts, `StorageError` when the disk refuses: the lake is whole
+    then, and the next run continues.
     """
     done = _Progress()
     try:
         with FileLock(data / "compactor.lock", "compact the lake"), closing(Catalog.open(data)) as catalog:
             finish(catalog, data, fs)
-            while _merge_due(catalog, data, done, now_ns=now_ns, max_bytes=max_bytes, stopping=stopping, fs=fs):
-                pass  # something was set aside: plan again without it
+            while _merge_due(catalog, data, done, now_ns=now_ns, max_bytes=max_bytes, stopping=stopping, clock=clock, fs=fs):
+                pass  # the files are others now: plan again
             done.deleted = _delete_retired(catalog, data, now_ns - int(grace_seconds * 1e9), fs)
     except Stopped:
         structlog.get_logger(__name__).info("compaction stopped between row groups")
@@ -103,7 +107,7 @@ def run_compactor(
     log = structlog.get_logger(__name__)
     while not stop.wait(interval_seconds):
         try:
-            report = compact(data, now_ns=clock(), grace_seconds=grace_seconds, max_bytes=max_bytes, stopping=stop.is_set)
+            report = compact(data, now_ns=clock(), grace_seconds=grace_seconds, max_bytes=max_bytes, stopping=stop.is_set, clock=clock)
         except StorageError as error:
             log.error("compaction failed", attempted=error.attempted, subject=error.subject, hint=error.hint)
             continue
@@ -129,24 +133,51 @@ class _Progress:
 
 
 def _merge_due(
-    catalog: Catalog, data: Path, done: _Progress, *, now_ns: int, max_bytes: int, stopping: Callable[[], bool], fs: FileSystem
+    catalog: Catalog,
+    data: Path,
+    done: _Progress,
+    *,
+    now_ns: int,
+    max_bytes: int,
+    stopping: Callable[[], bool],
+    clock: Callable[[], int] | None,
+    fs: FileSystem,
+    levels: Collection[int] = LEVELS,
 ) -> bool:
-    """Do the merges due now; true when an input was set aside, so that the rest of its group has to be planned again."""
+    """Do the merges of `levels` that are due now.
+
+    True when the rest has to be planned again: an input was set aside, or minutes may have been merged beside something larger.
+    """
     again = False
     for merge in plan(catalog.mergeable_files(max_bytes // 2), now_ns, max_bytes=max_bytes):
+        if merge.level not in levels:
+            continue
         if stopping():
             raise Stopped
+        between = stopping
+        if clock is not None and merge.level > MINUTE:
+            between = partial(_minutes_first, catalog, data, done, max_bytes=max_bytes, stopping=stopping, clock=clock, fs=fs)
         schemas, broken = _checked(catalog, data, merge)
         if broken:
             done.damaged += broken
             again = True
             continue
-        output = _replace(catalog, data, merge, schemas, now_ns=now_ns, stopping=stopping, fs=fs)
+        output = _replace(catalog, data, merge, schemas, now_ns=now_ns, stopping=between, fs=fs)
         done.merged += len(merge.inputs)
         done.outputs += 1
         done.rows += output.rows
         done.bytes += output.bytes
+        if between is not stopping:
+            return True
     return again
+
+
+def _minutes_first(
+    catalog: Catalog, data: Path, done: _Progress, *, max_bytes: int, stopping: Callable[[], bool], clock: Callable[[], int], fs: FileSystem
+) -> bool:
+    """Merge the minutes that have ended, and say whether to stop. Files that are part of a complete hour are in no merge of a minute."""
+    _merge_due(catalog, data, done, now_ns=clock(), max_bytes=max_bytes, stopping=stopping, clock=None, fs=fs, levels=(MINUTE,))
+    return stopping()
 
 
 def _checked(catalog: Catalog, data: Path, merge: Merge) -> tuple[list[pa.Schema], list[str]]:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from storage.compaction_plan import SETTLE_NS
 from storage.compactor import CompactionReport, compact
 from storage.durable import DISK, FileLock, FileSystem
 from storage.errors import LakeLocked, StorageError
-from storage.layout import locate
+from storage.layout import FileRecord, locate
 from storage.merge import union
 from storage.parquet import ParquetFileWriter
 from storage.schema import SPANS
@@ -229,6 +230,29 @@ def test_stopping_leaves_the_lake_as_it_was(tmp_path: Path) -> None:
     assert compact(tmp_path, now_ns=HOUR_LATER_NS, stopping=lambda: next(asked)) == CompactionReport()
     assert len(live(tmp_path)) == 3
     check_lake(tmp_path)
+
+
+def test_minutes_that_end_while_an_hour_is_merged_do_not_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 5,000 spans a second the hour takes a minute, and a file comes every second."""
+    lake(tmp_path, 3)
+    for entry in range(3, 9):
+        seal(tmp_path, entry, spans=3, at_ns=NOON_NS + 3600 * SECOND_NS + entry * SECOND_NS)
+    before = all_rows(tmp_path)
+    swapped: list[FileRecord] = []
+    swap = Catalog.swap
+
+    def noted(self: Catalog, inputs: Sequence[FileRecord], output: FileRecord, *, now_ns: int) -> None:
+        swapped.append(output)
+        swap(self, inputs, output, now_ns=now_ns)
+
+    monkeypatch.setattr(Catalog, "swap", noted)
+    now_ns = NOON_NS + 3630 * SECOND_NS
+    report = compact(tmp_path, now_ns=now_ns, clock=lambda: now_ns + 60 * SECOND_NS)
+    assert [file.level for file in swapped] == [1, 1, 2, 2]
+    assert (report.merged, report.outputs, len(live(tmp_path))) == (18, 4, 2)
+    check_lake(tmp_path)
+    assert all_rows(tmp_path) == before
+    assert compact(tmp_path, now_ns=now_ns + 60 * SECOND_NS) == CompactionReport()
 
 
 def test_sealing_and_reading_go_on_while_a_compactor_process_runs(tmp_path: Path) -> None:
