@@ -1,5 +1,7 @@
 """Leaf hashes of stored files: the same through Parquet and compaction, of what a reader gets, and never of what a footer claims."""
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +54,33 @@ def live(data: Path, table: str) -> list[Path]:
 def written(path: Path, rows: pa.Table, **options: Any) -> Path:
     pq.write_table(rows, path, **options)
     return path
+
+
+HELD = """
+import resource, sys
+from pathlib import Path
+from storage.ledger.leaves import LeafReader
+from storage.spare_memory import give_back
+
+with LeafReader(threads=1, query_rows=0) as reader:
+    held = list(reader.batches([Path(sys.argv[1])], "spans"))
+give_back()
+pages = int(Path("/proc/self/statm").read_text().split()[1])
+print(sum(batch.num_rows for batch in held), pages * resource.getpagesize() >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+def test_places_of_rows_do_not_keep_their_texts(tmp_path: Path) -> None:
+    """A check of 15 million rows that DuckDB read took 24 GB."""
+    rows = pa.Table.from_pylist(span_rows(100), schema=SPANS)
+    long = pa.array([f"{number} " * 5_000 for number in range(100)], pa.large_string())
+    rows = rows.set_column(SPANS.get_field_index("status_message"), SPANS.field("status_message"), long)
+    path = written(tmp_path / "long.parquet", pa.concat_tables([rows] * 300), row_group_size=1_000)
+    done = subprocess.run([sys.executable, "-c", HELD, str(path)], capture_output=True, text=True, check=True)
+    count, mib = done.stdout.split()
+    assert int(count) == 30_000
+    assert float(mib) < 400
 
 
 @pytest.mark.parametrize("table", TABLES)
