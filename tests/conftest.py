@@ -22,6 +22,7 @@ from tests.collector_main import PROMPT
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).parent.parent / ".pytest_cache" / "xdg")
 os.environ["XDG_STATE_HOME"] = os.environ["XDG_CACHE_HOME"]
 os.environ[PROMPT] = "1"
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # its handlers end one fork in ten of a process whose threads use it
 
 gc.set_threshold(100_000, 50, 100)  # what is imported and collected stays
 

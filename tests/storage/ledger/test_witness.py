@@ -273,8 +273,8 @@ def test_requests_at_once_never_take_the_state_back(witness: Witness, log: Writt
         thread.start()
     for thread in threads:
         thread.join()
-    assert granted == sorted(granted)
-    assert granted[-1] == 24
+    assert len(set(granted)) == len(granted)  # threads note them in another order than they were granted
+    assert max(granted) == 24
     stored = witness.checkpoint(sha256(ORIGIN.encode()).hexdigest())
     assert stored is not None
     assert Checkpoint.parse(split(stored)[0]).size == 24
