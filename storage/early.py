@@ -19,6 +19,7 @@ RECORDINGS: Final = "time TIMESTAMP, name VARCHAR, rule_group VARCHAR, labels VA
 """The columns of what recording rules recorded a moment ago; the labels are a JSON object."""
 _PREPARED: Final = f"""
     SET TimeZone = 'UTC';
+    SET enable_progress_bar = false;
     SET parquet_metadata_cache = true;
     CREATE SCHEMA internal;
     CREATE TABLE internal.trace_runs ({TRACE_RUNS});

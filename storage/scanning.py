@@ -39,6 +39,7 @@ class Scanner:
         A parameter that the query does not name is ignored. Raises `StorageError` when memory runs out.
         """
         with duckdb.connect(config=LIMITS) as connection:
+            connection.execute("SET enable_progress_bar = false")
             for file in self._catalog.live_files(table) if files is None else files:
                 path = locate(self._data, file.path)
                 try:

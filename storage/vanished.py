@@ -53,6 +53,7 @@ def _left(paths: Sequence[Path], names: Sequence[str]) -> set[str]:
     """The names that rows of these files state."""
     found: set[str] = set()
     with duckdb.connect(config=LIMITS) as connection:
+        connection.execute("SET enable_progress_bar = false")
         connection.register("names", pa.table({"name": pa.array(names, pa.large_string())}))
         for path in paths:
             with suppress(OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):  # damaged: named elsewhere

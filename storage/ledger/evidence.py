@@ -169,6 +169,7 @@ class _Stored:
 
         rows, leaves = [TABLES[table].empty_table()], [_PLACED.empty_table()]
         with duckdb.connect(config={"threads": 2}) as connection:
+            connection.execute("SET enable_progress_bar = false")
             for file in _holding(catalog.live_files(table), origin, wanted):
                 among = {entry: wanted[entry] for entry in wanted if file.min_entry <= entry <= file.max_entry}
                 found, hashed = _read(connection, data, file, among)

@@ -33,6 +33,7 @@ _SETTINGS: Final = (
     "autoload_known_extensions = false",
     "preserve_insertion_order = false",
     "arrow_large_buffer_size = true",
+    "enable_progress_bar = false",
     "disabled_optimizers = 'statistics_propagation,compressed_materialization'",
 )
 

@@ -132,8 +132,8 @@ def _told(original: Any, name: str, reached: Reached) -> Any:
     return told
 
 
-def killing(name: str, moment: str, occurrence: int) -> Reached:
-    """Kill this process when it is at this point for the time `occurrence`, from 1."""
+def killing(name: str, moment: str, occurrence: int, first: Callable[[], None] = lambda: None) -> Reached:
+    """Do what is to be done `first`, and kill this process, when it is at this point for the time `occurrence`, from 1."""
     seen = 0
 
     def reached(at: str, when: str) -> None:
@@ -141,6 +141,7 @@ def killing(name: str, moment: str, occurrence: int) -> Reached:
         if (at, when) == (name, moment):
             seen += 1
             if seen == occurrence:
+                first()
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return reached

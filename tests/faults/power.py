@@ -5,13 +5,12 @@ folder made durable. Names that were given, changed or taken since may be there 
 """
 
 import os
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.faults.flow import Folder, work
-from tests.faults.points import Reached, ToldDisk, arm
+from tests.faults.points import Reached, ToldDisk, arm, killing
 
 KEPT: Final = ("none", "all", "every other", "all but every other")
 """Which of the names that no sync made durable a power loss leaves as they were."""
@@ -109,16 +108,7 @@ class Power(ToldDisk):
 
 def lose_power(path: str, name: str, moment: str, occurrence: int, kept: str) -> None:
     """The process whose machine loses its power at this point; what it is forked from has imported everything."""
-    seen = 0
-
-    def reached(at: str, when: str) -> None:
-        nonlocal seen
-        if (at, when) == (name, moment):
-            seen += 1
-            if seen == occurrence:
-                disk.lose(kept)
-                os.kill(os.getpid(), signal.SIGKILL)
-
+    reached = killing(name, moment, occurrence, lambda: disk.lose(kept))
     folder = Folder(Path(path))
     disk = Power(folder.data, reached)
     arm(reached)
