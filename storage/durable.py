@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import BinaryIO, Final, Protocol, Self
 
 from storage.errors import LakeLocked, StorageError
 
@@ -67,6 +67,11 @@ class Disk:
 
 
 DISK: Final[FileSystem] = Disk()
+
+
+def created(path: Path, fs: FileSystem = DISK) -> BinaryIO:
+    """Return a new file at `path`, in the place of one of that name, to be read and written; who closes it syncs it first. Raises OSError."""
+    return os.fdopen(fs.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "r+b")
 
 
 def write_all(fs: FileSystem, descriptor: int, data: bytes | memoryview) -> None:

@@ -5,12 +5,7 @@ from typing import Any, Final
 
 import duckdb
 
-_FIXED: Final[dict[str, Any]] = {
-    "preserve_insertion_order": False,
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "python_enable_replacements": False,
-}
+_NOTHING_LOADED: Final = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 TRACE_RUNS: Final = (
     "trace_id VARCHAR, run_id VARCHAR, from_ns BIGINT DEFAULT -9223372036854775807, to_ns BIGINT DEFAULT 9223372036854775807"
 )
@@ -19,13 +14,22 @@ RECORDINGS: Final = "time TIMESTAMP, name VARCHAR, rule_group VARCHAR, labels VA
 """The columns of what recording rules recorded a moment ago; the labels are a JSON object."""
 _PREPARED: Final = f"""
     SET TimeZone = 'UTC';
-    SET enable_progress_bar = false;
     SET parquet_metadata_cache = true;
     CREATE SCHEMA internal;
     CREATE TABLE internal.trace_runs ({TRACE_RUNS});
     CREATE TABLE internal.recordings ({RECORDINGS})
 """
 _begun: list[Future[duckdb.DuckDBPyConnection]] = []
+
+
+def connected(**config: Any) -> duckdb.DuckDBPyConnection:
+    """Return an instance in memory of this configuration. It loads no extension, and draws no bar of progress.
+
+    DuckDB draws one on standard output, into what a command prints there, once a query takes two seconds.
+    """
+    connection = duckdb.connect(":memory:", config=_NOTHING_LOADED | config)
+    connection.execute("SET enable_progress_bar = false")
+    return connection
 
 
 def begin() -> None:
@@ -44,6 +48,6 @@ def instance() -> duckdb.DuckDBPyConnection:
 
 
 def _started() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:", config=_FIXED)
+    connection = connected(preserve_insertion_order=False, python_enable_replacements=False)
     connection.execute(_PREPARED)
     return connection

@@ -18,6 +18,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from storage import early
 from storage.engine import message_of
 from storage.errors import QueryRefused, StorageError
 from storage.views import VIEWS
@@ -160,7 +161,7 @@ def deadline(cursor: duckdb.DuckDBPyConnection, timeout_seconds: float) -> Itera
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
     """A connection that only ever parses."""
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection = early.connected()
     for setting in ("python_enable_replacements = false", "enable_external_access = false", "lock_configuration = true"):
         connection.execute(f"SET {setting}")
     return connection

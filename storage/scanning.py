@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog import Catalog
+from storage.early import connected
 from storage.errors import StorageError
 from storage.layout import FileRecord, locate
 from storage.rows import Rows
 
-LIMITS: Final[dict[str, str | bool | int | float | list[str]]] = {"memory_limit": "512MiB", "threads": 2, "temp_directory": ""}
+LIMITS: Final = {"memory_limit": "512MiB", "threads": 2, "temp_directory": ""}
 """Of who looks for what is to be removed: nothing of it is spilled to a disk, where a crash would leave it."""
 _SEALED: Final = {"of_table": "VARCHAR", "of_origin": "VARCHAR", "of_entry": "BIGINT", "of_row": "BIGINT"}
 Query = Callable[[pa.Schema], str]
@@ -38,8 +39,7 @@ class Scanner:
 
         A parameter that the query does not name is ignored. Raises `StorageError` when memory runs out.
         """
-        with duckdb.connect(config=LIMITS) as connection:
-            connection.execute("SET enable_progress_bar = false")
+        with connected(**LIMITS) as connection:
             for file in self._catalog.live_files(table) if files is None else files:
                 path = locate(self._data, file.path)
                 try:

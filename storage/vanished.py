@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog import Catalog
+from storage.early import connected
 from storage.layout import FileRecord, staged
 from storage.removal import Taken
 from storage.scanning import LIMITS
@@ -52,8 +53,7 @@ def named(data: Path, taken: Sequence[Taken]) -> tuple[set[str], set[str]]:
 def _left(paths: Sequence[Path], names: Sequence[str]) -> set[str]:
     """The names that rows of these files state."""
     found: set[str] = set()
-    with duckdb.connect(config=LIMITS) as connection:
-        connection.execute("SET enable_progress_bar = false")
+    with connected(**LIMITS) as connection:
         connection.register("names", pa.table({"name": pa.array(names, pa.large_string())}))
         for path in paths:
             with suppress(OSError, pa.ArrowException, duckdb.IOException, duckdb.SerializationException):  # damaged: named elsewhere

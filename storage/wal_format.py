@@ -43,6 +43,7 @@ class RecordType(IntEnum):
 
     BATCH = 1
     COUNTERS = 2
+    ERASED_BATCH = 3  # in queues of exporters alone: a batch some of whose records were erased and are empty, each in its place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import orjson
 
 from collector.forwarding.answers import Answer
 from collector.forwarding.requests import Outgoing
-from storage.durable import hint_for, write_file
+from storage.durable import DISK, FileSystem, hint_for, write_file
 from storage.errors import StorageError
 from storage.layout import origin_name
 from storage.wal import Segment
@@ -30,9 +30,10 @@ class Letter(NamedTuple):
 class DeadLetters:
     """The folder of one exporter, holding at most `max_bytes` in `MOST_LETTERS`."""
 
-    def __init__(self, folder: Path, max_bytes: int) -> None:
+    def __init__(self, folder: Path, max_bytes: int, fs: FileSystem = DISK) -> None:
         self._folder = folder / FOLDER
         self._max_bytes = max_bytes
+        self._fs = fs
 
     def keep(self, letter: Letter, secrets: tuple[str, ...] = ()) -> None:
         """Keep a request (it is redacted) and the answer to it, from which `secrets` are taken out. Raises `StorageError`."""
@@ -55,8 +56,8 @@ class DeadLetters:
             "sha256": digest,
         }
         try:
-            write_file(self._folder / f"{name}.pb", request.body)
-            write_file(self._folder / f"{name}.json", orjson.dumps(why, option=orjson.OPT_INDENT_2))
+            write_file(self._folder / f"{name}.pb", request.body, self._fs)
+            write_file(self._folder / f"{name}.json", orjson.dumps(why, option=orjson.OPT_INDENT_2), self._fs)
             self._trim()
         except OSError as error:
             raise StorageError("keep what a backend refused", self._folder, hint=hint_for(error)) from error

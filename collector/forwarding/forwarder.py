@@ -68,7 +68,7 @@ class Forwarder:
         self._patience = Patience(self._retry, random.random)
         self._cursor = Cursor(self._folder, fs)
         self._backlog = Backlog(self._folder, fs)
-        self._letters = DeadLetters(self._folder, self._queue.dead_letter_bytes)
+        self._letters = DeadLetters(self._folder, self._queue.dead_letter_bytes, fs)
         self._secrets = tuple(value.get_secret_value() for value in forward.config.headers.values() if value)
         self._filters = {name: Filter(name, configs) for name, configs in forward.filters.items()}
         self._trouble = ""

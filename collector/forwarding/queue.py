@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from storage.durable import DISK, FileLock, FileSystem, hint_for, make_directory, publish, write_file
+from storage.durable import DISK, FileLock, FileSystem, created, hint_for, make_directory, publish, write_file
 from storage.errors import LakeLocked, StorageError
 from storage.layout import origin_name
 from storage.wal import Segment
@@ -68,7 +68,7 @@ def _link(source: Path, target: Path, fs: FileSystem) -> None:
 def _copy(source: Path, target: Path, fs: FileSystem) -> None:
     """Copy whole or not at all; the time of the last write goes along, it is the age of what is in it."""
     temporary = target.with_suffix(".tmp")
-    with source.open("rb") as original, temporary.open("wb") as copy:
+    with source.open("rb") as original, created(temporary, fs) as copy:
         while chunk := original.read(_COPY_BYTES):
             copy.write(chunk)
         copy.flush()

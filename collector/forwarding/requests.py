@@ -14,21 +14,24 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from collector.forwarding.filters import Filter
-from collector.forwarding.splitting import each_record, halves, resources
+from collector.forwarding.splitting import each_record, halves, is_blank, resources, retain
 from collector.signals import SIGNALS, Message, Signal
 from storage.wal import BatchHeader, RecordType, Segment, read_segment
+from storage.wal_format import WalRecord
 
 WINDOW_BYTES: Final = 4 << 20
+_BATCHES: Final = frozenset({RecordType.BATCH, RecordType.ERASED_BATCH})
 TENANT: Final = "auditlake.tenant"
 """The first attribute in which a resource or a record tells its tenant."""
 
 
 class Part(NamedTuple):
-    """One batch of the WAL."""
+    """One batch of the WAL; some of its records are empty when they were `erased`, and not among `records`."""
 
     payload: bytes
     records: int
     tenant: str | None
+    erased: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,7 @@ def windows(segment: Segment, quarantine: Path, *, begin: int, end: int, signals
         if record.end <= begin:
             continue
         position = record.end
-        if record.type == RecordType.BATCH and (batch := _part(segment, record.header, record.payload, signals, own=own)) is not None:
+        if record.type in _BATCHES and (batch := _part(segment, record, signals, own=own)) is not None:
             parts.setdefault(batch[0], []).append(batch[1])
             size_bytes += len(record.payload)
         if position >= end if end > begin else size_bytes >= WINDOW_BYTES:
@@ -96,9 +99,9 @@ def records_behind(segment: Segment, quarantine: Path, *, begin: int, signals: f
     )
 
 
-def _part(segment: Segment, header: bytes, payload: bytes, signals: frozenset[str], *, own: bool) -> tuple[str, Part] | None:
+def _part(segment: Segment, record: WalRecord, signals: frozenset[str], *, own: bool) -> tuple[str, Part] | None:
     try:
-        about = BatchHeader.from_bytes(header)
+        about = BatchHeader.from_bytes(record.header)
     except (ValueError, KeyError, TypeError):
         structlog.get_logger(__name__).error(
             "a batch is not forwarded: its header cannot be read", origin=segment.origin, entry=segment.entry
@@ -106,7 +109,7 @@ def _part(segment: Segment, header: bytes, payload: bytes, signals: frozenset[st
         return None
     if about.signal not in signals or (about.own and not own):
         return None
-    return about.signal, Part(payload, about.records, about.tenant)
+    return about.signal, Part(record.payload, about.records, about.tenant, record.type == RecordType.ERASED_BATCH)
 
 
 def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds) -> Iterator[Outgoing]:
@@ -115,7 +118,7 @@ def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds
     joined: list[bytes] = []
     size_bytes = records = 0
     for part in parts:
-        kept = part if wanted is None and part.tenant is None else _prepared(signal, part, wanted)
+        kept = part if wanted is None and part.tenant is None and not part.erased else _prepared(signal, part, wanted)
         if not kept.records:
             continue
         if joined and not bounds.hold(size_bytes + len(kept.payload), records + kept.records):
@@ -128,16 +131,17 @@ def outgoing(name: str, parts: list[Part], wanted: Filter | None, bounds: Bounds
 
 
 def _prepared(signal: Signal, part: Part, wanted: Filter | None) -> Part:
-    """Leave out what is not wanted, and say whose it is where credentials said so: the peer would have to believe the claim otherwise."""
+    """Leave out what was erased or is not wanted, and say whose it is where credentials said so: the peer would believe the claim else."""
     try:
         message = signal.request.FromString(part.payload)
     except DecodeError:
         return part  # what we cannot read the peer may judge
-    records = part.records if wanted is None else wanted.apply(signal, message, part.tenant)
+    records = retain(signal, message, lambda *found: not is_blank(found[2])) if part.erased else part.records
+    records = records if wanted is None else wanted.apply(signal, message, part.tenant)
     if part.tenant is not None:  # on records, too: what these claim goes before their resource
         for holder in chain(resources(signal, message), each_record(signal, message)):
             _name_tenant(holder, part.tenant)
-    elif records == part.records:
+    elif records == part.records and not part.erased:
         return part
     return Part(message.SerializeToString(), records, part.tenant)
 

@@ -1,6 +1,9 @@
-"""Taking records out of an OTLP request: what a filter leaves, or one half of them. Groups that end up empty go, too."""
+"""Taking records out of an OTLP request: what a filter leaves, or one half of them. Groups that end up empty go, too.
 
-from collections.abc import Callable, Iterator
+What is erased leaves its place behind (`blank`), because records are known by their number among those of their entry.
+"""
+
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -40,6 +43,37 @@ def retain(signal: Signal, message: Message, keep: Keep) -> int:
     return stay
 
 
+def blank(signal: Signal, message: Message, numbers: Collection[int]) -> bool:
+    """Empty the records of these numbers, in document order from 0, which keep their places; returns whether any was not empty before.
+
+    What stands around records and tells of nobody else goes with them: resources, scopes, names of metrics.
+    """
+    gone = [record for number, record in enumerate(each_record(signal, message)) if number in numbers and not is_blank(record)]
+    for record in gone:
+        record.Clear()
+    if gone:
+        groups, scopes, records = _GROUPS[signal.name]
+        for of_resource in getattr(message, groups):
+            for of_scope in getattr(of_resource, scopes):
+                for metric in getattr(of_scope, records) if signal is METRICS else ():
+                    _clear(metric, ("name", "description", "unit", "metadata"), data_points(metric))
+                _clear(of_scope, ("scope", "schema_url"), _of_scope(signal, of_scope))
+            within = [record for of_scope in getattr(of_resource, scopes) for record in _of_scope(signal, of_scope)]
+            _clear(of_resource, ("resource", "schema_url"), within)
+    return bool(gone)
+
+
+def is_blank(record: Message) -> bool:
+    """Whether nothing stands in a record, as in one that was erased."""
+    return record.ByteSize() == 0
+
+
+def _clear(holder: Message, fields: Collection[str], records: Collection[Message]) -> None:
+    if all(map(is_blank, records)):
+        for name in fields:
+            holder.ClearField(name)
+
+
 def resources(signal: Signal, message: Message) -> Iterator[Message]:
     """Yield the resources of a request."""
     for group in getattr(message, _GROUPS[signal.name][0]):
@@ -48,14 +82,15 @@ def resources(signal: Signal, message: Message) -> Iterator[Message]:
 
 def each_record(signal: Signal, message: Message) -> Iterator[Message]:
     """Yield the spans, log records or data points of a request."""
-    groups, scopes, records = _GROUPS[signal.name]
+    groups, scopes, _ = _GROUPS[signal.name]
     for of_resource in getattr(message, groups):
         for of_scope in getattr(of_resource, scopes):
-            for holder in getattr(of_scope, records):
-                if signal is METRICS:
-                    yield from data_points(holder)
-                else:
-                    yield holder
+            yield from _of_scope(signal, of_scope)
+
+
+def _of_scope(signal: Signal, of_scope: Message) -> list[Message]:
+    holders = getattr(of_scope, _GROUPS[signal.name][2])
+    return [point for metric in holders for point in data_points(metric)] if signal is METRICS else list(holders)
 
 
 def halves(signal: Signal, body: bytes) -> list[tuple[bytes, int]] | None:

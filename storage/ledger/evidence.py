@@ -165,11 +165,10 @@ class _Stored:
 
     @classmethod
     def read(cls, data: Path, catalog: Catalog, origin: str, table: str, wanted: Mapping[int, Set[int]]) -> "_Stored":
-        import duckdb
+        from storage.early import connected
 
         rows, leaves = [TABLES[table].empty_table()], [_PLACED.empty_table()]
-        with duckdb.connect(config={"threads": 2}) as connection:
-            connection.execute("SET enable_progress_bar = false")
+        with connected(threads=2) as connection:
             for file in _holding(catalog.live_files(table), origin, wanted):
                 among = {entry: wanted[entry] for entry in wanted if file.min_entry <= entry <= file.max_entry}
                 found, hashed = _read(connection, data, file, among)

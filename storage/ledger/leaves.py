@@ -29,11 +29,8 @@ QUERY_ROWS: Final = 1_000_000
 BATCH_ROWS: Final = 8192
 _MEMORY_MIB: Final = 1024
 _SETTINGS: Final = (
-    "autoinstall_known_extensions = false",
-    "autoload_known_extensions = false",
     "preserve_insertion_order = false",
     "arrow_large_buffer_size = true",
-    "enable_progress_bar = false",
     "disabled_optimizers = 'statistics_propagation,compressed_materialization'",
 )
 
@@ -98,10 +95,10 @@ class LeafReader:
             raise unreadable(footer.path, footer.table) from error
 
     def _connected(self) -> "duckdb.DuckDBPyConnection":
-        import duckdb
+        from storage.early import connected
 
         if self._connection is None:
-            self._connection = duckdb.connect(config={"threads": self._threads, "memory_limit": f"{_MEMORY_MIB}MiB"})
+            self._connection = connected(threads=self._threads, memory_limit=f"{_MEMORY_MIB}MiB")
             for setting in _SETTINGS:
                 self._connection.execute(f"SET {setting}")
         return self._connection

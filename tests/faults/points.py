@@ -217,6 +217,8 @@ class ToldDisk:
                 return "tile"
             case ("forward", _, "queue", _):
                 return "queued segment"
+            case ("forward", _, "dead-letters", _):
+                return "dead letter"
             case ("forward", _, _):
                 return "cursor"
             case ("ledger", *_, name):
@@ -239,6 +241,8 @@ class ToldDisk:
                 return "log folder"
             case ("forward", _, "queue"):
                 return "queue folder"
+            case ("forward", _, "dead-letters"):
+                return "dead letters folder"
             case ("forward", _):
                 return "exporter folder"
         return "data folder"

@@ -7,8 +7,8 @@ from collector.forwarding.answers import Answer, Kind
 from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.erasing import forget
 from collector.forwarding.queue import Backlog, activate, exporter_folder
-from collector.forwarding.requests import Outgoing, first_seq, windows
-from collector.forwarding.splitting import each_record
+from collector.forwarding.requests import Bounds, Outgoing, first_seq, outgoing, records_behind, windows
+from collector.forwarding.splitting import each_record, resources
 from collector.signals import SIGNALS
 from storage.lake import Lake
 from storage.rows import Rows
@@ -28,15 +28,18 @@ def segment_of(data: Path, exporter: str) -> Any:
     return backlog.segment(backlog.first)
 
 
-def sent(data: Path, exporter: str) -> dict[str, int]:
-    """How many records of each signal would be sent from the beginning, by the messages themselves."""
-    counts = dict.fromkeys(sorted(SIGNAL_NAMES), 0)
+def sent(data: Path, exporter: str) -> list[str]:
+    """What would be sent from the beginning: the texts of the records and of their resources."""
+    texts = []
     for window in windows(segment_of(data, exporter), data / "quarantine", begin=0, end=0, signals=SIGNAL_NAMES, own=True):
-        for signal, parts in window.parts.items():
-            for part in parts:
-                message = SIGNALS[signal].request.FromString(part.payload)
-                counts[signal] += sum(1 for _ in each_record(SIGNALS[signal], message))
-    return counts
+        for name, parts in window.parts.items():
+            for request in outgoing(name, parts, None, Bounds(size_bytes=1 << 20)):
+                message = SIGNALS[name].request.FromString(request.body)
+                records = list(each_record(SIGNALS[name], message))
+                assert len(records) == request.records
+                texts += [record.body.string_value if name == "logs" else record.name for record in records]
+                texts += [pair.value.string_value for resource in resources(SIGNALS[name], message) for pair in resource.attributes]
+    return sorted(texts)
 
 
 def requests() -> list[tuple[str, Any]]:
@@ -44,10 +47,10 @@ def requests() -> list[tuple[str, Any]]:
     span = {"trace_id": b"t" * 16, "span_id": b"s" * 8, "start": 1_795_262_400 * 10**9, "end": 1_795_262_401 * 10**9}
     record = {"time_unix_nano": 1_795_262_400 * 10**9}
     return [
-        ("logs", logs({**record, "body": "log of one"}, {**record, "body": "log of two"}, scope="s", resource={})),
-        ("traces", traces({**span, "name": "span of one"}, {**span, "name": "span of two"}, scope="s", resource={})),
-        ("traces", traces({**span, "name": "span of one again"}, scope="s", resource={})),
-        ("logs", logs({**record, "body": "log of two again"}, scope="s", resource={})),
+        ("logs", logs({**record, "body": "log of one"}, {**record, "body": "log of two"}, resource={"host.name": "host of both"})),
+        ("traces", traces({**span, "name": "span of one"}, {**span, "name": "span of two"}, resource={"host.name": "host of both"})),
+        ("traces", traces({**span, "name": "span of one again"}, resource={"host.name": "host of one"})),
+        ("logs", logs({**record, "body": "log of two again"}, resource={})),
     ]
 
 
@@ -73,12 +76,28 @@ def test_erased_records_leave_every_queue_and_the_others_stay_where_they_were(tm
     assert told == [f"the backend of exporter {name}: it may have got copies; erase them there" for name in ("otlp", "otlp_http/b")]
     for exporter in ("otlp", "otlp_http/b"):
         after = segment_of(tmp_path, exporter)
-        assert sent(tmp_path, exporter) == {"logs": 2, "metrics": 0, "traces": 1}
+        assert sent(tmp_path, exporter) == ["host of both", "host of both", "log of two", "log of two again", "span of two"]
+        assert records_behind(after, tmp_path / "quarantine", begin=0, signals=SIGNAL_NAMES, own=True) == 3
         assert (after.path.stat().st_size, after.path.stat().st_mtime_ns) == (size, written)
         assert first_seq(after, tmp_path / "quarantine") == number
         assert ends == [window.end for window in windows(after, tmp_path / "quarantine", begin=0, end=1, signals=SIGNAL_NAMES, own=True)]
     assert scan(tmp_path / "forward", ["of one", "of two"])["of one"] == []
     assert not (tmp_path / "quarantine").exists()
+
+
+def test_what_was_erased_can_be_erased_again_and_others_after_it(tmp_path: Path) -> None:
+    """An order that a crash interrupted is given again, and the next one is about other records of the same entry."""
+    activate(tmp_path, {"otlp": SIGNAL_NAMES})
+    seal(tmp_path, requests())
+    first, second = rows_of(tmp_path, "of one"), rows_of(tmp_path, "of two again")
+    for _ in range(2):
+        forget(tmp_path, first)
+        assert sent(tmp_path, "otlp") == ["host of both", "host of both", "log of two", "log of two again", "span of two"]
+    forget(tmp_path, second)
+    assert sent(tmp_path, "otlp") == ["host of both", "host of both", "log of two", "span of two"]
+    forget(tmp_path, rows_of(tmp_path, "of two"))
+    assert sent(tmp_path, "otlp") == []
+    assert scan(tmp_path / "forward", ["of one", "of two", "host of"]) == {"of one": [], "of two": [], "host of": []}
 
 
 def test_a_dead_letter_of_an_entry_with_erased_rows_goes_whole(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.forwarding.requests import Bounds, Outgoing, Part, divided, outgoing
-from collector.forwarding.splitting import halves
+from collector.forwarding.splitting import blank, each_record, halves, is_blank, retain
 from collector.signals import LOGS, METRICS, SIGNALS, TRACES, Message, Signal
 from tests.collector.otlp_samples import traces
 
@@ -55,6 +55,22 @@ def test_parts_hold_every_record_once_in_order_and_no_more_than_allowed(signal: 
     assert [number for part in parts for number in numbers(signal, part.body)] == list(range(1, count + 1))
     assert [part.records for part in parts] == [len(numbers(signal, part.body)) for part in parts]
     assert max((part.records for part in parts), default=0) <= most
+
+
+@given(signal=st.sampled_from(list(SIGNALS.values())), groups=GROUPS, gone=st.sets(st.integers(0, 30)))
+def test_erased_records_are_empty_in_their_places_and_nothing_tells_of_them(signal: Signal, groups: list[list[int]], gone: set[int]) -> None:
+    message, count = request(signal, groups)
+    for group in getattr(message, message.DESCRIPTOR.fields[0].name):
+        group.resource.attributes.add(key="number").value.int_value = 0
+    whole = message.SerializeToString()
+    assert blank(signal, message, gone) == any(number < count for number in gone)
+    assert [is_blank(record) for record in each_record(signal, message)] == [number in gone for number in range(count)]
+    assert not blank(signal, message, gone)
+    again = signal.request.FromString(whole)
+    at = iter(range(count))
+    retain(signal, again, lambda *_: next(at) not in gone)
+    assert retain(signal, message, lambda *found: not is_blank(found[2])) == count - len(gone & set(range(count)))
+    assert message == again
 
 
 @given(signal=st.sampled_from(list(SIGNALS.values())), batches=st.lists(GROUPS, max_size=5), most=st.integers(1, 9))
