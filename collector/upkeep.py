@@ -24,7 +24,7 @@ from collector.health import OK, Check
 from collector.node import node_name
 from collector.price_file import PriceFile
 from collector.tasks import background
-from storage.compactor import is_behind
+from storage.compactor import Pace, pace
 from storage.errors import StorageError
 from storage.wal import closed_segments
 
@@ -148,10 +148,11 @@ class Upkeep:
         while True:
             await asyncio.sleep(MERGES_SECONDS)
             with contextlib.suppress(StorageError):  # the compactor tells of it
-                if await asyncio.to_thread(is_behind, self._data, time.time_ns()):
-                    self._compactor.hurry()
-                else:
-                    self._compactor.relax()
+                match await asyncio.to_thread(pace, self._data, time.time_ns()):
+                    case Pace.STARVES:
+                        self._compactor.hurry()
+                    case Pace.KEEPS_UP:
+                        self._compactor.relax()
 
     def _oldest_segment(self) -> tuple[Path | None, float]:
         """Return the oldest closed segment and how long it has waited; None and 0 when none waits."""

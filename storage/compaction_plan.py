@@ -1,7 +1,7 @@
 """Which files to merge: pure planning, by the time they were sealed.
 
 A second's file becomes part of its minute's, that of its hour's, that of its day's, per table, date and origin, once the minute, hour
-or day is over. A day of steady traffic thus leaves at most 23 + 59 + 60 files and what is not merged yet, whatever its rate, until
+or day is over. A day of steady traffic thus leaves at most 23 + 60 + 60 files and what is not merged yet, whatever its rate, until
 files reach `max_bytes`: those are left alone, as merging them would gain readers nothing.
 """
 
@@ -39,7 +39,9 @@ class Merge:
 def plan(files: Sequence[FileRecord], now_ns: int, *, max_bytes: int = MAX_BYTES) -> list[Merge]:
     """The merges due at `now_ns` among the live `files`; no file is in two of them.
 
-    The largest complete span of time wins, so that what piled up is merged once. Files from half of `max_bytes` on are finished.
+    The largest complete span of time wins, so that what piled up is merged once; but where merging kept up, an hour waits for its last
+    minute, which is soon done, so that its seconds do not stand beside those of the next while the hour is merged. Files from half of
+    `max_bytes` on are finished.
     """
     open_files = [file for file in files if file.bytes * 2 < max_bytes]
     merges: list[Merge] = []
@@ -54,7 +56,10 @@ def plan(files: Sequence[FileRecord], now_ns: int, *, max_bytes: int = MAX_BYTES
             else:
                 rest.append(file)
         for group in groups.values():
-            merges.extend(Merge(inputs=inputs, level=level) for inputs in _mergeable(group, max_bytes))
+            if _waits(group, level, max_bytes):
+                rest += group
+            else:
+                merges.extend(Merge(inputs=inputs, level=level) for inputs in _mergeable(group, max_bytes))
         open_files = rest
     return merges
 
@@ -72,6 +77,17 @@ def first_due(files: Sequence[FileRecord], *, max_bytes: int = MAX_BYTES) -> int
                 groups[file.table_name, file.date, file.origin, file.sealed_ns // width].append(file)
         due += [(key[-1] + 1) * width + SETTLE_NS for key, group in groups.items() if _mergeable(group, max_bytes)]
     return min(due, default=None)
+
+
+def _waits(group: Sequence[FileRecord], level: int, max_bytes: int) -> bool:
+    """Whether a part of a complete span was merged, and another can be: what is left of it is little then."""
+    if level == MINUTE or all(file.level < level - 1 for file in group):
+        return False
+    parts: dict[int, list[FileRecord]] = defaultdict(list)
+    for file in group:
+        if file.level < level - 1:
+            parts[file.sealed_ns // _WIDTH_NS[level - 1]].append(file)
+    return any(_mergeable(part, max_bytes) for part in parts.values())
 
 
 def _mergeable(group: Sequence[FileRecord], max_bytes: int) -> list[tuple[FileRecord, ...]]:

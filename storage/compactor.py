@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,9 @@ from storage.merge import Stopped, check_file, merge_files
 from storage.spare_memory import give_back
 
 BEHIND_NS: Final = 90 * 1_000_000_000
-"""How long a merge may be due: the compactor is idle while others compute, and does the largest merges in less."""
+"""How long a merge of a minute may be due, also while something larger is merged: the compactor is idle while others compute."""
+LARGE_BEHIND_NS: Final = 15 * 60 * 1_000_000_000
+"""How long any other: an hour of heavy traffic takes minutes then, and who is replaced in the middle of it begins again."""
 GRACE_SECONDS: Final = 600.0
 
 
@@ -68,7 +71,7 @@ def compact(
         with FileLock(data / "compactor.lock", "compact the lake"), closing(Catalog.open(data)) as catalog:
             finish(catalog, data, fs)
             while _merge_due(catalog, data, done, now_ns=now_ns, max_bytes=max_bytes, stopping=stopping, clock=clock, fs=fs):
-                pass  # the files are others now: plan again
+                pass
             done.deleted = _delete_retired(catalog, data, now_ns - int(grace_seconds * 1e9), fs)
     except Stopped:
         structlog.get_logger(__name__).info("compaction stopped between row groups")
@@ -116,10 +119,22 @@ def run_compactor(
         give_back()
 
 
-def is_behind(data: Path, now_ns: int) -> bool:
-    """Whether a merge has been due for so long that the compactor starves. Raises `StorageError`."""
+class Pace(Enum):
+    """How a compactor gets on."""
+
+    KEEPS_UP = auto()
+    BUSY = auto()  # with a large merge: not to be disturbed
+    STARVES = auto()
+
+
+def pace(data: Path, now_ns: int) -> Pace:
+    """Return how the compactor gets on, by the merges that have been due for long. Raises `StorageError`."""
     with closing(Catalog.open(data, read_only=True)) as catalog:
-        return bool(plan(catalog.mergeable_files(MAX_BYTES // 2), now_ns - BEHIND_NS))
+        files = catalog.mergeable_files(MAX_BYTES // 2)
+    due = plan(files, now_ns - BEHIND_NS)
+    if any(merge.level == MINUTE for merge in due) or plan(files, now_ns - LARGE_BEHIND_NS):
+        return Pace.STARVES
+    return Pace.BUSY if due else Pace.KEEPS_UP
 
 
 @dataclass(slots=True)
@@ -144,38 +159,35 @@ def _merge_due(
     fs: FileSystem,
     levels: Collection[int] = LEVELS,
 ) -> bool:
-    """Do the merges of `levels` that are due now.
-
-    True when the rest has to be planned again: an input was set aside, or minutes may have been merged beside something larger.
-    """
-    again = False
+    """Do the merges of `levels` that are due now; returns whether any were: the files are others then, and have to be planned again."""
+    merges = False
     for merge in plan(catalog.mergeable_files(max_bytes // 2), now_ns, max_bytes=max_bytes):
         if merge.level not in levels:
             continue
         if stopping():
             raise Stopped
+        merges = True
         between = stopping
         if clock is not None and merge.level > MINUTE:
             between = partial(_minutes_first, catalog, data, done, max_bytes=max_bytes, stopping=stopping, clock=clock, fs=fs)
         schemas, broken = _checked(catalog, data, merge)
         if broken:
             done.damaged += broken
-            again = True
             continue
         output = _replace(catalog, data, merge, schemas, now_ns=now_ns, stopping=between, fs=fs)
         done.merged += len(merge.inputs)
         done.outputs += 1
         done.rows += output.rows
         done.bytes += output.bytes
-        if between is not stopping:
-            return True
-    return again
+        if between is not stopping:  # minutes may have been merged beside it
+            break
+    return merges
 
 
 def _minutes_first(
     catalog: Catalog, data: Path, done: _Progress, *, max_bytes: int, stopping: Callable[[], bool], clock: Callable[[], int], fs: FileSystem
 ) -> bool:
-    """Merge the minutes that have ended, and say whether to stop. Files that are part of a complete hour are in no merge of a minute."""
+    """Merge the minutes that have ended, and say whether to stop. Files that are part of what is merged are in no merge of a minute."""
     _merge_due(catalog, data, done, now_ns=clock(), max_bytes=max_bytes, stopping=stopping, clock=None, fs=fs, levels=(MINUTE,))
     return stopping()
 

@@ -70,7 +70,7 @@ DISK: Final[FileSystem] = Disk()
 
 
 def created(path: Path, fs: FileSystem = DISK) -> BinaryIO:
-    """Return a new file at `path`, in the place of one of that name, to be read and written; who closes it syncs it first. Raises OSError."""
+    """Return a new file at `path`, in place of one of that name, to be read and written; who closes it syncs it before. Raises OSError."""
     return os.fdopen(fs.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC), "r+b")
 
 

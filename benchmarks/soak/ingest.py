@@ -38,7 +38,7 @@ EVENTS_PER_SECOND: Final = 20
 WINDOW_SECONDS: Final = 450
 SLOPE_MIB: Final = 1.0
 """How much the memory of a process may grow in ten minutes."""
-FILES: Final = 23 + 59 + 60 + 20
+FILES: Final = 23 + 60 + 60 + 19
 """Live files of a table, date and origin (storage/compaction_plan.py), and what is sealed while a merge waits for its turn."""
 
 

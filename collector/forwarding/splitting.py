@@ -65,7 +65,7 @@ def blank(signal: Signal, message: Message, numbers: Collection[int]) -> bool:
 
 def is_blank(record: Message) -> bool:
     """Whether nothing stands in a record, as in one that was erased."""
-    return record.ByteSize() == 0
+    return bool(record.ByteSize() == 0)
 
 
 def _clear(holder: Message, fields: Collection[str], records: Collection[Message]) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from collector.forwarding.answers import Answer, Kind
-from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.dead_letters import FOLDER as DEAD_LETTERS
+from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.erasing import forget
 from collector.forwarding.forwarder import Forwarder
 from collector.forwarding.queue import activate, exporter_folder, keep

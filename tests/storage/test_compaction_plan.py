@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from storage.compaction_plan import SETTLE_NS, first_due, plan
+from storage.compaction_plan import MINUTE, SETTLE_NS, Merge, first_due, plan
 from storage.layout import FileRecord, sealed_path
 from tests.failing_disk import SECOND_NS
 from tests.lake_rows import DAY_NS, NOON_NS
@@ -31,24 +31,30 @@ def sealed(entry: int, sealed_ns: int, *, size: int = 30_000, origin: str = "n/c
     )
 
 
+def merged(live: dict[str, FileRecord], merge: Merge, rewritten: Counter[int]) -> None:
+    """Carry a merge out, on records only."""
+    for file in merge.inputs:
+        del live[file.path]
+        rewritten[file.level] += file.rows
+    assert merge.path not in live
+    first = merge.inputs[0]
+    live[merge.path] = replace(
+        first,
+        path=merge.path,
+        level=merge.level,
+        rows=sum(file.rows for file in merge.inputs),
+        bytes=sum(file.bytes for file in merge.inputs),
+        min_entry=min(file.min_entry for file in merge.inputs),
+        max_entry=max(file.max_entry for file in merge.inputs),
+        sealed_ns=max(file.sealed_ns for file in merge.inputs),
+    )
+
+
 def replaced(live: dict[str, FileRecord], now_ns: int, rewritten: Counter[int], max_bytes: int) -> None:
-    """Carry a plan out, on records only."""
-    for merge in plan(list(live.values()), now_ns, max_bytes=max_bytes):
-        for file in merge.inputs:
-            del live[file.path]
-            rewritten[file.level] += file.rows
-        assert merge.path not in live
-        first = merge.inputs[0]
-        live[merge.path] = replace(
-            first,
-            path=merge.path,
-            level=merge.level,
-            rows=sum(file.rows for file in merge.inputs),
-            bytes=sum(file.bytes for file in merge.inputs),
-            min_entry=min(file.min_entry for file in merge.inputs),
-            max_entry=max(file.max_entry for file in merge.inputs),
-            sealed_ns=max(file.sealed_ns for file in merge.inputs),
-        )
+    """Merge until nothing is due."""
+    while merges := plan(list(live.values()), now_ns, max_bytes=max_bytes):
+        for merge in merges:
+            merged(live, merge, rewritten)
 
 
 def simulate(seconds: int, *, size: int = 30_000, max_bytes: int = 512 << 20) -> tuple[int, dict[str, FileRecord], Counter[int]]:
@@ -75,6 +81,34 @@ def test_a_day_of_steady_traffic_never_has_more_than_200_live_files() -> None:
     after = dict(live)
     replaced(after, MIDNIGHT_NS + DAY_NS + SETTLE_NS, rewritten, 512 << 20)
     assert [(file.level, file.rows) for file in after.values()] == [(3, 3 * 86_400)]
+
+
+def test_seconds_do_not_pile_up_while_an_hour_is_merged() -> None:
+    """That takes four minutes here, in which minutes are merged; its own last one was before it began."""
+    live: dict[str, FileRecord] = {}
+    most = until = 0
+    under_way: Merge | None = None
+    for second in range(2 * 3600 + 600):
+        file = sealed(second, MIDNIGHT_NS + second * SECOND_NS, size=1000)
+        live[file.path] = file
+        if under_way and second >= until:
+            merged(live, under_way, Counter())
+            under_way = None
+        for merge in plan(list(live.values()), file.sealed_ns) if second % 5 == 0 else ():
+            if merge.level == MINUTE:
+                merged(live, merge, Counter())
+            elif under_way is None:
+                under_way, until = merge, second + 240
+        most = max(most, len(live))
+    assert [file.level for file in live.values() if file.level > MINUTE] == [2, 2]
+    settling = SETTLE_NS // SECOND_NS + 5
+    assert most <= 1 + 60 + 60 + 3 + settling
+
+
+def test_an_hour_of_which_nothing_was_merged_does_not_wait_for_its_minutes() -> None:
+    files = [sealed(second, MIDNIGHT_NS + second * SECOND_NS) for second in range(3600)]
+    (merge,) = plan(files, MIDNIGHT_NS + 3700 * SECOND_NS)
+    assert (merge.level, len(merge.inputs)) == (2, 3600)
 
 
 def test_files_stop_growing_at_the_bound() -> None:

@@ -17,7 +17,7 @@ import pytest
 from storage import compactor
 from storage.catalog import Catalog
 from storage.compaction_plan import SETTLE_NS
-from storage.compactor import CompactionReport, compact
+from storage.compactor import CompactionReport, Pace, compact
 from storage.durable import DISK, FileLock, FileSystem
 from storage.errors import LakeLocked, StorageError
 from storage.layout import FileRecord, locate
@@ -60,7 +60,7 @@ def test_seconds_become_minutes_and_hours_with_every_row_as_it_was(tmp_path: Pat
     check_lake(tmp_path)
     assert all_rows(tmp_path) == before
     assert (first.merged, first.outputs, first.rows) == (118, 2, 59 * 4)
-    assert (second.merged, second.outputs, second.rows) == (14, 2, 65 * 4)
+    assert (second.merged, second.outputs, second.rows) == (2 * 6 + 2 * 2, 4, (6 + 65) * 4)  # the last minute before the hour
 
 
 def test_outputs_keep_bloom_filters_and_order(tmp_path: Path) -> None:
@@ -327,10 +327,20 @@ def test_memory_is_bounded_whatever_the_size_of_the_inputs(tmp_path: Path) -> No
     check_lake(tmp_path)
 
 
-def test_a_compactor_is_behind_when_a_merge_is_due_for_long(tmp_path: Path) -> None:
+def test_a_compactor_starves_when_minutes_wait_and_is_busy_with_an_hour(tmp_path: Path) -> None:
+    """Who is replaced in the middle of an hour begins again."""
     lake(tmp_path, 3)
     due_ns = NOON_NS + 60 * SECOND_NS + SETTLE_NS
-    assert not compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS - 1)
-    assert compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS)
+    assert compactor.pace(tmp_path, due_ns + compactor.BEHIND_NS - 1) is Pace.KEEPS_UP
+    assert compactor.pace(tmp_path, due_ns + compactor.BEHIND_NS) is Pace.STARVES
     compact(tmp_path, now_ns=due_ns)
-    assert not compactor.is_behind(tmp_path, due_ns + compactor.BEHIND_NS)
+    assert compactor.pace(tmp_path, due_ns + compactor.BEHIND_NS) is Pace.KEEPS_UP
+    for entry in range(3, 6):
+        seal(tmp_path, entry, spans=3, at_ns=NOON_NS + 60 * SECOND_NS + entry * SECOND_NS)
+    compact(tmp_path, now_ns=due_ns + 60 * SECOND_NS)
+    hour_ns = NOON_NS + 3600 * SECOND_NS + SETTLE_NS
+    assert compactor.pace(tmp_path, hour_ns + compactor.BEHIND_NS - 1) is Pace.KEEPS_UP
+    assert compactor.pace(tmp_path, hour_ns + compactor.BEHIND_NS) is Pace.BUSY
+    assert compactor.pace(tmp_path, hour_ns + compactor.LARGE_BEHIND_NS) is Pace.STARVES
+    compact(tmp_path, now_ns=hour_ns)
+    assert compactor.pace(tmp_path, hour_ns + compactor.LARGE_BEHIND_NS) is Pace.KEEPS_UP

@@ -58,7 +58,9 @@ def test_parts_hold_every_record_once_in_order_and_no_more_than_allowed(signal: 
 
 
 @given(signal=st.sampled_from(list(SIGNALS.values())), groups=GROUPS, gone=st.sets(st.integers(0, 30)))
-def test_erased_records_are_empty_in_their_places_and_nothing_tells_of_them(signal: Signal, groups: list[list[int]], gone: set[int]) -> None:
+def test_erased_records_are_empty_in_their_places_and_nothing_tells_of_them(
+    signal: Signal, groups: list[list[int]], gone: set[int]
+) -> None:
     message, count = request(signal, groups)
     for group in getattr(message, message.DESCRIPTOR.fields[0].name):
         group.resource.attributes.add(key="number").value.int_value = 0
