@@ -1,3 +1,5 @@
+"""How DuckDB is started."""
+
 from storage.early import connected, instance
 
 BAR = "SELECT current_setting('enable_progress_bar')"
