@@ -25,6 +25,7 @@ from collector.config_ledger import Checking, LedgerConfig
 from collector.price_file import PriceFile
 from collector.supervised import Supervised
 from storage.light import without_pandas
+from storage.small_pool import small_pool
 
 if TYPE_CHECKING:
     from collector.config_retention import Retaining
@@ -95,7 +96,8 @@ class Child(Supervised):
         theirs, ours = context.Pipe(duplex=False)
         arguments = (self.name, self._target, self._arguments, theirs, self._prepare, self.idle)
         process = context.Process(target=_run, args=arguments, name=f"auditlake-{self.name}", daemon=True)
-        process.start()
+        with small_pool():
+            process.start()
         theirs.close()
         return process, ours
 

@@ -1,4 +1,4 @@
-"""Merging Parquet files without ever holding one: rows stream through one row group's worth of memory.
+"""Merging Parquet files without ever holding one: rows stream through memory a row group at a time.
 
 Inputs are read one after the other, in the order they were sealed, so row groups follow each other in time and are sorted within
 (tenant, minute, trace, time). Files of different schema versions merge to the union of their columns: what a file never had is NULL.
@@ -6,6 +6,7 @@ Inputs are read one after the other, in the order they were sealed, so row group
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -56,16 +57,18 @@ def merge_files(
 ) -> Written:
     """Write the rows of `inputs` (checked files of table `name`, with their columns; `rows` in all) to `output`, durably.
 
-    Memory is bounded by one row group whatever the sizes. Raises `Stopped` when `stopping` says so between row groups; leaves no file
-    behind then or on any other failure.
+    Memory is bounded by twice a row group, what it is encoded into, and for each row group of `output` its Bloom filters (0.5 MiB), which
+    Arrow holds until the end. Raises `Stopped` when `stopping` says so between row groups; leaves no file behind then or on any other
+    failure.
     """
     schema = union(name, [columns for _, columns in inputs])
     writer = ParquetFileWriter(output, schema, rows=rows, fs=fs)
     try:
-        for table in row_groups([path for path, _ in inputs], schema):
+        for table in map(partial(sort_rows, name), row_groups([path for path, _ in inputs], schema)):  # nobody holds the unsorted one
             if stopping():
                 raise Stopped
-            writer.write(sort_rows(name, table))
+            writer.write(table)
+            del table  # before the next is read
         return writer.finish()
     except BaseException:
         writer.abandon()
@@ -89,15 +92,20 @@ def row_groups(paths: Sequence[Path], schema: pa.Schema) -> Iterator[pa.Table]:
             for batch in parquet.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
                 aligned = _aligned(batch, schema)
                 if held and (rows + aligned.num_rows > ROW_GROUP_ROWS or size + aligned.nbytes > ROW_GROUP_BYTES):
-                    full = pa.Table.from_batches(held, schema)
-                    held, rows, size = [], 0, 0
-                    yield full
-                    del full
+                    rows = size = 0
+                    yield _taken(held, schema)
                 held.append(aligned)
                 rows += aligned.num_rows
                 size += aligned.nbytes
     if held:
-        yield pa.Table.from_batches(held, schema)
+        yield _taken(held, schema)
+
+
+def _taken(held: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """The batches as a table that nobody else holds."""
+    table = pa.Table.from_batches(held, schema)
+    held.clear()
+    return table
 
 
 def _aligned(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -30,6 +30,7 @@ from storage.catalog import Catalog
 from storage.compactor import compact
 from storage.durable import Disk
 from storage.ledger.log_writer import Ledger
+from storage.small_pool import small_pool
 from storage.spare_memory import give_back
 from storage.wal import BatchHeader, Counters, RecordType, WalWriter
 
@@ -81,7 +82,8 @@ def process(target: Callable[..., None], *arguments: object) -> Iterator[Connect
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     child = context.Process(target=target, args=(theirs, *arguments))
-    child.start()
+    with small_pool():
+        child.start()
     theirs.close()
     try:
         yield ours
