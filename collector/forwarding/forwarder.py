@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -21,7 +22,7 @@ from collector.forwarding.cursor import Cursor, Position
 from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.filters import Filter
 from collector.forwarding.patience import Circuit, Patience
-from collector.forwarding.queue import Backlog, Queued, exporter_folder
+from collector.forwarding.queue import Backlog, Held, Queued, exporter_folder
 from collector.forwarding.requests import Bounds, Outgoing, Window, divided, first_seq, outgoing, records_behind, windows
 from collector.forwarding.splitting import halves
 from collector.forwarding.status import Status
@@ -29,7 +30,6 @@ from collector.forwarding.told import Told
 from collector.signals import Signal
 from storage.durable import DISK, FileSystem
 from storage.errors import StorageError
-from storage.wal import Segment
 
 POLL_SECONDS: Final = 0.5
 STORAGE_SECONDS: Final = 5.0
@@ -48,7 +48,7 @@ class Sender(Protocol):
 
 
 class Interrupted(Exception):
-    """What was under way is not to be finished: the process stops, or the segment was dropped."""
+    """What was under way is not to be finished: the process stops, the segment was dropped, or records of it were erased."""
 
 
 class Forwarder:
@@ -95,26 +95,32 @@ class Forwarder:
 
     def _work_off(self, queued: Queued) -> None:
         """Send what is left of the oldest segment, and delete it."""
-        segment = self._backlog.segment(queued)
-        if not segment.path.exists():  # somebody took it away
+        try:
+            held = Held(self._backlog.segment(queued))
+        except FileNotFoundError:  # somebody took it away
             self._backlog.remove(queued)
             return
+        with closing(held):
+            self._send_rest(queued, held)
+        self._backlog.remove(queued)
+
+    def _send_rest(self, queued: Queued, held: Held) -> None:
+        segment = held.segment
         seq = first_seq(segment, self._quarantine) or 0
         position = self._cursor.position(segment, seq)
         if position is not None:
             self._current = (queued, position)
             own, signals = self._forward.config.include_own, self._forward.signals
             for window in windows(segment, self._quarantine, begin=position.begin, end=position.end, signals=signals, own=own):
-                self._send_window(segment, window, position)
+                self._send_window(held, window, position)
                 position = Position(origin=segment.origin, entry=segment.entry, seq=seq, begin=window.end)
                 self._current = (queued, position)
                 if not window.is_last:
                     self._cursor.advance(position)
             self._current = None
             self._cursor.finish(segment, seq)
-        self._backlog.remove(queued)
 
-    def _send_window(self, segment: Segment, window: Window, position: Position) -> None:
+    def _send_window(self, held: Held, window: Window, position: Position) -> None:
         sent = position.sent
         for name, parts in window.parts.items():
             if name in sent:
@@ -126,17 +132,19 @@ class Forwarder:
                 kept += request.records
                 for part in divided(request, self._bounds):
                     self._tick()
-                    self._deliver(segment, part)
+                    self._deliver(held, part)
             self._cursor.counts["filtered"] += sum(part.records for part in parts) - kept if filtered else 0
             sent = (*sent, name)
             if len(sent) < len(window.parts):
                 self._cursor.advance(replace(position, end=window.end, sent=sent))
 
-    def _deliver(self, segment: Segment, request: Outgoing) -> None:
+    def _deliver(self, held: Held, request: Outgoing) -> None:
         """Send one request until the backend has taken or refused it; one that is too large goes in halves."""
         begun = time.monotonic()
         while True:
             self._patience.probe()
+            if not held.is_current():
+                raise Interrupted
             answer = self._sender.send(request.signal, request.body)
             if answer.kind is Kind.RETRY and not self._gives_up(begun):
                 self._wait_for_the_backend(answer)
@@ -146,14 +154,14 @@ class Forwarder:
             self._recovered()
         pieces = halves(request.signal, request.body) if answer.kind is Kind.TOO_LARGE else None
         if pieces is None:
-            self._count(segment, request, answer)
+            self._count(held, request, answer)
             return
         self._bounds = replace(self._bounds, size_bytes=max(len(request.body) // 2, 1))
         for body, records in pieces:
             for part in divided(Outgoing(request.signal, body, records), self._bounds):
-                self._deliver(segment, part)
+                self._deliver(held, part)
 
-    def _count(self, segment: Segment, request: Outgoing, answer: Answer) -> None:
+    def _count(self, held: Held, request: Outgoing, answer: Answer) -> None:
         """Count what became of a request, and keep what was refused."""
         counts = self._cursor.counts
         rejected = min(answer.rejected, request.records) if answer.kind is Kind.DELIVERED else request.records
@@ -167,7 +175,9 @@ class Forwarder:
             self._log.warning("the backend refused records, they are kept as dead letters", reason=answer.reason, records=rejected)
             self._trouble = f"{answer.reason}: records were refused, they are in dead-letters"
             try:
-                self._letters.keep(Letter(segment, request, answer), self._secrets)
+                path = self._letters.keep(Letter(held.segment, request, answer), self._secrets)
+                if path is not None and not held.is_current():  # an erasure looked for letters before there was this one
+                    self._letters.drop(path)
             except StorageError as error:  # to try again would send all that goes with it again
                 self._log.error("a dead letter could not be kept", hint=error.hint)
 

@@ -126,6 +126,26 @@ class Queued(NamedTuple):
     written_ns: int
 
 
+class Held:
+    """A queued segment while it is sent. An erasure writes it anew under its name: what was read of it before is not to be sent then."""
+
+    def __init__(self, segment: Segment) -> None:
+        """Raises FileNotFoundError when somebody took it away."""
+        self.segment = segment
+        self._descriptor = os.open(segment.path, os.O_RDONLY)  # as long as it is open, no other file has its number
+
+    def is_current(self) -> bool:
+        """Whether it is the same file still, or gone: sent and deleted files are not written anew."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.segment.path.stat())
+        except FileNotFoundError:
+            return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
 class Backlog:
     """What waits in the queue of one exporter, oldest first. There may be very many small files when a backend was away for days, so
     each is looked at once, and remembered in little."""

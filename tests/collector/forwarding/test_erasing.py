@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from collector.forwarding import requests as requests_module
 from collector.forwarding.answers import Answer, Kind
 from collector.forwarding.dead_letters import DeadLetters, Letter
 from collector.forwarding.erasing import forget
@@ -12,6 +15,7 @@ from collector.forwarding.splitting import each_record, resources
 from collector.signals import SIGNALS
 from storage.lake import Lake
 from storage.rows import Rows
+from tests.collector.forwarding.backends import ID, Got, HttpAnswer, HttpBackend, forward_all, names, over_http, ready, sealed, spans
 from tests.collector.otlp_samples import logs, traces
 from tests.leak_scan import scan
 from tests.sealed_lake import seal
@@ -98,6 +102,65 @@ def test_what_was_erased_can_be_erased_again_and_others_after_it(tmp_path: Path)
     forget(tmp_path, rows_of(tmp_path, "of two"))
     assert sent(tmp_path, "otlp") == []
     assert scan(tmp_path / "forward", ["of one", "of two", "host of"]) == {"of one": [], "of two": [], "host of": []}
+
+
+def spans_of(*rows: int) -> Rows:
+    """Rows of the first entry that `sealed` writes."""
+    found = Rows()
+    for row in rows:
+        found.add("spans", "n/collector", 0, row)
+    return found
+
+
+def test_what_is_erased_while_the_backend_is_away_is_not_sent_when_it_is_back(data: Path, backend: HttpBackend) -> None:
+    """The forwarder has it in its hands by then."""
+    forward = over_http(backend.url)
+    ready(data, forward)
+    sealed(data, spans("of one", "of two"), spans("of one again"))
+
+    def answer(_: Got) -> HttpAnswer:
+        if len(backend.asked) > 1:
+            return HttpAnswer()
+        forget(data, spans_of(0, 2))
+        return HttpAnswer(503)
+
+    backend.answer = answer
+    status = forward_all(data, forward)
+    assert [names([got]) for got in backend.asked] == [["of one", "of two", "of one again"], ["of two"]]
+    assert (status.counts["sent"], status.queue_segments) == (1, 0)
+
+
+def test_what_is_erased_behind_the_place_where_the_forwarder_is_is_not_sent(
+    data: Path, backend: HttpBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests_module, "WINDOW_BYTES", 1)
+    forward = over_http(backend.url)
+    ready(data, forward)
+    sealed(data, spans("of two"), spans("of one"), spans("of two again"))
+
+    def answer(_: Got) -> HttpAnswer:
+        if len(backend.asked) == 1:
+            forget(data, spans_of(1))
+        return HttpAnswer()
+
+    backend.answer = answer
+    forward_all(data, forward)
+    assert names(backend.taken) == ["of two", "of two again"]
+
+
+def test_what_is_erased_while_the_backend_refuses_it_is_no_dead_letter(data: Path, backend: HttpBackend) -> None:
+    """The letter is written behind the erasure's back."""
+    forward = over_http(backend.url)
+    ready(data, forward)
+    sealed(data, spans("of one", "of two"))
+
+    def answer(_: Got) -> HttpAnswer:
+        forget(data, spans_of(0))
+        return HttpAnswer(400)
+
+    backend.answer = answer
+    assert forward_all(data, forward).counts["rejected"] == 2
+    assert list((exporter_folder(data, ID) / "dead-letters").iterdir()) == []
 
 
 def test_a_dead_letter_of_an_entry_with_erased_rows_goes_whole(tmp_path: Path) -> None:
