@@ -1,7 +1,7 @@
 """A query and the views that it reads as one statement, over tables of the connection's own where it has them.
 
-What reads one run does not create views: DuckDB binds a view when it is created and again wherever it is read, and binding rows of a
-hundred columns is most of what reading one run costs.
+What reads one run does not create views: DuckDB binds a view wherever it is read, and binding rows of a hundred columns is most of what
+reading one run costs.
 """
 
 import re

@@ -1,16 +1,15 @@
 """The DuckDB instances behind a `Lake`: bounded, sealed off from everything but the lake's files.
 
 What changes from query to query (the files, the time, the rows to look at) views take from a variable of the cursor that runs the
-query, which DuckDB folds into constants before it plans. Views are defined when a query first names them: a view costs milliseconds
-to define, and most readers need a few; who reads one run needs none (`storage.composition`).
+query, which DuckDB folds into constants before it plans. Views are defined when a query first names them, and bound when it reads them;
+who reads one run needs none (`storage.composition`).
 """
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -92,12 +91,12 @@ def connect(data: Path, folder: Path, limits: Limits) -> duckdb.DuckDBPyConnecti
     return connection
 
 
-def define(connection: duckdb.DuckDBPyConnection, names: Iterable[str], folder: Path, *, derived: bool = False) -> None:
-    """Define functions and views of `storage.views.needed`; what they read is defined already, or among them and before them.
+def define(connection: duckdb.DuckDBPyConnection, names: Iterable[str], *, derived: bool = False) -> None:
+    """Define functions and views of `storage.views.needed`; what they read is defined already, or among them.
 
     `derived`: rows of the lake were read again, so that views of rows have to look for that.
     """
-    with _of_no_files(connection, folder) as cursor:
+    with closing(connection.cursor()) as cursor:
         for name in ["_derivation_rows", *names] if derived else names:
             cursor.execute(created(name, derived=derived))
 
@@ -108,8 +107,11 @@ def table_of(cursor: duckdb.DuckDBPyConnection, text: str, params: Mapping[str, 
 
 
 def provide(folder: Path, table: str) -> str:
-    """Write the file of `empty_file` where it is not there yet, and return its path."""
-    path = empty_file(folder, table)
+    """Return the Parquet file, without a row that is ever read, that stands first in every list; written where it is not there yet.
+
+    It gives a view its columns and types.
+    """
+    path = folder / "empty" / table / "date=1970-01-01" / "empty.parquet"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_rows_of_nothing(table))
@@ -123,11 +125,6 @@ def is_current(path: str, table: str) -> bool:
         return set(pq.read_schema(path).names).issuperset(TABLES[table].names)
     except (OSError, pa.ArrowException):
         return False
-
-
-def empty_file(folder: Path, table: str) -> Path:
-    """The Parquet file, without a row that is ever read, that stands first in every list: it gives the view its columns and types."""
-    return folder / "empty" / table / "date=1970-01-01" / "empty.parquet"
 
 
 def fill(connection: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
@@ -184,19 +181,6 @@ def _rows_of_nothing(table: str) -> bytes:
     unknown = [pa.nulls(_PLANNED_ROWS if table in TIMED else 0, field.type) for field in schema]
     pq.write_table(pa.Table.from_arrays(unknown, schema=schema), sink, compression="none", use_dictionary=False)
     return bytes(sink.getvalue().to_pybytes())
-
-
-@contextmanager
-def _of_no_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield a cursor to which the lake is empty: what is defined with it does not depend on what is in the lake now."""
-    nothing = {table: [str(empty_file(folder, table))] for table in TABLES}
-    cursor = connection.cursor()
-    try:
-        value = {**nothing, "by_name": False, "from_ns": 0, "to_ns": 0, "now": datetime(2000, 1, 1), "silence_seconds": 0.0}  # noqa: DTZ001 - naive UTC
-        cursor.execute("SET VARIABLE lake = $value", {"value": value})
-        yield cursor
-    finally:
-        cursor.close()
 
 
 def _quoted(text: str) -> str:

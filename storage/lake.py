@@ -343,7 +343,7 @@ class Lake:
             cursor = self._connection.cursor()
             cursor.execute("SET VARIABLE lake = $value", {"value": values})
             if missing := [name for name in names if name not in self._defined and reads is Reads.VIEWS]:
-                engine.define(self._connection, missing, self.scratch, derived=self._derived)
+                engine.define(self._connection, missing, derived=self._derived)
                 self._defined.update(missing)
         return cursor, values
 

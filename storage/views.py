@@ -59,11 +59,14 @@ def query_sql(name: str) -> str:
 
 
 def created(name: str, *, derived: bool = False) -> str:
-    """Return the statement that creates a function or a view, whether it is there or not; `derived`: in a lake with derivations."""
+    """Return the statement that creates a function or a view, whether it is there or not; `derived`: in a lake with derivations.
+
+    A view is bound when it is read, not here, where all behind it would be bound again for each one.
+    """
     if name in MACROS:
         return f"CREATE OR REPLACE MACRO {name}{_COMMENT_LINE.sub('', _read('macros', name))}"
     text = derived_sql(name) if derived and name in DERIVED else view_sql(name)
-    return f"CREATE OR REPLACE VIEW {qualified(name)} AS\n{text}"
+    return f"CREATE OR REPLACE VIEW {qualified(name)} WITH (DEFER_BINDING) AS\n{text}"
 
 
 def qualified(name: str) -> str:
