@@ -30,7 +30,8 @@ from storage.live_files import LiveFiles, Selection, Window
 from storage.views import DERIVED, STORED, needed, query_sql
 
 ABANDONED_AFTER_SECONDS: Final = 15 * 60
-ATTEMPTS: Final = 4
+ATTEMPTS: Final = 20  # of which `LOOKS` may fail on files that are in the lake still: others were merged meanwhile
+LOOKS: Final = 3
 _BEGINNING: Final = -(2**63)
 _END: Final = 2**63 - 1
 _DEADLINE_SECONDS: Final = 60.0
@@ -306,6 +307,7 @@ class Lake:
     ) -> tuple[duckdb.DuckDBPyConnection, Answer]:
         """The same, and the cursor that it succeeded on. `mapped`: it reads to which runs traces belong."""
         problem: duckdb.Error | None = None
+        looked = 0
         for attempt in range(ATTEMPTS):
             selection = self._select(window, fresh=attempt > 0)
             if mapped:
@@ -320,10 +322,11 @@ class Lake:
                     self._reconnect()
                 if _lacks_column(error, reads) and not self._older_files:
                     self._older_files = True
-                elif can_mean_damage(error):
-                    self._files.look_for_damage(selection, thorough=attempt > 0)
-                else:
+                elif not can_mean_damage(error) or looked == LOOKS:
                     break
+                elif not self._files.lost(selection):
+                    self._files.look_for_damage(selection, thorough=looked > 0)
+                    looked += 1
             except BaseException:
                 cursor.close()
                 raise

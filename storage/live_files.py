@@ -67,6 +67,11 @@ class LiveFiles:
                 selection = self._selections[window] = self._list(window)
             return selection
 
+    def lost(self, selection: Selection) -> bool:
+        """Whether a file of the selection is in the lake no more: compaction merged it, or an order or a rule removed it."""
+        live = {file.path for file in self._catalog.live_files()}
+        return any(file.path not in live for files in selection.files.values() for file in files)
+
     def look_for_damage(self, selection: Selection, *, thorough: bool) -> None:
         """Look for the file that a query failed on, and leave it out; quick first, as most often compaction only moved it."""
         live = {file.path for file in self._catalog.live_files()}  # others were removed by an order or a rule meanwhile

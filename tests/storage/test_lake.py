@@ -13,6 +13,7 @@ from storage.catalog_rows import CatalogRows
 from storage.compactor import compact
 from storage.errors import StorageError
 from storage.lake import Lake
+from storage.live_files import Selection, Window
 from storage.views import VIEWS
 from tests.lake_builder import START_NS, event, span, write_lake
 
@@ -78,6 +79,25 @@ def test_a_file_that_moved_after_the_list_was_made_is_found_again(tmp_path: Path
         (tmp_path / file.path).rename(kept)
         assert names(lake) == ["a"]
         assert lake.damaged == ()
+
+
+def test_files_that_are_merged_again_and_again_before_they_are_opened_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine opening takes longer than from one merge to the next; nobody has to look for damage then."""
+    write_lake(tmp_path, spans=[span("first")])
+    with Lake.open(tmp_path) as lake:
+        select, days = lake._select, iter(range(1, 9))
+
+        def late(window: Window, *, fresh: bool) -> Selection:
+            day = next(days, None)
+            for name in "ab" if day else "":
+                write_lake(tmp_path, spans=[span(f"{name}{day}")], sealed_ns=START_NS + (day or 0) * DAY_NS)
+            selection = select(window, fresh=fresh)
+            compact(tmp_path, now_ns=START_NS + 10 * DAY_NS)
+            return selection
+
+        monkeypatch.setattr(lake, "_select", late)
+        monkeypatch.setattr(lake._files, "look_for_damage", None)
+        assert names(lake) == sorted(["first", *(f"{name}{day}" for name in "ab" for day in range(1, 9))])
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "scrambled footer", "scrambled page"])
